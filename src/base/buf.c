@@ -1,0 +1,256 @@
+#include "base/buf.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { FIRST_CAP = 256 };
+
+void e8_buf_init(struct e8_buf *buf, size_t limit)
+{
+    *buf = (struct e8_buf){.limit = limit < PTRDIFF_MAX ? limit : PTRDIFF_MAX - 1};
+}
+
+void e8_buf_fixed(struct e8_buf *buf, void *memory, size_t size)
+{
+    *buf = (struct e8_buf){.p = memory, .cap = size, .limit = size, .fixed = true};
+}
+
+void e8_buf_fini(struct e8_buf *buf)
+{
+    if (!buf->fixed) {
+        free(buf->p);
+        buf->p = NULL;
+        buf->cap = 0;
+    }
+    e8_buf_reset(buf);
+}
+
+void e8_buf_reset(struct e8_buf *buf)
+{
+    buf->n = 0;
+    buf->full = false;
+}
+
+/* On the heap there is always a byte more, for the NUL of e8_buf_cstr. */
+static void grow(struct e8_buf *buf, size_t need)
+{
+    size_t cap = buf->cap < FIRST_CAP / 2 ? FIRST_CAP : buf->cap * 2;
+    if (cap < need)
+        cap = need;
+    if (cap > buf->limit + 1)
+        cap = buf->limit + 1;
+    buf->p = e8_resize(buf->p, cap, 1);
+    buf->cap = cap;
+}
+
+/* How many of `want` bytes may be written at p + n. */
+static size_t reserve(struct e8_buf *buf, size_t want)
+{
+    E8_ASSERT(buf->n <= buf->limit);
+    if (buf->full)
+        return 0;
+    if (want > buf->limit - buf->n) {
+        want = buf->limit - buf->n;
+        buf->full = true;
+    }
+    if (!buf->fixed && want > 0 && want >= buf->cap - buf->n)
+        grow(buf, buf->n + want + 1);
+    return want;
+}
+
+void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
+{
+    n = reserve(buf, n);
+    if (n > 0)
+        memcpy(buf->p + buf->n, bytes, n);
+    buf->n += n;
+}
+
+void e8_buf_putc(struct e8_buf *buf, char c)
+{
+    if (reserve(buf, 1) == 1)
+        buf->p[buf->n++] = c;
+}
+
+void e8_buf_puts(struct e8_buf *buf, const char *text)
+{
+    e8_buf_put(buf, text, strlen(text));
+}
+
+void e8_buf_putstr(struct e8_buf *buf, struct e8_str str)
+{
+    e8_buf_put(buf, str.p, str.n);
+}
+
+void e8_buf_putu(struct e8_buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    e8_buf_put(buf, digits + at, sizeof(digits) - at);
+}
+
+void e8_buf_puti(struct e8_buf *buf, int64_t value)
+{
+    if (value < 0)
+        e8_buf_putc(buf, '-');
+    e8_buf_putu(buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+/* What the scratch of put_format could not hold, straight into the buffer. */
+static void put_long(struct e8_buf *buf, size_t n, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static void put_long(struct e8_buf *buf, size_t n, const char *format, va_list args)
+{
+    size_t room = reserve(buf, n);
+    if (room == 0)
+        return;
+    size_t size = room < buf->cap - buf->n ? room + 1 : room;
+    vsnprintf(buf->p + buf->n, size, format, args);
+    buf->n += size - 1;
+    buf->full = size - 1 < n;
+}
+
+static void put_format(struct e8_buf *buf, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void put_format(struct e8_buf *buf, const char *format, va_list args)
+{
+    char scratch[512];
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(scratch, sizeof(scratch), format, args);
+    E8_ASSERT(n >= 0);
+    if ((size_t)n < sizeof(scratch))
+        e8_buf_put(buf, scratch, (size_t)n);
+    else
+        put_long(buf, (size_t)n, format, again);
+    va_end(again);
+}
+
+void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = uselocale(plain);
+    va_list args;
+    va_start(args, format);
+    put_format(buf, format, args);
+    va_end(args);
+    uselocale(before);
+    freelocale(plain);
+}
+
+/* All of it or nothing. */
+static void put_whole(struct e8_buf *buf, const char *bytes, size_t n)
+{
+    if (n <= buf->limit - buf->n)
+        e8_buf_put(buf, bytes, n);
+    else
+        buf->full = true;
+}
+
+/* Valid UTF-8, cut between characters only. */
+static void put_chars(struct e8_buf *buf, const char *bytes, size_t n)
+{
+    size_t left = buf->limit - buf->n;
+    if (n <= left) {
+        e8_buf_put(buf, bytes, n);
+        return;
+    }
+    e8_buf_put(buf, bytes, e8_utf8_valid((struct e8_str){bytes, left}));
+    buf->full = true;
+}
+
+static void put_escape(struct e8_buf *buf, unsigned char c)
+{
+    static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i + 1 < sizeof(names); i += 2) {
+        if ((unsigned char)names[i] == c) {
+            put_whole(buf, (const char[]){'\\', names[i + 1]}, 2);
+            return;
+        }
+    }
+    put_whole(buf, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+}
+
+static void put_json_valid(struct e8_buf *buf, const char *p, size_t n)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        put_chars(buf, p + from, i - from);
+        put_escape(buf, c);
+        from = i + 1;
+    }
+    put_chars(buf, p + from, n - from);
+}
+
+static void put_clean_valid(struct e8_buf *buf, const char *p, size_t n)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        bool c1 = c == 0xC2 && (unsigned char)p[i + 1] < 0xA0;
+        if (c >= 0x20 && c != 0x7F && !c1)
+            continue;
+        put_chars(buf, p + from, i - from);
+        put_whole(buf, c == '\t' || c == '\n' ? " " : "?", 1);
+        i += c1;
+        from = i + 1;
+    }
+    put_chars(buf, p + from, n - from);
+}
+
+/* The valid stretches through `put`, `instead` for each byte between them. */
+static void put_stretches(struct e8_buf *buf, struct e8_str str, const char *instead,
+                          void put(struct e8_buf *, const char *, size_t))
+{
+    while (str.n > 0 && !buf->full) {
+        size_t valid = e8_utf8_valid(str);
+        put(buf, str.p, valid);
+        if (valid == str.n)
+            return;
+        put_whole(buf, instead, strlen(instead));
+        str = (struct e8_str){str.p + valid + 1, str.n - valid - 1};
+    }
+}
+
+void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
+{
+    put_stretches(buf, str, "\xEF\xBF\xBD", put_json_valid);
+}
+
+void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str)
+{
+    put_stretches(buf, str, "?", put_clean_valid);
+}
+
+struct e8_str e8_buf_str(const struct e8_buf *buf)
+{
+    return (struct e8_str){buf->p, buf->n};
+}
+
+const char *e8_buf_cstr(struct e8_buf *buf)
+{
+    if (buf->cap == 0)
+        return "";
+    if (buf->n == buf->cap) {
+        E8_ASSERT(buf->fixed);
+        buf->n--;
+        buf->full = true;
+    }
+    buf->p[buf->n] = '\0';
+    return buf->p;
+}

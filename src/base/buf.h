@@ -1,0 +1,45 @@
+/* A byte buffer with a limit. Past the limit nothing is written and `full` is set: a limit is an ordinary result. The content
+ * is always the beginning of all that was put, however it was split; once full, nothing more is added until reset. */
+#ifndef E8_BASE_BUF_H
+#define E8_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct e8_buf {
+    char *p;
+    size_t n;     /* bytes written */
+    size_t cap;   /* bytes allocated */
+    size_t limit; /* n never exceeds it */
+    bool fixed;   /* p is the caller's memory and never grows */
+    bool full;    /* something did not fit */
+};
+
+/* A buffer that grows on the heap up to `limit` bytes; e8_buf_fini frees it. */
+void e8_buf_init(struct e8_buf *buf, size_t limit);
+/* A buffer over the caller's memory: never allocates, needs no fini. */
+void e8_buf_fixed(struct e8_buf *buf, void *memory, size_t size);
+void e8_buf_fini(struct e8_buf *buf);
+void e8_buf_reset(struct e8_buf *buf); /* empty, memory kept, full cleared */
+void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n);
+void e8_buf_putc(struct e8_buf *buf, char c);
+void e8_buf_puts(struct e8_buf *buf, const char *text);
+void e8_buf_putstr(struct e8_buf *buf, struct e8_str str);
+void e8_buf_putu(struct e8_buf *buf, uint64_t value); /* decimal, no locale */
+void e8_buf_puti(struct e8_buf *buf, int64_t value);
+void e8_buf_printf(struct e8_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3))); /* in the C locale */
+/* The same bytes as a JSON string body, without the quotes: RFC 8259 escapes; a byte that is not
+ * valid UTF-8 becomes U+FFFD. At the limit no escape and no character is cut. */
+void e8_buf_put_json(struct e8_buf *buf, struct e8_str str);
+/* Printable text for a terminal: control characters (C0, DEL, C1) become '?' (tab and newline a space). */
+void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str);
+/* The content; valid until the next write. e8_buf_cstr puts a NUL behind it (not counted); when the caller's
+ * memory is used up to its last byte, that byte gives way and `full` is set. */
+struct e8_str e8_buf_str(const struct e8_buf *buf);
+const char *e8_buf_cstr(struct e8_buf *buf);
+
+#endif

@@ -1,0 +1,52 @@
+/* Errors: where, what, and what would be right. Filled once, at the place that knows; owned by the caller. */
+#ifndef E8_BASE_ERR_H
+#define E8_BASE_ERR_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* What a function that can fail in operation returns. */
+enum e8_rc {
+    E8_OK = 0,
+    E8_INPUT, /* what the user gave is wrong: exit 2 */
+    E8_ENV,   /* the system refused: exit 3 */
+    E8_LIMIT, /* a limit was reached; an ordinary result */
+};
+
+struct e8_err {
+    enum e8_rc rc;
+    char file[256]; /* empty where there is no file */
+    int line, col;  /* 1-based; 0: not known; col counts characters, not bytes */
+    char what[512];
+    char hint[384];    /* what would be right; empty where nothing can be said */
+    char source[192];  /* the line of the file, for the caret; empty where not known */
+};
+
+/* Fill *err (which may be NULL) and return rc, so that a failure is one statement:
+ *     return e8_fail(err, E8_INPUT, "use 100/s", "rate \"%s\" has no unit", text);  hint may be NULL */
+enum e8_rc e8_fail(struct e8_err *err, enum e8_rc rc, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The same with a place in a file. line 0: not known. */
+enum e8_rc e8_fail_at(struct e8_err *err, const char *file, int line, int col, const char *hint,
+                      const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* "file:line:col: what; hint", then the source line and a caret where known. Ends with a newline.
+ * Control characters are shown as '?'. */
+void e8_err_print(const struct e8_err *err, FILE *out);
+
+/* All faults of a file, not only the first. At most E8_ERRS_MAX are kept, the rest are counted. */
+#define E8_ERRS_MAX 100
+struct e8_errs {
+    struct e8_err *list; /* owned; freed by e8_errs_fini */
+    size_t count;        /* kept */
+    size_t total;
+    enum e8_rc gravest; /* of all, also of those not kept */
+};
+void e8_errs_init(struct e8_errs *errs);
+void e8_errs_fini(struct e8_errs *errs);
+/* Copies *err. errs may be NULL. Returns err->rc. */
+enum e8_rc e8_errs_add(struct e8_errs *errs, const struct e8_err *err);
+void e8_errs_print(const struct e8_errs *errs, FILE *out);
+/* E8_OK when empty, else the gravest. */
+enum e8_rc e8_errs_rc(const struct e8_errs *errs);
+
+#endif

@@ -1,0 +1,73 @@
+#include "base/rng.h"
+
+#include <math.h>
+
+#include "base/assert.h"
+
+static const uint64_t golden = 0x9E3779B97F4A7C15U;
+
+static uint64_t finalize(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31);
+}
+
+uint64_t e8_mix(uint64_t a, uint64_t b)
+{
+    return finalize(finalize(a + golden) + b * 0xD1B54A32D192ED03U);
+}
+
+uint64_t e8_hash_str(struct e8_str text)
+{
+    uint64_t hash = 0xCBF29CE484222325U;
+    for (size_t i = 0; i < text.n; i++)
+        hash = (hash ^ (unsigned char)text.p[i]) * 0x100000001B3U;
+    return finalize(hash);
+}
+
+struct e8_rng e8_rng_new(uint64_t key)
+{
+    return (struct e8_rng){.key = key};
+}
+
+uint64_t e8_rng_next(struct e8_rng *rng)
+{
+    return finalize(rng->key + ++rng->n * golden);
+}
+
+uint64_t e8_rng_below(struct e8_rng *rng, uint64_t bound)
+{
+    E8_ASSERT(bound > 0);
+    uint64_t excess = (0 - bound) % bound; /* 2^64 mod bound: so many numbers would come once too often */
+    uint64_t x;
+    do
+        x = e8_rng_next(rng);
+    while (x < excess);
+    return x % bound;
+}
+
+int64_t e8_rng_range(struct e8_rng *rng, int64_t low, int64_t high)
+{
+    E8_ASSERT(low <= high);
+    uint64_t span = (uint64_t)high - (uint64_t)low;
+    uint64_t offset = span == UINT64_MAX ? e8_rng_next(rng) : e8_rng_below(rng, span + 1);
+    return (int64_t)((uint64_t)low + offset);
+}
+
+double e8_rng_unit(struct e8_rng *rng)
+{
+    return (double)(e8_rng_next(rng) >> 11) * 0x1.0p-53;
+}
+
+double e8_rng_exp(struct e8_rng *rng)
+{
+    return -log1p(-e8_rng_unit(rng));
+}
+
+/* Box and Muller, 1958; the second number is not kept, so that every call draws exactly two. */
+double e8_rng_normal(struct e8_rng *rng)
+{
+    double radius = sqrt(2 * e8_rng_exp(rng));
+    return radius * cos(2 * M_PI * e8_rng_unit(rng));
+}

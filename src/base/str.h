@@ -1,0 +1,30 @@
+/* Slices: pointer and length, never owning, not NUL-terminated. */
+#ifndef E8_BASE_STR_H
+#define E8_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct e8_str {
+    const char *p; /* may be NULL when n is 0 */
+    size_t n;
+};
+
+#define E8_LIT(literal) ((struct e8_str){"" literal, sizeof(literal) - 1})
+/* For printf: "%.*s", E8_STR(s) */
+#define E8_STR(s) (int)(s).n, (s).p ? (s).p : ""
+
+struct e8_str e8_str(const char *text); /* NULL gives the empty slice */
+bool e8_str_eq(struct e8_str a, struct e8_str b);
+bool e8_str_is(struct e8_str a, const char *text);
+bool e8_str_ieq(struct e8_str a, struct e8_str b); /* ASCII case ignored */
+bool e8_str_starts(struct e8_str a, const char *prefix);
+struct e8_str e8_str_trim(struct e8_str s);
+/* Takes the next word that `separator` ends from *rest; false when nothing is left. */
+bool e8_str_split(struct e8_str *rest, char separator, struct e8_str *word);
+/* Length of valid UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF) at the start of s; s.n when all is. */
+size_t e8_utf8_valid(struct e8_str s);
+/* The name in the NULL-terminated list that `unknown` was probably meant to be, or NULL. */
+const char *e8_suggest(struct e8_str unknown, const char *const *names);
+
+#endif
