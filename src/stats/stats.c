@@ -1,0 +1,324 @@
+#include "stats/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An error text with the time of its attempt, so that the earliest stays whatever the order of merging. */
+struct sample {
+    e8_mono_ns at;
+    char text[E8_ERROR_MAX];
+};
+
+struct endpoint {
+    struct e8_tally tally;
+    struct sample samples[E8_OUTCOME_COUNT];
+};
+
+struct e8_stats {
+    struct e8_tally all;
+    uint64_t statuses[E8_STATUSES];
+    unsigned endpoint_count, type_count;
+    struct endpoint *endpoints;
+    struct e8_tally *types;
+};
+
+uint64_t e8_counts_flag(const struct e8_counts *counts, unsigned flag)
+{
+    unsigned bit = (unsigned)__builtin_ctz(flag | 1U << E8_FLAG_COUNT);
+
+    E8_ASSERT(bit < E8_FLAG_COUNT && flag == 1U << bit);
+    return counts->flags[bit];
+}
+
+struct e8_stats *e8_stats_new(unsigned endpoints, unsigned types)
+{
+    struct e8_stats *stats = e8_new(1, sizeof(*stats));
+
+    stats->endpoint_count = endpoints;
+    stats->type_count = types;
+    stats->endpoints = e8_new(endpoints, sizeof(*stats->endpoints));
+    stats->types = e8_new(types, sizeof(*stats->types));
+    return stats;
+}
+
+static void tally_fini(struct e8_tally *tally)
+{
+    e8_hist_free(&tally->response);
+    e8_hist_free(&tally->service);
+    e8_hist_free(&tally->lag);
+}
+
+void e8_stats_free(struct e8_stats **stats_p)
+{
+    struct e8_stats *stats = *stats_p;
+
+    if (!stats)
+        return;
+    tally_fini(&stats->all);
+    for (unsigned i = 0; i < stats->endpoint_count; i++)
+        tally_fini(&stats->endpoints[i].tally);
+    for (unsigned i = 0; i < stats->type_count; i++)
+        tally_fini(&stats->types[i]);
+    free(stats->endpoints);
+    free(stats->types);
+    free(stats);
+    *stats_p = NULL;
+}
+
+static void hist_reset(struct e8_hist *hist)
+{
+    if (hist)
+        e8_hist_reset(hist);
+}
+
+static void tally_reset(struct e8_tally *tally)
+{
+    tally->n = (struct e8_counts){0};
+    tally->span = (struct e8_span){0};
+    hist_reset(tally->response);
+    hist_reset(tally->service);
+    hist_reset(tally->lag);
+}
+
+void e8_stats_reset(struct e8_stats *stats)
+{
+    tally_reset(&stats->all);
+    memset(stats->statuses, 0, sizeof(stats->statuses));
+    for (unsigned i = 0; i < stats->endpoint_count; i++) {
+        tally_reset(&stats->endpoints[i].tally);
+        memset(stats->endpoints[i].samples, 0, sizeof(stats->endpoints[i].samples));
+    }
+    for (unsigned i = 0; i < stats->type_count; i++)
+        tally_reset(&stats->types[i]);
+}
+
+/* The three tallies that a delivery belongs to. */
+struct three {
+    struct e8_tally *of[3];
+};
+
+static struct three tallies(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    E8_ASSERT(endpoint < stats->endpoint_count && type < stats->type_count);
+    return (struct three){{&stats->all, &stats->endpoints[endpoint].tally, &stats->types[type]}};
+}
+
+void e8_stats_event(struct e8_stats *stats, unsigned type)
+{
+    E8_ASSERT(type < stats->type_count);
+    stats->all.n.events++;
+    stats->types[type].n.events++;
+}
+
+void e8_stats_planned(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    struct three three = tallies(stats, endpoint, type);
+
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++)
+        three.of[i]->n.planned++;
+}
+
+void e8_stats_dropped(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    struct three three = tallies(stats, endpoint, type);
+
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++)
+        three.of[i]->n.dropped++;
+}
+
+void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    struct three three = tallies(stats, endpoint, type);
+
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++)
+        three.of[i]->n.aborted++;
+}
+
+static unsigned status_of(const struct e8_attempt *attempt)
+{
+    return attempt->status >= 100 && attempt->status < E8_STATUSES ? (unsigned)attempt->status : 0;
+}
+
+static void count_delivery(struct e8_counts *n, enum e8_outcome outcome)
+{
+    if (outcome == E8_DELIVERED)
+        n->delivered++;
+    else if (outcome == E8_ABORTED)
+        n->aborted++;
+    else
+        n->failed++;
+}
+
+static void count_attempt(struct e8_counts *n, const struct e8_attempt *attempt)
+{
+    n->attempts++;
+    n->sent += attempt->bytes_sent > 0;
+    n->generator += e8_outcome_info(attempt->outcome)->generator;
+    n->connects += attempt->phases.connect >= 0;
+    n->handshakes += attempt->phases.tls >= 0;
+    n->bytes_sent += attempt->bytes_sent;
+    n->bytes_received += attempt->bytes_received;
+    n->outcomes[attempt->outcome]++;
+    n->triggers[attempt->trigger]++;
+    n->classes[status_of(attempt) / 100]++;
+    for (unsigned bit = 0; bit < E8_FLAG_COUNT; bit++)
+        n->flags[bit] += attempt->flags >> bit & 1;
+    if (attempt->last)
+        count_delivery(n, attempt->outcome);
+}
+
+static void least(e8_mono_ns *first, e8_mono_ns time, bool known)
+{
+    if (!known || time < *first)
+        *first = time;
+}
+
+static void most(e8_mono_ns *last, e8_mono_ns time, bool known)
+{
+    if (!known || time > *last)
+        *last = time;
+}
+
+/* Widens *into, which holds what `before` counted; from's sent times count only where something was sent. */
+static void span_widen(struct e8_span *into, const struct e8_counts *before, const struct e8_span *from,
+                       bool from_sent)
+{
+    least(&into->first_due, from->first_due, before->attempts);
+    most(&into->last_due, from->last_due, before->attempts);
+    most(&into->last_done, from->last_done, before->attempts);
+    if (!from_sent)
+        return;
+    least(&into->first_sent, from->first_sent, before->sent);
+    most(&into->last_sent, from->last_sent, before->sent);
+}
+
+static void hist_record(struct e8_hist **hist, e8_dur_ns value)
+{
+    if (!*hist)
+        *hist = e8_hist_new();
+    e8_hist_record(*hist, value);
+}
+
+/* Aborted and unknown attempts ended by our doing; how long they took says nothing of the receiver. */
+static bool is_measured(const struct e8_attempt *attempt)
+{
+    return attempt->bytes_sent > 0 && attempt->outcome != E8_ABORTED && attempt->outcome != E8_UNKNOWN;
+}
+
+static void tally_add(struct e8_tally *tally, const struct e8_attempt *attempt)
+{
+    const struct e8_times *t = &attempt->times;
+    struct e8_span span = {t->due, t->due, t->sent, t->sent, t->done};
+
+    span_widen(&tally->span, &tally->n, &span, attempt->bytes_sent > 0);
+    count_attempt(&tally->n, attempt);
+    if (is_measured(attempt))
+        hist_record(&tally->response, e8_response_time(t));
+}
+
+/* Of two samples the earlier; of two at once the lesser text, so that no order of merging matters. */
+static void sample_keep(struct sample *into, e8_mono_ns at, const char *text)
+{
+    if (!text[0] || (into->text[0] && into->at < at))
+        return;
+    if (into->text[0] && into->at == at && strcmp(into->text, text) <= 0)
+        return;
+    into->at = at;
+    memcpy(into->text, text, sizeof(into->text));
+}
+
+void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt)
+{
+    E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < E8_TRIGGER_COUNT);
+
+    struct three three = tallies(stats, attempt->endpoint, attempt->type);
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++)
+        tally_add(three.of[i], attempt);
+    if (attempt->bytes_sent > 0)
+        hist_record(&stats->all.lag, e8_send_lag(&attempt->times));
+    if (is_measured(attempt))
+        hist_record(&stats->all.service, e8_service_time(&attempt->times));
+    stats->statuses[status_of(attempt)]++;
+    sample_keep(&stats->endpoints[attempt->endpoint].samples[attempt->outcome], attempt->times.done,
+                attempt->error);
+}
+
+static void hist_merge(struct e8_hist **into, const struct e8_hist *from)
+{
+    if (!from || !e8_hist_count(from))
+        return;
+    if (!*into)
+        *into = e8_hist_new();
+    e8_hist_merge(*into, from);
+}
+
+_Static_assert(sizeof(struct e8_counts) % sizeof(uint64_t) == 0, "counts are added as one array");
+
+static void counts_merge(struct e8_counts *into, const struct e8_counts *from)
+{
+    uint64_t sums[sizeof(*into) / sizeof(uint64_t)], more[E8_COUNT(sums)];
+
+    memcpy(sums, into, sizeof(sums));
+    memcpy(more, from, sizeof(more));
+    for (size_t i = 0; i < E8_COUNT(sums); i++)
+        sums[i] += more[i];
+    memcpy(into, sums, sizeof(sums));
+}
+
+static void tally_merge(struct e8_tally *into, const struct e8_tally *from)
+{
+    if (from->n.attempts)
+        span_widen(&into->span, &into->n, &from->span, from->n.sent);
+    counts_merge(&into->n, &from->n);
+    hist_merge(&into->response, from->response);
+    hist_merge(&into->service, from->service);
+    hist_merge(&into->lag, from->lag);
+}
+
+static void endpoint_merge(struct endpoint *into, const struct endpoint *from)
+{
+    tally_merge(&into->tally, &from->tally);
+    for (unsigned i = 0; i < E8_OUTCOME_COUNT; i++)
+        sample_keep(&into->samples[i], from->samples[i].at, from->samples[i].text);
+}
+
+void e8_stats_merge(struct e8_stats *into, const struct e8_stats *from)
+{
+    E8_ASSERT(into->endpoint_count == from->endpoint_count && into->type_count == from->type_count);
+
+    tally_merge(&into->all, &from->all);
+    for (unsigned i = 0; i < E8_STATUSES; i++)
+        into->statuses[i] += from->statuses[i];
+    for (unsigned i = 0; i < into->endpoint_count; i++)
+        endpoint_merge(&into->endpoints[i], &from->endpoints[i]);
+    for (unsigned i = 0; i < into->type_count; i++)
+        tally_merge(&into->types[i], &from->types[i]);
+}
+
+const struct e8_tally *e8_stats_all(const struct e8_stats *stats)
+{
+    return &stats->all;
+}
+
+const struct e8_tally *e8_stats_endpoint(const struct e8_stats *stats, unsigned endpoint)
+{
+    E8_ASSERT(endpoint < stats->endpoint_count);
+    return &stats->endpoints[endpoint].tally;
+}
+
+const struct e8_tally *e8_stats_type(const struct e8_stats *stats, unsigned type)
+{
+    E8_ASSERT(type < stats->type_count);
+    return &stats->types[type];
+}
+
+const uint64_t *e8_stats_statuses(const struct e8_stats *stats)
+{
+    return stats->statuses;
+}
+
+const char *e8_stats_sample(const struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome)
+{
+    E8_ASSERT(endpoint < stats->endpoint_count && outcome >= 0 && outcome < E8_OUTCOME_COUNT);
+    return stats->endpoints[endpoint].samples[outcome].text;
+}
