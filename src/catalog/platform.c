@@ -1,0 +1,143 @@
+#include "catalog/platform.h"
+
+#include <string.h>
+
+static void fail(struct e8_errs *errs, const struct e8_node *node, const char *hint, const char *what)
+{
+    struct e8_err err = {0};
+    e8_node_fail(&err, node, hint, "%s", what);
+    e8_errs_add(errs, &err);
+}
+
+static void parse_duration(const struct e8_node *map, const char *key, e8_dur_ns *out, struct e8_errs *errs)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    if (node && !e8_parse_dur(node->text, out)) {
+        struct e8_err err = {0};
+        e8_node_fail(&err, node, "a number with a unit: 500ms, 5s, 2m, 24h", "\"%s\" is no duration", key);
+        e8_errs_add(errs, &err);
+    }
+}
+
+static void parse_jitter(const struct e8_node *node, enum e8_jitter *out, struct e8_errs *errs)
+{
+    if (e8_str_is(node->text, "full")) {
+        *out = E8_JITTER_FULL;
+    } else if (e8_str_is(node->text, "none")) {
+        *out = E8_JITTER_NONE;
+    } else if (e8_str_is(node->text, "equal")) {
+        *out = E8_JITTER_EQUAL;
+    } else {
+        fail(errs, node, "full, equal or none", "unknown jitter");
+    }
+}
+
+enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out, struct e8_errs *errs)
+{
+    static const char *const keys[] = {"attempts", "base", "factor", "cap", "jitter", NULL};
+    size_t before = errs->total;
+    if (map->kind != E8_MAP) {
+        fail(errs, map, "{attempts: 5, base: 1s, factor: 2, cap: 60s, jitter: full}", "a retry policy is a map");
+        return E8_INPUT;
+    }
+    e8_node_only(map, keys, errs);
+    const struct e8_node *attempts = e8_node_get(map, "attempts");
+    const struct e8_node *factor = e8_node_get(map, "factor");
+    const struct e8_node *jitter = e8_node_get(map, "jitter");
+    if (attempts && (attempts->kind != E8_INT || attempts->i < 1 || attempts->i > 1000)) {
+        fail(errs, attempts, "the first attempt counts: 1 means no retries; at most 1000", "attempts is out of range");
+    } else if (attempts) {
+        out->attempts = (uint32_t)attempts->i;
+    }
+    if (factor && ((factor->kind != E8_INT && factor->kind != E8_FLOAT) || factor->f < 1 || factor->f > 100)) {
+        fail(errs, factor, "a number from 1 to 100", "factor is out of range");
+    } else if (factor) {
+        out->factor = factor->f;
+    }
+    parse_duration(map, "base", &out->base, errs);
+    parse_duration(map, "cap", &out->cap, errs);
+    if (jitter) {
+        parse_jitter(jitter, &out->jitter, errs);
+    }
+    return errs->total == before ? E8_OK : E8_INPUT;
+}
+
+static const char *text_of(struct e8_arena *arena, const struct e8_node *root, const char *key, struct e8_errs *errs)
+{
+    const struct e8_node *node = e8_node_get(root, key);
+    if (!node || node->kind != E8_STRING || !e8_header_value_valid(node->text)) {
+        struct e8_err err = {0};
+        e8_node_fail(&err, node ? node : root, NULL, "\"%s\" must be a text without control characters", key);
+        e8_errs_add(errs, &err);
+        return "";
+    }
+    return e8_arena_str(arena, node->text).p;
+}
+
+static void parse_headers(struct e8_arena *arena, const struct e8_node *map, struct e8_platform *out,
+                          struct e8_errs *errs)
+{
+    if (!map || map->kind != E8_MAP || map->count > E8_COUNT(out->headers)) {
+        fail(errs, map, "{\"X-8bit-Event\": \"{type}\", …}, at most 16", "\"headers\" must be a map of headers");
+        return;
+    }
+    for (const struct e8_node *node = map->first; node; node = node->next) {
+        struct e8_err err = {0};
+        const char *value = node->kind == E8_STRING ? e8_arena_str(arena, node->text).p : NULL;
+        if (!e8_header_name_valid(node->key) || e8_header_is_framing(node->key)) {
+            e8_key_fail(&err, node, NULL, "\"%.*s\" cannot be sent as a header", E8_STR(node->key));
+            e8_errs_add(errs, &err);
+        } else if (!value || !e8_header_value_valid(node->text)) {
+            fail(errs, node, NULL, "a header's value must be a text without control characters");
+        } else if (!e8_sign_expandable(value, &err)) {
+            fail(errs, node, err.hint[0] ? err.hint : NULL, err.what);
+        } else {
+            out->headers[out->header_count].name = e8_arena_str(arena, node->key).p;
+            out->headers[out->header_count++].value = value;
+        }
+    }
+}
+
+static void parse_environments(struct e8_arena *arena, const struct e8_node *list, struct e8_platform *out,
+                               struct e8_errs *errs)
+{
+    if (!list || list->kind != E8_SEQ || list->count == 0) {
+        fail(errs, list, "[\"production\", \"staging\", \"development\"]", "\"environments\" must be a list of names");
+        return;
+    }
+    const char **names = e8_arena_alloc(arena, (list->count + 1) * sizeof *names);
+    size_t n = 0;
+    for (const struct e8_node *node = list->first; node; node = node->next) {
+        if (node->kind != E8_STRING || node->text.n == 0) {
+            fail(errs, node, NULL, "an environment's name must be a text");
+            return;
+        }
+        names[n++] = e8_arena_str(arena, node->text).p;
+    }
+    out->environments = names;
+}
+
+enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root, struct e8_platform *out,
+                             struct e8_errs *errs)
+{
+    static const char *const keys[] = {"deadline",     "retry",     "user_agent", "content_type", "headers",
+                                       "environments", "tolerance", "success",    "rotation_grace", NULL};
+    size_t before = errs->total;
+    memset(out, 0, sizeof *out);
+    out->deadline = 5 * E8_NS_S;
+    out->retry = (struct e8_retry_policy){5, E8_NS_S, 2, 60 * E8_NS_S, E8_JITTER_FULL};
+    e8_node_only(root, keys, errs);
+    parse_duration(root, "deadline", &out->deadline, errs);
+    parse_duration(root, "tolerance", &out->tolerance, errs);
+    parse_duration(root, "rotation_grace", &out->rotation_grace, errs);
+    const struct e8_node *retry = e8_node_get(root, "retry");
+    if (retry) {
+        e8_retry_parse(retry, &out->retry, errs);
+    }
+    const struct e8_node *headers = e8_node_get(root, "headers"), *places = e8_node_get(root, "environments");
+    out->user_agent = text_of(arena, root, "user_agent", errs);
+    out->content_type = text_of(arena, root, "content_type", errs);
+    parse_headers(arena, headers ? headers : root, out, errs);
+    parse_environments(arena, places ? places : root, out, errs);
+    return errs->total == before ? E8_OK : E8_INPUT;
+}

@@ -1,0 +1,127 @@
+#include "cli/cli.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+const struct e8_option e8_no_options[] = {{NULL, 0, NULL, NULL, false}};
+
+const struct e8_command e8_commands[] = {
+    {"send", "send one event, or many of some types", "TYPE|PATTERN… --to URL [options]",
+     "  emit8 send message.received --to http://localhost:3000/hooks\n"
+     "  emit8 send 'conversation.*' --to http://localhost:3000/hooks -n 100 --rate 20/s\n"
+     "  emit8 send message.received --to http://localhost:3000/hooks --set data.channel=web --dry-run\n",
+     1, -1, {e8_send_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     e8_cmd_send},
+    {"run", "run a scenario: a file, or a built-in one by name", "SCENARIO [options]",
+     "  emit8 run support-day --sink\n"
+     "  emit8 run scenario.yaml --to http://localhost:3000/hooks --threshold 'p(99) < 500ms'\n"
+     "  emit8 run scenario.yaml --to crm=http://localhost:3000/crm --to audit=http://localhost:3000/audit --speed 10x\n",
+     1, 1, {e8_run_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     e8_cmd_run},
+    {"sink", "a test receiver: verifies, is slow or fails as told, keeps receipts", "[options]",
+     "  emit8 sink --listen 127.0.0.1:9000 --secret-file secret.txt\n"
+     "  emit8 sink --status 200:95,503:4,429:1 --latency lognormal:20ms,1.5 --fail reset:1%\n",
+     0, 0, {e8_sink_options, e8_options_general, NULL}, e8_cmd_sink},
+    {"events", "list, show, export and validate event types", "[list | show TYPE… | schema TYPE | export DIR | validate DIR]",
+     "  emit8 events\n"
+     "  emit8 events show message.received -n 3 --seed 7\n"
+     "  emit8 events export my-fixtures && emit8 events validate my-fixtures\n",
+     0, -1, {e8_events_options, e8_options_general, NULL}, e8_cmd_events},
+    {"log", "query, follow, show and resend what was delivered", "[FILE] [options]",
+     "  emit8 log --status 5xx --type 'agent.*'\n"
+     "  emit8 log --follow --failed\n"
+     "  emit8 log --show dlv_01…\n",
+     0, 1, {e8_log_options, e8_options_endpoint, e8_options_reach, e8_options_general, NULL}, e8_cmd_log},
+    {"report", "the report of a run, from its log", "[FILE] [options]",
+     "  emit8 report\n"
+     "  emit8 report deliveries.db --run 3 --format json\n",
+     0, 1, {e8_report_options, e8_options_general, NULL}, e8_cmd_report},
+    {"sign", "sign a body from a file or stdin", "[FILE|-] --secret-file FILE [options]",
+     "  emit8 sign body.json --secret-file secret.txt --scheme github\n"
+     "  emit8 sign --explain < body.json\n",
+     0, 1, {e8_sign_options, e8_options_general, NULL}, e8_cmd_sign},
+    {"verify", "verify a signed body, and say why it does not verify", "[FILE|-] -H 'NAME: VALUE'… --secret-file FILE [options]",
+     "  emit8 verify body.json --secret-file secret.txt -H 'X-8bit-Signature-256: sha256=…' --explain\n",
+     0, 1, {e8_verify_options, e8_options_general, NULL}, e8_cmd_verify},
+    {"completion", "completion for a shell", "bash|zsh|fish",
+     "  source <(emit8 completion bash)\n", 1, 1, {e8_no_options, e8_options_general, NULL}, e8_cmd_completion},
+    {"version", "versions of emit8 and of its libraries", "", NULL, 0, 0, {e8_no_options, e8_options_general, NULL},
+     e8_cmd_version},
+    {NULL, NULL, NULL, NULL, 0, 0, {NULL}, NULL},
+};
+
+/* A closed stdin, stdout or stderr must not become the number of a socket or of the log. */
+static void guard_stdio(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            int null = open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+            (void)null;
+        }
+    }
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (const struct e8_command *c = e8_commands; c->name && n < E8_COUNT(names) - 1; c++) {
+        names[n++] = c->name;
+    }
+    names[n] = NULL;
+    const char *near = e8_suggest(e8_str(name), names);
+    struct e8_err err = {0};
+    char hint[80];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, hint, sizeof hint - 1);
+    e8_buf_printf(&buf, near ? "did you mean \"%s\"?" : "emit8 --help lists them", near);
+    e8_fail(&err, E8_INPUT, e8_buf_cstr(&buf), "unknown command \"%s\"", name);
+    return e8_exit_error(&err);
+}
+
+static int run_command(const struct e8_command *command, int argc, char **argv)
+{
+    struct e8_args args;
+    struct e8_err err = {0};
+    int code;
+    if (e8_args_parse(command, argc, argv, &args, &err)) {
+        code = e8_exit_error(&err);
+    } else if (e8_arg_set(&args, "help")) {
+        e8_help_command(command, stdout);
+        code = 0;
+    } else {
+        code = command->run(&args);
+    }
+    e8_args_fini(&args);
+    return code;
+}
+
+int e8_cli_main(int argc, char **argv)
+{
+    guard_stdio();
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name || strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        const struct e8_command *of = name && argc > 2 ? e8_command_find(argv[2]) : NULL;
+        if (of) {
+            e8_help_command(of, stdout);
+        } else if (name && argc > 2) {
+            return unknown_command(argv[2]);
+        } else {
+            e8_help_all(name ? stdout : stderr);
+        }
+        return name ? 0 : 2;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        name = "version";
+    }
+    const struct e8_command *command = e8_command_find(name);
+    return command ? run_command(command, argc - 2, argv + 2) : unknown_command(name);
+}

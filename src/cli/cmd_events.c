@@ -1,0 +1,230 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "doc/json.h"
+
+const struct e8_option e8_events_options[] = {
+    {"number", 'n', "N", "how many events to show, of each type; default 1", false},
+    {"seed", 0, "N", "of everything random", true},
+    {"clock", 0, "TIME", "the events' time; default: now", false},
+    {"environment", 'e', "NAME", "production, staging or development", true},
+    {"format", 0, "FORMAT", "text, json or ndjson", false},
+    {"force", 0, NULL, "export over files that exist", false},
+    {NULL, 0, NULL, NULL, false},
+};
+
+struct lister {
+    const struct e8_args *args;
+    struct e8_catalog *catalog;
+    enum e8_format format;
+};
+
+static int list_events(struct lister *l)
+{
+    struct e8_buf out;
+    e8_buf_init(&out, 4 << 20);
+    struct e8_json w = e8_json_new(&out, l->format == E8_FORMAT_JSON ? 2 : 0);
+    if (l->format == E8_FORMAT_JSON) {
+        e8_json_array(&w, NULL);
+    }
+    const char *category = "";
+    for (size_t i = 0; i < e8_catalog_count(l->catalog); i++) {
+        const struct e8_type *type = e8_catalog_type(l->catalog, i);
+        if (l->format == E8_FORMAT_TEXT) {
+            e8_buf_printf(&out, "%-14s%-26s  %s\n", strcmp(category, type->category) ? type->category : "", type->name,
+                          type->description);
+            category = type->category;
+            continue;
+        }
+        e8_json_object(&w, NULL);
+        e8_json_cstr(&w, "type", type->name);
+        e8_json_cstr(&w, "category", type->category);
+        e8_json_cstr(&w, "description", type->description);
+        e8_json_num(&w, "weight", type->weight, 3);
+        e8_json_end(&w, '}');
+        if (l->format == E8_FORMAT_NDJSON) {
+            e8_buf_putc(&out, '\n');
+            w = e8_json_new(&out, 0);
+        }
+    }
+    if (l->format == E8_FORMAT_JSON) {
+        e8_json_end(&w, ']');
+        e8_buf_putc(&out, '\n');
+    }
+    fwrite(out.p, 1, out.n, stdout);
+    e8_buf_fini(&out);
+    return E8_EXIT_PASS;
+}
+
+static void pretty(struct e8_json *w, const char *key, const struct e8_node *node)
+{
+    if (node->kind == E8_MAP || node->kind == E8_SEQ) {
+        if (node->kind == E8_MAP) {
+            e8_json_object(w, key);
+        } else {
+            e8_json_array(w, key);
+        }
+        for (const struct e8_node *child = node->first; child; child = child->next) {
+            char *name = node->kind == E8_MAP ? e8_dup_str(child->key) : NULL;
+            pretty(w, name, child);
+            free(name);
+        }
+        e8_json_end(w, node->kind == E8_MAP ? '}' : ']');
+    } else if (node->kind == E8_STRING) {
+        e8_json_str(w, key, node->text);
+    } else {
+        e8_json_raw(w, key, node->text);
+    }
+}
+
+static bool print_event(void *state, const struct e8_preview *preview)
+{
+    const struct lister *l = state;
+    struct e8_buf out;
+    struct e8_doc *doc = NULL;
+    e8_buf_init(&out, SIZE_MAX / 2);
+    if (l->format == E8_FORMAT_NDJSON || e8_doc_parse("event", preview->body, E8_DOC_JSON, &doc, NULL)) {
+        e8_buf_putstr(&out, preview->body);
+    } else {
+        struct e8_json w = e8_json_new(&out, 2);
+        pretty(&w, NULL, e8_doc_root(doc));
+    }
+    e8_buf_putc(&out, '\n');
+    bool more = fwrite(out.p, 1, out.n, stdout) == out.n;
+    e8_doc_free(&doc);
+    e8_buf_fini(&out);
+    return more;
+}
+
+static int show_events(struct lister *l)
+{
+    struct e8_errs errs;
+    struct e8_err err = {0};
+    struct e8_plan *plan = NULL;
+    uint64_t number = 1;
+    bool given;
+    e8_wall_ns clock = e8_wall_now();
+    struct e8_send_options options = {
+        .patterns = l->args->words + 1,
+        .environment = e8_arg(l->args, "environment"),
+        .endpoint = {.name = "show",
+                     .url = "http://127.0.0.1/",
+                     .scheme = e8_schemes_find(e8_catalog_schemes(l->catalog), "8bit")},
+    };
+    enum e8_rc rc = e8_arg_u64(l->args, "number", 1, 100000000, &number, &err);
+    rc = rc ? rc : e8_cli_seed(l->args, &given, &options.seed, &err);
+    rc = rc ? rc : e8_arg_time(l->args, "clock", &clock, &err);
+    if (!rc && !options.patterns[0]) {
+        rc = e8_fail(&err, E8_INPUT, "emit8 events show message.received", "events show: which type?");
+    }
+    if (rc) {
+        return e8_exit_error(&err);
+    }
+    e8_errs_init(&errs);
+    if (e8_plan_send(l->catalog, &options, &plan, &errs)) {
+        return e8_exit_errs(&errs);
+    }
+    plan->phases[0].times = number * plan->flows[0].steps.count;
+    rc = e8_preview_plan(plan, l->catalog, clock, print_event, l, &err);
+    e8_plan_free(&plan);
+    e8_errs_fini(&errs);
+    return rc ? e8_exit_error(&err) : E8_EXIT_PASS;
+}
+
+static int show_schema(struct lister *l)
+{
+    struct e8_err err = {0};
+    const char *name = l->args->words[1];
+    int type = name ? e8_catalog_find(l->catalog, e8_str(name)) : -1;
+    if (type < 0) {
+        const char *near = name ? e8_suggest(e8_str(name), e8_catalog_names(l->catalog)) : NULL;
+        e8_fail(&err, E8_INPUT, near ? near : "emit8 events lists them", "events schema: \"%s\" is no event type",
+                name ? name : "");
+        return e8_exit_error(&err);
+    }
+    struct e8_str text = e8_catalog_schema(l->catalog, (size_t)type);
+    fwrite(text.p, 1, text.n, stdout);
+    return E8_EXIT_PASS;
+}
+
+static int export_events(struct lister *l)
+{
+    struct e8_err err = {0};
+    const char *directory = l->args->words[1];
+    enum e8_rc rc = directory ? e8_catalog_export(l->catalog, directory, e8_arg_set(l->args, "force"), &err)
+                              : e8_fail(&err, E8_INPUT, "emit8 events export my-fixtures", "events export: where to?");
+    if (rc) {
+        return e8_exit_error(&err);
+    }
+    fprintf(stderr, "emit8: fixtures written to %s; use them with --fixtures %s\n", directory, directory);
+    return E8_EXIT_PASS;
+}
+
+/* Loads the directory over the built-in files and checks what comes out of it. */
+static int validate_events(const struct e8_args *args)
+{
+    struct e8_errs errs;
+    struct e8_catalog *catalog = NULL;
+    struct e8_err err = {0};
+    uint64_t number = 100;
+    const char *directory = args->words[1] ? args->words[1] : e8_arg(args, "fixtures");
+    if (e8_arg_u64(args, "number", 1, 1000000, &number, &err)) {
+        return e8_exit_error(&err);
+    }
+    e8_errs_init(&errs);
+    if (!e8_catalog_load(directory, &catalog, &errs)) {
+        e8_catalog_check(catalog, (unsigned)number, &errs);
+    }
+    if (errs.total) {
+        fprintf(stderr, "emit8: %zu fault%s\n", errs.total, errs.total == 1 ? "" : "s");
+        e8_catalog_free(&catalog);
+        return e8_exit_errs(&errs);
+    }
+    printf("%s: %zu event types, all valid; %llu events of each match their schemas\n",
+           directory ? directory : "built-in fixtures", e8_catalog_count(catalog), (unsigned long long)number);
+    e8_catalog_free(&catalog);
+    e8_errs_fini(&errs);
+    return E8_EXIT_PASS;
+}
+
+static int unknown_word(const char *word)
+{
+    static const char *const names[] = {"list", "show", "schema", "export", "validate", NULL};
+    struct e8_err err = {0};
+    const char *near = e8_suggest(e8_str(word), names);
+    e8_fail(&err, E8_INPUT, near ? near : "list, show, schema, export or validate", "events: unknown word \"%s\"", word);
+    return e8_exit_error(&err);
+}
+
+static int with_catalog(struct lister *l, int (*work)(struct lister *))
+{
+    int code;
+    if (e8_cli_catalog(l->args, &l->catalog, &code)) {
+        code = work(l);
+        e8_catalog_free(&l->catalog);
+    }
+    return code;
+}
+
+int e8_cmd_events(const struct e8_args *args)
+{
+    static const struct { const char *word; int (*work)(struct lister *); } words[] = {
+        {"list", list_events}, {"show", show_events}, {"schema", show_schema}, {"export", export_events}};
+    struct lister l = {.args = args};
+    struct e8_err err = {0};
+    const char *word = args->word_count ? args->words[0] : "list";
+    if (e8_cli_format(args, E8_FORMAT_TEXT, &l.format, &err)) {
+        return e8_exit_error(&err);
+    }
+    if (strcmp(word, "validate") == 0) {
+        return validate_events(args);
+    }
+    for (size_t i = 0; i < E8_COUNT(words); i++) {
+        if (strcmp(word, words[i].word) == 0) {
+            return with_catalog(&l, words[i].work);
+        }
+    }
+    return unknown_word(word);
+}

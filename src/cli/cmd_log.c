@@ -1,0 +1,146 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/again.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+
+#define FOLLOW_EVERY (200 * E8_NS_MS)
+
+const struct e8_option e8_log_options[] = {
+    {"run", 0, "N", "attempts of this run, or \"all\"; default: the newest run", false},
+    {"status", 0, "STATUS", "503, 5xx, or none", false},
+    {"type", 0, "PATTERN", "event types: 'agent.*'", false},
+    {"endpoint", 0, "NAME", "one endpoint's", false},
+    {"outcome", 0, "NAME", "delivered, timeout_first_byte, …", false},
+    {"since", 0, "TIME", "RFC 3339, Unix seconds, or a time before now: 10m", false},
+    {"until", 0, "TIME", "likewise", false},
+    {"failed", 0, NULL, "attempts that did not deliver", false},
+    {"slower", 0, "DUR", "response time above: 500ms", false},
+    {"number", 'n', "N", "the newest N only", false},
+    {"follow", 'f', NULL, "go on with what comes", false},
+    {"show", 0, "DELIVERY", "all attempts of a delivery, and its request rendered again", false},
+    {"resend", 0, "DELIVERY", "send a delivery again: same ids, new attempt, time and signature", false},
+    {"to", 't', "URL", "where to resend; default: the endpoint's URL", false},
+    {"format", 0, "FORMAT", "table, ndjson or csv", false},
+    {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
+    {NULL, 0, NULL, NULL, false},
+};
+
+struct logger {
+    const struct e8_args *args;
+    struct e8_buf path;
+    struct e8_dlog_reader *reader;
+    struct e8_log_filter filter;
+    enum e8_format format;
+    struct e8_style style;
+};
+
+static enum e8_rc read_run(const struct e8_args *args, int64_t *run, struct e8_err *err)
+{
+    uint64_t n = 0;
+    if (e8_arg(args, "run") && strcmp(e8_arg(args, "run"), "all") == 0) {
+        *run = -1;
+        return E8_OK;
+    }
+    enum e8_rc rc = e8_arg_u64(args, "run", 1, INT64_MAX, &n, err);
+    *run = (int64_t)n;
+    return rc;
+}
+
+static enum e8_rc read_filter(struct logger *l, struct e8_err *err)
+{
+    struct e8_log_filter *f = &l->filter;
+    f->status = e8_arg(l->args, "status");
+    f->type = e8_arg(l->args, "type");
+    f->endpoint = e8_arg(l->args, "endpoint");
+    f->outcome = e8_arg(l->args, "outcome");
+    f->failed = e8_arg_set(l->args, "failed");
+    enum e8_rc rc = read_run(l->args, &f->run, err);
+    rc = rc ? rc : e8_arg_time(l->args, "since", &f->since, err);
+    rc = rc ? rc : e8_arg_time(l->args, "until", &f->until, err);
+    rc = rc ? rc : e8_arg_dur(l->args, "slower", &f->slower, err);
+    rc = rc ? rc : e8_arg_u64(l->args, "number", 1, INT64_MAX, &f->limit, err);
+    rc = rc ? rc : e8_cli_format(l->args, E8_FORMAT_TABLE, &l->format, err);
+    if (!rc && l->format == E8_FORMAT_TEXT) {
+        l->format = E8_FORMAT_TABLE;
+    }
+    if (!rc && l->format == E8_FORMAT_JSON) {
+        rc = e8_fail(err, E8_INPUT, "table, ndjson or csv", "rows come as ndjson, not json");
+    }
+    return rc ? rc : e8_log_filter_check(f, err);
+}
+
+static enum e8_rc open_log(struct logger *l, struct e8_err *err)
+{
+    enum e8_rc rc = E8_OK;
+    if (l->args->word_count) {
+        e8_buf_puts(&l->path, l->args->words[0]);
+    } else if (e8_arg(l->args, "log")) {
+        e8_buf_puts(&l->path, e8_arg(l->args, "log"));
+    } else {
+        rc = e8_dlog_default_path(&l->path, err);
+    }
+    return rc ? rc : e8_dlog_read(e8_buf_cstr(&l->path), &l->reader, err);
+}
+
+static bool print_row(void *state, const struct e8_log_row *row)
+{
+    struct logger *l = state;
+    l->filter.after = row->cursor;
+    e8_rows_write(l->format, l->style, row, stdout);
+    return !ferror(stdout);
+}
+
+static int follow(struct logger *l)
+{
+    struct e8_err err = {0};
+    int signal = 0;
+    e8_signals_init();
+    l->filter.limit = 0;
+    while (!signal && !ferror(stdout)) {
+        if (e8_dlog_query(l->reader, &l->filter, print_row, l, &err)) {
+            return e8_exit_error(&err);
+        }
+        fflush(stdout);
+        signal = e8_signals_take(FOLLOW_EVERY);
+    }
+    return signal ? 128 + signal : E8_EXIT_PASS;
+}
+
+static int list_rows(struct logger *l)
+{
+    struct e8_err err = {0};
+    bool following = e8_arg_set(l->args, "follow");
+    if (following && l->filter.run == 0) {
+        l->filter.run = -1;
+        l->filter.limit = l->filter.limit ? l->filter.limit : 10;
+    }
+    e8_rows_begin(l->format, l->style, stdout);
+    if (e8_dlog_query(l->reader, &l->filter, print_row, l, &err)) {
+        return e8_exit_error(&err);
+    }
+    fflush(stdout);
+    return following ? follow(l) : E8_EXIT_PASS;
+}
+
+int e8_cmd_log(const struct e8_args *args)
+{
+    struct logger l = {.args = args, .style = e8_cli_style(args, stdout)};
+    struct e8_err err = {0};
+    int code;
+    e8_buf_init(&l.path, 4096);
+    if (read_filter(&l, &err) || open_log(&l, &err)) {
+        code = e8_exit_error(&err);
+    } else if (e8_arg(args, "show")) {
+        code = e8_cli_show(args, l.reader, e8_arg(args, "show"));
+    } else if (e8_arg(args, "resend")) {
+        code = e8_cli_resend(args, l.reader, e8_buf_cstr(&l.path), e8_arg(args, "resend"));
+    } else {
+        code = list_rows(&l);
+    }
+    e8_dlog_reader_free(&l.reader);
+    e8_buf_fini(&l.path);
+    return code;
+}

@@ -1,0 +1,289 @@
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+#define LINES_MAX 50 /* deliveries that are shown one by one without --verbose */
+
+const struct e8_option e8_send_options[] = {
+    {"to", 't', "URL", "where to send", true},
+    {"number", 'n', "N", "how many events; default: one of each matching type", false},
+    {"concurrency", 'c', "C", "at most so many in flight; default 1", false},
+    {"rate", 'r', "RATE", "open loop: so many events per time, 100/s", false},
+    {"set", 's', "PATH=VALUE", "change the event: data.channel=web; JSON, or a text (repeatable)", false},
+    {"remove", 0, "PATH", "remove a member of the event (repeatable)", false},
+    {"raw", 0, "FILE", "send this body as it is; - is stdin", false},
+    {"dry-run", 0, NULL, "print the requests as they would go out, and as curl commands", false},
+    {"verbose", 'v', NULL, "show every attempt, and the receiver's answers", false},
+    {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
+    {"clock", 0, "TIME", "let the events' time start here", false},
+    {"workers", 0, "N", "threads that send; default: the cores", true},
+    {NULL, 0, NULL, NULL, false},
+};
+
+struct sender {
+    const struct e8_args *args;
+    struct e8_catalog *catalog;
+    struct e8_arena *arena;
+    struct e8_doc *scheme_doc;
+    struct e8_send_options options;
+    struct e8_cli_secrets secrets;
+    struct e8_header *headers;
+    struct e8_edit *edits;
+    const char **removes;
+    struct e8_buf raw;
+    struct e8_plan *plan;
+    e8_wall_ns clock;
+    uint64_t workers;
+    bool verbose, lines;
+    pthread_mutex_t lock; /* of stdout */
+};
+
+static enum e8_rc parse_set(struct sender *s, const char *text, struct e8_edit *edit, struct e8_err *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) {
+        return e8_fail(err, E8_INPUT, "--set data.channel=web", "--set \"%s\" is not PATH=VALUE", text);
+    }
+    edit->path = (struct e8_str){text, (size_t)(equals - text)};
+    edit->value = e8_node_from_text(s->arena, e8_str(equals + 1));
+    edit->at = NULL;
+    return E8_OK;
+}
+
+static enum e8_rc read_edits(struct sender *s, struct e8_err *err)
+{
+    const char **sets = e8_arg_all(s->args, "set");
+    size_t n = 0, m = 0;
+    enum e8_rc rc = E8_OK;
+    s->removes = e8_arg_all(s->args, "remove");
+    while (sets && sets[n]) {
+        n++;
+    }
+    while (s->removes && s->removes[m]) {
+        m++;
+    }
+    s->edits = e8_new(n + m + 1, sizeof *s->edits);
+    for (size_t i = 0; !rc && i < n; i++) {
+        rc = parse_set(s, sets[i], &s->edits[i], err);
+    }
+    for (size_t i = 0; i < m; i++) {
+        s->edits[n + i].path = e8_str(s->removes[i]);
+    }
+    s->options.edits = s->edits;
+    s->options.edit_count = n + m;
+    free(sets);
+    return rc;
+}
+
+static enum e8_rc read_raw(struct sender *s, struct e8_err *err)
+{
+    const char *path = e8_arg(s->args, "raw");
+    if (!path) {
+        return E8_OK;
+    }
+    if (s->options.edit_count) {
+        return e8_fail(err, E8_INPUT, "leave --set and --remove out", "--raw sends the bytes as they are");
+    }
+    enum e8_rc rc = e8_file_read(path, E8_FILE_MAX, &s->raw, err);
+    s->options.raw = (struct e8_str){s->raw.p ? s->raw.p : "", s->raw.n};
+    return rc;
+}
+
+static enum e8_rc check_environment(struct sender *s, struct e8_err *err)
+{
+    const char *name = s->options.environment;
+    const char *const *known = e8_catalog_platform(s->catalog)->environments;
+    for (size_t i = 0; name && known[i]; i++) {
+        if (strcmp(name, known[i]) == 0) {
+            return E8_OK;
+        }
+    }
+    return name ? e8_fail(err, E8_INPUT, "production, staging or development", "unknown environment \"%s\"", name)
+                : E8_OK;
+}
+
+static enum e8_rc read_numbers(struct sender *s, struct e8_err *err)
+{
+    uint64_t concurrency = 1;
+    bool given;
+    enum e8_rc rc = e8_arg_u64(s->args, "number", 1, 1000000000000u, &s->options.times, err);
+    rc = rc ? rc : e8_arg_u64(s->args, "concurrency", 1, 1000000, &concurrency, err);
+    rc = rc ? rc : e8_arg_rate(s->args, "rate", &s->options.rate, err);
+    rc = rc ? rc : e8_cli_seed(s->args, &given, &s->options.seed, err);
+    rc = rc ? rc : e8_arg_time(s->args, "clock", &s->clock, err);
+    rc = rc ? rc : e8_arg_u64(s->args, "workers", 1, 256, &s->workers, err);
+    s->options.open = e8_arg_set(s->args, "rate");
+    s->options.concurrency = (uint32_t)concurrency;
+    if (!rc && s->options.open && s->options.rate.num == 0) {
+        rc = e8_fail(err, E8_INPUT, "100/s, 30/m", "--rate 0 sends nothing");
+    }
+    return rc;
+}
+
+static enum e8_rc read_endpoint(struct sender *s, struct e8_err *err)
+{
+    struct e8_endpoint *endpoint = &s->options.endpoint;
+    struct e8_url url;
+    endpoint->name = "target";
+    endpoint->url = e8_arg(s->args, "to");
+    if (!endpoint->url) {
+        return e8_fail(err, E8_INPUT, "--to http://127.0.0.1:9000/webhooks", "where to? --to is missing");
+    }
+    enum e8_rc rc = e8_url_parse(e8_str(endpoint->url), &url, err);
+    rc = rc ? rc : e8_cli_secrets(s->args, &s->secrets, err);
+    endpoint->secrets = (const char *const *)s->secrets.list;
+    endpoint->secret_count = s->secrets.count;
+    rc = rc ? rc : e8_cli_headers(s->args, &s->headers, &endpoint->header_count, err);
+    endpoint->headers = s->headers;
+    return rc ? rc : e8_cli_policy(s->args, e8_catalog_platform(s->catalog), &endpoint->timeout, &endpoint->retry, err);
+}
+
+static enum e8_rc check_signer(struct sender *s, struct e8_err *err)
+{
+    struct e8_signer *signer = NULL;
+    const struct e8_endpoint *endpoint = &s->options.endpoint;
+    if (endpoint->secret_count == 0) {
+        return E8_OK;
+    }
+    enum e8_rc rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, err);
+    e8_signer_free(&signer);
+    return rc;
+}
+
+static enum e8_rc make_plan(struct sender *s, struct e8_errs *errs)
+{
+    struct e8_err err = {0};
+    s->options.patterns = s->args->words;
+    s->options.environment = e8_arg(s->args, "environment");
+    enum e8_rc rc = read_endpoint(s, &err);
+    rc = rc ? rc : read_edits(s, &err);
+    rc = rc ? rc : read_raw(s, &err);
+    rc = rc ? rc : read_numbers(s, &err);
+    rc = rc ? rc : check_environment(s, &err);
+    if (rc) {
+        return e8_errs_add(errs, &err);
+    }
+    rc = e8_cli_scheme(s->args, s->catalog, s->arena, &s->scheme_doc, &s->options.endpoint.scheme, errs);
+    if (rc) {
+        return rc;
+    }
+    if (check_signer(s, &err)) {
+        return e8_errs_add(errs, &err);
+    }
+    return e8_plan_send(s->catalog, &s->options, &s->plan, errs);
+}
+
+static void print_clean(struct e8_str text, FILE *out)
+{
+    struct e8_buf clean;
+    e8_buf_init(&clean, E8_BODY_KEEP_MAX * 2);
+    while (text.n) {
+        const char *end = memchr(text.p, '\n', text.n);
+        size_t n = end ? (size_t)(end - text.p) : text.n;
+        size_t shown = n && text.p[n - 1] == '\r' ? n - 1 : n;
+        e8_buf_reset(&clean);
+        e8_buf_put_clean(&clean, (struct e8_str){text.p, shown});
+        fprintf(out, "  < %s\n", e8_buf_cstr(&clean));
+        n += end != NULL;
+        text = (struct e8_str){text.p + n, text.n - n};
+    }
+    e8_buf_fini(&clean);
+}
+
+/* On the worker's thread. */
+static void show_attempt(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange)
+{
+    struct sender *s = state;
+    char took[E8_DUR_MAX];
+    pthread_mutex_lock(&s->lock);
+    if (attempt->status) {
+        printf("%3d  ", attempt->status);
+    } else {
+        printf("---  ");
+    }
+    printf("%-18s  %-26s %s #%d  %s%s%s\n", e8_outcome_info((enum e8_outcome)attempt->outcome)->name,
+           e8_catalog_type(s->catalog, attempt->type)->name, attempt->delivery_id, attempt->number,
+           e8_dur_text(e8_service_time(&attempt->times), took), attempt->error[0] ? "  " : "", attempt->error);
+    if (s->verbose && exchange) {
+        print_clean(e8_buf_str(&exchange->head), stdout);
+        print_clean(e8_buf_str(&exchange->content), stdout);
+    }
+    fflush(stdout);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool print_preview(void *state, const struct e8_preview *preview)
+{
+    (void)state;
+    struct e8_buf out;
+    struct e8_url url;
+    e8_url_parse(e8_str(preview->endpoint->url), &url, NULL);
+    e8_buf_init(&out, SIZE_MAX / 2);
+    e8_http1_request(&out, E8_LIT("POST"), &url, preview->parts->headers, preview->parts->count, preview->body);
+    e8_buf_puts(&out, "\n\n");
+    e8_http1_curl(&out, E8_LIT("POST"), e8_str(preview->endpoint->url), preview->parts->headers,
+                  preview->parts->count, preview->body);
+    e8_buf_puts(&out, "\n\n");
+    bool more = fwrite(out.p, 1, out.n, stdout) == out.n;
+    e8_buf_fini(&out);
+    return more;
+}
+
+static int send_plan(struct sender *s)
+{
+    struct e8_err err = {0};
+    if (s->options.endpoint.secret_count == 0 && !e8_arg_set(s->args, "quiet")) {
+        fputs("emit8: not signed: no secret; give --secret-file or EMIT8_SECRET\n", stderr);
+    }
+    if (e8_arg_set(s->args, "dry-run")) {
+        return e8_preview_plan(s->plan, s->catalog, s->clock ? s->clock : e8_wall_now(), print_preview, s, &err)
+                   ? e8_exit_error(&err) : E8_EXIT_PASS;
+    }
+    uint64_t deliveries = e8_plan_instances(s->plan);
+    s->verbose = e8_arg_set(s->args, "verbose");
+    enum e8_format format;
+    if (e8_cli_format(s->args, E8_FORMAT_TEXT, &format, &err)) {
+        return e8_exit_error(&err);
+    }
+    s->lines = (s->verbose || deliveries <= LINES_MAX) && format == E8_FORMAT_TEXT;
+    struct e8_cli_run run = {
+        .plan = s->plan,
+        .catalog = s->catalog,
+        .speed = 1,
+        .clock = s->clock,
+        .workers = s->workers ? (unsigned)s->workers : deliveries < 64 ? 1 : 0,
+        .report = deliveries > 1 || e8_arg_set(s->args, "format"),
+        .keep = s->verbose,
+        .on_done = s->lines ? show_attempt : NULL,
+        .state = s,
+    };
+    return e8_cli_execute(s->args, &run);
+}
+
+int e8_cmd_send(const struct e8_args *args)
+{
+    struct sender s = {.args = args, .arena = e8_arena_new()};
+    struct e8_errs errs;
+    int code;
+    e8_errs_init(&errs);
+    e8_buf_init(&s.raw, 0);
+    pthread_mutex_init(&s.lock, NULL);
+    if (e8_cli_catalog(args, &s.catalog, &code)) {
+        code = make_plan(&s, &errs) ? e8_exit_errs(&errs) : send_plan(&s);
+    }
+    e8_errs_fini(&errs);
+    e8_plan_free(&s.plan);
+    e8_cli_secrets_fini(&s.secrets);
+    e8_buf_fini(&s.raw);
+    free(s.headers);
+    free(s.edits);
+    free(s.removes);
+    e8_doc_free(&s.scheme_doc);
+    e8_catalog_free(&s.catalog);
+    pthread_mutex_destroy(&s.lock);
+    e8_arena_free(&s.arena);
+    return code;
+}

@@ -1,0 +1,103 @@
+#include <string.h>
+
+#include "cli/args.h"
+
+#define COLUMN 30
+
+const struct e8_option e8_options_general[] = {
+    {"help", 'h', NULL, "this text", false},
+    {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured", true},
+    {"quiet", 'q', NULL, "no progress on stderr", false},
+    {"fixtures", 0, "DIR", "a directory laid over the built-in fixtures, file by file", true},
+    {NULL, 0, NULL, NULL, false},
+};
+
+const struct e8_option e8_options_reach[] = {
+    {"insecure", 'k', NULL, "do not verify the receiver's certificate; every report says so", false},
+    {"cacert", 0, "FILE", "PEM file of the certificate authorities to trust", true},
+    {"cert", 0, "FILE", "PEM file of the client certificate", false},
+    {"key", 0, "FILE", "PEM file of its private key", false},
+    {"connect-to", 0, "H1:P1:H2:P2", "for H1:P1 connect to H2:P2 instead (repeatable)", false},
+    {"resolve", 0, "HOST:PORT:ADDR", "use this address for the host (repeatable)", false},
+    {"unix-socket", 0, "PATH", "connect through this Unix socket", false},
+    {"proxy", 'x', "URL", "send through a proxy; proxies in the environment are never used", false},
+    {"http", 0, "VERSION", "auto, 1.1 or 2", false},
+    {"connect-timeout", 0, "DUR", "time for name, connection and TLS; default: the deadline alone", false},
+    {"allow-target", 0, "HOST", "permit a target that is not loopback: name, address or CIDR (repeatable)", true},
+    {NULL, 0, NULL, NULL, false},
+};
+
+const struct e8_option e8_options_endpoint[] = {
+    {"secret-file", 0, "FILE", "the endpoint's secret; EMIT8_SECRET holds it otherwise; repeat during a rotation", true},
+    {"scheme", 0, "NAME", "signature scheme: 8bit, standard-webhooks, stripe, github, slack, or a JSON file", true},
+    {"header", 'H', "'NAME: VALUE'", "another request header (repeatable)", false},
+    {"timeout", 'm', "DUR", "deadline of an attempt; default: the platform's, 5s", true},
+    {"retries", 0, "N", "attempts after the first; default: the platform's, 4", true},
+    {"environment", 'e', "NAME", "production, staging or development", true},
+    {NULL, 0, NULL, NULL, false},
+};
+
+const struct e8_option e8_options_output[] = {
+    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson or csv", false},
+    {"report-json", 0, "FILE", "write the report to a file as well", false},
+    {"report-ndjson", 0, "FILE", "the same on one line", false},
+    {"report-csv", 0, "FILE", "the same as CSV", false},
+    {"report-text", 0, "FILE", "the same as text", false},
+    {"threshold", 0, "RULE", "fail unless it holds: 'p(99) < 500ms', 'success >= 99.9%' (repeatable)", false},
+    {"log", 0, "FILE", "delivery log to append to; default: $XDG_STATE_HOME/emit8/deliveries.db", true},
+    {"no-log", 0, NULL, "keep no delivery log", false},
+    {NULL, 0, NULL, NULL, false},
+};
+
+static void print_option(const struct e8_option *option, FILE *out)
+{
+    char left[128];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, left, sizeof left - 1);
+    if (option->letter) {
+        e8_buf_printf(&buf, "  -%c, --%s", option->letter, option->name);
+    } else {
+        e8_buf_printf(&buf, "      --%s", option->name);
+    }
+    if (option->arg) {
+        e8_buf_printf(&buf, " %s", option->arg);
+    }
+    const char *text = e8_buf_cstr(&buf);
+    if (buf.n >= COLUMN) {
+        fprintf(out, "%s\n%*s%s\n", text, COLUMN, "", option->help);
+    } else {
+        fprintf(out, "%-*s%s\n", COLUMN, text, option->help);
+    }
+}
+
+void e8_help_command(const struct e8_command *command, FILE *out)
+{
+    fprintf(out, "emit8 %s %s\n\n%s\n", command->name, command->synopsis, command->summary);
+    if (command->detail) {
+        fprintf(out, "\n%s", command->detail);
+    }
+    fprintf(out, "\nOptions:\n");
+    for (size_t g = 0; g < E8_GROUPS_MAX && command->groups[g]; g++) {
+        for (const struct e8_option *o = command->groups[g]; o->name; o++) {
+            print_option(o, out);
+        }
+    }
+}
+
+void e8_help_all(FILE *out)
+{
+    fprintf(out, "emit8 %s: signed webhook deliveries from your own machine\n\n"
+                 "Usage: emit8 COMMAND [words] [options]\n\nCommands:\n",
+            E8_VERSION);
+    for (const struct e8_command *c = e8_commands; c->name; c++) {
+        fprintf(out, "  %-12s%s\n", c->name, c->summary);
+    }
+    fprintf(out, "\nTry it:\n"
+                 "  emit8 sink --listen 127.0.0.1:9000 &\n"
+                 "  emit8 send message.received --to http://127.0.0.1:9000/webhooks\n"
+                 "  emit8 run support-day --sink\n"
+                 "  emit8 log --failed\n\n"
+                 "Exit codes: 0 pass; 1 a threshold failed or a delivery ended undelivered; 2 bad usage or input;\n"
+                 "3 could not run; 4 the run is invalid; 130, 143 stopped by a signal.\n"
+                 "emit8 COMMAND --help tells all about a command.\n");
+}

@@ -1,0 +1,231 @@
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/worker.h"
+
+#define GRACE_DEFAULT     (10 * E8_NS_S)
+#define IN_FLIGHT_DEFAULT 10000
+#define PROBES            40
+
+static int by_value(const void *a, const void *b)
+{
+    const e8_dur_ns x = *(const e8_dur_ns *)a, y = *(const e8_dur_ns *)b;
+    return (x > y) - (x < y);
+}
+
+/* How late this host's timers fire: a few short sleeps, their p99 (here: the second worst of 40). */
+static e8_dur_ns probe_timers(void)
+{
+    e8_dur_ns late[PROBES];
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    for (int i = 0; i < PROBES; i++) {
+        struct itimerspec spec = {.it_value = {0, 200 * E8_NS_US}};
+        e8_mono_ns due = e8_mono_now() + spec.it_value.tv_nsec;
+        uint64_t ticks;
+        timerfd_settime(fd, 0, &spec, NULL);
+        ssize_t n = read(fd, &ticks, sizeof ticks);
+        late[i] = n == (ssize_t)sizeof ticks ? e8_mono_now() - due : 0;
+    }
+    close(fd);
+    qsort(late, PROBES, sizeof late[0], by_value);
+    return late[PROBES - 2];
+}
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1;
+    }
+    return (unsigned)CPU_COUNT(&set);
+}
+
+static void fill_options(struct e8_engine *engine, const struct e8_engine_options *options)
+{
+    engine->options = *options;
+    struct e8_engine_options *o = &engine->options;
+    o->workers = o->workers ? o->workers : cores();
+    o->in_flight = o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT;
+    o->grace = o->grace ? o->grace : GRACE_DEFAULT;
+    engine->speed = o->speed > 0 ? o->speed : 1;
+    engine->count = o->workers;
+    engine->fixed = o->clock != 0;
+}
+
+static enum e8_rc make_signers(struct e8_worker *worker, struct e8_err *err)
+{
+    const struct e8_plan *plan = worker->engine->plan;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        const struct e8_endpoint *endpoint = &plan->endpoints[i];
+        if (endpoint->secret_count) {
+            enum e8_rc rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count,
+                                          &worker->signers[i], err);
+            if (rc) {
+                return rc;
+            }
+        }
+    }
+    return E8_OK;
+}
+
+static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
+{
+    engine->workers = e8_new(engine->count, sizeof *engine->workers);
+    for (unsigned i = 0; i < engine->count; i++) {
+        e8_worker_init(&engine->workers[i], engine, i);
+    }
+    for (unsigned i = 0; i < engine->count; i++) {
+        enum e8_rc rc = e8_transport_new(&engine->workers[i].transport, err);
+        rc = rc ? rc : make_signers(&engine->workers[i], err);
+        if (rc) {
+            return rc;
+        }
+    }
+    return E8_OK;
+}
+
+static void free_engine(struct e8_engine **engine)
+{
+    struct e8_engine *e = *engine;
+    for (unsigned i = 0; e->workers && i < e->count; i++) {
+        e8_worker_fini(&e->workers[i]);
+    }
+    free(e->workers);
+    free(e->disabled);
+    e8_stats_free(&e->total);
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->all_ended);
+    free(e);
+    *engine = NULL;
+}
+
+static enum e8_rc start_threads(struct e8_engine *engine, struct e8_err *err)
+{
+    for (unsigned i = 0; i < engine->count; i++) {
+        int rc = pthread_create(&engine->workers[i].thread, NULL, e8_worker_main, &engine->workers[i]);
+        if (rc) {
+            e8_engine_abort(engine);
+            for (unsigned j = 0; j < i; j++) {
+                pthread_join(engine->workers[j].thread, NULL);
+            }
+            return e8_fail(err, E8_ENV, "use fewer --workers", "cannot start a thread: %s", strerror(rc));
+        }
+    }
+    return E8_OK;
+}
+
+enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *catalog,
+                           const struct e8_engine_options *options, struct e8_engine **out, struct e8_err *err)
+{
+    struct e8_engine *engine = e8_new(1, sizeof *engine);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->all_ended, &attr);
+    pthread_condattr_destroy(&attr);
+    engine->plan = plan;
+    engine->catalog = catalog;
+    fill_options(engine, options);
+    engine->disabled = e8_new(plan->endpoint_count + 1, sizeof *engine->disabled);
+    engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(catalog));
+    engine->timer_floor = probe_timers();
+    enum e8_rc rc = make_workers(engine, err);
+    e8_mono_ns now = e8_mono_now();
+    engine->epoch = options->epoch ? options->epoch : now;
+    engine->wall = engine->fixed ? options->clock : e8_wall_now() + (engine->epoch - now);
+    rc = rc ? rc : start_threads(engine, err);
+    if (rc) {
+        free_engine(&engine);
+    }
+    *out = engine;
+    return rc;
+}
+
+bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout)
+{
+    e8_mono_ns until = e8_mono_now() + timeout;
+    struct timespec at = {until / E8_NS_S, until % E8_NS_S};
+    pthread_mutex_lock(&engine->lock);
+    int rc = 0;
+    while (atomic_load(&engine->ended) < engine->count && rc == 0) {
+        rc = pthread_cond_timedwait(&engine->all_ended, &engine->lock, &at);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return atomic_load(&engine->ended) == engine->count;
+}
+
+const struct e8_stats *e8_engine_stats(struct e8_engine *engine)
+{
+    for (unsigned i = 0; i < engine->count; i++) {
+        struct e8_worker *worker = &engine->workers[i];
+        struct e8_stats *stats = atomic_load(&worker->published);
+        if (stats) {
+            e8_stats_merge(engine->total, stats);
+            e8_stats_reset(stats);
+            atomic_store(&worker->spare, stats);
+            atomic_store(&worker->published, NULL);
+        }
+    }
+    return engine->total;
+}
+
+void e8_engine_stop(struct e8_engine *engine)
+{
+    atomic_store(&engine->stop, true);
+    for (unsigned i = 0; i < engine->count; i++) {
+        e8_transport_wake(engine->workers[i].transport);
+    }
+}
+
+void e8_engine_abort(struct e8_engine *engine)
+{
+    atomic_store(&engine->abort, true);
+    e8_engine_stop(engine);
+}
+
+static void add_counts(struct e8_transport_counts *into, struct e8_transport_counts from)
+{
+    into->connections += from.connections;
+    into->reused += from.reused;
+    into->handshakes += from.handshakes;
+    into->resumed += from.resumed;
+    into->idle_closed += from.idle_closed;
+    into->idle_bytes += from.idle_bytes;
+    into->rebuilt += from.rebuilt;
+}
+
+void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result)
+{
+    struct e8_engine *e = *engine;
+    memset(result, 0, sizeof *result);
+    for (unsigned i = 0; i < e->count; i++) {
+        pthread_join(e->workers[i].thread, NULL);
+    }
+    e8_engine_stats(e);
+    for (unsigned i = 0; i < e->count; i++) {
+        struct e8_worker *worker = &e->workers[i];
+        e8_stats_merge(e->total, worker->stats);
+        add_counts(&result->transport, e8_transport_counts(worker->transport));
+        result->stalls += worker->stalls;
+    }
+    for (size_t i = 0; i < e->plan->endpoint_count; i++) {
+        result->disabled += atomic_load(&e->disabled[i]);
+    }
+    result->interrupted = atomic_load(&e->stop) && !atomic_load(&e->log_failed) && !atomic_load(&e->generator_limited);
+    result->log_failed = atomic_load(&e->log_failed);
+    result->generator_limited = atomic_load(&e->generator_limited);
+    result->workers = e->count;
+    result->elapsed = e8_mono_now() - e->epoch;
+    result->timer_floor = e->timer_floor;
+    result->stats = e->total;
+    e->total = NULL;
+    free_engine(engine);
+}

@@ -1,0 +1,86 @@
+/* The engine: runs a plan. Workers share nothing but the const plan, the start gate, a stop flag, statistics that change
+ * hands, and one ring each to the log.
+ *
+ * The way of one delivery: the schedule says when (pace), the walk says what (scenario), the template renders, the signer signs,
+ * the transport sends, the outcome decides on a retry (delivery), stats and log get the attempt. */
+#ifndef E8_ENGINE_ENGINE_H
+#define E8_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dlog/dlog.h"
+#include "scenario/scenario.h"
+#include "stats/stats.h"
+#include "transport/transport.h"
+
+struct e8_engine_options {
+    unsigned workers;        /* 0: the cores */
+    double speed;            /* 10: ten times faster; 0: 1 */
+    e8_wall_ns clock;        /* fixed start of the events' time; 0: the real one */
+    size_t in_flight;        /* deliveries at a time at most, over all workers; 0: 10,000 */
+    bool drop;               /* at that bound, drop events and count them instead of waiting */
+    e8_dur_ns grace;         /* for draining after a stop; 0: 10 s */
+    struct e8_reach reach;
+    struct e8_dlog *log;     /* opened, begun; NULL: no log */
+    e8_mono_ns epoch;        /* start of the run; 0: now */
+    bool keep;               /* hand responses to `on_done` */
+    enum e8_trigger trigger; /* of first attempts */
+    /* Each ended attempt, on the worker's thread; may be NULL. The exchange is valid during the call. */
+    void (*on_done)(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange);
+    void *state;
+};
+
+struct e8_engine;
+/* Starts the workers. The plan and the catalogue must outlive the engine. */
+enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *catalog,
+                           const struct e8_engine_options *options, struct e8_engine **out, struct e8_err *err);
+/* Waits up to `timeout` for the end; true when all workers have ended. */
+bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout);
+/* Statistics so far: merges what the workers have handed over. Caller's thread; valid until the next call. */
+const struct e8_stats *e8_engine_stats(struct e8_engine *engine);
+/* Dispatch nothing more, wait for what is in flight up to the grace. Any thread; may be called from a signal handler. */
+void e8_engine_stop(struct e8_engine *engine);
+/* Abort what is in flight at once. */
+void e8_engine_abort(struct e8_engine *engine);
+
+struct e8_engine_result {
+    struct e8_stats *stats; /* owned by the caller: e8_stats_free */
+    struct e8_transport_counts transport;
+    uint64_t stalls;        /* times that a full ring of the log made a worker wait */
+    uint64_t disabled;      /* endpoints disabled by a 410 */
+    bool interrupted;
+    bool log_failed;        /* the log could not be written; dispatch was stopped */
+    bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
+    unsigned workers;
+    e8_dur_ns elapsed;
+    e8_dur_ns timer_floor; /* p99 lateness of this host's timers */
+};
+/* Joins the workers and frees the engine. */
+void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result);
+
+/* A delivery's headers and body as the wire gets them; shared by the engine, --dry-run and log --show. Slices point into `memory`,
+ * which the caller gives and resets. signer NULL: not signed. */
+struct e8_request_parts {
+    struct e8_header headers[64];
+    size_t count;
+};
+enum e8_rc e8_request_build(const struct e8_catalog *catalog, const struct e8_endpoint *endpoint,
+                            struct e8_signer *signer, const struct e8_sign_input *in, struct e8_buf *memory,
+                            struct e8_request_parts *out);
+
+/* What a plan would send, in the order of its schedule per flow instance, without sending it. Texts are valid during the call. */
+struct e8_preview {
+    const struct e8_endpoint *endpoint;
+    const struct e8_emit *emit;
+    const char *event_id, *delivery_id;
+    e8_wall_ns at;
+    struct e8_str body;
+    const struct e8_request_parts *parts;
+};
+typedef bool e8_preview_fn(void *state, const struct e8_preview *preview); /* false: no more */
+/* clock: the events' time at the start of the plan. */
+enum e8_rc e8_preview_plan(const struct e8_plan *plan, const struct e8_catalog *catalog, e8_wall_ns clock,
+                           e8_preview_fn *fn, void *state, struct e8_err *err);
+
+#endif

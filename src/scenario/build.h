@@ -1,0 +1,32 @@
+/* What the makers of plans share. Internal to scenario. */
+#ifndef E8_SCENARIO_BUILD_H
+#define E8_SCENARIO_BUILD_H
+
+#include "scenario/scenario.h"
+
+/* A plan with what it owns. `plan` is first, so that e8_plan_free finds the rest. */
+struct e8_plan_owned {
+    struct e8_plan plan;
+    struct e8_arena *arena;
+    struct e8_doc *doc;
+    struct e8_template **templates; /* compiled for this plan alone */
+    size_t template_count;
+    char **secrets; /* wiped and freed */
+    size_t secret_count;
+};
+
+struct e8_plan_owned *e8_plan_new(void);
+/* Keeps a copy that is wiped with the plan. */
+const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret);
+/* The template of a type with these edits; the catalogue's own when there are none. NULL after a fault. */
+const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
+                                           size_t type, const struct e8_edit *edits, size_t count,
+                                           struct e8_errs *errs);
+/* {"set": {PATH: VALUE, …}, "remove": [PATH, …]} or NULL when there are no edits; in the plan's arena. */
+const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);
+/* Digest of a text as 64 hex digits. */
+void e8_plan_digest(struct e8_str text, char out[65]);
+/* E8_INPUT unless http(s) with a host. */
+enum e8_rc e8_plan_url(const char *url, struct e8_err *err);
+
+#endif

@@ -1,0 +1,179 @@
+#include <string.h>
+
+#include "scenario/parse.h"
+
+static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node *node)
+{
+    const struct e8_plan *plan = &p->owned->plan;
+    const char **names = e8_arena_alloc(p->owned->arena, (plan->flow_count + 1) * sizeof *names);
+    for (size_t i = 0; i < plan->flow_count; i++) {
+        names[i] = plan->flows[i].name;
+        if (e8_str_is(node->text, names[i])) {
+            return &plan->flows[i];
+        }
+    }
+    const char *near = e8_suggest(node->text, names);
+    e8_parse_fail(p, node, near ? near : "a name of flows:", "unknown flow \"%.*s\"", E8_STR(node->text));
+    return NULL;
+}
+
+static bool parse_rate(struct e8_parser *p, const struct e8_node *node, struct e8_rate *out)
+{
+    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_rate(node->text, out) || out->num == 0) {
+        e8_parse_fail(p, node, "events per time: 100/s, 30/m, 2.5/h", "\"%.*s\" is no rate", E8_STR(node->text));
+        return false;
+    }
+    return true;
+}
+
+static void parse_ramp(struct e8_parser *p, const struct e8_node *node, struct e8_pace *pace)
+{
+    struct e8_str text = node->text;
+    pace->kind = E8_PACE_RAMP;
+    for (size_t i = 0; i + 1 < text.n; i++) {
+        if (text.p[i] == '.' && text.p[i + 1] == '.') {
+            struct e8_str from = e8_str_trim((struct e8_str){text.p, i});
+            struct e8_str to = e8_str_trim((struct e8_str){text.p + i + 2, text.n - i - 2});
+            if (e8_parse_rate(from, &pace->from) && e8_parse_rate(to, &pace->to) &&
+                pace->from.num + pace->to.num > 0) {
+                return;
+            }
+            break;
+        }
+    }
+    e8_parse_fail(p, node, "from and to: 20/s..200/s", "\"%.*s\" is no ramp", E8_STR(text));
+}
+
+static void check_total(struct e8_parser *p, const struct e8_node *map, const struct e8_pace *pace)
+{
+    double most = e8_rate_per_s(pace->from) > e8_rate_per_s(pace->to) ? e8_rate_per_s(pace->from)
+                                                                      : e8_rate_per_s(pace->to);
+    if (most * (double)pace->length / (double)E8_NS_S > 1e12) {
+        e8_parse_fail(p, map, "at most 10^12 arrivals", "rate times length overflows");
+    }
+}
+
+static void parse_open(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
+{
+    static const char *const keys[] = {"rate", "ramp", "for", "process", NULL};
+    const struct e8_node *rate = e8_node_get(map, "rate"), *ramp = e8_node_get(map, "ramp");
+    const struct e8_node *length = e8_node_get(map, "for"), *process = e8_node_get(map, "process");
+    struct e8_pace *pace = &phase->pace;
+    size_t before = p->errs->total;
+    e8_node_only(map, keys, p->errs);
+    phase->open = true;
+    pace->kind = E8_PACE_CONSTANT;
+    pace->seed = e8_mix(p->owned->plan.seed, (uint64_t)p->owned->plan.phase_count);
+    if (rate && ramp) {
+        e8_parse_fail(p, ramp, NULL, "give rate or ramp, not both");
+    } else if (ramp) {
+        parse_ramp(p, ramp, pace);
+    } else if (parse_rate(p, rate, &pace->from)) {
+        pace->to = pace->from;
+    }
+    if (!length) {
+        e8_parse_fail(p, map, "{rate: 20/s, for: 30s}", "arrivals at a rate need a length");
+    } else if (e8_parse_dur_node(p, length, &pace->length) && pace->length <= 0) {
+        e8_parse_fail(p, length, "for: 30s", "a length of 0 lets nothing arrive");
+    }
+    if (process && e8_str_is(process->text, "poisson") && !ramp) {
+        pace->kind = E8_PACE_POISSON;
+    } else if (process && !e8_str_is(process->text, "constant")) {
+        e8_parse_fail(p, process, ramp ? "a ramp is constant" : "constant or poisson", "unknown process \"%.*s\"",
+                      E8_STR(process->text));
+    }
+    if (p->errs->total == before) {
+        check_total(p, map, pace);
+    }
+}
+
+static bool whole(struct e8_parser *p, const struct e8_node *node, uint64_t most, uint64_t *out)
+{
+    if (node->kind != E8_INT || node->i < 1 || (uint64_t)node->i > most) {
+        e8_parse_fail(p, node, "a whole number above 0", "\"%.*s\" is out of range", E8_STR(node->text));
+        return false;
+    }
+    *out = (uint64_t)node->i;
+    return true;
+}
+
+static void parse_closed(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
+{
+    static const char *const keys[] = {"times", "concurrency", NULL};
+    const struct e8_node *times = e8_node_get(map, "times"), *concurrency = e8_node_get(map, "concurrency");
+    uint64_t n;
+    e8_node_only(map, keys, p->errs);
+    if (times) {
+        whole(p, times, 1000000000000u, &phase->times);
+    }
+    if (concurrency && whole(p, concurrency, 1000000, &n)) {
+        phase->concurrency = (uint32_t)n;
+    }
+}
+
+static void parse_phase(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
+{
+    static const char *const keys[] = {"flow", "arrivals", "at", NULL};
+    const struct e8_node *flow = e8_node_get(map, "flow"), *arrivals = e8_node_get(map, "arrivals");
+    const struct e8_node *at = e8_node_get(map, "at");
+    phase->times = 1;
+    phase->concurrency = 1;
+    phase->at = -1;
+    if (map->kind != E8_MAP || !flow) {
+        e8_parse_fail(p, map, "- {flow: NAME, arrivals: {rate: 20/s, for: 30s}}", "an entry of run names a flow");
+        return;
+    }
+    e8_node_only(map, keys, p->errs);
+    phase->flow = find_flow(p, flow);
+    if (at) {
+        e8_parse_dur_node(p, at, &phase->at);
+    }
+    if (arrivals && arrivals->kind != E8_MAP) {
+        e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}", "arrivals must be a map");
+    } else if (arrivals && (e8_node_get(arrivals, "rate") || e8_node_get(arrivals, "ramp") ||
+                            e8_node_get(arrivals, "for"))) {
+        if (!e8_node_get(arrivals, "rate") && !e8_node_get(arrivals, "ramp")) {
+            e8_parse_fail(p, arrivals, "{rate: 20/s, for: 30s}", "arrivals for a time need a rate");
+        } else {
+            parse_open(p, arrivals, phase);
+        }
+    } else if (arrivals) {
+        parse_closed(p, arrivals, phase);
+    }
+}
+
+/* Instances are numbered per flow through all phases, so that no two have the same entities and ids. */
+static void number_instances(struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct e8_phase *before = &plan->phases[j];
+            if (before->flow == plan->phases[i].flow) {
+                plan->phases[i].first += before->open ? e8_pace_count(&before->pace) : before->times;
+            }
+        }
+    }
+}
+
+void e8_parse_phases(struct e8_parser *p, const struct e8_node *list)
+{
+    struct e8_plan *plan = &p->owned->plan;
+    size_t before = p->errs->total;
+    size_t count = list ? list->count : plan->flow_count;
+    plan->phases = e8_arena_alloc(p->owned->arena, (count + 1) * sizeof *plan->phases);
+    if (list && (list->kind != E8_SEQ || list->count == 0)) {
+        e8_parse_fail(p, list, "run: [{flow: NAME, arrivals: {rate: 20/s, for: 30s}}]", "run must be a list");
+        return;
+    }
+    for (const struct e8_node *node = list ? list->first : NULL; node; node = node->next) {
+        parse_phase(p, node, &plan->phases[plan->phase_count]);
+        plan->phase_count++;
+    }
+    for (size_t i = 0; !list && i < count; i++) {
+        plan->phases[plan->phase_count++] =
+            (struct e8_phase){.flow = &plan->flows[i], .times = 1, .concurrency = 1, .at = -1};
+    }
+    if (p->errs->total == before) {
+        number_instances(plan);
+    }
+}

@@ -1,0 +1,190 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest/digest.h"
+#include "doc/json.h"
+#include "scenario/build.h"
+
+struct e8_plan_owned *e8_plan_new(void)
+{
+    struct e8_plan_owned *owned = e8_new(1, sizeof *owned);
+    owned->arena = e8_arena_new();
+    return owned;
+}
+
+void e8_plan_free(struct e8_plan **plan)
+{
+    if (!*plan) {
+        return;
+    }
+    struct e8_plan_owned *owned = (struct e8_plan_owned *)*plan;
+    for (size_t i = 0; i < owned->template_count; i++) {
+        e8_template_free(&owned->templates[i]);
+    }
+    for (size_t i = 0; i < owned->secret_count; i++) {
+        e8_secret_free(&owned->secrets[i]);
+    }
+    free(owned->templates);
+    free(owned->secrets);
+    e8_doc_free(&owned->doc);
+    e8_arena_free(&owned->arena);
+    free(owned);
+    *plan = NULL;
+}
+
+const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret)
+{
+    owned->secrets = e8_resize(owned->secrets, owned->secret_count + 1, sizeof *owned->secrets);
+    owned->secrets[owned->secret_count] = e8_dup(secret);
+    return owned->secrets[owned->secret_count++];
+}
+
+const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
+                                           size_t type, const struct e8_edit *edits, size_t count,
+                                           struct e8_errs *errs)
+{
+    struct e8_template *compiled;
+    if (count == 0) {
+        return e8_catalog_event(catalog, type);
+    }
+    if (e8_catalog_template(catalog, type, edits, count, &compiled, errs)) {
+        return NULL;
+    }
+    owned->templates = e8_resize(owned->templates, owned->template_count + 1, sizeof(struct e8_template *));
+    owned->templates[owned->template_count++] = compiled;
+    return compiled;
+}
+
+const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count)
+{
+    if (count == 0) {
+        return NULL;
+    }
+    struct e8_buf text, value;
+    e8_buf_init(&text, SIZE_MAX / 2);
+    e8_buf_init(&value, SIZE_MAX / 2);
+    struct e8_json w = e8_json_new(&text, 0);
+    e8_json_object(&w, NULL);
+    e8_json_array(&w, "edits");
+    for (size_t i = 0; i < count; i++) {
+        e8_json_object(&w, NULL);
+        e8_json_str(&w, "path", edits[i].path);
+        if (edits[i].value) {
+            e8_buf_reset(&value);
+            e8_node_json(edits[i].value, &value);
+            e8_json_raw(&w, "value", e8_buf_str(&value));
+        }
+        e8_json_end(&w, '}');
+    }
+    e8_json_end(&w, ']');
+    e8_json_end(&w, '}');
+    const char *result = e8_arena_str(arena, e8_buf_str(&text)).p;
+    e8_buf_fini(&text);
+    e8_buf_fini(&value);
+    return result;
+}
+
+void e8_plan_digest(struct e8_str text, char out[65])
+{
+    uint8_t digest[32];
+    struct e8_buf hex;
+    e8_sha256_of(text, digest);
+    e8_buf_fixed(&hex, out, 64);
+    e8_hex_put(&hex, digest, sizeof digest);
+    out[64] = '\0';
+}
+
+enum e8_rc e8_plan_url(const char *url, struct e8_err *err)
+{
+    struct e8_url parts;
+    return e8_url_parse(e8_str(url), &parts, err);
+}
+
+bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog, const struct e8_emit *emit)
+{
+    return e8_subscription_takes(&endpoint->subscription, e8_str(e8_catalog_type(catalog, emit->type)->name),
+                                 e8_str(emit->environment));
+}
+
+static bool taken_by_any(const struct e8_plan *plan, const struct e8_catalog *catalog, size_t endpoint)
+{
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        if (e8_endpoint_takes(&plan->endpoints[endpoint], catalog, &plan->emits[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *catalog, struct e8_buf *note,
+                         struct e8_err *err)
+{
+    size_t useful = 0;
+    if (plan->endpoint_count == 0) {
+        return e8_fail(err, E8_INPUT, "add endpoints: {NAME: {url: …}}, or --to URL", "the plan has no endpoint");
+    }
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        bool any = taken_by_any(plan, catalog, i);
+        useful += any;
+        if (!any && note) {
+            e8_buf_printf(note, "endpoint \"%s\" takes no event of this plan\n", plan->endpoints[i].name);
+        }
+    }
+    if (useful == 0) {
+        return e8_fail(err, E8_INPUT, "look at the endpoints' events and environments",
+                       "no endpoint takes any event of the plan: nothing would be tested");
+    }
+    if (e8_plan_instances(plan) == 0) {
+        return e8_fail(err, E8_INPUT, "raise times, or the rate and its length", "the plan starts no flow");
+    }
+    return E8_OK;
+}
+
+static uint64_t phase_instances(const struct e8_phase *phase)
+{
+    return phase->open ? e8_pace_count(&phase->pace) : phase->times;
+}
+
+uint64_t e8_plan_instances(const struct e8_plan *plan)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        sum += phase_instances(&plan->phases[i]);
+    }
+    return sum;
+}
+
+static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *catalog, const struct e8_emit *emit)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        n += e8_endpoint_takes(&plan->endpoints[i], catalog, emit);
+    }
+    return n;
+}
+
+void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit, uint64_t *events,
+                  uint64_t *deliveries)
+{
+    uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
+    *events = *deliveries = 0;
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        fans[i] = takers(plan, catalog, &plan->emits[i]);
+    }
+    for (size_t i = 0; i < plan->phase_count && *events <= limit; i++) {
+        const struct e8_phase *phase = &plan->phases[i];
+        uint64_t count = phase_instances(phase);
+        for (uint64_t k = 0; k < count && *events <= limit; k++) {
+            struct e8_walk walk = e8_walk_begin(phase->flow, plan->seed, phase->first + k);
+            const struct e8_emit *emit;
+            while ((emit = e8_walk_next(&walk)) != NULL && *events <= limit) {
+                ++*events;
+                *deliveries += fans[emit->index];
+            }
+        }
+    }
+    free(fans);
+    if (*events > limit) {
+        *events = *deliveries = 0;
+    }
+}

@@ -1,0 +1,242 @@
+#include "threshold/threshold.h"
+
+#include <string.h>
+
+struct measure_row {
+    const char *name;
+    enum e8_measure measure;
+    bool argument;
+    enum { BOUND_DUR, BOUND_SHARE, BOUND_RATE, BOUND_COUNT } bound;
+};
+
+static const struct measure_row measures[] = {
+    {"p", E8_MEASURE_QUANTILE, true, BOUND_DUR},     {"min", E8_MEASURE_MIN, false, BOUND_DUR},
+    {"mean", E8_MEASURE_MEAN, false, BOUND_DUR},     {"avg", E8_MEASURE_MEAN, false, BOUND_DUR},
+    {"max", E8_MEASURE_MAX, false, BOUND_DUR},       {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
+    {"status", E8_MEASURE_STATUS, true, BOUND_SHARE}, {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
+    {"rate", E8_MEASURE_RATE, false, BOUND_RATE},    {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
+    {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT},
+};
+
+static const char *const names[] = {"p(99)",    "min",        "mean",         "max",          "success",  "status(5xx)",
+                                    "rate",     "failed",     "retries",      "outcome(reset)", "response_time", "service_time",
+                                    "send_lag", NULL};
+
+static const struct { const char *text; enum e8_compare compare; } operators[] = {
+    {"<=", E8_LE}, {">=", E8_GE}, {"==", E8_EQ}, {"<", E8_LT}, {">", E8_GT},
+};
+
+#define EXAMPLES "like \"p(99) < 500ms\", \"success >= 99.9%\", \"status(5xx) < 0.1%\", \"rate >= 490/s\""
+
+static bool take_word(struct e8_str *rest, struct e8_str *word)
+{
+    *rest = e8_str_trim(*rest);
+    size_t n = 0;
+    while (n < rest->n && (rest->p[n] == '_' || (rest->p[n] >= 'a' && rest->p[n] <= 'z'))) {
+        n++;
+    }
+    *word = (struct e8_str){rest->p, n};
+    *rest = (struct e8_str){rest->p + n, rest->n - n};
+    return n > 0;
+}
+
+static bool take_argument(struct e8_str *rest, struct e8_str *argument)
+{
+    *rest = e8_str_trim(*rest);
+    const char *close = rest->n && rest->p[0] == '(' ? memchr(rest->p, ')', rest->n) : NULL;
+    if (!close) {
+        return false;
+    }
+    *argument = e8_str_trim((struct e8_str){rest->p + 1, (size_t)(close - rest->p) - 1});
+    *rest = (struct e8_str){close + 1, rest->n - (size_t)(close - rest->p) - 1};
+    return true;
+}
+
+static bool take_of(struct e8_str word, enum e8_of *of)
+{
+    static const char *const of_names[] = {"response_time", "service_time", "send_lag"};
+    for (size_t i = 0; i < E8_COUNT(of_names); i++) {
+        if (e8_str_is(word, of_names[i])) {
+            *of = (enum e8_of)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *out, struct e8_err *err)
+{
+    double number;
+    uint64_t status;
+    if (out->measure == E8_MEASURE_QUANTILE) {
+        if (!e8_parse_double(argument, &number) || number < 0 || number > 100) {
+            return e8_fail(err, E8_INPUT, "p(50), p(99), p(99.9)", "\"%.*s\" is no percentile", E8_STR(argument));
+        }
+        out->quantile = number / 100;
+    } else if (out->measure == E8_MEASURE_OUTCOME) {
+        if (argument.n == 0 || argument.n >= sizeof out->outcome) {
+            return e8_fail(err, E8_INPUT, "an outcome's name, like outcome(reset)", "\"%.*s\" is no outcome",
+                           E8_STR(argument));
+        }
+        memcpy(out->outcome, argument.p, argument.n);
+    } else if (argument.n == 3 && argument.p[0] >= '1' && argument.p[0] <= '5' && argument.p[1] == 'x' &&
+               argument.p[2] == 'x') {
+        out->status_low = (argument.p[0] - '0') * 100;
+        out->status_high = out->status_low + 99;
+    } else if (e8_parse_u64(argument, &status) && status >= 100 && status <= 599) {
+        out->status_low = out->status_high = (int)status;
+    } else {
+        return e8_fail(err, E8_INPUT, "a status like 503 or a class like 5xx", "\"%.*s\" is no status", E8_STR(argument));
+    }
+    return E8_OK;
+}
+
+static const struct measure_row *find_measure(struct e8_str word)
+{
+    for (size_t i = 0; i < E8_COUNT(measures); i++) {
+        if (e8_str_is(word, measures[i].name)) {
+            return &measures[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct measure_row *row_of(enum e8_measure measure)
+{
+    for (size_t i = 0; i < E8_COUNT(measures); i++) {
+        if (measures[i].measure == measure) {
+            return &measures[i];
+        }
+    }
+    E8_UNREACHABLE();
+}
+
+static enum e8_rc parse_measure(struct e8_str *rest, struct e8_threshold *out, const struct measure_row **row,
+                                struct e8_err *err)
+{
+    struct e8_str word, argument;
+    take_word(rest, &word);
+    bool of = take_of(word, &out->of);
+    if (of) {
+        take_word(rest, &word);
+    }
+    *row = find_measure(word);
+    if (!*row || (of && (*row)->bound != BOUND_DUR)) {
+        const char *near = e8_suggest(word, names);
+        return e8_fail(err, E8_INPUT, near ? near : EXAMPLES, "\"%.*s\" is nothing that a run measures", E8_STR(word));
+    }
+    out->measure = (*row)->measure;
+    if ((*row)->argument) {
+        if (!take_argument(rest, &argument)) {
+            return e8_fail(err, E8_INPUT, EXAMPLES, "%s needs an argument in parentheses", (*row)->name);
+        }
+        return parse_argument(argument, out, err);
+    }
+    return E8_OK;
+}
+
+static bool parse_operator(struct e8_str *rest, enum e8_compare *out)
+{
+    *rest = e8_str_trim(*rest);
+    for (size_t i = 0; i < E8_COUNT(operators); i++) {
+        if (e8_str_starts(*rest, operators[i].text)) {
+            size_t n = strlen(operators[i].text);
+            *rest = (struct e8_str){rest->p + n, rest->n - n};
+            *out = operators[i].compare;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row, double *out, struct e8_err *err)
+{
+    e8_dur_ns dur;
+    struct e8_rate rate;
+    double number;
+    switch (row->bound) {
+    case BOUND_DUR:
+        if (!e8_parse_dur(text, &dur)) {
+            return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 2s", "\"%.*s\" is no duration", E8_STR(text));
+        }
+        *out = (double)dur;
+        break;
+    case BOUND_SHARE:
+        if (!e8_parse_share(text, out)) {
+            return e8_fail(err, E8_INPUT, "a share: 99.9%, 0.1%", "\"%.*s\" is no share", E8_STR(text));
+        }
+        break;
+    case BOUND_RATE:
+        if (!e8_parse_rate(text, &rate)) {
+            return e8_fail(err, E8_INPUT, "events per time: 490/s", "\"%.*s\" is no rate", E8_STR(text));
+        }
+        *out = e8_rate_per_s(rate);
+        break;
+    case BOUND_COUNT:
+        if (!e8_parse_double(text, &number) || number < 0) {
+            return e8_fail(err, E8_INPUT, "a number: failed == 0", "\"%.*s\" is no count", E8_STR(text));
+        }
+        *out = number;
+        break;
+    }
+    return E8_OK;
+}
+
+enum e8_rc e8_threshold_parse(struct e8_str text, struct e8_threshold *out, struct e8_err *err)
+{
+    struct e8_str rest = text;
+    const struct measure_row *row;
+    memset(out, 0, sizeof *out);
+    enum e8_rc rc = parse_measure(&rest, out, &row, err);
+    if (rc) {
+        return rc;
+    }
+    if (!parse_operator(&rest, &out->compare)) {
+        return e8_fail(err, E8_INPUT, "one of < <= > >= ==", "threshold \"%.*s\" has no comparison", E8_STR(text));
+    }
+    rc = parse_bound(e8_str_trim(rest), row, &out->bound, err);
+    struct e8_buf normal;
+    e8_buf_fixed(&normal, out->text, sizeof out->text - 1);
+    e8_buf_put_clean(&normal, e8_str_trim(text));
+    out->text[normal.n] = '\0';
+    return rc;
+}
+
+bool e8_threshold_holds(const struct e8_threshold *threshold, double measured)
+{
+    switch (threshold->compare) {
+    case E8_LT:
+        return measured < threshold->bound;
+    case E8_LE:
+        return measured <= threshold->bound;
+    case E8_GT:
+        return measured > threshold->bound;
+    case E8_GE:
+        return measured >= threshold->bound;
+    case E8_EQ:
+        return !(measured < threshold->bound) && !(measured > threshold->bound);
+    }
+    E8_UNREACHABLE();
+}
+
+void e8_threshold_value_text(const struct e8_threshold *threshold, double measured, char out[48])
+{
+    struct e8_buf buf;
+    char dur[E8_DUR_MAX];
+    e8_buf_fixed(&buf, out, 47);
+    switch (row_of(threshold->measure)->bound) {
+    case BOUND_DUR:
+        e8_buf_puts(&buf, e8_dur_text((e8_dur_ns)measured, dur));
+        break;
+    case BOUND_SHARE:
+        e8_buf_printf(&buf, "%.4g %%", measured * 100);
+        break;
+    case BOUND_RATE:
+        e8_buf_printf(&buf, "%.4g/s", measured);
+        break;
+    case BOUND_COUNT:
+        e8_buf_printf(&buf, "%.0f", measured);
+        break;
+    }
+    out[buf.n] = '\0';
+}

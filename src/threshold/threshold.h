@@ -1,0 +1,41 @@
+/* Thresholds of a run as people write them: "p(99) < 250ms", "success >= 99.9%", "status(5xx) < 0.1%",
+ * "send_lag p(99) < 1ms", "rate >= 490/s", "max < 2s", "failed == 0". Parsing alone; the report evaluates. */
+#ifndef E8_THRESHOLD_THRESHOLD_H
+#define E8_THRESHOLD_THRESHOLD_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+
+enum e8_measure {
+    E8_MEASURE_QUANTILE, /* p(N) of response time; service_time p(N), send_lag p(N) */
+    E8_MEASURE_MIN,
+    E8_MEASURE_MEAN,
+    E8_MEASURE_MAX,
+    E8_MEASURE_SUCCESS,  /* share of deliveries that were delivered */
+    E8_MEASURE_STATUS,   /* share of attempts with a status or class */
+    E8_MEASURE_OUTCOME,  /* outcome(NAME): share of attempts */
+    E8_MEASURE_RATE,     /* deliveries ended per second */
+    E8_MEASURE_FAILED,   /* count of deliveries */
+    E8_MEASURE_RETRIES,  /* count */
+};
+enum e8_of { E8_OF_RESPONSE, E8_OF_SERVICE, E8_OF_LAG };
+enum e8_compare { E8_LT, E8_LE, E8_GT, E8_GE, E8_EQ };
+
+struct e8_threshold {
+    char text[96]; /* as written, blanks normalised */
+    enum e8_measure measure;
+    enum e8_of of;
+    double quantile;   /* 0..1 */
+    int status_low, status_high; /* inclusive; 5xx: 500..599 */
+    char outcome[24];
+    enum e8_compare compare;
+    double bound; /* ns for times, 0..1 for shares, per second for rates, a count otherwise */
+};
+/* E8_INPUT with a hint (no file; the caller adds the place). */
+enum e8_rc e8_threshold_parse(struct e8_str text, struct e8_threshold *out, struct e8_err *err);
+bool e8_threshold_holds(const struct e8_threshold *threshold, double measured);
+/* The measured value with its unit, for people. */
+void e8_threshold_value_text(const struct e8_threshold *threshold, double measured, char out[48]);
+
+#endif
