@@ -1,0 +1,103 @@
+#include <string.h>
+
+#include "http1/http1.h"
+
+/* token of RFC 9110, 5.6.2 */
+static bool is_token(unsigned char c)
+{
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
+        return true;
+    return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+bool e8_header_name_valid(struct e8_str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (!is_token((unsigned char)name.p[i]))
+            return false;
+    }
+    return name.n > 0;
+}
+
+static bool is_control(unsigned char c)
+{
+    return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+bool e8_header_value_valid(struct e8_str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (is_control((unsigned char)value.p[i]))
+            return false;
+    }
+    return true;
+}
+
+bool e8_header_is_framing(struct e8_str name)
+{
+    static const char *const names[] = {
+        "host", "content-length", "transfer-encoding", "connection", "expect", "te", "trailer", "upgrade"};
+    for (size_t i = 0; i < E8_COUNT(names); i++) {
+        if (e8_str_ieq(name, e8_str(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static struct e8_str trim_blanks(struct e8_str s)
+{
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+/* Enough of a name to recognise it. */
+static struct e8_str shown(struct e8_str name)
+{
+    return name.n > 60 ? (struct e8_str){name.p, 60} : name;
+}
+
+static enum e8_rc name_fault(struct e8_str name, struct e8_err *err)
+{
+    if (name.n == 0)
+        return e8_fail(err, E8_INPUT, "write \"Name: value\"", "the header has no name");
+    if (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t')
+        return e8_fail(err, E8_INPUT, "put the colon right behind the name",
+                       "there is a space before the colon of the header \"%.*s\"", E8_STR(shown(name)));
+    return e8_fail(err, E8_INPUT, "letters, digits and !#$%&'*+-.^_`|~ alone",
+                   "\"%.*s\" is no name for a header", E8_STR(shown(name)));
+}
+
+/* The value stays out of the error: it may be a secret. */
+enum e8_rc e8_header_parse(struct e8_str line, struct e8_header *out, struct e8_err *err)
+{
+    const char *colon = line.n > 0 ? memchr(line.p, ':', line.n) : NULL;
+    if (colon == NULL)
+        return e8_fail(err, E8_INPUT, "write \"Name: value\"", "the header has no colon");
+    struct e8_str name = {line.p, (size_t)(colon - line.p)};
+    struct e8_str value = trim_blanks((struct e8_str){colon + 1, line.n - name.n - 1});
+    if (!e8_header_name_valid(name))
+        return name_fault(name, err);
+    if (e8_header_is_framing(name))
+        return e8_fail(err, E8_INPUT, "leave it out: emit8 sets the headers that frame a request",
+                       "the header \"%.*s\" would break the framing of the request", E8_STR(shown(name)));
+    if (!e8_header_value_valid(value))
+        return e8_fail(err, E8_INPUT, "no line breaks, NUL or other control characters but tab",
+                       "the value of the header \"%.*s\" has a control character", E8_STR(shown(name)));
+    *out = (struct e8_header){name, value};
+    return E8_OK;
+}
+
+const struct e8_header *e8_header_find(const struct e8_header *list, size_t count, const char *name)
+{
+    struct e8_str wanted = e8_str(name);
+    for (size_t i = 0; i < count; i++) {
+        if (e8_str_ieq(list[i].name, wanted))
+            return &list[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,49 @@
+/* HTTP/1.1 on bytes: header rules and the request as it goes on the wire. No I/O. */
+#ifndef E8_HTTP1_HTTP1_H
+#define E8_HTTP1_HTTP1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/base.h"
+
+struct e8_header {
+    struct e8_str name;
+    struct e8_str value;
+};
+
+/* RFC 9110, 5.1 and 5.5: a token; no CR, LF, NUL or other control character but tab. */
+bool e8_header_name_valid(struct e8_str name);
+bool e8_header_value_valid(struct e8_str value);
+/* Host, Content-Length, Transfer-Encoding, Connection, Expect, TE, Trailer, Upgrade: would break the framing. */
+bool e8_header_is_framing(struct e8_str name);
+/* "Name: value" from a user (-H). The slices point into `line`. E8_INPUT with a hint on anything that must not go out. */
+enum e8_rc e8_header_parse(struct e8_str line, struct e8_header *out, struct e8_err *err);
+/* First header of that name, ASCII case ignored; NULL if there is none. */
+const struct e8_header *e8_header_find(const struct e8_header *list, size_t count, const char *name);
+
+/* An absolute http or https URL in its parts; the slices point into the text. */
+struct e8_url {
+    bool https;
+    struct e8_str userinfo; /* empty if none */
+    struct e8_str host;     /* without the brackets of IPv6 */
+    bool ipv6;
+    int port;             /* given, or the scheme's */
+    bool port_given;
+    struct e8_str target; /* path and query; "/" if there is none; no fragment */
+};
+enum e8_rc e8_url_parse(struct e8_str text, struct e8_url *out, struct e8_err *err);
+/* The URL without userinfo and with the values of query parameters that look secret (token, key, secret, sig, password)
+ * replaced by "***": for logs and reports. */
+void e8_url_redacted(struct e8_str text, struct e8_buf *out);
+/* 127.0.0.0/8, ::1, localhost and *.localhost: no permission needed to send there. */
+bool e8_host_is_loopback(struct e8_str host);
+
+/* Request line, Host, the headers as given, Content-Length, empty line, body. */
+void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_url *url,
+                      const struct e8_header *headers, size_t count, struct e8_str body);
+/* The same as a curl command line for a shell, quoted; the body by --data-binary. */
+void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url, const struct e8_header *headers,
+                   size_t count, struct e8_str body);
+
+#endif

@@ -1,0 +1,6 @@
+#include "cases.h"
+
+int main(void)
+{
+    return test_headers() + test_urls() + test_requests();
+}
