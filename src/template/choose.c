@@ -1,0 +1,306 @@
+#include <string.h>
+
+#include "template/program.h"
+
+static struct e8_str before(struct e8_str text, char separator, struct e8_str *after)
+{
+    const char *at = text.n ? memchr(text.p, separator, text.n) : NULL;
+
+    *after = (struct e8_str){NULL, 0};
+    if (!at)
+        return text;
+    size_t n = (size_t)(at - text.p);
+    *after = (struct e8_str){at + 1, text.n - n - 1};
+    return (struct e8_str){text.p, n};
+}
+
+/* $pick */
+
+static const struct word_list *find_list(struct compiler *c, struct e8_str name)
+{
+    const struct word_list *list = e8_tpl_words(c->vocab, name);
+    size_t count = 0;
+
+    if (list && list->broken) {
+        c->failed = true;
+        return NULL;
+    }
+    if (list)
+        return list;
+    for (const struct word_list *l = c->vocab->lists; l; l = l->next)
+        count++;
+    const char **names = e8_arena_alloc(c->arena, (count + 1) * sizeof(*names));
+    for (const struct word_list *l = c->vocab->lists; l; l = l->next)
+        names[--count] = l->name.p;
+    e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, names), "unknown word list \"%.*s\"", E8_STR(name));
+    return NULL;
+}
+
+static const struct program *compile_key(struct compiler *c, struct e8_str reference)
+{
+    struct builder b;
+    int column = c->column;
+
+    c->column = -1;
+    e8_tpl_begin(&b, c);
+    struct value value = e8_tpl_reference(&b, reference, FORM_TEXT);
+    b.max = 0; /* a key is compared, not written */
+    b.nest = 0;
+    const struct program *program = e8_tpl_end(&b);
+    c->column = column;
+    return value.kinds ? program : NULL;
+}
+
+static bool check_key(struct compiler *c, const struct word_list *list, struct e8_str arg, struct e8_str key)
+{
+    bool asked = arg.n > list->name.n;
+
+    if (asked && !list->keyed)
+        return e8_tpl_fail(c, "leave out what follows the colon", "the word list \"%.*s\" has no keys",
+                           E8_STR(list->name));
+    if (!asked && list->keyed)
+        return e8_tpl_fail(c, "write $pick LIST:ENTITY.FIELD", "the word list \"%.*s\" is kept by key",
+                           E8_STR(list->name));
+    if (asked && (key.n == 0 || key.p[0] == '$' || !memchr(key.p, '.', key.n)))
+        return e8_tpl_fail(c, "write $pick LIST:ENTITY.FIELD", "\"%.*s\" is no field of an entity",
+                           E8_STR(key));
+    return true;
+}
+
+E8_TPL_COMPILE(pick)
+{
+    struct e8_str key, name = before(call->args[0], ':', &key);
+    const struct word_list *list = find_list(c, name);
+    struct op *op = &call->op;
+
+    if (!list || !check_key(c, list, call->args[0], key))
+        return false;
+    if (list->keyed && !(op->pick.key = compile_key(c, key)))
+        return false;
+    op->pick.list = list;
+    op->pick.choices = e8_tpl_choices(list, c->column, call->form);
+    for (size_t i = 0; i < list->key_count; i++)
+        if (op->pick.choices[i].longest > call->max)
+            call->max = op->pick.choices[i].longest;
+    call->value.kinds = list->kinds[1 + c->column];
+    if (list->column_count && c->column < 0)
+        call->value.rows = list;
+    call->body = op->pick.key;
+    return true;
+}
+
+/* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
+static size_t find_key(struct render *r, const struct op *op)
+{
+    char memory[E8_TPL_WORD_MAX + 1];
+    struct e8_buf key, *out = r->out;
+    const struct word_list *list = op->pick.list;
+
+    e8_buf_fixed(&key, memory, sizeof(memory));
+    r->out = &key;
+    e8_tpl_run(r, op->pick.key);
+    r->out = out;
+    for (size_t i = 0; i < list->key_count && !key.full; i++)
+        if (e8_str_eq(list->keys[i], (struct e8_str){key.p, key.n}))
+            return i;
+    return 0;
+}
+
+E8_TPL_RENDER(pick)
+{
+    const struct choices *choices = op->pick.choices;
+
+    if (op->pick.key)
+        choices += find_key(r, op);
+    /* Without a division; no word is likelier than another by more than count / 2^32. */
+    e8_buf_putstr(r->out, choices->at[(e8_rng_next(&r->rng) >> 32) * choices->count >> 32]);
+}
+
+/* $weighted */
+
+static size_t skip_digits(struct e8_str text, size_t i)
+{
+    while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+        i++;
+    return i;
+}
+
+/* RFC 8259, section 6. */
+static bool is_number(struct e8_str text)
+{
+    size_t i = text.n > 0 && text.p[0] == '-', digits = skip_digits(text, i);
+
+    if (digits == i || (text.p[i] == '0' && digits > i + 1))
+        return false;
+    i = digits;
+    if (i < text.n && text.p[i] == '.') {
+        digits = skip_digits(text, i + 1);
+        if (digits == i + 1)
+            return false;
+        i = digits;
+    }
+    if (i < text.n && (text.p[i] == 'e' || text.p[i] == 'E')) {
+        i++;
+        i += i < text.n && (text.p[i] == '+' || text.p[i] == '-');
+        digits = skip_digits(text, i);
+        if (digits == i)
+            return false;
+        i = digits;
+    }
+    return i == text.n;
+}
+
+static bool fits(struct e8_str number)
+{
+    int64_t i;
+    double f;
+
+    return skip_digits(number, number.p[0] == '-') == number.n ? e8_parse_i64(number, &i)
+                                                               : e8_parse_double(number, &f);
+}
+
+static unsigned kind_of(struct e8_str word)
+{
+    if (e8_str_is(word, "true") || e8_str_is(word, "false"))
+        return KIND_BOOL;
+    if (e8_str_is(word, "null"))
+        return KIND_NULL;
+    return is_number(word) ? KIND_NUMBER : KIND_STRING;
+}
+
+static bool weighted_value(struct compiler *c, struct e8_str word, enum form form, struct e8_str *text,
+                           unsigned *kinds)
+{
+    unsigned kind = KIND_STRING;
+
+    if (word.n == 0)
+        return e8_tpl_fail(c, "an empty text is written ''", "a value of $weighted is missing");
+    if (word.p[0] != '\'')
+        kind = kind_of(word);
+    else if (!e8_tpl_unquote(c, word, &word))
+        return false;
+    if (kind == KIND_NUMBER && !fits(word))
+        return e8_tpl_fail(c, "in quotes it is a text", "the number %.*s does not fit", E8_STR(word));
+    *kinds |= kind;
+    if (kind == KIND_STRING)
+        *text = e8_tpl_escape(c->arena, word, form == FORM_VALUE);
+    else if (kind == KIND_NULL && form == FORM_TEXT)
+        *text = (struct e8_str){NULL, 0};
+    else
+        *text = e8_arena_str(c->arena, word);
+    return true;
+}
+
+static bool weighted_pair(struct compiler *c, struct call *call, struct e8_str word, struct e8_str *text,
+                          uint64_t *weight)
+{
+    size_t n = word.n;
+
+    while (n > 0 && word.p[n - 1] != '=')
+        n--;
+    if (n == 0)
+        return e8_tpl_fail(c, "write $weighted open=3 'on hold'=1", "\"%.*s\" has no weight", E8_STR(word));
+    return e8_tpl_weight(c, (struct e8_str){word.p + n, word.n - n}, weight) &&
+           weighted_value(c, (struct e8_str){word.p, n - 1}, call->form, text, &call->value.kinds);
+}
+
+E8_TPL_COMPILE(weighted)
+{
+    size_t room = call->rest.n / 2 + 1, count = 0; /* of a word and a space at least */
+    struct e8_str *texts = e8_arena_alloc(c->arena, room * sizeof(*texts));
+    uint64_t *weights = e8_arena_alloc(c->arena, room * sizeof(*weights));
+    struct e8_str rest = call->rest, word;
+
+    call->value.kinds = 0;
+    while (e8_tpl_word(&rest, &word)) {
+        if (!weighted_pair(c, call, word, &texts[count], &weights[count]))
+            return false;
+        if (texts[count].n > call->max)
+            call->max = texts[count].n;
+        count++;
+    }
+    call->op.weighted.texts = texts;
+    return e8_tpl_weights(c, weights, count, &call->op.weighted.weights);
+}
+
+uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
+{
+    uint64_t at = e8_rng_below(rng, weights->upto[weights->count - 1]);
+    uint32_t i = 0;
+
+    while (weights->upto[i] <= at)
+        i++;
+    return i;
+}
+
+E8_TPL_RENDER(weighted)
+{
+    e8_buf_putstr(r->out, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);
+}
+
+/* $optional */
+
+E8_TPL_COMPILE(optional)
+{
+    struct e8_str rest = call->rest, share;
+
+    if (!e8_tpl_word(&rest, &share) || !e8_tpl_share(c, share, &call->op.optional.share))
+        return false;
+    if (rest.n == 0)
+        return e8_tpl_fail(c, "write $optional 30% $randomInt, or $optional 30% 'a text'",
+                           "$optional has nothing to write");
+    call->body = e8_tpl_rest(c, rest, call->form, &call->value);
+    if (!call->value.kinds)
+        return false;
+    call->value.kinds |= KIND_NULL;
+    call->op.optional.body = call->body;
+    call->op.optional.null = call->form == FORM_VALUE;
+    call->max = call->op.optional.null ? 4 : 0;
+    return true;
+}
+
+E8_TPL_RENDER(optional)
+{
+    if (e8_rng_unit(&r->rng) < op->optional.share)
+        e8_tpl_run(r, op->optional.body);
+    else if (op->optional.null)
+        e8_buf_putstr(r->out, E8_LIT("null"));
+}
+
+/* $lower, $upper */
+
+static bool compile_letters(struct compiler *c, struct call *call, bool upper)
+{
+    struct value value;
+
+    call->body = e8_tpl_rest(c, call->rest, FORM_TEXT, &value);
+    call->op.letters.body = call->body;
+    call->op.letters.upper = upper;
+    return value.kinds != 0;
+}
+
+E8_TPL_COMPILE(lower)
+{
+    return compile_letters(c, call, false);
+}
+
+E8_TPL_COMPILE(upper)
+{
+    return compile_letters(c, call, true);
+}
+
+/* What follows a backslash is not a letter of the text. */
+E8_TPL_RENDER(letters)
+{
+    char low = op->letters.upper ? 'a' : 'A', high = op->letters.upper ? 'z' : 'Z';
+    size_t i = r->out->n;
+
+    e8_tpl_run(r, op->letters.body);
+    for (; i < r->out->n; i++) {
+        char *p = r->out->p + i;
+        if (*p == '\\')
+            i++;
+        else if (*p >= low && *p <= high)
+            *p = (char)(*p ^ 0x20);
+    }
+}

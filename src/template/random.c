@@ -1,0 +1,189 @@
+#include <string.h>
+
+#include "template/program.h"
+
+#define CHARS_MAX    1024
+#define DECIMALS_MAX 6
+#define SCALED_MAX   ((int64_t)1 << 53)
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void e8_tpl_render_guid(struct render *r, const struct op *op)
+{
+    uint64_t bits[2] = {e8_rng_next(&r->rng), e8_rng_next(&r->rng)};
+    char text[36];
+    size_t n = 0;
+
+    (void)op;
+    bits[0] = (bits[0] & ~(uint64_t)0xf000) | 0x4000;
+    bits[1] = (bits[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
+    for (int i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            text[n++] = '-';
+        text[n++] = hex_digits[bits[i / 16] >> (60 - 4 * (i % 16)) & 15];
+    }
+    e8_buf_put(r->out, text, sizeof(text));
+}
+
+static bool check_range(struct compiler *c, const struct op *op)
+{
+    return op->range.low <= op->range.high ||
+           e8_tpl_fail(c, "the smaller number comes first", "the range is reversed");
+}
+
+E8_TPL_COMPILE(int)
+{
+    struct op *op = &call->op;
+    struct e8_str low = E8_LIT("0"), high = E8_LIT("1000");
+
+    op->range.decimals = 0;
+    if (call->count == 1 && !e8_tpl_split_range(call->args[0], &low, &high))
+        return e8_tpl_fail(c, "write $randomInt MIN..MAX", "\"%.*s\" is no range", E8_STR(call->args[0]));
+    if (call->count == 2) {
+        low = call->args[0];
+        high = call->args[1];
+    }
+    return e8_tpl_integer(c, low, -SCALED_MAX, SCALED_MAX, &op->range.low) &&
+           e8_tpl_integer(c, high, -SCALED_MAX, SCALED_MAX, &op->range.high) && check_range(c, op);
+}
+
+/* "-1.25" with 2 decimals is -125: exact, and no locale. */
+static bool parse_scaled(struct compiler *c, struct e8_str text, int decimals, int64_t *out)
+{
+    bool minus = text.n > 0 && text.p[0] == '-', point = false;
+    int64_t value = 0;
+    int places = 0;
+    size_t digits = 0;
+
+    for (size_t i = minus; i < text.n; i++) {
+        char ch = text.p[i];
+        if (ch == '.' && !point && digits > 0 && i + 1 < text.n) {
+            point = true;
+            continue;
+        }
+        if (ch < '0' || ch > '9')
+            return e8_tpl_fail(c, NULL, "\"%.*s\" is no decimal number", E8_STR(text));
+        digits++;
+        if (point && ++places > decimals)
+            return e8_tpl_fail(c, "ask for more: $randomFloat MIN..MAX DECIMALS",
+                               "%.*s has more than %d decimals", E8_STR(text), decimals);
+        value = value * 10 + (ch - '0');
+        if (value > SCALED_MAX)
+            return e8_tpl_fail(c, NULL, "%.*s is too large", E8_STR(text));
+    }
+    if (digits == 0)
+        return e8_tpl_fail(c, NULL, "\"%.*s\" is no decimal number", E8_STR(text));
+    for (; places < decimals; places++)
+        value *= 10;
+    if (value > SCALED_MAX)
+        return e8_tpl_fail(c, NULL, "%.*s is too large", E8_STR(text));
+    *out = minus ? -value : value;
+    return true;
+}
+
+E8_TPL_COMPILE(float)
+{
+    struct op *op = &call->op;
+    struct e8_str low, high;
+    int64_t decimals = 2;
+
+    if (!e8_tpl_split_range(call->args[0], &low, &high))
+        return e8_tpl_fail(c, "write $randomFloat MIN..MAX DECIMALS", "\"%.*s\" is no range",
+                           E8_STR(call->args[0]));
+    if (call->count == 2 && !e8_tpl_integer(c, call->args[1], 0, DECIMALS_MAX, &decimals))
+        return false;
+    op->range.decimals = (int)decimals;
+    return parse_scaled(c, low, (int)decimals, &op->range.low) &&
+           parse_scaled(c, high, (int)decimals, &op->range.high) && check_range(c, op);
+}
+
+E8_TPL_RENDER(decimal)
+{
+    int64_t value = e8_rng_range(&r->rng, op->range.low, op->range.high);
+    uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
+    char text[24];
+    char *p = text + sizeof(text);
+
+    for (int i = 0; i < op->range.decimals; i++, rest /= 10)
+        *--p = (char)('0' + rest % 10);
+    if (op->range.decimals > 0)
+        *--p = '.';
+    do
+        *--p = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        *--p = '-';
+    e8_buf_put(r->out, p, (size_t)(text + sizeof(text) - p));
+}
+
+E8_TPL_COMPILE(bool)
+{
+    call->op.share = 0.5;
+    return call->count == 0 || e8_tpl_share(c, call->args[0], &call->op.share);
+}
+
+E8_TPL_RENDER(bool)
+{
+    e8_buf_putstr(r->out, e8_rng_unit(&r->rng) < op->share ? E8_LIT("true") : E8_LIT("false"));
+}
+
+static bool compile_chars(struct compiler *c, struct call *call, const char *alphabet)
+{
+    int64_t count;
+
+    if (!e8_tpl_integer(c, call->args[0], 1, CHARS_MAX, &count))
+        return false;
+    call->op.chars.alphabet = alphabet;
+    call->op.chars.letters = (uint32_t)strlen(alphabet);
+    call->op.chars.count = (uint32_t)count;
+    call->max = (size_t)count;
+    return true;
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+
+E8_TPL_COMPILE(hex)
+{
+    return compile_chars(c, call, hex_digits);
+}
+
+E8_TPL_COMPILE(digits)
+{
+    return compile_chars(c, call, "0123456789");
+}
+
+E8_TPL_COMPILE(letters)
+{
+    return compile_chars(c, call, LETTERS);
+}
+
+E8_TPL_COMPILE(alnum)
+{
+    return compile_chars(c, call, "0123456789" LETTERS);
+}
+
+E8_TPL_COMPILE(base62)
+{
+    return compile_chars(c, call, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS);
+}
+
+/* A random number read as a fraction in base `letters`, most significant digit first. Four digits take 24 of its 56 bits at
+ * most, so no text is likelier than another by more than 2^-32. */
+E8_TPL_RENDER(chars)
+{
+    char text[64];
+    size_t n = 0;
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < op->chars.count; i++) {
+        if (i % 4 == 0)
+            bits = e8_rng_next(&r->rng) >> 8;
+        bits *= op->chars.letters;
+        text[n++] = op->chars.alphabet[bits >> 56];
+        bits &= ((uint64_t)1 << 56) - 1;
+        if (n == sizeof(text) || i + 1 == op->chars.count) {
+            e8_buf_put(r->out, text, n);
+            n = 0;
+        }
+    }
+}

@@ -1,0 +1,305 @@
+#include <string.h>
+
+#include "template/program.h"
+
+static const struct value fault = {0};
+
+/* What stays the same for how long */
+
+static bool same_scope(const struct entity *a, const struct entity *b)
+{
+    return a == b ||
+           (a->scope == SCOPE_COUNT && b->scope == SCOPE_COUNT && e8_str_eq(a->pattern, b->pattern));
+}
+
+/* Whether `used` stays the same for as long as `entity` must. */
+static bool is_steady(const struct entity *entity, const struct entity *used)
+{
+    if (used->scope == SCOPE_RUN || same_scope(entity, used))
+        return true;
+    return (entity->scope == SCOPE_FLOW || entity->scope == SCOPE_COUNT) && used->scope != SCOPE_COUNT;
+}
+
+static const struct entity *find_unsteady(const struct e8_vocab *vocab, const struct entity *entity,
+                                          uint64_t used)
+{
+    for (const struct entity *other = vocab->entities; other; other = other->next)
+        if (used >> other->number & 1 && !is_steady(entity, other))
+            return other;
+    return NULL;
+}
+
+bool e8_tpl_uses(struct compiler *c, const struct changes *changes, struct e8_str name)
+{
+    if (!c->item)
+        return true;
+    if (!c->item->entity) {
+        struct changes *all = &c->item->changes;
+        all->event = all->event ? all->event : changes->event;
+        all->flow = all->flow || changes->flow;
+        all->entities |= changes->entities;
+        return true;
+    }
+    const struct entity *entity = c->item->entity;
+    if (changes->event)
+        return e8_tpl_fail(
+            c, "flow.started_at stays the same within a flow",
+            e8_str_is(name, changes->event)
+                ? "%s changes from event to event and may not be used in an entity"
+                : "%s changes from event to event and may not be used in an entity, as %.*s does",
+            changes->event, E8_STR(name));
+    if (changes->flow && (entity->scope == SCOPE_RUN || entity->scope == SCOPE_POOL))
+        return e8_tpl_fail(c, "give the entity the scope \"flow\"",
+                           "flow.started_at changes from flow to flow, but \"%.*s\" is the same in many",
+                           E8_STR(entity->name));
+    const struct entity *unsteady = find_unsteady(c->vocab, entity, changes->entities);
+    return !unsteady || e8_tpl_fail(c, "an entity may use those whose scope is as wide as its own, or wider",
+                                    "\"%.*s\" changes while \"%.*s\" must stay the same",
+                                    E8_STR(unsteady->name), E8_STR(entity->name));
+}
+
+/* Compiling items */
+
+static void compile_columns(struct compiler *c, struct item *item)
+{
+    size_t count = item->rows->column_count;
+    struct value value;
+
+    item->columns = e8_arena_alloc(c->arena, count * FORM_COUNT * sizeof(*item->columns));
+    item->column_kinds = e8_arena_alloc(c->arena, count * sizeof(*item->column_kinds));
+    for (size_t i = 0; i < count; i++) {
+        c->column = (int)i;
+        for (int form = 0; form < FORM_COUNT; form++)
+            item->columns[i * FORM_COUNT + (size_t)form] =
+                e8_tpl_program(c, item->node, (enum form)form, &value);
+        item->column_kinds[i] = value.kinds;
+    }
+    c->column = -1;
+}
+
+static void compile_item(struct compiler *c, struct item *item)
+{
+    struct value value;
+
+    item->state = ITEM_ACTIVE;
+    item->forms[FORM_VALUE] = e8_tpl_program(c, item->node, FORM_VALUE, &value);
+    item->kinds = value.kinds;
+    c->node = item->node;
+    if (!value.kinds || !e8_tpl_fits(c, item->forms[FORM_VALUE])) {
+        item->state = ITEM_BROKEN;
+        return;
+    }
+    if (!(value.kinds & KIND_TREE))
+        item->forms[FORM_TEXT] = e8_tpl_program(c, item->node, FORM_TEXT, &value);
+    item->rows = value.rows;
+    if (item->rows)
+        compile_columns(c, item);
+    item->state = ITEM_DONE;
+}
+
+static void report_cycle(struct compiler *c, const struct item *item)
+{
+    char memory[256];
+    struct e8_buf path;
+    const struct compiler *chain[64];
+    size_t n = 0;
+
+    for (const struct compiler *up = c; up && n < E8_COUNT(chain); up = up->up) {
+        chain[n++] = up;
+        if (up->item == item)
+            break;
+    }
+    e8_buf_fixed(&path, memory, sizeof(memory));
+    while (n-- > 0) {
+        e8_buf_putstr(&path, chain[n]->item->name);
+        e8_buf_puts(&path, " -> ");
+    }
+    e8_buf_putstr(&path, item->name);
+    e8_tpl_fail(c, NULL, "%.*s is made of itself: %.*s", E8_STR(item->name), (int)path.n, memory);
+}
+
+/* False if it has a fault, which was reported. */
+static bool resolve(struct compiler *c, struct item *item)
+{
+    if (item->state == ITEM_ACTIVE)
+        report_cycle(c, item);
+    if (item->state == ITEM_NEW) {
+        E8_ASSERT(!c->vocab->finished);
+        struct compiler inner = {.vocab = c->vocab,
+                                 .arena = c->arena,
+                                 .errs = c->errs,
+                                 .node = item->node,
+                                 .item = item,
+                                 .up = c->item ? c : NULL,
+                                 .depth = c->depth,
+                                 .column = -1};
+        compile_item(&inner, item);
+    }
+    if (item->state != ITEM_DONE)
+        c->failed = true;
+    return item->state == ITEM_DONE;
+}
+
+bool e8_tpl_compile_items(struct e8_vocab *vocab, struct e8_errs *errs)
+{
+    struct compiler c = {.vocab = vocab, .arena = vocab->arena, .errs = errs, .column = -1};
+
+    for (struct entity *entity = vocab->entities; entity; entity = entity->next)
+        e8_tpl_scope(&c, entity);
+    for (struct item *macro = vocab->macros; macro; macro = macro->next)
+        resolve(&c, macro);
+    for (struct entity *entity = vocab->entities; entity; entity = entity->next)
+        for (struct item *field = entity->fields; field; field = field->next)
+            resolve(&c, field);
+    return !c.failed;
+}
+
+/* Rendering */
+
+static void render_macro(struct render *r, const struct op *op)
+{
+    e8_tpl_run(r, op->call.body);
+}
+
+static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
+{
+    switch (entity->scope) {
+    case SCOPE_RUN:
+        return r->facts->seed;
+    case SCOPE_POOL:
+        return e8_mix(r->facts->seed, e8_mix(r->flow_key, entity->hash) % entity->members);
+    case SCOPE_COUNT:
+        return e8_mix(r->flow_key, e8_tpl_count(entity->types, r->facts));
+    case SCOPE_FLOW:
+        break;
+    }
+    return r->flow_key;
+}
+
+static uint64_t scope_key(struct render *r, const struct entity *entity)
+{
+    uint64_t bit = (uint64_t)1 << entity->number;
+
+    if (!(r->known & bit))
+        r->scope_keys[entity->number] = make_scope_key(r, entity);
+    r->known |= bit;
+    return r->scope_keys[entity->number];
+}
+
+static void render_field(struct render *r, const struct op *op)
+{
+    struct e8_rng around = r->rng;
+
+    r->rng = e8_rng_new(e8_mix(scope_key(r, op->call.entity), op->call.hash));
+    e8_tpl_run(r, op->call.body);
+    r->rng = around;
+}
+
+/* Using items */
+
+static bool unknown(struct compiler *c, struct e8_str name)
+{
+    return e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, c->vocab->names), "unknown placeholder \"%.*s\"",
+                       E8_STR(name));
+}
+
+static const char *list_columns(struct compiler *c, const struct word_list *rows)
+{
+    char memory[256];
+    struct e8_buf text;
+
+    e8_buf_fixed(&text, memory, sizeof(memory) - 1);
+    for (size_t i = 0; i < rows->column_count; i++) {
+        e8_buf_puts(&text, i ? ", " : "its columns: ");
+        e8_buf_putstr(&text, rows->columns[i]);
+    }
+    memory[text.n] = '\0';
+    return e8_arena_printf(c->arena, "%s", memory);
+}
+
+/* -1: reported. */
+static int find_column(struct compiler *c, const struct item *item, struct e8_str name)
+{
+    for (size_t i = 0; item->rows && i < item->rows->column_count; i++)
+        if (e8_str_eq(item->rows->columns[i], name))
+            return (int)i;
+    if (item->rows)
+        e8_tpl_fail(c, list_columns(c, item->rows), "%.*s has no column \"%.*s\"", E8_STR(item->name),
+                    E8_STR(name));
+    else
+        e8_tpl_fail(c, "columns belong to a field that picks a row of a word list",
+                    "%.*s has no columns, so there is no \"%.*s\"", E8_STR(item->name), E8_STR(name));
+    return -1;
+}
+
+static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
+                             unsigned kinds, const struct word_list *rows)
+{
+    struct op op = {.render = item->entity ? render_field : render_macro};
+
+    op.call.body = program;
+    op.call.entity = item->entity;
+    op.call.hash = item->hash;
+    e8_tpl_op(b, &op, 0, program, 1);
+    return (struct value){kinds, rows};
+}
+
+static bool note_use(struct compiler *c, const struct item *item)
+{
+    struct changes changes = item->changes;
+
+    if (item->entity)
+        changes.entities = (uint64_t)1 << item->entity->number;
+    return e8_tpl_uses(c, &changes, item->name);
+}
+
+static struct value put_column(struct builder *b, const struct item *item, int column, enum form form)
+{
+    return put_item(b, item, item->columns[(size_t)column * FORM_COUNT + (size_t)form],
+                    item->column_kinds[column], NULL);
+}
+
+static struct value put_whole(struct builder *b, const struct item *item, enum form form)
+{
+    struct compiler *c = b->c;
+
+    if (c->column >= 0)
+        return put_column(b, item, c->column, form);
+    if (form == FORM_VALUE || !(item->kinds & KIND_TREE))
+        return put_item(b, item, item->forms[form], item->kinds, item->rows);
+    e8_tpl_fail(c, item->rows && item->entity ? list_columns(c, item->rows) : "use it alone: \"{{...}}\"",
+                "%.*s is an array or an object, which cannot stand within a text", E8_STR(item->name));
+    return fault;
+}
+
+static struct item *find_item(struct compiler *c, struct e8_str name, struct e8_str *column)
+{
+    struct e8_str rest = name, entity_name, field_name = {NULL, 0};
+
+    *column = (struct e8_str){NULL, 0};
+    if (name.p[0] == '$')
+        return e8_tpl_macro(c->vocab, name);
+    e8_str_split(&rest, '.', &entity_name);
+    e8_str_split(&rest, '.', &field_name);
+    *column = rest;
+    struct entity *entity = e8_tpl_entity(c->vocab, entity_name);
+    return entity && field_name.n > 0 ? e8_tpl_field(entity, field_name) : NULL;
+}
+
+struct value e8_tpl_reference(struct builder *b, struct e8_str name, enum form form)
+{
+    struct compiler *c = b->c;
+    struct e8_str column_name;
+    struct item *item = find_item(c, name, &column_name);
+
+    if (!item) {
+        unknown(c, name);
+        return fault;
+    }
+    if (!resolve(c, item) || !note_use(c, item))
+        return fault;
+    if (column_name.n == 0)
+        return put_whole(b, item, form);
+    int column = find_column(c, item, column_name);
+    return column < 0 ? fault : put_column(b, item, column, form);
+}
