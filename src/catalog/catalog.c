@@ -57,7 +57,7 @@ static void parse_files(struct e8_catalog *catalog, struct e8_errs *errs)
 static bool type_name_valid(struct e8_str name)
 {
     const char *dot = name.n ? memchr(name.p, '.', name.n) : NULL;
-    return dot && e8_pattern_valid(name) && !memchr(name.p, '*', name.n);
+    return dot && name.n <= E8_FACT_MAX && e8_pattern_valid(name) && !memchr(name.p, '*', name.n);
 }
 
 static void fail_node(struct e8_errs *errs, const struct e8_node *node, const char *hint, const char *what)
@@ -86,7 +86,8 @@ static void add_type(struct e8_catalog *catalog, const struct e8_node *row, stru
     static const char *const keys[] = {"type", "category", "description", "weight", NULL};
     size_t before = errs->total;
     if (row->kind != E8_MAP) {
-        fail_node(errs, row, "{\"type\", \"category\", \"description\", \"weight\"}", "an event type is an object");
+        fail_node(errs, row, "{\"type\", \"category\", \"description\", \"weight\"}",
+                  "an event type is an object");
         return;
     }
     e8_node_only(row, keys, errs);
@@ -98,13 +99,17 @@ static void add_type(struct e8_catalog *catalog, const struct e8_node *row, stru
     };
     const struct e8_node *weight = e8_node_get(row, "weight");
     if (weight && ((weight->kind != E8_INT && weight->kind != E8_FLOAT) || weight->f <= 0)) {
-        fail_node(errs, weight, "how frequent the type is beside the others: 1, 2.5, …", "weight is not a positive number");
+        fail_node(errs, weight, "how frequent the type is beside the others: 1, 2.5, …",
+                  "weight is not a positive number");
     } else if (weight) {
         type.weight = weight->f;
     }
     if (errs->total == before && !type_name_valid(e8_str(type.name))) {
         fail_node(errs, e8_node_get(row, "type"), "lower case resource.action, like message.received",
                   "type is no event name");
+    }
+    if (errs->total == before && strlen(type.category) > E8_FACT_MAX) {
+        fail_node(errs, e8_node_get(row, "category"), "at most 96 bytes", "category is too long");
     }
     if (errs->total == before && e8_catalog_find(catalog, e8_str(type.name)) >= 0) {
         fail_node(errs, e8_node_get(row, "type"), NULL, "type stands twice in the catalogue");
@@ -143,7 +148,8 @@ static void load_vocab(struct e8_catalog *catalog, struct e8_errs *errs)
         if (strncmp(file->path, "words/", 6) == 0 && catalog->docs[i]) {
             const char *name = file->path + 6;
             struct e8_str stem = {name, strlen(name) - 5};
-            e8_vocab_words(catalog->vocab, e8_arena_str(catalog->arena, stem).p, e8_doc_root(catalog->docs[i]), errs);
+            e8_vocab_words(catalog->vocab, e8_arena_str(catalog->arena, stem).p,
+                           e8_doc_root(catalog->docs[i]), errs);
         }
     }
     const struct e8_node *macros = root_of(catalog, "placeholders.json", errs);
@@ -186,8 +192,9 @@ static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const
                              struct e8_errs *errs)
 {
     struct e8_err err = {0};
-    enum e8_rc rc = edit->value ? e8_node_set(arena, tree, edit->path, e8_node_clone(arena, edit->value, false), &err)
-                                : e8_node_remove(tree, edit->path, &err);
+    enum e8_rc rc = edit->value
+                        ? e8_node_set(arena, tree, edit->path, e8_node_clone(arena, edit->value, false), &err)
+                        : e8_node_remove(tree, edit->path, &err);
     if (rc && edit->at) {
         struct e8_err placed = {0};
         e8_node_fail(&placed, edit->at, err.hint[0] ? err.hint : NULL, "%s", err.what);
@@ -207,7 +214,8 @@ static struct e8_node *event_tree(const struct e8_catalog *catalog, struct e8_ar
     struct e8_node *tree = e8_node_clone(arena, envelope, false);
     struct e8_node *place = data_place(tree);
     if (!place) {
-        fail_node(errs, envelope, "add \"data\": \"{{event.data}}\"", "the envelope has no place for the payload");
+        fail_node(errs, envelope, "add \"data\": \"{{event.data}}\"",
+                  "the envelope has no place for the payload");
         return NULL;
     }
     put_in_place(place, e8_node_clone(arena, payload, false));
@@ -265,8 +273,10 @@ static void find_strays(const struct e8_catalog *catalog, struct e8_errs *errs)
             char hint[200] = "";
             struct e8_buf text;
             e8_buf_fixed(&text, hint, sizeof hint - 1);
-            e8_buf_printf(&text, near ? "add it to catalog.json, or did you mean %s?" : "add it to catalog.json", near);
-            e8_fail_at(&err, file->shown, 0, 0, e8_buf_cstr(&text), "\"%.*s\" is no type of the catalogue", E8_STR(stem));
+            e8_buf_printf(
+                &text, near ? "add it to catalog.json, or did you mean %s?" : "add it to catalog.json", near);
+            e8_fail_at(&err, file->shown, 0, 0, e8_buf_cstr(&text), "\"%.*s\" is no type of the catalogue",
+                       E8_STR(stem));
             e8_errs_add(errs, &err);
         }
     }
@@ -390,7 +400,8 @@ struct e8_str e8_catalog_schema(const struct e8_catalog *catalog, size_t type)
     return file->text;
 }
 
-enum e8_rc e8_catalog_export(const struct e8_catalog *catalog, const char *directory, bool force, struct e8_err *err)
+enum e8_rc e8_catalog_export(const struct e8_catalog *catalog, const char *directory, bool force,
+                             struct e8_err *err)
 {
     struct e8_arena *arena = e8_arena_new();
     static const char *const below[] = {"events", "schemas", "words"};

@@ -20,7 +20,9 @@ struct e8_platform {
     e8_dur_ns deadline; /* a receiver must answer within */
     struct e8_retry_policy retry;
     const char *user_agent, *content_type;
-    struct { const char *name, *value; } headers[16]; /* templates of e8_sign_expand */
+    struct {
+        const char *name, *value;
+    } headers[16]; /* templates of e8_sign_expand */
     size_t header_count;
     const char *const *environments; /* NULL-terminated; the first is the default */
     e8_dur_ns tolerance, rotation_grace;
@@ -43,7 +45,7 @@ const char *e8_catalog_digest(const struct e8_catalog *catalog); /* SHA-256 of a
 
 /* A change to an event's tree before it is compiled: value NULL removes what the path names. */
 struct e8_edit {
-    struct e8_str path;         /* from the envelope's top: "data.channel" */
+    struct e8_str path;          /* from the envelope's top: "data.channel" */
     const struct e8_node *value; /* placeholders in it are compiled like those of a fixture */
     const struct e8_node *at;    /* where errors point; NULL: the command line */
 };
@@ -54,7 +56,8 @@ enum e8_rc e8_catalog_template(const struct e8_catalog *catalog, size_t type, co
 const struct e8_template *e8_catalog_event(const struct e8_catalog *catalog, size_t type);
 
 /* Writes every file in force (built in and overlay) below `directory`. Refuses to overwrite unless `force`. */
-enum e8_rc e8_catalog_export(const struct e8_catalog *catalog, const char *directory, bool force, struct e8_err *err);
+enum e8_rc e8_catalog_export(const struct e8_catalog *catalog, const char *directory, bool force,
+                             struct e8_err *err);
 /* Renders `count` events of each type and checks them against their schemas. Faults point at the schema's or the payload's file. */
 enum e8_rc e8_catalog_check(const struct e8_catalog *catalog, unsigned count, struct e8_errs *errs);
 

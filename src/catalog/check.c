@@ -42,8 +42,8 @@ static bool check_one(struct event_check *k, unsigned index)
         struct e8_buf text;
         e8_buf_fixed(&text, file, sizeof file - 1);
         e8_buf_printf(&text, "events/%s.json", type->name);
-        e8_fail_at(&placed, e8_buf_cstr(&text), 0, 0, "change the payload or its schema", "rendered event %u: %s", index,
-                   err.what);
+        e8_fail_at(&placed, e8_buf_cstr(&text), 0, 0, "change the payload or its schema",
+                   "rendered event %u: %s", index, err.what);
         e8_errs_add(k->errs, &placed);
         return false;
     }

@@ -51,7 +51,8 @@ static bool is_json(const char *name)
     return n > 5 && name[0] != '.' && strcmp(name + n - 5, ".json") == 0;
 }
 
-static void add_from_disk(struct e8_fixture_files *files, const char *path, const char *shown, struct e8_errs *errs)
+static void add_from_disk(struct e8_fixture_files *files, const char *path, const char *shown,
+                          struct e8_errs *errs)
 {
     struct e8_err err = {0};
     struct e8_buf read;
@@ -71,7 +72,8 @@ static void add_from_disk(struct e8_fixture_files *files, const char *path, cons
     file->text = e8_buf_str(&file->read);
 }
 
-static void add_folder(struct e8_fixture_files *files, const char *overlay, const char *folder, struct e8_errs *errs)
+static void add_folder(struct e8_fixture_files *files, const char *overlay, const char *folder,
+                       struct e8_errs *errs)
 {
     struct e8_arena *arena = e8_arena_new();
     DIR *dir = opendir(e8_arena_printf(arena, "%s/%s", overlay, folder));
@@ -109,7 +111,8 @@ static enum e8_rc add_overlay(struct e8_fixture_files *files, const char *overla
         any = any || i >= builtin || files->list[i].read.p;
     }
     if (!any && errs->total == before) {
-        e8_fail_at(&err, overlay, 0, 0, "it wants catalog.json, events/TYPE.json, schemas/TYPE.json, words/NAME.json, …",
+        e8_fail_at(&err, overlay, 0, 0,
+                   "it wants catalog.json, events/TYPE.json, schemas/TYPE.json, words/NAME.json, …",
                    "has no fixture files");
         return e8_errs_add(errs, &err);
     }

@@ -37,7 +37,8 @@ enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out
     static const char *const keys[] = {"attempts", "base", "factor", "cap", "jitter", NULL};
     size_t before = errs->total;
     if (map->kind != E8_MAP) {
-        fail(errs, map, "{attempts: 5, base: 1s, factor: 2, cap: 60s, jitter: full}", "a retry policy is a map");
+        fail(errs, map, "{attempts: 5, base: 1s, factor: 2, cap: 60s, jitter: full}",
+             "a retry policy is a map");
         return E8_INPUT;
     }
     e8_node_only(map, keys, errs);
@@ -45,11 +46,13 @@ enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out
     const struct e8_node *factor = e8_node_get(map, "factor");
     const struct e8_node *jitter = e8_node_get(map, "jitter");
     if (attempts && (attempts->kind != E8_INT || attempts->i < 1 || attempts->i > 1000)) {
-        fail(errs, attempts, "the first attempt counts: 1 means no retries; at most 1000", "attempts is out of range");
+        fail(errs, attempts, "the first attempt counts: 1 means no retries; at most 1000",
+             "attempts is out of range");
     } else if (attempts) {
         out->attempts = (uint32_t)attempts->i;
     }
-    if (factor && ((factor->kind != E8_INT && factor->kind != E8_FLOAT) || factor->f < 1 || factor->f > 100)) {
+    if (factor &&
+        ((factor->kind != E8_INT && factor->kind != E8_FLOAT) || factor->f < 1 || factor->f > 100)) {
         fail(errs, factor, "a number from 1 to 100", "factor is out of range");
     } else if (factor) {
         out->factor = factor->f;
@@ -62,7 +65,8 @@ enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out
     return errs->total == before ? E8_OK : E8_INPUT;
 }
 
-static const char *text_of(struct e8_arena *arena, const struct e8_node *root, const char *key, struct e8_errs *errs)
+static const char *text_of(struct e8_arena *arena, const struct e8_node *root, const char *key,
+                           struct e8_errs *errs)
 {
     const struct e8_node *node = e8_node_get(root, key);
     if (!node || node->kind != E8_STRING || !e8_header_value_valid(node->text)) {
@@ -78,7 +82,8 @@ static void parse_headers(struct e8_arena *arena, const struct e8_node *map, str
                           struct e8_errs *errs)
 {
     if (!map || map->kind != E8_MAP || map->count > E8_COUNT(out->headers)) {
-        fail(errs, map, "{\"X-8bit-Event\": \"{type}\", …}, at most 16", "\"headers\" must be a map of headers");
+        fail(errs, map, "{\"X-8bit-Event\": \"{type}\", …}, at most 16",
+             "\"headers\" must be a map of headers");
         return;
     }
     for (const struct e8_node *node = map->first; node; node = node->next) {
@@ -102,14 +107,15 @@ static void parse_environments(struct e8_arena *arena, const struct e8_node *lis
                                struct e8_errs *errs)
 {
     if (!list || list->kind != E8_SEQ || list->count == 0) {
-        fail(errs, list, "[\"production\", \"staging\", \"development\"]", "\"environments\" must be a list of names");
+        fail(errs, list, "[\"production\", \"staging\", \"development\"]",
+             "\"environments\" must be a list of names");
         return;
     }
     const char **names = e8_arena_alloc(arena, (list->count + 1) * sizeof *names);
     size_t n = 0;
     for (const struct e8_node *node = list->first; node; node = node->next) {
-        if (node->kind != E8_STRING || node->text.n == 0) {
-            fail(errs, node, NULL, "an environment's name must be a text");
+        if (node->kind != E8_STRING || node->text.n == 0 || node->text.n > E8_FACT_MAX) {
+            fail(errs, node, "1 to 96 bytes", "an environment's name must be a text");
             return;
         }
         names[n++] = e8_arena_str(arena, node->text).p;
@@ -120,7 +126,7 @@ static void parse_environments(struct e8_arena *arena, const struct e8_node *lis
 enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root, struct e8_platform *out,
                              struct e8_errs *errs)
 {
-    static const char *const keys[] = {"deadline",     "retry",     "user_agent", "content_type", "headers",
+    static const char *const keys[] = {"deadline",     "retry",     "user_agent", "content_type",   "headers",
                                        "environments", "tolerance", "success",    "rotation_grace", NULL};
     size_t before = errs->total;
     memset(out, 0, sizeof *out);

@@ -31,7 +31,8 @@ struct checker {
 typedef bool check_fn(struct checker *c, const cJSON *keyword, const cJSON *schema, const cJSON *value);
 static bool check(struct checker *c, const cJSON *schema, const cJSON *value);
 
-static bool wrong(struct checker *c, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static bool wrong(struct checker *c, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static bool wrong(struct checker *c, const char *hint, const char *format, ...)
 {
@@ -40,7 +41,8 @@ static bool wrong(struct checker *c, const char *hint, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    e8_fail(c->err, E8_INPUT, hint, "%s: %s: %s", c->schema->name, c->path.n ? e8_buf_cstr(&c->path) : "/", what);
+    e8_fail(c->err, E8_INPUT, hint, "%s: %s: %s", c->schema->name, c->path.n ? e8_buf_cstr(&c->path) : "/",
+            what);
     return false;
 }
 
@@ -75,7 +77,8 @@ static bool has_type(const char *type, const cJSON *value)
            (strcmp(type, "string") == 0 && cJSON_IsString(value)) ||
            (strcmp(type, "number") == 0 && cJSON_IsNumber(value)) ||
            (strcmp(type, "integer") == 0 && is_whole(value)) ||
-           (strcmp(type, "boolean") == 0 && cJSON_IsBool(value)) || (strcmp(type, "null") == 0 && cJSON_IsNull(value));
+           (strcmp(type, "boolean") == 0 && cJSON_IsBool(value)) ||
+           (strcmp(type, "null") == 0 && cJSON_IsNull(value));
 }
 
 static bool check_type(struct checker *c, const cJSON *keyword, const cJSON *schema, const cJSON *value)
@@ -141,7 +144,8 @@ static bool check_properties(struct checker *c, const cJSON *keyword, const cJSO
     const cJSON *property;
     cJSON_ArrayForEach(property, keyword)
     {
-        const cJSON *member = cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, property->string) : NULL;
+        const cJSON *member =
+            cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, property->string) : NULL;
         size_t before = push(c, property->string);
         if (member && !check(c, property, member)) {
             return false;
@@ -255,7 +259,8 @@ static bool check_pattern(struct checker *c, const cJSON *keyword, const cJSON *
         const struct pattern *pattern = &c->schema->patterns[i];
         if (pattern->node == keyword) {
             return regexec(&pattern->regex, value->valuestring, 0, NULL, 0) == 0 ||
-                   wrong(c, NULL, "\"%.80s\" does not match %.120s", value->valuestring, keyword->valuestring);
+                   wrong(c, NULL, "\"%.80s\" does not match %.120s", value->valuestring,
+                         keyword->valuestring);
         }
     }
     E8_UNREACHABLE();
@@ -423,8 +428,8 @@ static bool read_pattern(struct checker *c, struct e8_schema *schema, const cJSO
     schema->patterns = e8_resize(schema->patterns, schema->pattern_count + 1, sizeof *schema->patterns);
     struct pattern *pattern = &schema->patterns[schema->pattern_count];
     if (regcomp(&pattern->regex, node->valuestring, REG_EXTENDED | REG_NOSUB) != 0) {
-        return wrong(c, "an extended regular expression without \\d, \\w and look-ahead", "pattern %.120s cannot be used",
-                     node->valuestring);
+        return wrong(c, "an extended regular expression without \\d, \\w and look-ahead",
+                     "pattern %.120s cannot be used", node->valuestring);
     }
     pattern->node = node;
     schema->pattern_count++;

@@ -115,7 +115,8 @@ static enum e8_rc render_body(struct again *a, struct e8_err *err)
         return E8_OK;
     }
     if (type < 0) {
-        return e8_fail(err, E8_INPUT, "give the run's --fixtures", "the fixtures have no event type \"%s\"", d->type);
+        return e8_fail(err, E8_INPUT, "give the run's --fixtures", "the fixtures have no event type \"%s\"",
+                       d->type);
     }
     enum e8_rc rc = compile(a, (size_t)type, &template, err);
     if (rc) {
@@ -156,10 +157,13 @@ static enum e8_rc make_endpoint(struct again *a, struct e8_err *err)
     }
     rc = rc ? rc : e8_cli_headers(a->args, &a->headers, &a->endpoint.header_count, err);
     a->endpoint.headers = a->headers;
-    rc = rc ? rc : e8_cli_policy(a->args, e8_catalog_platform(a->catalog), &a->endpoint.timeout, &a->endpoint.retry, err);
+    rc = rc ? rc
+            : e8_cli_policy(a->args, e8_catalog_platform(a->catalog), &a->endpoint.timeout,
+                            &a->endpoint.retry, err);
     rc = rc ? rc : e8_cli_secrets(a->args, &a->secrets, err);
     if (!rc && a->secrets.count) {
-        rc = e8_signer_new(a->endpoint.scheme, (const char *const *)a->secrets.list, a->secrets.count, &a->signer, err);
+        rc = e8_signer_new(a->endpoint.scheme, (const char *const *)a->secrets.list, a->secrets.count,
+                           &a->signer, err);
     }
     return rc;
 }
@@ -190,7 +194,8 @@ static enum e8_rc open_again(struct again *a, const char *delivery, struct e8_er
     filter.delivery = rc ? NULL : a->delivery.delivery_id;
     rc = rc ? rc : e8_dlog_query(a->reader, &filter, keep_row, a, err);
     if (!rc && a->row_count == 0) {
-        rc = e8_fail(err, E8_INPUT, "emit8 log lists them", "delivery \"%s\" has no attempt in the log", delivery);
+        rc = e8_fail(err, E8_INPUT, "emit8 log lists them", "delivery \"%s\" has no attempt in the log",
+                     delivery);
     }
     if (!rc && !e8_cli_catalog(a->args, &a->catalog, &code)) {
         rc = e8_fail(err, E8_INPUT, NULL, "the fixtures cannot be used");
@@ -227,7 +232,9 @@ static struct again *new_again(const struct e8_args *args, struct e8_dlog_reader
 static void warn_fixtures(const struct again *a)
 {
     if (!a->delivery.step.body.p && strcmp(a->delivery.fixtures_digest, e8_catalog_digest(a->catalog)) != 0) {
-        fprintf(stderr, "emit8: the fixtures have changed since this run: the body may not be the one that was sent\n");
+        fprintf(
+            stderr,
+            "emit8: the fixtures have changed since this run: the body may not be the one that was sent\n");
     }
 }
 
@@ -314,7 +321,8 @@ static void log_resend(struct again *a, const char *path, const struct e8_exchan
     *rc = e8_dlog_finish(&log, run, err);
 }
 
-static enum e8_rc exchange_once(struct again *a, const struct e8_reach *reach, struct e8_exchange *x, struct e8_err *err)
+static enum e8_rc exchange_once(struct again *a, const struct e8_reach *reach, struct e8_exchange *x,
+                                struct e8_err *err)
 {
     struct e8_transport *transport = NULL;
     enum e8_rc rc = e8_transport_new(&transport, err);
@@ -388,7 +396,8 @@ static enum e8_rc resend(struct again *a, const char *path, struct e8_exchange *
     return rc;
 }
 
-int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, const char *log_path, const char *delivery)
+int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, const char *log_path,
+                  const char *delivery)
 {
     struct again *a = new_again(args, reader);
     struct e8_err err = {0};
@@ -396,7 +405,8 @@ int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, con
     int code;
     enum e8_rc rc = open_again(a, delivery, &err);
     if (!rc && !a->signer && strcmp(a->delivery.scheme, "none") != 0) {
-        rc = e8_fail(&err, E8_INPUT, "--secret-file FILE, or EMIT8_SECRET", "the delivery was signed: its secret is needed");
+        rc = e8_fail(&err, E8_INPUT, "--secret-file FILE, or EMIT8_SECRET",
+                     "the delivery was signed: its secret is needed");
     }
     if (!rc) {
         warn_fixtures(a);
@@ -407,7 +417,8 @@ int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, con
     } else {
         char took[E8_DUR_MAX];
         printf("%d  %s  %s #%d  %s%s%s\n", x.status, e8_outcome_info(x.outcome)->name, a->rows[0].delivery_id,
-               a->rows[a->row_count - 1].number + 1, e8_dur_text(x.done - x.sent, took), x.error[0] ? "  " : "", x.error);
+               a->rows[a->row_count - 1].number + 1, e8_dur_text(x.done - x.sent, took),
+               x.error[0] ? "  " : "", x.error);
         code = x.outcome == E8_DELIVERED ? E8_EXIT_PASS : E8_EXIT_FAIL;
     }
     close_again(a);

@@ -59,7 +59,8 @@ static enum e8_rc need_value(const struct e8_option *option, struct e8_err *err)
     return e8_fail(err, E8_INPUT, option->help, "option --%s needs a value %s", option->name, option->arg);
 }
 
-static enum e8_rc parse_long(struct e8_args *out, const char *text, char **argv, int *i, int argc, struct e8_err *err)
+static enum e8_rc parse_long(struct e8_args *out, const char *text, char **argv, int *i, int argc,
+                             struct e8_err *err)
 {
     const char *equals = strchr(text, '=');
     struct e8_str name = {text, equals ? (size_t)(equals - text) : strlen(text)};
@@ -220,7 +221,8 @@ enum e8_rc e8_arg_dur(const struct e8_args *args, const char *name, e8_dur_ns *o
 {
     const char *text = e8_arg(args, name);
     if (text && !e8_parse_dur(e8_str(text), out)) {
-        return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 5s, 2m", "--%s \"%s\" is no duration", name, text);
+        return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 5s, 2m", "--%s \"%s\" is no duration",
+                       name, text);
     }
     return E8_OK;
 }
@@ -229,13 +231,14 @@ enum e8_rc e8_arg_rate(const struct e8_args *args, const char *name, struct e8_r
 {
     const char *text = e8_arg(args, name);
     if (text && !e8_parse_rate(e8_str(text), out)) {
-        return e8_fail(err, E8_INPUT, "events per time: 100/s, 30/m, 2.5/h", "--%s \"%s\" is no rate", name, text);
+        return e8_fail(err, E8_INPUT, "events per time: 100/s, 30/m, 2.5/h", "--%s \"%s\" is no rate", name,
+                       text);
     }
     return E8_OK;
 }
 
-enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low, uint64_t high, uint64_t *out,
-                      struct e8_err *err)
+enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low, uint64_t high,
+                      uint64_t *out, struct e8_err *err)
 {
     const char *text = e8_arg(args, name);
     uint64_t value;
@@ -246,7 +249,8 @@ enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low
         char hint[80];
         struct e8_buf buf;
         e8_buf_fixed(&buf, hint, sizeof hint - 1);
-        e8_buf_printf(&buf, "a whole number from %llu to %llu", (unsigned long long)low, (unsigned long long)high);
+        e8_buf_printf(&buf, "a whole number from %llu to %llu", (unsigned long long)low,
+                      (unsigned long long)high);
         return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "--%s \"%s\" is out of range", name, text);
     }
     *out = value;
@@ -265,7 +269,8 @@ enum e8_rc e8_arg_factor(const struct e8_args *args, const char *name, double *o
         number.n--;
     }
     if (!e8_parse_double(number, &value) || value < 0.001 || value > 1000) {
-        return e8_fail(err, E8_INPUT, "a factor from 0.001x to 1000x, like 10x", "--%s \"%s\" is no factor", name, text);
+        return e8_fail(err, E8_INPUT, "a factor from 0.001x to 1000x, like 10x", "--%s \"%s\" is no factor",
+                       name, text);
     }
     *out = value;
     return E8_OK;

@@ -26,10 +26,10 @@ extern const struct e8_option e8_options_output[];   /* --format, --report-*, --
 struct e8_args;
 struct e8_command {
     const char *name;
-    const char *summary;  /* one line */
-    const char *synopsis; /* "TYPE|PATTERN… --to URL [options]" */
-    const char *detail;   /* paragraphs and examples for help; may be NULL */
-    int min_words, max_words; /* positional words; max -1: any number */
+    const char *summary;                           /* one line */
+    const char *synopsis;                          /* "TYPE|PATTERN… --to URL [options]" */
+    const char *detail;                            /* paragraphs and examples for help; may be NULL */
+    int min_words, max_words;                      /* positional words; max -1: any number */
     const struct e8_option *groups[E8_GROUPS_MAX]; /* NULL-terminated, the command's own first */
     int (*run)(const struct e8_args *args);        /* returns the exit code */
 };
@@ -44,7 +44,7 @@ struct e8_args {
     struct {
         const struct e8_option *option;
         const char *value; /* NULL for switches */
-    } *set; /* in the order given */
+    } * set;               /* in the order given */
 };
 /* Parses argv (without program and command). E8_INPUT with a hint on unknown options, missing values, too many words. */
 enum e8_rc e8_args_parse(const struct e8_command *command, int argc, char **argv, struct e8_args *out,
@@ -59,9 +59,10 @@ const char **e8_arg_all(const struct e8_args *args, const char *name);
 /* Typed values; *out keeps what it had where the option is absent. E8_INPUT names the option and says what would be right. */
 enum e8_rc e8_arg_dur(const struct e8_args *args, const char *name, e8_dur_ns *out, struct e8_err *err);
 enum e8_rc e8_arg_rate(const struct e8_args *args, const char *name, struct e8_rate *out, struct e8_err *err);
-enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low, uint64_t high, uint64_t *out,
-                      struct e8_err *err);
-enum e8_rc e8_arg_factor(const struct e8_args *args, const char *name, double *out, struct e8_err *err); /* "10x" */
+enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low, uint64_t high,
+                      uint64_t *out, struct e8_err *err);
+enum e8_rc e8_arg_factor(const struct e8_args *args, const char *name, double *out,
+                         struct e8_err *err); /* "10x" */
 /* A point in time: RFC 3339, Unix seconds, or a duration before now ("10m"). */
 enum e8_rc e8_arg_time(const struct e8_args *args, const char *name, e8_wall_ns *out, struct e8_err *err);
 

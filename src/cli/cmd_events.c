@@ -33,8 +33,8 @@ static int list_events(struct lister *l)
     for (size_t i = 0; i < e8_catalog_count(l->catalog); i++) {
         const struct e8_type *type = e8_catalog_type(l->catalog, i);
         if (l->format == E8_FORMAT_TEXT) {
-            e8_buf_printf(&out, "%-14s%-26s  %s\n", strcmp(category, type->category) ? type->category : "", type->name,
-                          type->description);
+            e8_buf_printf(&out, "%-14s%-26s  %s\n", strcmp(category, type->category) ? type->category : "",
+                          type->name, type->description);
             category = type->category;
             continue;
         }
@@ -140,8 +140,8 @@ static int show_schema(struct lister *l)
     int type = name ? e8_catalog_find(l->catalog, e8_str(name)) : -1;
     if (type < 0) {
         const char *near = name ? e8_suggest(e8_str(name), e8_catalog_names(l->catalog)) : NULL;
-        e8_fail(&err, E8_INPUT, near ? near : "emit8 events lists them", "events schema: \"%s\" is no event type",
-                name ? name : "");
+        e8_fail(&err, E8_INPUT, near ? near : "emit8 events lists them",
+                "events schema: \"%s\" is no event type", name ? name : "");
         return e8_exit_error(&err);
     }
     struct e8_str text = e8_catalog_schema(l->catalog, (size_t)type);
@@ -153,8 +153,9 @@ static int export_events(struct lister *l)
 {
     struct e8_err err = {0};
     const char *directory = l->args->words[1];
-    enum e8_rc rc = directory ? e8_catalog_export(l->catalog, directory, e8_arg_set(l->args, "force"), &err)
-                              : e8_fail(&err, E8_INPUT, "emit8 events export my-fixtures", "events export: where to?");
+    enum e8_rc rc =
+        directory ? e8_catalog_export(l->catalog, directory, e8_arg_set(l->args, "force"), &err)
+                  : e8_fail(&err, E8_INPUT, "emit8 events export my-fixtures", "events export: where to?");
     if (rc) {
         return e8_exit_error(&err);
     }
@@ -183,7 +184,8 @@ static int validate_events(const struct e8_args *args)
         return e8_exit_errs(&errs);
     }
     printf("%s: %zu event types, all valid; %llu events of each match their schemas\n",
-           directory ? directory : "built-in fixtures", e8_catalog_count(catalog), (unsigned long long)number);
+           directory ? directory : "built-in fixtures", e8_catalog_count(catalog),
+           (unsigned long long)number);
     e8_catalog_free(&catalog);
     e8_errs_fini(&errs);
     return E8_EXIT_PASS;
@@ -194,7 +196,8 @@ static int unknown_word(const char *word)
     static const char *const names[] = {"list", "show", "schema", "export", "validate", NULL};
     struct e8_err err = {0};
     const char *near = e8_suggest(e8_str(word), names);
-    e8_fail(&err, E8_INPUT, near ? near : "list, show, schema, export or validate", "events: unknown word \"%s\"", word);
+    e8_fail(&err, E8_INPUT, near ? near : "list, show, schema, export or validate",
+            "events: unknown word \"%s\"", word);
     return e8_exit_error(&err);
 }
 
@@ -210,7 +213,10 @@ static int with_catalog(struct lister *l, int (*work)(struct lister *))
 
 int e8_cmd_events(const struct e8_args *args)
 {
-    static const struct { const char *word; int (*work)(struct lister *); } words[] = {
+    static const struct {
+        const char *word;
+        int (*work)(struct lister *);
+    } words[] = {
         {"list", list_events}, {"show", show_events}, {"schema", show_schema}, {"export", export_events}};
     struct lister l = {.args = args};
     struct e8_err err = {0};

@@ -1,11 +1,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/again.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 
+#define PIPE_WIDTH   160 /* where there is no terminal to fit */
 #define FOLLOW_EVERY (200 * E8_NS_MS)
 
 const struct e8_option e8_log_options[] = {
@@ -128,6 +130,7 @@ static int list_rows(struct logger *l)
 int e8_cmd_log(const struct e8_args *args)
 {
     struct logger l = {.args = args, .style = e8_cli_style(args, stdout)};
+    l.style.width = isatty(STDOUT_FILENO) ? l.style.width : PIPE_WIDTH;
     struct e8_err err = {0};
     int code;
     e8_buf_init(&l.path, 4096);

@@ -86,8 +86,9 @@ int e8_cmd_report(const struct e8_args *args)
         code = e8_exit_error(&err);
     } else {
         e8_report_write(r.report, r.format, e8_cli_style(args, stdout), stdout);
-        code = r.report->verdict == E8_INVALID ? E8_EXIT_INVALID : r.report->verdict == E8_FAIL ? E8_EXIT_FAIL
-                                                                                              : E8_EXIT_PASS;
+        code = r.report->verdict == E8_INVALID ? E8_EXIT_INVALID
+               : r.report->verdict == E8_FAIL  ? E8_EXIT_FAIL
+                                               : E8_EXIT_PASS;
     }
     free(r.report);
     free(r.thresholds);

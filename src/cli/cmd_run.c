@@ -6,7 +6,8 @@
 #include "cli/session.h"
 
 const struct e8_option e8_run_options[] = {
-    {"to", 't', "[NAME=]URL", "send to this URL instead of the scenario's; for one endpoint, or for all (repeatable)", false},
+    {"to", 't', "[NAME=]URL",
+     "send to this URL instead of the scenario's; for one endpoint, or for all (repeatable)", false},
     {"sink", 0, NULL, "send to built-in receivers that verify every signature", false},
     {"seed", 0, "N", "of everything random; the same seed gives the same bytes", true},
     {"speed", 0, "FACTOR", "run all schedules and waits faster or slower: 10x", false},
@@ -21,10 +22,10 @@ struct runner {
     struct e8_catalog *catalog;
     struct e8_plan *plan;
     struct e8_cli_secrets secrets;
-    const char **to;          /* as given */
-    const char **named;       /* those with a name */
-    const char *all;          /* the one without */
-    char ephemeral[65];       /* for endpoints without a secret, with --sink */
+    const char **to;    /* as given */
+    const char **named; /* those with a name */
+    const char *all;    /* the one without */
+    char ephemeral[65]; /* for endpoints without a secret, with --sink */
     bool sink;
     bool seed_given;
     uint64_t seed, workers, in_flight;
@@ -67,7 +68,8 @@ static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
         if (equals && (!scheme || equals < scheme)) {
             r->named[named++] = r->to[i];
         } else if (r->all) {
-            return e8_fail(err, E8_INPUT, "--to NAME=URL for one endpoint", "--to without a name is given twice");
+            return e8_fail(err, E8_INPUT, "--to NAME=URL for one endpoint",
+                           "--to without a name is given twice");
         } else {
             r->all = r->to[i];
         }
@@ -76,7 +78,9 @@ static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
             return rc;
         }
     }
-    return r->sink && n ? e8_fail(err, E8_INPUT, "leave one of them out", "--sink and --to exclude each other") : E8_OK;
+    return r->sink && n
+               ? e8_fail(err, E8_INPUT, "leave one of them out", "--sink and --to exclude each other")
+               : E8_OK;
 }
 
 static enum e8_rc read_options(struct runner *r, struct e8_err *err)
@@ -122,7 +126,9 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
         .getenv = environment,
         .to = r->sink ? "http://127.0.0.1:1/" : r->all,
         .to_named = r->named,
-        .secret = r->secrets.count ? r->secrets.list[0] : r->sink ? r->ephemeral : NULL,
+        .secret = r->secrets.count ? r->secrets.list[0]
+                  : r->sink        ? r->ephemeral
+                                   : NULL,
         .seed_given = r->seed_given,
         .seed = r->seed,
         .seed_random = r->seed,

@@ -101,7 +101,8 @@ static enum e8_rc check_environment(struct sender *s, struct e8_err *err)
             return E8_OK;
         }
     }
-    return name ? e8_fail(err, E8_INPUT, "production, staging or development", "unknown environment \"%s\"", name)
+    return name ? e8_fail(err, E8_INPUT, "production, staging or development", "unknown environment \"%s\"",
+                          name)
                 : E8_OK;
 }
 
@@ -138,7 +139,9 @@ static enum e8_rc read_endpoint(struct sender *s, struct e8_err *err)
     endpoint->secret_count = s->secrets.count;
     rc = rc ? rc : e8_cli_headers(s->args, &s->headers, &endpoint->header_count, err);
     endpoint->headers = s->headers;
-    return rc ? rc : e8_cli_policy(s->args, e8_catalog_platform(s->catalog), &endpoint->timeout, &endpoint->retry, err);
+    return rc ? rc
+              : e8_cli_policy(s->args, e8_catalog_platform(s->catalog), &endpoint->timeout, &endpoint->retry,
+                              err);
 }
 
 static enum e8_rc check_signer(struct sender *s, struct e8_err *err)
@@ -206,7 +209,8 @@ static void show_attempt(void *state, const struct e8_attempt *attempt, const st
     }
     printf("%-18s  %-26s %s #%d  %s%s%s\n", e8_outcome_info((enum e8_outcome)attempt->outcome)->name,
            e8_catalog_type(s->catalog, attempt->type)->name, attempt->delivery_id, attempt->number,
-           e8_dur_text(e8_service_time(&attempt->times), took), attempt->error[0] ? "  " : "", attempt->error);
+           e8_dur_text(e8_service_time(&attempt->times), took), attempt->error[0] ? "  " : "",
+           attempt->error);
     if (s->verbose && exchange) {
         print_clean(e8_buf_str(&exchange->head), stdout);
         print_clean(e8_buf_str(&exchange->content), stdout);
@@ -222,7 +226,8 @@ static bool print_preview(void *state, const struct e8_preview *preview)
     struct e8_url url;
     e8_url_parse(e8_str(preview->endpoint->url), &url, NULL);
     e8_buf_init(&out, SIZE_MAX / 2);
-    e8_http1_request(&out, E8_LIT("POST"), &url, preview->parts->headers, preview->parts->count, preview->body);
+    e8_http1_request(&out, E8_LIT("POST"), &url, preview->parts->headers, preview->parts->count,
+                     preview->body);
     e8_buf_puts(&out, "\n\n");
     e8_http1_curl(&out, E8_LIT("POST"), e8_str(preview->endpoint->url), preview->parts->headers,
                   preview->parts->count, preview->body);
@@ -239,8 +244,10 @@ static int send_plan(struct sender *s)
         fputs("emit8: not signed: no secret; give --secret-file or EMIT8_SECRET\n", stderr);
     }
     if (e8_arg_set(s->args, "dry-run")) {
-        return e8_preview_plan(s->plan, s->catalog, s->clock ? s->clock : e8_wall_now(), print_preview, s, &err)
-                   ? e8_exit_error(&err) : E8_EXIT_PASS;
+        return e8_preview_plan(s->plan, s->catalog, s->clock ? s->clock : e8_wall_now(), print_preview, s,
+                               &err)
+                   ? e8_exit_error(&err)
+                   : E8_EXIT_PASS;
     }
     uint64_t deliveries = e8_plan_instances(s->plan);
     s->verbose = e8_arg_set(s->args, "verbose");
@@ -254,7 +261,9 @@ static int send_plan(struct sender *s)
         .catalog = s->catalog,
         .speed = 1,
         .clock = s->clock,
-        .workers = s->workers ? (unsigned)s->workers : deliveries < 64 ? 1 : 0,
+        .workers = s->workers        ? (unsigned)s->workers
+                   : deliveries < 64 ? 1
+                                     : 0,
         .report = deliveries > 1 || e8_arg_set(s->args, "format"),
         .keep = s->verbose,
         .on_done = s->lines ? show_attempt : NULL,

@@ -4,10 +4,13 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
-#define SIGN_COMMON                                                                                              \
-    {"secret-file", 0, "FILE", "the secret; EMIT8_SECRET otherwise (repeatable)", true},                          \
-        {"scheme", 0, "NAME", "8bit (default), standard-webhooks, stripe, github, slack, or a JSON file", true},  \
-        {"explain", 0, NULL, "say what was signed, byte for byte", false}
+#define SIGN_COMMON                                                                                          \
+    {"secret-file", 0, "FILE", "the secret; EMIT8_SECRET otherwise (repeatable)", true},                     \
+        {"scheme", 0, "NAME", "8bit (default), standard-webhooks, stripe, github, slack, or a JSON file",    \
+         true},                                                                                              \
+    {                                                                                                        \
+        "explain", 0, NULL, "say what was signed, byte for byte", false                                      \
+    }
 
 const struct e8_option e8_sign_options[] = {
     SIGN_COMMON,
@@ -47,7 +50,9 @@ static enum e8_rc open_signing(struct signing *s, struct e8_errs *errs)
         rc = e8_fail(&err, E8_INPUT, "--secret-file FILE, or EMIT8_SECRET", "no secret to %s with",
                      s->args->command->name);
     }
-    rc = rc ? rc : e8_signer_new(s->scheme, (const char *const *)s->secrets.list, s->secrets.count, &s->signer, &err);
+    rc = rc ? rc
+            : e8_signer_new(s->scheme, (const char *const *)s->secrets.list, s->secrets.count, &s->signer,
+                            &err);
     rc = rc ? rc : e8_file_read(s->args->word_count ? s->args->words[0] : "-", E8_FILE_MAX, &s->body, &err);
     return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
@@ -82,7 +87,8 @@ static void add_line(struct e8_buf *lines, const char *name, struct e8_str value
     e8_buf_printf(lines, "%s: %.*s\n", name, E8_STR(value));
 }
 
-static void print_explained(struct signing *s, const struct e8_header *headers, size_t count, enum e8_verdict verdict)
+static void print_explained(struct signing *s, const struct e8_header *headers, size_t count,
+                            enum e8_verdict verdict)
 {
     struct e8_buf text;
     e8_buf_init(&text, 1 << 20);
@@ -107,8 +113,10 @@ static int do_sign(struct signing *s)
         e8_fail(&err, E8_INPUT, NULL, "--id holds a control character");
         return e8_exit_error(&err);
     }
-    struct e8_sign_input in = {
-        .id = e8_str(given ? given : id), .timestamp = (int64_t)timestamp, .body = e8_buf_str(&s->body), .attempt = 1};
+    struct e8_sign_input in = {.id = e8_str(given ? given : id),
+                               .timestamp = (int64_t)timestamp,
+                               .body = e8_buf_str(&s->body),
+                               .attempt = 1};
     struct e8_header headers[E8_SCHEME_HEADERS_MAX + 1];
     size_t count = 0;
     struct e8_buf values[E8_SCHEME_HEADERS_MAX + 1], lines;
@@ -151,7 +159,8 @@ static int do_verify(struct signing *s)
         free(headers);
         return e8_exit_error(&err);
     }
-    enum e8_verdict verdict = e8_verify(s->signer, headers, count, e8_buf_str(&s->body), now, tolerance, &matched);
+    enum e8_verdict verdict =
+        e8_verify(s->signer, headers, count, e8_buf_str(&s->body), now, tolerance, &matched);
     printf("%s", e8_verdict_name(verdict));
     if (verdict != E8_VERIFIED) {
         printf(": %s", e8_verdict_text(verdict));

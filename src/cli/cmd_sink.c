@@ -8,12 +8,16 @@ const struct e8_option e8_sink_options[] = {
     {"listen", 'l', "ADDR:PORT", "where; default 127.0.0.1:0, a free port; or unix:PATH", true},
     {"secret-file", 0, "FILE", "verify with this secret; EMIT8_SECRET otherwise (repeatable)", true},
     {"scheme", 0, "NAME", "signature scheme; default 8bit", true},
-    {"tolerance", 0, "DUR", "of signed timestamps; default: the scheme's", false},
+    {"tolerance", 0, "DUR", "of signed timestamps, or off; default: the scheme's", false},
     {"reject", 0, NULL, "answer 401 to what does not verify, instead of only counting it", false},
     {"status", 0, "MIX", "statuses in shares: 200:95,503:4,429:1", false},
-    {"latency", 0, "DIST", "20ms, 5ms..50ms, exp:20ms, normal:20ms,5ms, lognormal:20ms,1.5, bimodal:5ms,500ms,2%", false},
+    {"latency", 0, "DIST",
+     "20ms, 5ms..50ms, exp:20ms, normal:20ms,5ms, lognormal:20ms,1.5, bimodal:5ms,500ms,2%", false},
     {"fail", 0, "MIX", "faults in shares: reset:1%,close:0.5%,hang:0.1%,truncate:1%", false},
     {"retry-after", 0, "VALUE", "Retry-After header of 429 and 503 answers", false},
+    {"event-header", 0, "NAME", "header with the event type, where it is not X-8bit-Event", false},
+    {"delivery-header", 0, "NAME", "header with the delivery's id, where it is not X-8bit-Delivery", false},
+    {"attempt-header", 0, "NAME", "header with the attempt's number, where it is not X-8bit-Attempt", false},
     {"receipts", 0, "FILE", "keep receipts in this SQLite file", false},
     {"seed", 0, "N", "of statuses, latencies and faults", true},
     {"number", 'n', "N", "stop after so many deliveries", false},
@@ -57,7 +61,12 @@ static enum e8_rc read_options(struct receiver *r, struct e8_errs *errs)
     rc = rc ? rc : e8_cli_seed(r->args, &given, &o->seed, &err);
     rc = rc ? rc : e8_cli_format(r->args, E8_FORMAT_TEXT, &format, &err);
     o->tolerance = o->scheme->tolerance;
-    rc = rc ? rc : e8_arg_dur(r->args, "tolerance", &o->tolerance, &err);
+    const char *tolerance = e8_arg(r->args, "tolerance");
+    if (tolerance && strcmp(tolerance, "off") == 0) {
+        o->tolerance = -1;
+    } else {
+        rc = rc ? rc : e8_arg_dur(r->args, "tolerance", &o->tolerance, &err);
+    }
     rc = rc ? rc : e8_arg_u64(r->args, "number", 1, UINT64_MAX, &r->number, &err);
     rc = rc ? rc : e8_arg_dur(r->args, "for", &r->length, &err);
     const char *after = e8_arg(r->args, "retry-after");
@@ -67,6 +76,9 @@ static enum e8_rc read_options(struct receiver *r, struct e8_errs *errs)
     o->listen = e8_arg(r->args, "listen");
     o->secrets = (const char *const *)r->secrets.list;
     o->secret_count = r->secrets.count;
+    o->event_header = e8_arg(r->args, "event-header");
+    o->delivery_header = e8_arg(r->args, "delivery-header");
+    o->attempt_header = e8_arg(r->args, "attempt-header");
     o->reject = e8_arg_set(r->args, "reject");
     o->receipts = e8_arg(r->args, "receipts");
     o->retry_after = after;

@@ -36,7 +36,8 @@ static void complete_bash(void)
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         bash_words(c);
     }
-    printf("    esac\n    case $current in -*) ;; *) COMPREPLY=($(compgen -f -- \"$current\")); return ;; esac\n  fi\n"
+    printf("    esac\n    case $current in -*) ;; *) COMPREPLY=($(compgen -f -- \"$current\")); return ;; "
+           "esac\n  fi\n"
            "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\ncomplete -F _emit8 emit8\n");
 }
 
@@ -105,8 +106,10 @@ static void complete_fish(void)
 
 int e8_cmd_completion(const struct e8_args *args)
 {
-    static const struct { const char *shell; void (*print)(void); } shells[] = {
-        {"bash", complete_bash}, {"zsh", complete_zsh}, {"fish", complete_fish}};
+    static const struct {
+        const char *shell;
+        void (*print)(void);
+    } shells[] = {{"bash", complete_bash}, {"zsh", complete_zsh}, {"fish", complete_fish}};
     struct e8_err err = {0};
     for (size_t i = 0; i < E8_COUNT(shells); i++) {
         if (e8_str_is(e8_str(args->words[0]), shells[i].shell)) {

@@ -74,7 +74,8 @@ static enum e8_rc collect_thresholds(struct execution *x, struct e8_err *err)
         n++;
     }
     x->thresholds = e8_arena_alloc(x->arena, (plan->threshold_count + n + 1) * sizeof *x->thresholds);
-    x->threshold_texts = e8_arena_alloc(x->arena, (plan->threshold_count + n + 1) * sizeof *x->threshold_texts);
+    x->threshold_texts =
+        e8_arena_alloc(x->arena, (plan->threshold_count + n + 1) * sizeof *x->threshold_texts);
     for (size_t i = 0; i < plan->threshold_count; i++) {
         x->thresholds[x->threshold_count++] = plan->thresholds[i];
     }
@@ -313,7 +314,10 @@ static enum e8_rc write_file(const struct e8_report *report, enum e8_format form
 
 static enum e8_rc write_files(struct execution *x, const struct e8_report *report, struct e8_err *err)
 {
-    static const struct { const char *option; enum e8_format format; } files[] = {
+    static const struct {
+        const char *option;
+        enum e8_format format;
+    } files[] = {
         {"report-json", E8_FORMAT_JSON},
         {"report-ndjson", E8_FORMAT_NDJSON},
         {"report-csv", E8_FORMAT_CSV},
@@ -338,9 +342,11 @@ static int say_sinks(struct execution *x)
         all.duplicates += one.duplicates;
         types = one.types > types ? one.types : types;
     }
-    fprintf(stderr, "sink: %llu received, %llu verified, %llu rejected, %llu duplicates, %zu event types at most in one sink\n",
-            (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
-            (unsigned long long)all.duplicates, types);
+    fprintf(stderr,
+            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates, %zu event types at most in "
+            "one sink\n",
+            (unsigned long long)all.received, (unsigned long long)all.verified,
+            (unsigned long long)all.rejected, (unsigned long long)all.duplicates, types);
     return all.rejected ? E8_EXIT_FAIL : E8_EXIT_PASS;
 }
 

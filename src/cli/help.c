@@ -23,13 +23,16 @@ const struct e8_option e8_options_reach[] = {
     {"proxy", 'x', "URL", "send through a proxy; proxies in the environment are never used", false},
     {"http", 0, "VERSION", "auto, 1.1 or 2", false},
     {"connect-timeout", 0, "DUR", "time for name, connection and TLS; default: the deadline alone", false},
-    {"allow-target", 0, "HOST", "permit a target that is not loopback: name, address or CIDR (repeatable)", true},
+    {"allow-target", 0, "HOST", "permit a target that is not loopback: name, address or CIDR (repeatable)",
+     true},
     {NULL, 0, NULL, NULL, false},
 };
 
 const struct e8_option e8_options_endpoint[] = {
-    {"secret-file", 0, "FILE", "the endpoint's secret; EMIT8_SECRET holds it otherwise; repeat during a rotation", true},
-    {"scheme", 0, "NAME", "signature scheme: 8bit, standard-webhooks, stripe, github, slack, or a JSON file", true},
+    {"secret-file", 0, "FILE",
+     "the endpoint's secret; EMIT8_SECRET holds it otherwise; repeat during a rotation", true},
+    {"scheme", 0, "NAME", "signature scheme: 8bit, standard-webhooks, stripe, github, slack, or a JSON file",
+     true},
     {"header", 'H', "'NAME: VALUE'", "another request header (repeatable)", false},
     {"timeout", 'm', "DUR", "deadline of an attempt; default: the platform's, 5s", true},
     {"retries", 0, "N", "attempts after the first; default: the platform's, 4", true},
@@ -86,18 +89,21 @@ void e8_help_command(const struct e8_command *command, FILE *out)
 
 void e8_help_all(FILE *out)
 {
-    fprintf(out, "emit8 %s: signed webhook deliveries from your own machine\n\n"
-                 "Usage: emit8 COMMAND [words] [options]\n\nCommands:\n",
+    fprintf(out,
+            "emit8 %s: signed webhook deliveries from your own machine\n\n"
+            "Usage: emit8 COMMAND [words] [options]\n\nCommands:\n",
             E8_VERSION);
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         fprintf(out, "  %-12s%s\n", c->name, c->summary);
     }
-    fprintf(out, "\nTry it:\n"
-                 "  emit8 sink --listen 127.0.0.1:9000 &\n"
-                 "  emit8 send message.received --to http://127.0.0.1:9000/webhooks\n"
-                 "  emit8 run support-day --sink\n"
-                 "  emit8 log --failed\n\n"
-                 "Exit codes: 0 pass; 1 a threshold failed or a delivery ended undelivered; 2 bad usage or input;\n"
-                 "3 could not run; 4 the run is invalid; 130, 143 stopped by a signal.\n"
-                 "emit8 COMMAND --help tells all about a command.\n");
+    fprintf(
+        out,
+        "\nTry it:\n"
+        "  emit8 sink --listen 127.0.0.1:9000 &\n"
+        "  emit8 send message.received --to http://127.0.0.1:9000/webhooks\n"
+        "  emit8 run support-day --sink\n"
+        "  emit8 log --failed\n\n"
+        "Exit codes: 0 pass; 1 a threshold failed or a delivery ended undelivered; 2 bad usage or input;\n"
+        "3 could not run; 4 the run is invalid; 130, 143 stopped by a signal.\n"
+        "emit8 COMMAND --help tells all about a command.\n");
 }

@@ -58,7 +58,8 @@ struct e8_style e8_cli_style(const struct e8_args *args, FILE *out)
     return style;
 }
 
-enum e8_rc e8_cli_format(const struct e8_args *args, enum e8_format fallback, enum e8_format *out, struct e8_err *err)
+enum e8_rc e8_cli_format(const struct e8_args *args, enum e8_format fallback, enum e8_format *out,
+                         struct e8_err *err)
 {
     const char *name = e8_arg(args, "format");
     *out = fallback;
@@ -176,12 +177,14 @@ enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *ca
         return e8_scheme_parse(arena, "custom", e8_doc_root(*doc), out, errs);
     }
     const char *near = name ? e8_suggest(e8_str(name), e8_schemes_names(schemes)) : NULL;
-    e8_fail(&err, E8_INPUT, near ? near : "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json",
+    e8_fail(&err, E8_INPUT,
+            near ? near : "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json",
             "unknown signature scheme \"%s\"", name ? name : "8bit");
     return e8_errs_add(errs, &err);
 }
 
-enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, size_t *count, struct e8_err *err)
+enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, size_t *count,
+                          struct e8_err *err)
 {
     const char **lines = e8_arg_all(args, "header");
     size_t n = 0, bytes = 0;
@@ -197,7 +200,8 @@ enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, s
         bytes += strlen(lines[i]);
     }
     if (!rc && (n > 32 || bytes > 4096)) {
-        rc = e8_fail(err, E8_INPUT, "at most 32 headers and 4 KiB", "the headers of -H are too many or too long");
+        rc = e8_fail(err, E8_INPUT, "at most 32 headers and 4 KiB",
+                     "the headers of -H are too many or too long");
     }
     free(lines);
     return rc;
@@ -224,7 +228,7 @@ enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, 
     e8_random_bytes(&fresh, sizeof fresh);
     *given = e8_arg_set(args, "seed");
     *seed = fresh;
-    return e8_arg_u64(args, "seed", 0, UINT64_MAX, seed, err);
+    return e8_arg_u64(args, "seed", 0, INT64_MAX, seed, err);
 }
 
 static bool says_secret(const struct e8_option *option)

@@ -17,7 +17,8 @@ int e8_exit_errs(struct e8_errs *errs); /* also e8_errs_fini */
 /* Loads the catalogue with --fixtures. On failure prints and returns false; *code is the exit code. */
 bool e8_cli_catalog(const struct e8_args *args, struct e8_catalog **out, int *code);
 struct e8_style e8_cli_style(const struct e8_args *args, FILE *out);
-enum e8_rc e8_cli_format(const struct e8_args *args, enum e8_format fallback, enum e8_format *out, struct e8_err *err);
+enum e8_rc e8_cli_format(const struct e8_args *args, enum e8_format fallback, enum e8_format *out,
+                         struct e8_err *err);
 
 /* Everything of e8_options_reach; the lists are owned. */
 struct e8_cli_reach {
@@ -39,7 +40,8 @@ void e8_cli_secrets_fini(struct e8_cli_secrets *secrets);
 enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *catalog, struct e8_arena *arena,
                          struct e8_doc **doc, const struct e8_scheme **out, struct e8_errs *errs);
 /* -H values, checked; *list is freed by the caller, the texts belong to args. */
-enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, size_t *count, struct e8_err *err);
+enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, size_t *count,
+                          struct e8_err *err);
 /* --timeout and --retries over the platform's defaults. */
 enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *platform, e8_dur_ns *timeout,
                          struct e8_retry_policy *retry, struct e8_err *err);
@@ -53,8 +55,8 @@ struct e8_cli_run {
     e8_wall_ns clock;
     unsigned workers;
     size_t in_flight;
-    bool sinks;      /* give every endpoint a sink of its own and its URL */
-    bool report;     /* print the report */
+    bool sinks;  /* give every endpoint a sink of its own and its URL */
+    bool report; /* print the report */
     bool keep;
     enum e8_trigger trigger;
     void (*on_done)(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange);

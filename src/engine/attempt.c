@@ -3,7 +3,7 @@
 
 #include "engine/worker.h"
 
-#define AT_ONCE_MAX          3   /* attempts in a row that are made at once; then the policy takes over */
+#define AT_ONCE_MAX          3 /* attempts in a row that are made at once; then the policy takes over */
 #define GENERATOR_PAUSE      (100 * E8_NS_MS)
 #define GENERATOR_FAULTS_MAX 50
 
@@ -13,7 +13,8 @@ static e8_dur_ns scaled(const struct e8_worker *worker, e8_dur_ns dur)
     return speed == 1 ? dur : (e8_dur_ns)((double)dur / speed);
 }
 
-static void log_event(struct e8_worker *worker, const struct e8_instance *instance, const struct e8_event *event)
+static void log_event(struct e8_worker *worker, const struct e8_instance *instance,
+                      const struct e8_event *event)
 {
     struct e8_record record = {.kind = E8_RECORD_EVENT};
     record.event = (struct e8_event_record){
@@ -34,14 +35,15 @@ static struct e8_event *make_event(struct e8_worker *worker, struct e8_instance 
 {
     struct e8_engine *engine = worker->engine;
     struct e8_event *event = e8_event_take(worker);
-    struct e8_place place = {engine->plan->seed, instance->walk.flow, instance->number, instance->walk.sequence};
+    struct e8_place place = {engine->plan->seed, instance->walk.flow, instance->number,
+                             instance->walk.sequence};
     event->emit = instance->emit;
     event->number = worker->events++ * engine->count + worker->index;
     event->at = instance->at + scaled(worker, instance->walk.offset);
     instance->counts[event->emit->type]++;
     e8_event_id(&place, event->at, event->id);
-    struct e8_facts facts = e8_event_facts(engine->catalog, event->emit, &place, instance->flow_started, event->at,
-                                           instance->counts, event->id);
+    struct e8_facts facts = e8_event_facts(engine->catalog, event->emit, &place, instance->flow_started,
+                                           event->at, instance->counts, event->id);
     e8_event_render(event->emit, &facts, &event->body);
     return event;
 }
@@ -67,11 +69,18 @@ static void sign_attempt(struct e8_worker *worker, struct e8_delivery *delivery)
     E8_ASSERT(rc == E8_OK);
 }
 
+/* A closed loop has no schedule to be late for: its events are due as soon as they are ready. */
+static e8_mono_ns later(e8_mono_ns a, e8_mono_ns b)
+{
+    return a > b ? a : b;
+}
+
 static void make_delivery(struct e8_worker *worker, struct e8_instance *instance, struct e8_event *event,
                           size_t endpoint, e8_mono_ns due)
 {
     struct e8_engine *engine = worker->engine;
-    struct e8_place place = {engine->plan->seed, instance->walk.flow, instance->number, instance->walk.sequence};
+    struct e8_place place = {engine->plan->seed, instance->walk.flow, instance->number,
+                             instance->walk.sequence};
     struct e8_delivery *delivery = e8_delivery_take(worker);
     event->refs++;
     instance->deliveries++;
@@ -81,13 +90,13 @@ static void make_delivery(struct e8_worker *worker, struct e8_instance *instance
     delivery->number = 1;
     delivery->tries = 1;
     delivery->trigger = engine->options.trigger;
-    delivery->due = due;
     delivery->at = event->at;
     e8_delivery_id(&place, event->at, engine->plan->endpoints[endpoint].name, delivery->id);
     delivery->key = e8_hash_str(e8_str(delivery->id));
     sign_attempt(worker, delivery);
+    delivery->due = instance->phase->phase->open ? due : later(due, e8_mono_now());
     e8_stats_planned(worker->stats, (unsigned)endpoint, event->emit->type);
-    e8_agenda_push(&worker->ready, due, delivery);
+    e8_agenda_push(&worker->ready, delivery->due, delivery);
 }
 
 static bool takes(const struct e8_worker *worker, size_t endpoint, const struct e8_emit *emit)
@@ -167,7 +176,8 @@ void e8_delivery_abandon(struct e8_worker *worker, struct e8_delivery *delivery)
     end_delivery(worker, delivery);
 }
 
-static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_trigger trigger, e8_dur_ns wait)
+static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_trigger trigger,
+                  e8_dur_ns wait)
 {
     struct e8_engine *engine = worker->engine;
     e8_mono_ns now = e8_mono_now();
@@ -195,7 +205,8 @@ static bool generator_fault(struct e8_worker *worker)
 
 enum next { NEXT_END, NEXT_RETRY, NEXT_AT_ONCE, NEXT_PAUSED };
 
-static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_outcome_info *info)
+static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery,
+                        const struct e8_outcome_info *info)
 {
     enum e8_outcome outcome = delivery->exchange.outcome;
     struct e8_engine *engine = worker->engine;
@@ -245,7 +256,8 @@ static void record_attempt(struct e8_worker *worker, struct e8_delivery *deliver
     }
 }
 
-static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_outcome_info *info)
+static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delivery,
+                            const struct e8_outcome_info *info)
 {
     const struct e8_exchange *x = &delivery->exchange;
     const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];

@@ -122,7 +122,8 @@ static enum e8_rc start_threads(struct e8_engine *engine, struct e8_err *err)
 }
 
 enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *catalog,
-                           const struct e8_engine_options *options, struct e8_engine **out, struct e8_err *err)
+                           const struct e8_engine_options *options, struct e8_engine **out,
+                           struct e8_err *err)
 {
     struct e8_engine *engine = e8_new(1, sizeof *engine);
     pthread_condattr_t attr;
@@ -219,7 +220,8 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     for (size_t i = 0; i < e->plan->endpoint_count; i++) {
         result->disabled += atomic_load(&e->disabled[i]);
     }
-    result->interrupted = atomic_load(&e->stop) && !atomic_load(&e->log_failed) && !atomic_load(&e->generator_limited);
+    result->interrupted =
+        atomic_load(&e->stop) && !atomic_load(&e->log_failed) && !atomic_load(&e->generator_limited);
     result->log_failed = atomic_load(&e->log_failed);
     result->generator_limited = atomic_load(&e->generator_limited);
     result->workers = e->count;

@@ -15,12 +15,12 @@
 #include "transport/transport.h"
 
 struct e8_engine_options {
-    unsigned workers;        /* 0: the cores */
-    double speed;            /* 10: ten times faster; 0: 1 */
-    e8_wall_ns clock;        /* fixed start of the events' time; 0: the real one */
-    size_t in_flight;        /* deliveries at a time at most, over all workers; 0: 10,000 */
-    bool drop;               /* at that bound, drop events and count them instead of waiting */
-    e8_dur_ns grace;         /* for draining after a stop; 0: 10 s */
+    unsigned workers; /* 0: the cores */
+    double speed;     /* 10: ten times faster; 0: 1 */
+    e8_wall_ns clock; /* fixed start of the events' time; 0: the real one */
+    size_t in_flight; /* deliveries at a time at most, over all workers; 0: 10,000 */
+    bool drop;        /* at that bound, drop events and count them instead of waiting */
+    e8_dur_ns grace;  /* for draining after a stop; 0: 10 s */
     struct e8_reach reach;
     struct e8_dlog *log;     /* opened, begun; NULL: no log */
     e8_mono_ns epoch;        /* start of the run; 0: now */
@@ -34,7 +34,8 @@ struct e8_engine_options {
 struct e8_engine;
 /* Starts the workers. The plan and the catalogue must outlive the engine. */
 enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *catalog,
-                           const struct e8_engine_options *options, struct e8_engine **out, struct e8_err *err);
+                           const struct e8_engine_options *options, struct e8_engine **out,
+                           struct e8_err *err);
 /* Waits up to `timeout` for the end; true when all workers have ended. */
 bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout);
 /* Statistics so far: merges what the workers have handed over. Caller's thread; valid until the next call. */
@@ -47,8 +48,8 @@ void e8_engine_abort(struct e8_engine *engine);
 struct e8_engine_result {
     struct e8_stats *stats; /* owned by the caller: e8_stats_free */
     struct e8_transport_counts transport;
-    uint64_t stalls;        /* times that a full ring of the log made a worker wait */
-    uint64_t disabled;      /* endpoints disabled by a 410 */
+    uint64_t stalls;   /* times that a full ring of the log made a worker wait */
+    uint64_t disabled; /* endpoints disabled by a 410 */
     bool interrupted;
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */

@@ -15,8 +15,9 @@ struct previewer {
     char memory[E8_REQUEST_MAX];
 };
 
-static bool preview_delivery(struct previewer *p, const struct e8_endpoint *endpoint, const struct e8_emit *emit,
-                             const struct e8_place *place, e8_wall_ns at, const char *event_id)
+static bool preview_delivery(struct previewer *p, const struct e8_endpoint *endpoint,
+                             const struct e8_emit *emit, const struct e8_place *place, e8_wall_ns at,
+                             const char *event_id)
 {
     char delivery_id[E8_ID_MAX];
     struct e8_request_parts parts;
@@ -36,7 +37,8 @@ static bool preview_delivery(struct previewer *p, const struct e8_endpoint *endp
     return p->fn(p->state, &preview);
 }
 
-static bool preview_instance(struct previewer *p, const struct e8_flow *flow, uint64_t number, e8_wall_ns start)
+static bool preview_instance(struct previewer *p, const struct e8_flow *flow, uint64_t number,
+                             e8_wall_ns start)
 {
     struct e8_walk walk = e8_walk_begin(flow, p->plan->seed, number);
     e8_wall_ns flow_started = start - e8_flow_age(flow, p->plan->seed, number);
@@ -86,7 +88,8 @@ enum e8_rc e8_preview_plan(const struct e8_plan *plan, const struct e8_catalog *
     for (size_t i = 0; !rc && i < plan->endpoint_count; i++) {
         const struct e8_endpoint *endpoint = &plan->endpoints[i];
         if (endpoint->secret_count) {
-            rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &p->signers[i], err);
+            rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &p->signers[i],
+                               err);
         }
     }
     e8_wall_ns base = clock;

@@ -13,12 +13,14 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     const struct e8_plan *plan = engine->plan;
     worker->engine = engine;
     worker->index = index;
-    worker->bound = engine->options.in_flight / engine->count + (index < engine->options.in_flight % engine->count);
+    worker->bound =
+        engine->options.in_flight / engine->count + (index < engine->options.in_flight % engine->count);
     worker->bound = worker->bound ? worker->bound : 1;
     worker->ring = engine->options.log ? e8_dlog_ring(engine->options.log, index) : NULL;
     worker->stats = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(engine->catalog));
     atomic_init(&worker->published, NULL);
-    atomic_init(&worker->spare, e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(engine->catalog)));
+    atomic_init(&worker->spare,
+                e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(engine->catalog)));
     worker->signers = e8_new(plan->endpoint_count + 1, sizeof(struct e8_signer *));
     e8_phases_init(worker);
 }
@@ -83,7 +85,8 @@ static void publish(struct e8_worker *worker, e8_mono_ns now)
 static e8_mono_ns prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
-    while (e8_agenda_due(&worker->planned) - E8_PREPARE_LEAD <= now && (worker->deliveries < worker->bound || drop)) {
+    while (e8_agenda_due(&worker->planned) - E8_PREPARE_LEAD <= now &&
+           (worker->deliveries < worker->bound || drop)) {
         e8_mono_ns due = e8_agenda_due(&worker->planned);
         e8_event_emit(worker, e8_agenda_pop(&worker->planned), due);
     }

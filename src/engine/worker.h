@@ -8,9 +8,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/agenda.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "engine/agenda.h"
 
 #define E8_PREPARE_LEAD (5 * E8_NS_MS) /* rendered and signed this much before it is due */
 #define E8_REQUEST_MAX  (8 << 10)      /* bytes of headers that are made for one attempt */
@@ -18,13 +18,13 @@
 struct e8_phase_state {
     const struct e8_phase *phase;
     bool started, ended;
-    e8_mono_ns base;        /* offset 0 of its schedule */
+    e8_mono_ns base; /* offset 0 of its schedule */
     struct e8_pace_walk walk;
-    uint64_t next;          /* number within the phase of the next instance of ours */
-    e8_mono_ns next_due;    /* E8_NEVER: none */
-    unsigned share;         /* closed loop: instances at a time here */
-    unsigned active;        /* instances that have not ended */
-    unsigned stride;        /* workers that take part */
+    uint64_t next;       /* number within the phase of the next instance of ours */
+    e8_mono_ns next_due; /* E8_NEVER: none */
+    unsigned share;      /* closed loop: instances at a time here */
+    unsigned active;     /* instances that have not ended */
+    unsigned stride;     /* workers that take part */
 };
 
 struct e8_instance {
@@ -35,10 +35,10 @@ struct e8_instance {
     const struct e8_emit *emit; /* the next one; NULL: the walk has ended */
     e8_mono_ns start;
     e8_wall_ns flow_started;
-    e8_wall_ns at;              /* time of the instance's start, as events tell it */
-    unsigned deliveries;        /* not ended yet */
+    e8_wall_ns at;       /* time of the instance's start, as events tell it */
+    unsigned deliveries; /* not ended yet */
     struct e8_instance *next_free;
-    uint16_t counts[];          /* events of each type so far */
+    uint16_t counts[]; /* events of each type so far */
 };
 
 struct e8_event {
@@ -57,14 +57,14 @@ struct e8_delivery {
     struct e8_event *event;
     struct e8_instance *instance;
     uint16_t endpoint;
-    uint16_t number;    /* of the attempt that is under way or waits */
-    uint16_t tries;     /* attempts that count against the policy */
-    uint16_t at_once;   /* attempts in a row that were made at once */
+    uint16_t number;  /* of the attempt that is under way or waits */
+    uint16_t tries;   /* attempts that count against the policy */
+    uint16_t at_once; /* attempts in a row that were made at once */
     enum e8_trigger trigger;
-    uint64_t key;       /* of its random stream: jitter */
+    uint64_t key; /* of its random stream: jitter */
     e8_mono_ns due;
     int64_t timestamp;
-    e8_wall_ns at;      /* of the attempt, as its timestamp tells it */
+    e8_wall_ns at; /* of the attempt, as its timestamp tells it */
     bool in_flight;
     char id[E8_ID_MAX];
     struct e8_exchange exchange;
@@ -81,22 +81,22 @@ struct e8_worker {
     struct e8_signer **signers; /* by endpoint; NULL: not signed */
     struct e8_ring *ring;       /* NULL: no log */
     struct e8_phase_state *phases;
-    struct e8_agenda planned;     /* instances, by when their next event is due */
-    struct e8_agenda ready;       /* deliveries, by when their attempt is due */
+    struct e8_agenda planned; /* instances, by when their next event is due */
+    struct e8_agenda ready;   /* deliveries, by when their attempt is due */
     struct e8_instance *free_instances;
     struct e8_event *free_events;
     struct e8_delivery *free_deliveries;
-    struct e8_delivery *live;   /* all that have not ended */
-    size_t deliveries;          /* how many those are */
+    struct e8_delivery *live; /* all that have not ended */
+    size_t deliveries;        /* how many those are */
     size_t bound;
-    size_t instances;           /* not ended */
-    uint32_t events;            /* made so far */
-    unsigned generator_faults;  /* in a row */
+    size_t instances;          /* not ended */
+    uint32_t events;           /* made so far */
+    unsigned generator_faults; /* in a row */
     e8_mono_ns paused_until;
     e8_mono_ns publish_at;
-    e8_mono_ns stopped_at;      /* 0: running */
+    e8_mono_ns stopped_at; /* 0: running */
     uint64_t stalls;
-    struct e8_stats *stats;     /* ours; changes hands through `published` */
+    struct e8_stats *stats; /* ours; changes hands through `published` */
     _Atomic(struct e8_stats *) published, spare;
 };
 
@@ -107,13 +107,13 @@ struct e8_engine {
     struct e8_worker *workers;
     unsigned count;
     e8_mono_ns epoch;
-    e8_wall_ns wall;            /* events' time at the epoch */
-    bool fixed;                 /* events' time is the plan's, not the clock's */
+    e8_wall_ns wall; /* events' time at the epoch */
+    bool fixed;      /* events' time is the plan's, not the clock's */
     double speed;
     atomic_bool stop, abort, log_failed, generator_limited;
-    atomic_bool *disabled;      /* by endpoint: a 410 was read */
+    atomic_bool *disabled; /* by endpoint: a 410 was read */
     atomic_uint ended;
-    pthread_mutex_t lock;       /* for `all_ended` alone */
+    pthread_mutex_t lock; /* for `all_ended` alone */
     pthread_cond_t all_ended;
     struct e8_stats *total;
     e8_dur_ns timer_floor;

@@ -1,12 +1,12 @@
 #include "scenario/parse.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void fail_at(struct e8_parser *p, const struct e8_node *node, bool key, const char *hint, const char *format,
-                    va_list args)
+static void fail_at(struct e8_parser *p, const struct e8_node *node, bool key, const char *hint,
+                    const char *format, va_list args)
 {
     char what[400];
     struct e8_err err = {0};
@@ -27,7 +27,8 @@ void e8_parse_fail(struct e8_parser *p, const struct e8_node *node, const char *
     va_end(args);
 }
 
-void e8_parse_fail_key(struct e8_parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
+void e8_parse_fail_key(struct e8_parser *p, const struct e8_node *node, const char *hint, const char *format,
+                       ...)
 {
     va_list args;
     va_start(args, format);
@@ -61,8 +62,8 @@ static bool expand_one(struct e8_parser *p, const struct e8_node *node, size_t *
     }
     bool fallback = begin + n + 1 < end && text.p[begin + n] == ':' && text.p[begin + n + 1] == '-';
     if (n == 0 || (begin + n != end && !fallback)) {
-        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "\"%.*s\" is no variable",
-                      (int)(end - *at + 1), text.p + *at);
+        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "\"%.*s\" is no variable", (int)(end - *at + 1),
+                      text.p + *at);
         return false;
     }
     char *name = e8_dup_str((struct e8_str){text.p + begin, n});
@@ -73,7 +74,8 @@ static bool expand_one(struct e8_parser *p, const struct e8_node *node, size_t *
     } else if (fallback) {
         e8_buf_put(out, text.p + begin + n + 2, end - begin - n - 2);
     } else {
-        e8_parse_fail(p, node, "set it, or give a default: ${NAME:-default}", "the environment has no %s", name);
+        e8_parse_fail(p, node, "set it, or give a default: ${NAME:-default}", "the environment has no %s",
+                      name);
     }
     free(name);
     *at = end + 1;
@@ -113,7 +115,8 @@ const char *e8_parse_text(struct e8_parser *p, const struct e8_node *node)
 bool e8_parse_dur_node(struct e8_parser *p, const struct e8_node *node, e8_dur_ns *out)
 {
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(node->text, out)) {
-        e8_parse_fail(p, node, "a number with a unit: 200ms, 5s, 2m", "\"%.*s\" is no duration", E8_STR(node->text));
+        e8_parse_fail(p, node, "a number with a unit: 200ms, 5s, 2m", "\"%.*s\" is no duration",
+                      E8_STR(node->text));
         return false;
     }
     return true;
@@ -180,7 +183,8 @@ const char *e8_parse_environment(struct e8_parser *p, const struct e8_node *node
     }
     if (name) {
         const char *near = e8_suggest(e8_str(name), known);
-        e8_parse_fail(p, node, near ? near : "production, staging or development", "unknown environment \"%s\"", name);
+        e8_parse_fail(p, node, near ? near : "production, staging or development",
+                      "unknown environment \"%s\"", name);
     }
     return NULL;
 }
@@ -223,9 +227,9 @@ static void parse_seed(struct e8_parser *p, const struct e8_node *node)
     struct e8_plan *plan = &p->owned->plan;
     plan->seed = p->options->seed_random;
     if (node) {
-        plan->seed_given = e8_parse_u64(node->text, &plan->seed);
+        plan->seed_given = e8_parse_u64(node->text, &plan->seed) && plan->seed <= INT64_MAX;
         if (!plan->seed_given) {
-            e8_parse_fail(p, node, "a whole number from 0 to 18446744073709551615", "\"%.*s\" is no seed",
+            e8_parse_fail(p, node, "a whole number from 0 to 9223372036854775807", "\"%.*s\" is no seed",
                           E8_STR(node->text));
         }
     }
@@ -244,7 +248,8 @@ static void parse_root(struct e8_parser *p, const struct e8_node *root)
         return;
     }
     e8_node_only(root, keys, p->errs);
-    const struct e8_node *name = e8_node_get(root, "scenario"), *environment = e8_node_get(root, "environment");
+    const struct e8_node *name = e8_node_get(root, "scenario"),
+                         *environment = e8_node_get(root, "environment");
     const struct e8_node *endpoints = e8_node_get(root, "endpoints"), *flows = e8_node_get(root, "flows");
     const struct e8_node *run = e8_node_get(root, "run"), *thresholds = e8_node_get(root, "thresholds");
     const struct e8_node *targets = e8_node_get(root, "targets");
@@ -271,7 +276,8 @@ static void parse_root(struct e8_parser *p, const struct e8_node *root)
 }
 
 enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, struct e8_str text,
-                         const struct e8_scenario_options *options, struct e8_plan **out, struct e8_errs *errs)
+                         const struct e8_scenario_options *options, struct e8_plan **out,
+                         struct e8_errs *errs)
 {
     struct e8_plan_owned *owned = e8_plan_new();
     struct e8_err err = {0};

@@ -15,8 +15,8 @@ struct e8_parser {
 /* Faults: at a node's value or key, counted in parser->errs. */
 void e8_parse_fail(struct e8_parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-void e8_parse_fail_key(struct e8_parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void e8_parse_fail_key(struct e8_parser *p, const struct e8_node *node, const char *hint, const char *format,
+                       ...) __attribute__((format(printf, 4, 5)));
 /* Where an e8_err was filled without a place: the same at a node. */
 void e8_parse_fail_err(struct e8_parser *p, const struct e8_node *node, const struct e8_err *err);
 

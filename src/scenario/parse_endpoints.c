@@ -151,7 +151,8 @@ static void check_patterns(struct e8_parser *p, const struct e8_node *node)
 
 static void parse_subscription(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
 {
-    const struct e8_node *events = e8_node_get(map, "events"), *environments = e8_node_get(map, "environments");
+    const struct e8_node *events = e8_node_get(map, "events"),
+                         *environments = e8_node_get(map, "environments");
     if (events) {
         endpoint->subscription.patterns = e8_parse_names(p, events, "events");
         if (endpoint->subscription.patterns) {
@@ -172,11 +173,14 @@ static void parse_header(struct e8_parser *p, const struct e8_node *node, struct
     const char *value = e8_parse_text(p, node);
     *out = (struct e8_header){node->key, e8_str(value)};
     if (!e8_header_name_valid(node->key)) {
-        e8_parse_fail_key(p, node, "letters, digits and hyphens", "\"%.*s\" is no header name", E8_STR(node->key));
+        e8_parse_fail_key(p, node, "letters, digits and hyphens", "\"%.*s\" is no header name",
+                          E8_STR(node->key));
     } else if (e8_header_is_framing(node->key)) {
-        e8_parse_fail_key(p, node, "emit8 sets it itself", "header \"%.*s\" would break the framing", E8_STR(node->key));
+        e8_parse_fail_key(p, node, "emit8 sets it itself", "header \"%.*s\" would break the framing",
+                          E8_STR(node->key));
     } else if (value && !e8_header_value_valid(out->value)) {
-        e8_parse_fail(p, node, "one line of text", "header \"%.*s\" contains a control character", E8_STR(node->key));
+        e8_parse_fail(p, node, "one line of text", "header \"%.*s\" contains a control character",
+                      E8_STR(node->key));
     }
 }
 

@@ -89,8 +89,8 @@ static void parse_wait(struct e8_parser *p, const struct e8_node *map, struct e8
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(low, &step->wait_low) ||
         !e8_parse_dur(high, &step->wait_high) || step->wait_low > step->wait_high ||
         step->wait_high > 366 * 24 * 3600 * E8_NS_S) {
-        e8_parse_fail(p, node, "a duration or a range: 500ms, 200ms..2s; at most a year", "\"%.*s\" is no wait",
-                      E8_STR(text));
+        e8_parse_fail(p, node, "a duration or a range: 500ms, 200ms..2s; at most a year",
+                      "\"%.*s\" is no wait", E8_STR(text));
     }
 }
 
@@ -176,7 +176,8 @@ static void parse_step(struct e8_parser *p, const struct e8_node *map, struct e8
         struct e8_buf text;
         e8_buf_fixed(&text, hint, sizeof hint - 1);
         e8_buf_printf(&text, near ? "did you mean \"%s\"?" : "emit, wait, repeat or choose", near);
-        e8_parse_fail_key(p, map->first ? map->first : map, e8_buf_cstr(&text), "unknown step \"%.*s\"", E8_STR(name));
+        e8_parse_fail_key(p, map->first ? map->first : map, e8_buf_cstr(&text), "unknown step \"%.*s\"",
+                          E8_STR(name));
     }
 }
 
@@ -220,7 +221,8 @@ void e8_parse_flows(struct e8_parser *p, const struct e8_node *map)
 {
     struct e8_plan *plan = &p->owned->plan;
     if (!e8_str_is(map->key, "flows") || map->kind != E8_MAP || map->count == 0) {
-        e8_parse_fail(p, map, "flows: {NAME: {steps: [{emit: message.received}]}}", "the scenario has no flow");
+        e8_parse_fail(p, map, "flows: {NAME: {steps: [{emit: message.received}]}}",
+                      "the scenario has no flow");
         return;
     }
     plan->emits = e8_arena_alloc(p->owned->arena, (count_emits(map) + 1) * sizeof *plan->emits);

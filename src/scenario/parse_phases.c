@@ -20,7 +20,8 @@ static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node
 static bool parse_rate(struct e8_parser *p, const struct e8_node *node, struct e8_rate *out)
 {
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_rate(node->text, out) || out->num == 0) {
-        e8_parse_fail(p, node, "events per time: 100/s, 30/m, 2.5/h", "\"%.*s\" is no rate", E8_STR(node->text));
+        e8_parse_fail(p, node, "events per time: 100/s, 30/m, 2.5/h", "\"%.*s\" is no rate",
+                      E8_STR(node->text));
         return false;
     }
     return true;
@@ -79,8 +80,8 @@ static void parse_open(struct e8_parser *p, const struct e8_node *map, struct e8
     if (process && e8_str_is(process->text, "poisson") && !ramp) {
         pace->kind = E8_PACE_POISSON;
     } else if (process && !e8_str_is(process->text, "constant")) {
-        e8_parse_fail(p, process, ramp ? "a ramp is constant" : "constant or poisson", "unknown process \"%.*s\"",
-                      E8_STR(process->text));
+        e8_parse_fail(p, process, ramp ? "a ramp is constant" : "constant or poisson",
+                      "unknown process \"%.*s\"", E8_STR(process->text));
     }
     if (p->errs->total == before) {
         check_total(p, map, pace);
@@ -120,7 +121,8 @@ static void parse_phase(struct e8_parser *p, const struct e8_node *map, struct e
     phase->concurrency = 1;
     phase->at = -1;
     if (map->kind != E8_MAP || !flow) {
-        e8_parse_fail(p, map, "- {flow: NAME, arrivals: {rate: 20/s, for: 30s}}", "an entry of run names a flow");
+        e8_parse_fail(p, map, "- {flow: NAME, arrivals: {rate: 20/s, for: 30s}}",
+                      "an entry of run names a flow");
         return;
     }
     e8_node_only(map, keys, p->errs);
@@ -129,7 +131,8 @@ static void parse_phase(struct e8_parser *p, const struct e8_node *map, struct e
         e8_parse_dur_node(p, at, &phase->at);
     }
     if (arrivals && arrivals->kind != E8_MAP) {
-        e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}", "arrivals must be a map");
+        e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}",
+                      "arrivals must be a map");
     } else if (arrivals && (e8_node_get(arrivals, "rate") || e8_node_get(arrivals, "ramp") ||
                             e8_node_get(arrivals, "for"))) {
         if (!e8_node_get(arrivals, "rate") && !e8_node_get(arrivals, "ramp")) {

@@ -100,7 +100,8 @@ enum e8_rc e8_plan_url(const char *url, struct e8_err *err)
     return e8_url_parse(e8_str(url), &parts, err);
 }
 
-bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog, const struct e8_emit *emit)
+bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog,
+                       const struct e8_emit *emit)
 {
     return e8_subscription_takes(&endpoint->subscription, e8_str(e8_catalog_type(catalog, emit->type)->name),
                                  e8_str(emit->environment));
@@ -121,7 +122,8 @@ enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *ca
 {
     size_t useful = 0;
     if (plan->endpoint_count == 0) {
-        return e8_fail(err, E8_INPUT, "add endpoints: {NAME: {url: …}}, or --to URL", "the plan has no endpoint");
+        return e8_fail(err, E8_INPUT, "add endpoints: {NAME: {url: …}}, or --to URL",
+                       "the plan has no endpoint");
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         bool any = taken_by_any(plan, catalog, i);
@@ -154,7 +156,8 @@ uint64_t e8_plan_instances(const struct e8_plan *plan)
     return sum;
 }
 
-static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *catalog, const struct e8_emit *emit)
+static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *catalog,
+                       const struct e8_emit *emit)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < plan->endpoint_count; i++) {
@@ -163,8 +166,8 @@ static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *cata
     return n;
 }
 
-void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit, uint64_t *events,
-                  uint64_t *deliveries)
+void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
+                  uint64_t *events, uint64_t *deliveries)
 {
     uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
     *events = *deliveries = 0;

@@ -11,7 +11,7 @@
 #include "pace/pace.h"
 #include "threshold/threshold.h"
 
-#define E8_DEPTH_MAX     16    /* repeat and choose within each other */
+#define E8_DEPTH_MAX     16 /* repeat and choose within each other */
 #define E8_ENDPOINTS_MAX 1024
 
 struct e8_endpoint {
@@ -28,8 +28,8 @@ struct e8_endpoint {
 
 /* One kind of event that a flow emits. */
 struct e8_emit {
-    uint16_t index;  /* in the plan's list of emits: what the log calls a step */
-    uint16_t type;   /* in the catalogue */
+    uint16_t index;                 /* in the plan's list of emits: what the log calls a step */
+    uint16_t type;                  /* in the catalogue */
     const struct e8_template *body; /* NULL where `raw` is given */
     struct e8_str raw;              /* sent as it is */
     const char *environment;
@@ -67,16 +67,16 @@ struct e8_flow {
 struct e8_phase {
     const struct e8_flow *flow;
     bool open;
-    struct e8_pace pace;   /* open loop */
-    uint64_t times;        /* closed loop: instances in all */
-    uint32_t concurrency;  /* closed loop: at a time */
-    e8_dur_ns at;          /* from the start of the run; -1: when the entry before has been dispatched */
-    uint64_t first;        /* number of its first instance: instances are numbered per flow through all phases */
+    struct e8_pace pace;  /* open loop */
+    uint64_t times;       /* closed loop: instances in all */
+    uint32_t concurrency; /* closed loop: at a time */
+    e8_dur_ns at;         /* from the start of the run; -1: when the entry before has been dispatched */
+    uint64_t first; /* number of its first instance: instances are numbered per flow through all phases */
 };
 
 struct e8_plan {
     const char *name;
-    char digest[65]; /* SHA-256 of the file; of the settings where there is no file */
+    char digest[65];  /* SHA-256 of the file; of the settings where there is no file */
     const char *text; /* the file, for the log; NULL for send */
     uint64_t seed;
     bool seed_given;
@@ -96,9 +96,9 @@ struct e8_plan {
 /* What stands outside the file. */
 struct e8_scenario_options {
     const char *(*getenv)(const char *name); /* NULL: no variables */
-    const char *to;                 /* URL for every endpoint, or NULL */
-    const char *const *to_named;    /* "NAME=URL"; NULL-terminated or NULL */
-    const char *secret;             /* for endpoints that have none of their own; or NULL */
+    const char *to;                          /* URL for every endpoint, or NULL */
+    const char *const *to_named;             /* "NAME=URL"; NULL-terminated or NULL */
+    const char *secret;                      /* for endpoints that have none of their own; or NULL */
     bool seed_given;
     uint64_t seed;        /* beats the file's */
     uint64_t seed_random; /* taken where neither gives one */
@@ -106,7 +106,8 @@ struct e8_scenario_options {
 
 /* Reads a plan. Every fault of the file goes to errs, each with file:line:col. The catalogue must outlive the plan. */
 enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, struct e8_str text,
-                         const struct e8_scenario_options *options, struct e8_plan **out, struct e8_errs *errs);
+                         const struct e8_scenario_options *options, struct e8_plan **out,
+                         struct e8_errs *errs);
 void e8_plan_free(struct e8_plan **plan); /* wipes secrets */
 
 /* A plan without a file: `emit8 send`. */
@@ -115,16 +116,16 @@ struct e8_send_options {
     struct e8_str raw;           /* a body to send as it is (then patterns name its one type); p NULL: none */
     const struct e8_edit *edits;
     size_t edit_count;
-    uint64_t times;       /* 0: one of each type */
+    uint64_t times; /* 0: one of each type */
     uint32_t concurrency;
-    bool open;            /* at a rate */
+    bool open; /* at a rate */
     struct e8_rate rate;
-    const char *environment; /* NULL: the platform's first */
+    const char *environment;     /* NULL: the platform's first */
     struct e8_endpoint endpoint; /* url, scheme, secrets, timeout, retry, headers; copied */
     uint64_t seed;
 };
-enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options, struct e8_plan **out,
-                        struct e8_errs *errs);
+enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options,
+                        struct e8_plan **out, struct e8_errs *errs);
 
 /* E8_INPUT where the plan would test nothing: no endpoint, or no event that any endpoint takes. Warnings for endpoints that take
  * none go to `note` (one line each), which may be NULL. */
@@ -132,9 +133,10 @@ enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *ca
                          struct e8_err *err);
 /* How many instances all phases start, and (exact, by walking; for plans of up to `limit` events, else 0) events and deliveries. */
 uint64_t e8_plan_instances(const struct e8_plan *plan);
-void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit, uint64_t *events,
-                  uint64_t *deliveries);
-bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog, const struct e8_emit *emit);
+void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
+                  uint64_t *events, uint64_t *deliveries);
+bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog,
+                       const struct e8_emit *emit);
 
 /* A walk through one instance of a flow. Plain data, no allocation. */
 struct e8_walk {

@@ -62,8 +62,11 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
     struct e8_emit *emit = &plan->emits[plan->emit_count];
     emit->index = (uint16_t)plan->emit_count++;
     emit->type = (uint16_t)type;
-    emit->environment = e8_arena_str(owned->arena, e8_str(options->environment ? options->environment
-                                                          : e8_catalog_platform(catalog)->environments[0])).p;
+    emit->environment =
+        e8_arena_str(owned->arena,
+                     e8_str(options->environment ? options->environment
+                                                 : e8_catalog_platform(catalog)->environments[0]))
+            .p;
     if (options->raw.p) {
         emit->raw = e8_arena_str(owned->arena, options->raw);
     } else {
@@ -75,7 +78,8 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
 }
 
 static void make_flow(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
-                      const struct e8_send_options *options, const bool *chosen, size_t total, struct e8_errs *errs)
+                      const struct e8_send_options *options, const bool *chosen, size_t total,
+                      struct e8_errs *errs)
 {
     struct e8_plan *plan = &owned->plan;
     struct e8_step *steps = e8_arena_alloc(owned->arena, total * sizeof *steps);
@@ -100,14 +104,17 @@ static void make_phase(struct e8_plan_owned *owned, const struct e8_send_options
     phase->times = times;
     phase->concurrency = options->concurrency ? options->concurrency : 1;
     phase->at = -1;
-    phase->pace = (struct e8_pace){
-        .kind = E8_PACE_CONSTANT, .from = options->rate, .to = options->rate, .length = E8_NEVER / 4, .limit = times};
+    phase->pace = (struct e8_pace){.kind = E8_PACE_CONSTANT,
+                                   .from = options->rate,
+                                   .to = options->rate,
+                                   .length = E8_NEVER / 4,
+                                   .limit = times};
     owned->plan.phases = phase;
     owned->plan.phase_count = 1;
 }
 
-enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options, struct e8_plan **out,
-                        struct e8_errs *errs)
+enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options,
+                        struct e8_plan **out, struct e8_errs *errs)
 {
     struct e8_plan_owned *owned = e8_plan_new();
     bool chosen[E8_TYPES_MAX] = {false};
@@ -121,7 +128,8 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
     }
     size_t total = match_types(catalog, options->patterns, chosen, errs);
     if (options->raw.p && total > 1) {
-        e8_fail(&err, E8_INPUT, "name one type: emit8 send message.received --raw FILE", "--raw sends one event type");
+        e8_fail(&err, E8_INPUT, "name one type: emit8 send message.received --raw FILE",
+                "--raw sends one event type");
         e8_errs_add(errs, &err);
     }
     if (errs->total == before) {

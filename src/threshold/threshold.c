@@ -10,19 +10,22 @@ struct measure_row {
 };
 
 static const struct measure_row measures[] = {
-    {"p", E8_MEASURE_QUANTILE, true, BOUND_DUR},     {"min", E8_MEASURE_MIN, false, BOUND_DUR},
-    {"mean", E8_MEASURE_MEAN, false, BOUND_DUR},     {"avg", E8_MEASURE_MEAN, false, BOUND_DUR},
-    {"max", E8_MEASURE_MAX, false, BOUND_DUR},       {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
-    {"status", E8_MEASURE_STATUS, true, BOUND_SHARE}, {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
-    {"rate", E8_MEASURE_RATE, false, BOUND_RATE},    {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
+    {"p", E8_MEASURE_QUANTILE, true, BOUND_DUR},         {"min", E8_MEASURE_MIN, false, BOUND_DUR},
+    {"mean", E8_MEASURE_MEAN, false, BOUND_DUR},         {"avg", E8_MEASURE_MEAN, false, BOUND_DUR},
+    {"max", E8_MEASURE_MAX, false, BOUND_DUR},           {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
+    {"status", E8_MEASURE_STATUS, true, BOUND_SHARE},    {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
+    {"rate", E8_MEASURE_RATE, false, BOUND_RATE},        {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
     {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT},
 };
 
-static const char *const names[] = {"p(99)",    "min",        "mean",         "max",          "success",  "status(5xx)",
-                                    "rate",     "failed",     "retries",      "outcome(reset)", "response_time", "service_time",
-                                    "send_lag", NULL};
+static const char *const names[] = {"p(99)",         "min",          "mean",     "max",     "success",
+                                    "status(5xx)",   "rate",         "failed",   "retries", "outcome(reset)",
+                                    "response_time", "service_time", "send_lag", NULL};
 
-static const struct { const char *text; enum e8_compare compare; } operators[] = {
+static const struct {
+    const char *text;
+    enum e8_compare compare;
+} operators[] = {
     {"<=", E8_LE}, {">=", E8_GE}, {"==", E8_EQ}, {"<", E8_LT}, {">", E8_GT},
 };
 
@@ -70,7 +73,8 @@ static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *ou
     uint64_t status;
     if (out->measure == E8_MEASURE_QUANTILE) {
         if (!e8_parse_double(argument, &number) || number < 0 || number > 100) {
-            return e8_fail(err, E8_INPUT, "p(50), p(99), p(99.9)", "\"%.*s\" is no percentile", E8_STR(argument));
+            return e8_fail(err, E8_INPUT, "p(50), p(99), p(99.9)", "\"%.*s\" is no percentile",
+                           E8_STR(argument));
         }
         out->quantile = number / 100;
     } else if (out->measure == E8_MEASURE_OUTCOME) {
@@ -86,7 +90,8 @@ static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *ou
     } else if (e8_parse_u64(argument, &status) && status >= 100 && status <= 599) {
         out->status_low = out->status_high = (int)status;
     } else {
-        return e8_fail(err, E8_INPUT, "a status like 503 or a class like 5xx", "\"%.*s\" is no status", E8_STR(argument));
+        return e8_fail(err, E8_INPUT, "a status like 503 or a class like 5xx", "\"%.*s\" is no status",
+                       E8_STR(argument));
     }
     return E8_OK;
 }
@@ -123,7 +128,8 @@ static enum e8_rc parse_measure(struct e8_str *rest, struct e8_threshold *out, c
     *row = find_measure(word);
     if (!*row || (of && (*row)->bound != BOUND_DUR)) {
         const char *near = e8_suggest(word, names);
-        return e8_fail(err, E8_INPUT, near ? near : EXAMPLES, "\"%.*s\" is nothing that a run measures", E8_STR(word));
+        return e8_fail(err, E8_INPUT, near ? near : EXAMPLES, "\"%.*s\" is nothing that a run measures",
+                       E8_STR(word));
     }
     out->measure = (*row)->measure;
     if ((*row)->argument) {
@@ -149,7 +155,8 @@ static bool parse_operator(struct e8_str *rest, enum e8_compare *out)
     return false;
 }
 
-static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row, double *out, struct e8_err *err)
+static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row, double *out,
+                              struct e8_err *err)
 {
     e8_dur_ns dur;
     struct e8_rate rate;
@@ -157,7 +164,8 @@ static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row,
     switch (row->bound) {
     case BOUND_DUR:
         if (!e8_parse_dur(text, &dur)) {
-            return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 2s", "\"%.*s\" is no duration", E8_STR(text));
+            return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 2s", "\"%.*s\" is no duration",
+                           E8_STR(text));
         }
         *out = (double)dur;
         break;
@@ -192,7 +200,8 @@ enum e8_rc e8_threshold_parse(struct e8_str text, struct e8_threshold *out, stru
         return rc;
     }
     if (!parse_operator(&rest, &out->compare)) {
-        return e8_fail(err, E8_INPUT, "one of < <= > >= ==", "threshold \"%.*s\" has no comparison", E8_STR(text));
+        return e8_fail(err, E8_INPUT, "one of < <= > >= ==", "threshold \"%.*s\" has no comparison",
+                       E8_STR(text));
     }
     rc = parse_bound(e8_str_trim(rest), row, &out->bound, err);
     struct e8_buf normal;

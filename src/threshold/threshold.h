@@ -12,12 +12,12 @@ enum e8_measure {
     E8_MEASURE_MIN,
     E8_MEASURE_MEAN,
     E8_MEASURE_MAX,
-    E8_MEASURE_SUCCESS,  /* share of deliveries that were delivered */
-    E8_MEASURE_STATUS,   /* share of attempts with a status or class */
-    E8_MEASURE_OUTCOME,  /* outcome(NAME): share of attempts */
-    E8_MEASURE_RATE,     /* deliveries ended per second */
-    E8_MEASURE_FAILED,   /* count of deliveries */
-    E8_MEASURE_RETRIES,  /* count */
+    E8_MEASURE_SUCCESS, /* share of deliveries that were delivered */
+    E8_MEASURE_STATUS,  /* share of attempts with a status or class */
+    E8_MEASURE_OUTCOME, /* outcome(NAME): share of attempts */
+    E8_MEASURE_RATE,    /* deliveries ended per second */
+    E8_MEASURE_FAILED,  /* count of deliveries */
+    E8_MEASURE_RETRIES, /* count */
 };
 enum e8_of { E8_OF_RESPONSE, E8_OF_SERVICE, E8_OF_LAG };
 enum e8_compare { E8_LT, E8_LE, E8_GT, E8_GE, E8_EQ };
@@ -26,7 +26,7 @@ struct e8_threshold {
     char text[96]; /* as written, blanks normalised */
     enum e8_measure measure;
     enum e8_of of;
-    double quantile;   /* 0..1 */
+    double quantile;             /* 0..1 */
     int status_low, status_high; /* inclusive; 5xx: 500..599 */
     char outcome[24];
     enum e8_compare compare;
