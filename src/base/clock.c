@@ -178,8 +178,8 @@ static bool to_wall(const struct civil *t, int64_t nanos, int seconds_east, e8_w
         return false;
     if (t->hour > 23 || t->minute > 59 || t->second > 60)
         return false;
-    int64_t seconds = days_of(t->year, t->month, t->day) * DAY_S + t->hour * 3600 + t->minute * 60 +
-                      t->second - seconds_east;
+    int64_t seconds = days_of(t->year, t->month, t->day) * DAY_S + t->hour * INT64_C(3600) +
+                      t->minute * INT64_C(60) + t->second - seconds_east;
     if (t->second == 60 && seconds % DAY_S != 0)
         return false;
     if (seconds < 0) { /* so that the first second that fits does not overflow on its way */

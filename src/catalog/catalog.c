@@ -378,6 +378,12 @@ const struct e8_vocab *e8_catalog_vocab(const struct e8_catalog *catalog)
     return catalog->vocab;
 }
 
+const char *e8_catalog_shown(const struct e8_catalog *catalog, const char *path)
+{
+    const struct e8_fixture_file *file = e8_fixture_files_find(&catalog->files, path);
+    return file ? file->shown : path;
+}
+
 const char *e8_catalog_digest(const struct e8_catalog *catalog)
 {
     return catalog->digest;

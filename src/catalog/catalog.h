@@ -41,6 +41,8 @@ const struct e8_platform *e8_catalog_platform(const struct e8_catalog *catalog);
 const struct e8_schemes *e8_catalog_schemes(const struct e8_catalog *catalog);
 const struct e8_vocab *e8_catalog_vocab(const struct e8_catalog *catalog);
 struct e8_str e8_catalog_schema(const struct e8_catalog *catalog, size_t type); /* JSON text */
+const char *e8_catalog_shown(const struct e8_catalog *catalog,
+                             const char *path);                  /* a file's name in errors */
 const char *e8_catalog_digest(const struct e8_catalog *catalog); /* SHA-256 of all files, 64 hex digits */
 
 /* A change to an event's tree before it is compiled: value NULL removes what the path names. */

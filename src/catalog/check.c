@@ -42,8 +42,8 @@ static bool check_one(struct event_check *k, unsigned index)
         struct e8_buf text;
         e8_buf_fixed(&text, file, sizeof file - 1);
         e8_buf_printf(&text, "events/%s.json", type->name);
-        e8_fail_at(&placed, e8_buf_cstr(&text), 0, 0, "change the payload or its schema",
-                   "rendered event %u: %s", index, err.what);
+        e8_fail_at(&placed, e8_catalog_shown(k->catalog, e8_buf_cstr(&text)), 0, 0,
+                   "change the payload or its schema", "rendered event %u: %s", index, err.what);
         e8_errs_add(k->errs, &placed);
         return false;
     }
@@ -60,7 +60,8 @@ enum e8_rc e8_catalog_check(const struct e8_catalog *catalog, unsigned count, st
         struct e8_buf text;
         e8_buf_fixed(&text, file, sizeof file - 1);
         e8_buf_printf(&text, "schemas/%s.json", e8_catalog_type(catalog, i)->name);
-        if (e8_schema_parse(e8_buf_cstr(&text), e8_catalog_schema(catalog, i), &k.schema, &err)) {
+        const char *shown = e8_catalog_shown(catalog, e8_buf_cstr(&text));
+        if (e8_schema_parse(shown, e8_catalog_schema(catalog, i), &k.schema, &err)) {
             e8_errs_add(errs, &err);
             continue;
         }

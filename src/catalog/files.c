@@ -68,6 +68,7 @@ static void add_from_disk(struct e8_fixture_files *files, const char *path, cons
         file = add_slot(files, path);
     }
     file->shown = e8_dup(shown);
+    file->from_disk = true;
     file->read = read;
     file->text = e8_buf_str(&file->read);
 }
@@ -108,7 +109,7 @@ static enum e8_rc add_overlay(struct e8_fixture_files *files, const char *overla
         add_folder(files, overlay, folders[i], errs);
     }
     for (size_t i = 0; i < files->count; i++) {
-        any = any || i >= builtin || files->list[i].read.p;
+        any = any || i >= builtin || files->list[i].from_disk;
     }
     if (!any && errs->total == before) {
         e8_fail_at(&err, overlay, 0, 0,

@@ -8,7 +8,8 @@ struct e8_fixture_file {
     char *path;  /* below fixtures/: "events/message.sent.json" */
     char *shown; /* what errors call it: "fixtures/…" or the path on disk */
     struct e8_str text;
-    struct e8_buf read; /* what text points into when it came from disk */
+    bool from_disk; /* text points into read */
+    struct e8_buf read;
 };
 struct e8_fixture_files {
     struct e8_fixture_file *list; /* sorted by path */

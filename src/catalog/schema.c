@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doc/doc.h"
+
 #define DEPTH_MAX 64
 
 /* A pattern of the schema, compiled when the schema is read. */
@@ -493,29 +495,49 @@ static bool read_schema(struct checker *c, const cJSON *node)
     return true;
 }
 
+/* Gives a fault of a keyword its line and column: those of the deepest node on the pointer's way. */
+static void place_fault(const struct e8_doc *doc, struct e8_str pointer, struct e8_err *err)
+{
+    const struct e8_node *node = e8_doc_root(doc), *next = node;
+    struct e8_err placed = {0};
+    struct e8_str name;
+    while (next && e8_str_split(&pointer, '/', &name)) {
+        next = NULL;
+        for (const struct e8_node *child = node->first; child && !next; child = child->next) {
+            next = e8_str_eq(child->key, name) ? child : NULL;
+        }
+        node = next ? next : node;
+    }
+    if (err) {
+        e8_key_fail(&placed, node, err->hint[0] ? err->hint : NULL, "%s",
+                    err->what + strlen(e8_doc_name(doc)) + 2);
+        *err = placed;
+    }
+}
+
 enum e8_rc e8_schema_parse(const char *name, struct e8_str text, struct e8_schema **out, struct e8_err *err)
 {
     struct e8_schema *schema = e8_new(1, sizeof *schema);
     struct checker c = {.schema = schema, .err = err};
-    const char *end = NULL;
+    struct e8_doc *doc = NULL;
+    enum e8_rc rc = e8_doc_parse(name, text, E8_DOC_JSON, &doc, err);
     schema->name = e8_dup(name);
-    schema->root = cJSON_ParseWithLengthOpts(text.p, text.n, &end, false);
+    schema->root = rc ? NULL : cJSON_ParseWithLength(text.p, text.n);
     *out = schema;
     e8_buf_init(&c.path, 4096);
-    bool good = schema->root && read_schema(&c, schema->root);
-    if (!schema->root) {
-        int line = 1;
-        for (const char *p = text.p; end && p < end; p++) {
-            line += *p == '\n';
-        }
-        e8_fail_at(err, name, line, 0, "a JSON Schema document", "is not valid JSON");
+    if (!rc && !schema->root) {
+        rc = e8_fail_at(err, name, 0, 0, NULL, "cJSON cannot read it");
+    } else if (!rc && !read_schema(&c, schema->root)) {
+        struct e8_str pointer = e8_buf_str(&c.path);
+        place_fault(doc, pointer.n ? (struct e8_str){pointer.p + 1, pointer.n - 1} : pointer, err);
+        rc = E8_INPUT;
     }
     e8_buf_fini(&c.path);
-    if (!good) {
+    e8_doc_free(&doc);
+    if (rc) {
         e8_schema_free(out);
-        return E8_INPUT;
     }
-    return E8_OK;
+    return rc;
 }
 
 void e8_schema_free(struct e8_schema **schema)

@@ -7,7 +7,7 @@
 #include "base/base.h"
 
 struct e8_schema;
-/* E8_INPUT with a JSON pointer to what is wrong. `name` is what errors call it. */
+/* E8_INPUT with the place and a JSON pointer to what is wrong. `name` is what errors call it. */
 enum e8_rc e8_schema_parse(const char *name, struct e8_str text, struct e8_schema **out, struct e8_err *err);
 void e8_schema_free(struct e8_schema **schema);
 /* E8_OK, or E8_INPUT with the JSON pointer into the document, what was found and what the schema wants. */

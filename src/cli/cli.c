@@ -136,12 +136,23 @@ static int unknown_command(const char *name)
     return e8_exit_error(&err);
 }
 
+static enum e8_rc check_color(const struct e8_args *args, struct e8_err *err)
+{
+    const char *when = e8_arg(args, "color");
+    if (when && strcmp(when, "auto") != 0 && strcmp(when, "always") != 0 && strcmp(when, "never") != 0) {
+        return e8_fail(err, E8_INPUT, "auto, always or never", "--color \"%s\" is not known", when);
+    }
+    return E8_OK;
+}
+
 static int run_command(const struct e8_command *command, int argc, char **argv)
 {
     struct e8_args args;
     struct e8_err err = {0};
     int code;
     if (e8_args_parse(command, argc, argv, &args, &err)) {
+        code = e8_exit_error(&err);
+    } else if (check_color(&args, &err)) {
         code = e8_exit_error(&err);
     } else if (e8_arg_set(&args, "help")) {
         e8_help_command(command, stdout);

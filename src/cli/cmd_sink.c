@@ -69,6 +69,9 @@ static enum e8_rc read_options(struct receiver *r, struct e8_errs *errs)
     }
     rc = rc ? rc : e8_arg_u64(r->args, "number", 1, UINT64_MAX, &r->number, &err);
     rc = rc ? rc : e8_arg_dur(r->args, "for", &r->length, &err);
+    if (!rc && e8_arg_set(r->args, "for") && r->length == 0) {
+        rc = e8_fail(&err, E8_INPUT, "--for 30s", "a time of 0 ends at once");
+    }
     const char *after = e8_arg(r->args, "retry-after");
     if (!rc && after && !e8_header_value_valid(e8_str(after))) {
         rc = e8_fail(&err, E8_INPUT, "seconds or an HTTP-date", "--retry-after holds a control character");

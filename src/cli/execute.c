@@ -286,7 +286,7 @@ static enum e8_rc end_run(struct execution *x, struct e8_err *err)
     x->facts.ended = x->facts.started + x->result.elapsed;
     x->facts.planned = n->planned;
     x->facts.dropped = n->dropped;
-    x->facts.aborted = n->aborted - n->outcomes[E8_ABORTED];
+    x->facts.aborted = n->aborted;
     x->facts.stalls = x->result.stalls;
     x->facts.timer_floor = x->result.timer_floor;
     x->facts.interrupted = x->result.interrupted;
@@ -333,20 +333,21 @@ static enum e8_rc write_files(struct execution *x, const struct e8_report *repor
 static int say_sinks(struct execution *x)
 {
     struct e8_sink_counts all = {0}, one;
-    size_t types = 0;
+    size_t types = 0, known = e8_catalog_count(x->run->catalog);
     for (size_t i = 0; i < x->sink_count; i++) {
         e8_sink_counts(x->sinks[i], &one);
         all.received += one.received;
         all.verified += one.verified;
         all.rejected += one.rejected;
         all.duplicates += one.duplicates;
-        types = one.types > types ? one.types : types;
+    }
+    for (unsigned i = 0; i < known; i++) {
+        types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
     }
     fprintf(stderr,
-            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates, %zu event types at most in "
-            "one sink\n",
-            (unsigned long long)all.received, (unsigned long long)all.verified,
-            (unsigned long long)all.rejected, (unsigned long long)all.duplicates, types);
+            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates; %zu of %zu event types delivered\n",
+            (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
+            (unsigned long long)all.duplicates, types, known);
     return all.rejected ? E8_EXIT_FAIL : E8_EXIT_PASS;
 }
 

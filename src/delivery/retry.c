@@ -7,9 +7,11 @@ static double power(double factor, uint32_t n)
 {
     double result = 1;
 
-    for (; n; n >>= 1, factor *= factor)
+    for (; n; n >>= 1) {
         if (n & 1)
             result *= factor;
+        factor *= factor;
+    }
     return result;
 }
 

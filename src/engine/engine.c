@@ -99,6 +99,7 @@ static void free_engine(struct e8_engine **engine)
     }
     free(e->workers);
     free(e->disabled);
+    free(e->gates);
     e8_stats_free(&e->total);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->all_ended);
@@ -136,6 +137,7 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     engine->catalog = catalog;
     fill_options(engine, options);
     engine->disabled = e8_new(plan->endpoint_count + 1, sizeof *engine->disabled);
+    engine->gates = e8_new(plan->phase_count + 1, sizeof *engine->gates);
     engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(catalog));
     engine->timer_floor = probe_timers();
     enum e8_rc rc = make_workers(engine, err);

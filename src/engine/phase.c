@@ -11,12 +11,15 @@ static e8_dur_ns scaled(const struct e8_worker *worker, e8_dur_ns dur)
 void e8_phases_init(struct e8_worker *worker)
 {
     const struct e8_plan *plan = worker->engine->plan;
+    e8_dur_ns offset = 0;
     worker->phases = e8_new(plan->phase_count + 1, sizeof *worker->phases);
     for (size_t i = 0; i < plan->phase_count; i++) {
         struct e8_phase_state *state = &worker->phases[i];
         const struct e8_phase *phase = &plan->phases[i];
         unsigned workers = worker->engine->count;
         state->phase = phase;
+        state->offset = phase->at >= 0 ? scaled(worker, phase->at) : offset;
+        offset = state->offset + (phase->open ? scaled(worker, phase->pace.length) : 0);
         state->stride = !phase->open && phase->concurrency < workers ? phase->concurrency : workers;
         state->next = worker->index;
         state->next_due = E8_NEVER;
@@ -41,6 +44,21 @@ static void find_next(struct e8_worker *worker, struct e8_phase_state *state)
     state->ended = true;
 }
 
+/* This worker's part of a closed phase. The last worker to end its own lets what follows begin, for all at the same time. */
+static void end_closed(struct e8_worker *worker, struct e8_phase_state *state)
+{
+    struct e8_engine *engine = worker->engine;
+    struct e8_gate *gate = &engine->gates[state - worker->phases];
+    state->ended = true;
+    if (atomic_fetch_add(&gate->ended, 1) + 1 < engine->count) {
+        return;
+    }
+    atomic_store(&gate->at, e8_mono_now() + E8_PREPARE_LEAD);
+    for (unsigned i = 0; i < engine->count; i++) {
+        e8_transport_wake(engine->workers[i].transport);
+    }
+}
+
 static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns base)
 {
     state->started = true;
@@ -49,8 +67,18 @@ static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, 
         state->walk = e8_pace_begin(&state->phase->pace);
         find_next(worker, state);
     } else if (worker->index >= state->stride || state->next >= state->phase->times) {
-        state->ended = true;
+        end_closed(worker, state);
     }
+}
+
+/* The events' time at the start of an instance. A fixed clock follows the plan alone, in which what is closed takes no time. */
+static e8_wall_ns events_time(const struct e8_engine *engine, const struct e8_phase_state *state,
+                              e8_mono_ns start)
+{
+    if (!engine->fixed) {
+        return engine->wall + (start - engine->epoch);
+    }
+    return engine->wall + state->offset + (state->phase->open ? start - state->base : 0);
 }
 
 static void start_instance(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns start)
@@ -61,8 +89,7 @@ static void start_instance(struct e8_worker *worker, struct e8_phase_state *stat
     instance->phase = state;
     instance->number = state->phase->first + state->next;
     instance->start = start;
-    bool planned = state->phase->open || !engine->fixed;
-    instance->at = engine->wall + (planned ? start - engine->epoch : 0);
+    instance->at = events_time(engine, state, start);
     instance->flow_started = instance->at - e8_flow_age(flow, engine->plan->seed, instance->number);
     instance->walk = e8_walk_begin(flow, engine->plan->seed, instance->number);
     instance->emit = e8_walk_next(&instance->walk);
@@ -99,12 +126,12 @@ static void step_closed(struct e8_worker *worker, struct e8_phase_state *state, 
         start_instance(worker, state, now);
     }
     if (state->next >= state->phase->times && state->active == 0) {
-        state->ended = true;
+        end_closed(worker, state);
     }
 }
 
 /* When the entry before it has been dispatched: at the end of its schedule, or with its last instance. */
-static bool follows(const struct e8_worker *worker, size_t index, e8_mono_ns now, e8_mono_ns *base)
+static bool follows(const struct e8_worker *worker, size_t index, e8_mono_ns *base)
 {
     if (index == 0) {
         *base = worker->engine->epoch;
@@ -114,8 +141,12 @@ static bool follows(const struct e8_worker *worker, size_t index, e8_mono_ns now
     if (!before->started) {
         return false;
     }
-    *base = before->phase->open ? before->base + scaled(worker, before->phase->pace.length) : now;
-    return before->phase->open || before->ended;
+    if (before->phase->open) {
+        *base = before->base + scaled(worker, before->phase->pace.length);
+        return true;
+    }
+    *base = atomic_load(&worker->engine->gates[index - 1].at);
+    return *base != 0;
 }
 
 e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
@@ -125,7 +156,7 @@ e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
         struct e8_phase_state *state = &worker->phases[i];
         e8_mono_ns base, look = E8_NEVER;
         if (!state->started) {
-            bool known = state->phase->at < 0 && follows(worker, i, now, &base);
+            bool known = state->phase->at < 0 && follows(worker, i, &base);
             if (state->phase->at >= 0) {
                 base = worker->engine->epoch + scaled(worker, state->phase->at);
                 known = true;

@@ -18,7 +18,8 @@
 struct e8_phase_state {
     const struct e8_phase *phase;
     bool started, ended;
-    e8_mono_ns base; /* offset 0 of its schedule */
+    e8_mono_ns base;  /* offset 0 of its schedule */
+    e8_dur_ns offset; /* the same in the events' time, from the run's start, where that is the plan's */
     struct e8_pace_walk walk;
     uint64_t next;       /* number within the phase of the next instance of ours */
     e8_mono_ns next_due; /* E8_NEVER: none */
@@ -100,6 +101,12 @@ struct e8_worker {
     _Atomic(struct e8_stats *) published, spare;
 };
 
+/* A closed phase has ended when all workers have ended their parts of it. */
+struct e8_gate {
+    atomic_uint ended;     /* workers that have */
+    _Atomic e8_mono_ns at; /* what follows begins here; 0: not known yet */
+};
+
 struct e8_engine {
     const struct e8_plan *plan;
     const struct e8_catalog *catalog;
@@ -112,6 +119,7 @@ struct e8_engine {
     double speed;
     atomic_bool stop, abort, log_failed, generator_limited;
     atomic_bool *disabled; /* by endpoint: a 410 was read */
+    struct e8_gate *gates; /* by phase */
     atomic_uint ended;
     pthread_mutex_t lock; /* for `all_ended` alone */
     pthread_cond_t all_ended;

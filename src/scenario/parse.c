@@ -62,8 +62,7 @@ static bool expand_one(struct e8_parser *p, const struct e8_node *node, size_t *
     }
     bool fallback = begin + n + 1 < end && text.p[begin + n] == ':' && text.p[begin + n + 1] == '-';
     if (n == 0 || (begin + n != end && !fallback)) {
-        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "\"%.*s\" is no variable", (int)(end - *at + 1),
-                      text.p + *at);
+        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "there is no variable's name behind \"${\"");
         return false;
     }
     char *name = e8_dup_str((struct e8_str){text.p + begin, n});
@@ -141,7 +140,7 @@ bool e8_parse_count_range(struct e8_parser *p, const struct e8_node *node, uint3
     struct e8_str a, b;
     uint64_t x, y;
     split_range(node->text, &a, &b);
-    if (!e8_parse_u64(a, &x) || !e8_parse_u64(b, &y) || x > y || y > 1000000) {
+    if (!e8_parse_u64(a, &x) || !e8_parse_u64(b, &y) || x > y || y == 0 || y > 1000000) {
         e8_parse_fail(p, node, "a number or a range: 3, 2..4; at most 1000000", "\"%.*s\" is no count",
                       E8_STR(node->text));
         return false;
@@ -284,6 +283,7 @@ enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, str
     size_t before = errs->total;
     *out = &owned->plan;
     owned->plan.name = "scenario";
+    size_t listed = errs->count;
     if (e8_doc_parse(name, text, E8_DOC_YAML, &owned->doc, &err)) {
         e8_errs_add(errs, &err);
     } else {
@@ -293,6 +293,7 @@ enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, str
         owned->plan.text = e8_arena_str(owned->arena, text).p;
     }
     if (errs->total != before) {
+        e8_hide_secrets(text, errs, listed);
         e8_plan_free(out);
         return E8_INPUT;
     }

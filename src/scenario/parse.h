@@ -29,6 +29,10 @@ bool e8_parse_count_range(struct e8_parser *p, const struct e8_node *node, uint3
 const char *const *e8_parse_names(struct e8_parser *p, const struct e8_node *node, const char *what);
 const char *e8_parse_environment(struct e8_parser *p, const struct e8_node *node);
 
+/* An error shows the line it stands in. From those at `from` on it is taken away where the line, or what it is a part of, may
+ * hold a secret, a header's value or a URL with a password. */
+void e8_hide_secrets(struct e8_str text, struct e8_errs *errs, size_t from);
+
 /* The parts, a file each. Each adds its faults and goes on, so that one run of the parser finds them all. */
 void e8_parse_endpoints(struct e8_parser *p, const struct e8_node *map);
 void e8_parse_flows(struct e8_parser *p, const struct e8_node *map);

@@ -65,11 +65,9 @@ static const char *secret_from_file(struct e8_parser *p, const struct e8_node *n
 
 static const char *parse_secret(struct e8_parser *p, const struct e8_node *node)
 {
-    static const char *const keys[] = {"env", "file", NULL};
-    if (node->kind == E8_MAP) {
+    if (node->kind == E8_MAP) { /* its keys are not shown: it may be a secret without quotes */
         const struct e8_node *env = e8_node_get(node, "env"), *file = e8_node_get(node, "file");
-        e8_node_only(node, keys, p->errs);
-        if (!env == !file) {
+        if (!env == !file || node->count > 1) {
             e8_parse_fail(p, node, "{env: CRM_SECRET} or {file: path}", "a secret comes from one place");
             return NULL;
         }
@@ -149,17 +147,26 @@ static void check_patterns(struct e8_parser *p, const struct e8_node *node)
     }
 }
 
+static bool takes_some(struct e8_parser *p, const struct e8_node *list)
+{
+    if (list->kind == E8_SEQ && list->count == 0) {
+        e8_parse_fail(p, list, "leave it out to take all", "an empty list takes nothing");
+        return false;
+    }
+    return true;
+}
+
 static void parse_subscription(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
 {
     const struct e8_node *events = e8_node_get(map, "events"),
                          *environments = e8_node_get(map, "environments");
-    if (events) {
+    if (events && takes_some(p, events)) {
         endpoint->subscription.patterns = e8_parse_names(p, events, "events");
         if (endpoint->subscription.patterns) {
             check_patterns(p, events);
         }
     }
-    if (environments) {
+    if (environments && takes_some(p, environments)) {
         endpoint->subscription.environments = e8_parse_names(p, environments, "environments");
         const struct e8_node *item = environments->kind == E8_SEQ ? environments->first : environments;
         for (; item; item = environments->kind == E8_SEQ ? item->next : NULL) {

@@ -4,17 +4,23 @@ Every server listens on a port the system chose, every wait has a limit, nothing
 """
 
 import contextlib
+import ctypes
+import hashlib
+import hmac
 import http.server
 import json
 import os
 import socket
 import sqlite3
+import struct
 import subprocess
 import threading
+import time
 
 EMIT8 = os.environ.get("EMIT8", os.path.join(os.path.dirname(__file__), "../../build/release/emit8"))
 SOURCE = os.environ.get("EMIT8_SOURCE", os.path.abspath(os.path.join(os.path.dirname(__file__), "../..")))
 SECRET = "test-secret-0123456789abcdef"
+CLOCK = "2026-03-01T12:00:00Z"
 
 
 def environment(**extra):
@@ -40,10 +46,31 @@ def emit8(*args, stdin=b"", timeout=60, env=None, **kwargs):
     return done
 
 
+def start(*args, env=None, **kwargs):
+    """emit8 in the background, stdout and stderr as pipes; the caller ends it."""
+    return subprocess.Popen(
+        [EMIT8, *map(str, args)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**(env or {})),
+        **kwargs,
+    )
+
+
 def secret_file(tmp_path, secret=SECRET):
     path = tmp_path / "secret.txt"
     path.write_text(secret + "\n")
     return path
+
+
+def signature(body, secret=SECRET):
+    """What the platform's own scheme puts into X-8bit-Signature-256."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def assert_signed(request, secret=SECRET):
+    assert hmac.compare_digest(request["headers"]["x-8bit-signature-256"], signature(request["body"], secret))
 
 
 @contextlib.contextmanager
@@ -77,11 +104,11 @@ class Capture(http.server.ThreadingHTTPServer):
 
     def __init__(self, answer=None):
         self.requests = []
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
         self.answer = answer or (lambda request: 200)
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def __enter__(self):
         return self
@@ -90,10 +117,48 @@ class Capture(http.server.ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def wait(self, count, timeout=30):
+        """Until so many requests have come."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: len(self.requests) >= count, timeout), len(self.requests)
+
+    def take(self):
+        """All requests so far; the next ones begin a new list."""
+        with self.lock:
+            taken, self.requests = self.requests, []
+            return taken
+
+
+class _Recorder:
+    """A reader that keeps what was read."""
+
+    def __init__(self, file):
+        self.file = file
+        self.kept = []
+
+    def readline(self, *args):
+        self.kept.append(self.file.readline(*args))
+        return self.kept[-1]
+
+    def read(self, *args):
+        self.kept.append(self.file.read(*args))
+        return self.kept[-1]
+
+    def take(self):
+        kept, self.kept = b"".join(self.kept), []
+        return kept
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def setup(self):
+        super().setup()
+        self.rfile = _Recorder(self.rfile)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -101,10 +166,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "path": self.path,
             "headers": {k.lower(): v for k, v in self.headers.items()},
             "body": body,
+            "raw": self.rfile.take(),  # head and body as they came
+            "at": time.time(),
+            "connection": self.client_address,
         }
         with self.server.lock:
             request["index"] = len(self.server.requests)
             self.server.requests.append(request)
+            self.server.lock.notify_all()
         answer = self.server.answer(request)
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         self.send_response(status)
@@ -192,3 +261,89 @@ def report(log, *args):
     done = emit8("report", log, "--format", "json", *args)
     assert done.returncode in (0, 1, 4), done.err
     return json.loads(done.out)
+
+
+# What the tests of bad input, stopping, outcomes and security share.
+
+
+def is_sanitized():
+    """Is the binary a sanitizers' build? It is slower, and reserves address space."""
+    with open(EMIT8, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def offline():
+    """For preexec_fn: where the system allows it, the process has no network at all, not even loopback."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_user, new_network = 0x10000000, 0x40000000
+    if libc.unshare(new_network) != 0:
+        libc.unshare(new_user | new_network)
+
+
+def planted(text, mark="¶"):
+    """The text without its marks, and (line, column) of each: where a fault has been planted."""
+    places, line, column, out = [], 1, 1, []
+    for c in text:
+        if c == mark:
+            places.append((line, column))
+            continue
+        out.append(c)
+        line, column = (line + 1, 1) if c == "\n" else (line, column + 1)
+    return "".join(out), places
+
+
+def tree(path):
+    """Every file below a directory with its bytes: to see that nothing was made or changed."""
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def ndjson(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def reset(connection):
+    """Closes with an RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def answer(connection, status=200, headers=(), body=b""):
+    lines = [f"HTTP/1.1 {status} Status", f"Content-Length: {len(body)}", *headers]
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+
+def serve_forever(connection, each=answer):
+    """Answers every request on a connection; returns at its end how many there were."""
+    n = 0
+    while True:
+        try:
+            read_request(connection)
+        except (EOFError, OSError):
+            return n
+        n += 1
+        each(connection)
+
+
+def certificates(directory):
+    """A certificate authority and what it signed, made by openssl: paths of PEM files by name."""
+
+    def openssl(*args):
+        done = subprocess.run(["openssl", *map(str, args)], cwd=directory, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def leaf(name, san, *options):
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key")
+        openssl("req", "-new", *key, "-subj", f"/CN={name}", "-out", f"{name}.csr")
+        (directory / f"{name}.ext").write_text(f"subjectAltName={san}\nbasicConstraints=CA:FALSE\n")
+        days = options or ("-days", "2")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-extfile", f"{name}.ext", "-out", f"{name}.pem", *days)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key",
+            "-subj", "/CN=test authority", "-days", "2", "-out", "ca.pem")
+    leaf("server", "DNS:localhost,DNS:hooks.test,IP:127.0.0.1")
+    leaf("other", "DNS:other.test")
+    leaf("client", "DNS:client.test")
+    leaf("expired", "DNS:localhost,IP:127.0.0.1", "-days", "-1")
+    return {p.name: p for p in directory.glob("*.*")}
+

@@ -1,0 +1,40 @@
+/* The file itself: is it ours, how it is opened, what an error of SQLite means to the user. Internal to dlog. */
+#ifndef E8_DLOG_DB_H
+#define E8_DLOG_DB_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "base/base.h"
+
+#define E8_LOG_APPLICATION 0x65386c67 /* "e8lg", PRAGMA application_id */
+#define E8_LOG_VERSION     1          /* PRAGMA user_version; a reader takes its own and older ones */
+
+/* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
+#define E8_EVENT_BITS 32
+
+/* With tables made, in WAL mode, ready to write. *out is NULL after an error. */
+enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err);
+enum e8_rc e8_db_open_read(const char *path, sqlite3 **out, struct e8_err *err);
+void e8_db_close(sqlite3 **db);
+
+/* What the last call on db failed of; `what` did not succeed ("cannot be written"). A damaged or foreign file and a path of
+ * the wrong kind are the user's input, everything else the environment. */
+enum e8_rc e8_db_fail(sqlite3 *db, const char *path, const char *what, struct e8_err *err);
+/* Any rc, with the file. */
+enum e8_rc e8_db_fail_with(struct e8_err *err, enum e8_rc rc, const char *path, const char *hint,
+                           const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The first column of the first row; false when there is none or it failed. */
+bool e8_db_int(sqlite3 *db, const char *sql, int64_t *out);
+bool e8_db_exec(sqlite3 *db, const char *sql);
+bool e8_db_run(sqlite3_stmt *statement); /* one that gives no rows; then ready to run again */
+sqlite3_stmt *e8_db_prepare(sqlite3 *db, const char *sql); /* NULL: failed */
+
+/* schema.c: the statements that make an empty file a log, for one transaction. */
+void e8_schema_put(struct e8_buf *sql);
+
+/* open.c: the default place without EMIT8_LOG; false when the environment names none. */
+bool e8_dlog_state_path(struct e8_buf *out);
+
+#endif

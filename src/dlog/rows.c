@@ -1,0 +1,356 @@
+/* What is written, row by row. */
+#include <string.h>
+
+#include "dlog/write.h"
+#include "doc/json.h"
+
+static void bind_text(sqlite3_stmt *row, int at, const char *text)
+{
+    sqlite3_bind_text(row, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+}
+
+static void bind_u64(sqlite3_stmt *row, int at, uint64_t value)
+{
+    sqlite3_bind_int64(row, at, (sqlite3_int64)value);
+}
+
+static void bind_phase(sqlite3_stmt *row, int at, e8_dur_ns phase)
+{
+    if (phase >= 0)
+        sqlite3_bind_int64(row, at, phase);
+    else
+        sqlite3_bind_null(row, at);
+}
+
+static int64_t event_key(const struct e8_dlog *log, uint32_t number)
+{
+    return (int64_t)((uint64_t)log->run << E8_EVENT_BITS | number);
+}
+
+static bool put_event(struct e8_dlog *log, const struct e8_event_record *event)
+{
+    sqlite3_stmt *row = log->statements[S_EVENT];
+
+    sqlite3_bind_int64(row, 1, event_key(log, event->event));
+    sqlite3_bind_int(row, 2, event->step);
+    sqlite3_bind_int(row, 3, event->type);
+    sqlite3_bind_int64(row, 4, event->sequence);
+    bind_u64(row, 5, event->flow);
+    bind_u64(row, 6, event->instance);
+    sqlite3_bind_int64(row, 7, event->at);
+    sqlite3_bind_int64(row, 8, event->flow_started);
+    bind_text(row, 9, event->id);
+    return e8_db_run(row);
+}
+
+static bool find_error(struct e8_dlog *log, const char *text, int64_t *id)
+{
+    sqlite3_stmt *find = log->statements[S_ERROR_FIND];
+
+    *id = 0;
+    bind_text(find, 1, text);
+    if (sqlite3_step(find) == SQLITE_ROW)
+        *id = sqlite3_column_int64(find, 0);
+    return sqlite3_reset(find) == SQLITE_OK;
+}
+
+static bool add_error(struct e8_dlog *log, const char *text, int64_t *id)
+{
+    sqlite3_stmt *add = log->statements[S_ERROR_ADD];
+
+    bind_text(add, 1, text);
+    if (!e8_db_run(add))
+        return false;
+    *id = sqlite3_last_insert_rowid(log->db);
+    return true;
+}
+
+/* The row of the text, made if need be. */
+static bool error_id(struct e8_dlog *log, const char *text, int64_t *id)
+{
+    struct known_error *known = &log->errors[e8_hash_str(e8_str(text)) % ERROR_CACHE];
+
+    if (known->id == 0 || strcmp(known->text, text) != 0) {
+        if (!find_error(log, text, id) || (*id == 0 && !add_error(log, text, id)))
+            return false;
+        known->id = *id;
+        memcpy(known->text, text, strlen(text) + 1);
+    }
+    *id = known->id;
+    return true;
+}
+
+static bool bind_error(struct e8_dlog *log, sqlite3_stmt *row, int at, const char *text)
+{
+    int64_t id;
+
+    if (!text[0])
+        return sqlite3_bind_null(row, at) == SQLITE_OK;
+    return error_id(log, text, &id) && sqlite3_bind_int64(row, at, id) == SQLITE_OK;
+}
+
+static bool put_attempt(struct e8_dlog *log, const struct e8_attempt *attempt)
+{
+    sqlite3_stmt *row = log->statements[S_ATTEMPT];
+    const struct e8_phases *phases = &attempt->phases;
+
+    E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT);
+    sqlite3_bind_int64(row, 1, log->run);
+    sqlite3_bind_int64(row, 2, event_key(log, attempt->event));
+    sqlite3_bind_int(row, 3, attempt->endpoint);
+    sqlite3_bind_int(row, 4, attempt->type);
+    sqlite3_bind_int(row, 5, attempt->number);
+    sqlite3_bind_int64(row, 6, log->codes[attempt->outcome]);
+    sqlite3_bind_int(row, 7, attempt->trigger);
+    sqlite3_bind_int(row, 8, attempt->flags);
+    if (attempt->status != 0)
+        sqlite3_bind_int(row, 9, attempt->status);
+    else
+        sqlite3_bind_null(row, 9);
+    sqlite3_bind_int(row, 10, attempt->last);
+    sqlite3_bind_int64(row, 11, attempt->times.due + log->shift);
+    sqlite3_bind_int64(row, 12, attempt->times.sent + log->shift);
+    sqlite3_bind_int64(row, 13, attempt->times.done + log->shift);
+    bind_phase(row, 14, phases->dns);
+    bind_phase(row, 15, phases->connect);
+    bind_phase(row, 16, phases->tls);
+    bind_phase(row, 17, phases->first_byte);
+    bind_phase(row, 18, phases->total);
+    bind_u64(row, 19, attempt->bytes_sent);
+    bind_u64(row, 20, attempt->bytes_received);
+    sqlite3_bind_int64(row, 21, attempt->timestamp);
+    bind_text(row, 23, attempt->delivery_id);
+    return bind_error(log, row, 22, attempt->error) && e8_db_run(row);
+}
+
+bool e8_rows_put_record(struct e8_dlog *log, const struct e8_record *record)
+{
+    switch (record->kind) {
+    case E8_RECORD_EVENT:
+        return put_event(log, &record->event);
+    case E8_RECORD_ATTEMPT:
+        return put_attempt(log, &record->attempt);
+    }
+    E8_UNREACHABLE();
+}
+
+static bool find_code(struct e8_dlog *log, sqlite3_stmt *find, int outcome)
+{
+    bind_text(find, 1, e8_outcome_info((enum e8_outcome)outcome)->name);
+    log->codes[outcome] = -1;
+    if (sqlite3_step(find) == SQLITE_ROW)
+        log->codes[outcome] = sqlite3_column_int64(find, 0);
+    return sqlite3_reset(find) == SQLITE_OK;
+}
+
+static bool add_code(struct e8_dlog *log, sqlite3_stmt *add, int outcome)
+{
+    const struct e8_outcome_info *info = e8_outcome_info((enum e8_outcome)outcome);
+
+    bind_text(add, 1, info->name);
+    bind_text(add, 2, info->text);
+    if (!e8_db_run(add))
+        return false;
+    log->codes[outcome] = sqlite3_last_insert_rowid(log->db);
+    return true;
+}
+
+bool e8_rows_outcomes(struct e8_dlog *log)
+{
+    sqlite3_stmt *find = e8_db_prepare(log->db, "SELECT code FROM outcome WHERE name = ?1");
+    sqlite3_stmt *add = e8_db_prepare(log->db, "INSERT INTO outcome VALUES(NULL, ?1, ?2)");
+    bool good = find && add;
+
+    for (int i = 0; good && i < E8_OUTCOME_COUNT; i++)
+        good = find_code(log, find, i) && (log->codes[i] >= 0 || add_code(log, add, i));
+    sqlite3_finalize(find);
+    sqlite3_finalize(add);
+    return good;
+}
+
+static bool put_endpoint(sqlite3_stmt *row, const struct e8_log_endpoint *endpoint)
+{
+    bind_text(row, 3, endpoint->name);
+    bind_text(row, 4, endpoint->url);
+    bind_text(row, 5, endpoint->scheme);
+    bind_text(row, 6, endpoint->events);
+    bind_text(row, 7, endpoint->environments);
+    sqlite3_bind_int64(row, 8, endpoint->timeout);
+    sqlite3_bind_int64(row, 9, endpoint->attempts);
+    return e8_db_run(row);
+}
+
+static bool put_step(sqlite3_stmt *row, const struct e8_log_step *step)
+{
+    bind_text(row, 3, step->type);
+    bind_text(row, 4, step->environment);
+    bind_text(row, 5, step->edits);
+    if (step->body.p)
+        sqlite3_bind_blob64(row, 6, step->body.n ? step->body.p : "", step->body.n, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(row, 6);
+    return e8_db_run(row);
+}
+
+static bool put_type(sqlite3_stmt *row, const char *name)
+{
+    bind_text(row, 3, name);
+    return e8_db_run(row);
+}
+
+/* A list of the run: its rows begin with the run and the number in the list. */
+static sqlite3_stmt *list_row(const struct e8_dlog *log, const char *sql, int64_t run)
+{
+    sqlite3_stmt *row = e8_db_prepare(log->db, sql);
+
+    if (row)
+        sqlite3_bind_int64(row, 1, run);
+    return row;
+}
+
+static bool number_row(sqlite3_stmt *row, size_t number)
+{
+    return row && sqlite3_bind_int64(row, 2, (sqlite3_int64)number) == SQLITE_OK;
+}
+
+static bool put_endpoints(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    static const char sql[] = "INSERT INTO endpoint VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    sqlite3_stmt *row = list_row(log, sql, run->id);
+    bool good = row;
+
+    for (size_t i = 0; good && i < run->endpoint_count; i++)
+        good = number_row(row, i) && put_endpoint(row, &run->endpoints[i]);
+    sqlite3_finalize(row);
+    return good;
+}
+
+static bool put_steps(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    sqlite3_stmt *row = list_row(log, "INSERT INTO step VALUES(?1, ?2, ?3, ?4, ?5, ?6)", run->id);
+    bool good = row;
+
+    for (size_t i = 0; good && i < run->step_count; i++)
+        good = number_row(row, i) && put_step(row, &run->steps[i]);
+    sqlite3_finalize(row);
+    return good;
+}
+
+static bool put_types(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    sqlite3_stmt *row = list_row(log, "INSERT INTO type VALUES(?1, ?2, ?3)", run->id);
+    bool good = row;
+
+    for (size_t i = 0; good && i < run->type_count; i++)
+        good = number_row(row, i) && put_type(row, run->types[i]);
+    sqlite3_finalize(row);
+    return good;
+}
+
+static void thresholds_json(const struct e8_log_run *run, struct e8_buf *buf)
+{
+    struct e8_json w = e8_json_new(buf, 0);
+
+    e8_json_array(&w, NULL);
+    for (size_t i = 0; run->thresholds && run->thresholds[i]; i++)
+        e8_json_cstr(&w, NULL, run->thresholds[i]);
+    e8_json_end(&w, ']');
+}
+
+static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thresholds)
+{
+    sqlite3_stmt *row = e8_db_prepare(
+        log->db,
+        "INSERT INTO run(name, scenario_digest, fixtures_digest, version, curl_version, command, seed,"
+        " started, epoch, workers, insecure, thresholds, after_attempt)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(id), 0) FROM "
+        "attempt))");
+
+    if (!row)
+        return false;
+    bind_text(row, 1, run->name);
+    bind_text(row, 2, run->scenario_digest);
+    bind_text(row, 3, run->fixtures_digest);
+    bind_text(row, 4, run->version);
+    bind_text(row, 5, run->curl_version);
+    bind_text(row, 6, run->command);
+    bind_u64(row, 7, run->seed);
+    sqlite3_bind_int64(row, 8, run->started);
+    sqlite3_bind_int64(row, 9, run->epoch);
+    sqlite3_bind_int64(row, 10, run->workers);
+    sqlite3_bind_int(row, 11, run->insecure);
+    bind_text(row, 12, thresholds);
+    bool good = e8_db_run(row);
+    sqlite3_finalize(row);
+    run->id = sqlite3_last_insert_rowid(log->db);
+    return good;
+}
+
+bool e8_rows_run(struct e8_dlog *log, struct e8_log_run *run)
+{
+    struct e8_buf thresholds;
+
+    e8_buf_init(&thresholds, 1 << 20);
+    thresholds_json(run, &thresholds);
+    E8_ASSERT(!thresholds.full);
+    bool good = put_run(log, run, e8_buf_cstr(&thresholds)) && put_endpoints(log, run) &&
+                put_steps(log, run) && put_types(log, run);
+    e8_buf_fini(&thresholds);
+    return good;
+}
+
+static bool put_tally(sqlite3_stmt *row, const char *kind, const struct e8_counts *n)
+{
+    bind_text(row, 3, kind);
+    bind_u64(row, 4, n->events);
+    bind_u64(row, 5, n->planned);
+    bind_u64(row, 6, n->dropped);
+    bind_u64(row, 7, n->aborted);
+    return e8_db_run(row);
+}
+
+static bool put_tallies(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    static const char sql[] = "INSERT INTO tally(run, number, kind, events, planned, dropped, aborted)"
+                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    sqlite3_stmt *row = list_row(log, sql, log->run);
+    bool good = row;
+
+    for (size_t i = 0; good && i < run->endpoint_count; i++)
+        good =
+            number_row(row, i) && put_tally(row, "endpoint", &e8_stats_endpoint(run->stats, (unsigned)i)->n);
+    for (size_t i = 0; good && i < run->type_count; i++)
+        good = number_row(row, i) && put_tally(row, "type", &e8_stats_type(run->stats, (unsigned)i)->n);
+    sqlite3_finalize(row);
+    return good;
+}
+
+static bool put_end(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    sqlite3_stmt *row = e8_db_prepare(
+        log->db,
+        "UPDATE run SET ended = ?2, planned = ?3, dropped = ?4, aborted = ?5, stalls = ?6, timer_floor = ?7,"
+        " interrupted = ?8, notes = ?9, workers = ?10,"
+        " last_attempt = (SELECT coalesce(max(id), 0) FROM attempt) WHERE id = ?1");
+
+    if (!row)
+        return false;
+    sqlite3_bind_int64(row, 1, log->run);
+    sqlite3_bind_int64(row, 2, run->ended ? run->ended : e8_wall_now());
+    bind_u64(row, 3, run->planned);
+    bind_u64(row, 4, run->dropped);
+    bind_u64(row, 5, run->aborted);
+    bind_u64(row, 6, run->stalls);
+    sqlite3_bind_int64(row, 7, run->timer_floor);
+    sqlite3_bind_int(row, 8, run->interrupted);
+    bind_text(row, 9, run->notes);
+    sqlite3_bind_int64(row, 10, run->workers);
+    bool good = e8_db_run(row);
+    sqlite3_finalize(row);
+    return good;
+}
+
+bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run)
+{
+    return put_end(log, run) && (!run->stats || put_tallies(log, run));
+}

@@ -1,0 +1,129 @@
+#include "delivery/delivery.h"
+#include "dlog/db.h"
+
+/* Times are wall nanoseconds, durations nanoseconds, except where a column says otherwise. */
+static const char tables[] =
+    "CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, scenario_digest TEXT,"
+    " fixtures_digest TEXT, version TEXT, curl_version TEXT, command TEXT, seed INTEGER NOT NULL,"
+    " started INTEGER NOT NULL,"
+    " ended INTEGER,"          /* NULL: runs, or was killed */
+    " epoch INTEGER NOT NULL," /* monotonic time of `started` */
+    " workers INTEGER NOT NULL, insecure INTEGER NOT NULL,"
+    " thresholds TEXT," /* JSON array */
+    " planned INTEGER, dropped INTEGER, aborted INTEGER, stalls INTEGER, timer_floor INTEGER,"
+    " interrupted INTEGER, notes TEXT,"
+    " after_attempt INTEGER NOT NULL, last_attempt INTEGER" /* its rows of attempt lie in between */
+    ") STRICT;"
+    "CREATE TABLE endpoint(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, url TEXT,"
+    " scheme TEXT, events TEXT, environments TEXT, timeout INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE type(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,"
+    " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE step(run INTEGER NOT NULL, number INTEGER NOT NULL, type TEXT, environment TEXT,"
+    " edits TEXT," /* JSON */
+    " body BLOB,"  /* of a raw event */
+    " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tally(run INTEGER NOT NULL, kind TEXT NOT NULL," /* 'endpoint' or 'type' */
+    " number INTEGER NOT NULL, events INTEGER NOT NULL, planned INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+    " aborted INTEGER NOT NULL, PRIMARY KEY(run, kind, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE outcome(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE error(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE event(id INTEGER PRIMARY KEY," /* run << 32 | number in the run */
+    " step INTEGER NOT NULL, type INTEGER NOT NULL, sequence INTEGER NOT NULL, flow INTEGER NOT NULL,"
+    " instance INTEGER NOT NULL, at INTEGER NOT NULL, flow_started INTEGER NOT NULL,"
+    " event_id TEXT NOT NULL) STRICT;"
+    "CREATE TABLE attempt(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, event INTEGER NOT NULL,"
+    " endpoint INTEGER NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    " \"trigger\" INTEGER NOT NULL, flags INTEGER NOT NULL, status INTEGER, last INTEGER NOT NULL,"
+    " due INTEGER NOT NULL, sent INTEGER NOT NULL, done INTEGER NOT NULL,"
+    " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER," /* NULL: did not happen */
+    " bytes_sent INTEGER NOT NULL, bytes_received INTEGER NOT NULL,"
+    " timestamp INTEGER NOT NULL," /* Unix seconds that were signed */
+    " error INTEGER, delivery_id TEXT NOT NULL) STRICT;"
+    "CREATE INDEX attempt_delivery ON attempt(delivery_id);";
+
+static const char names_of_attempt[] = " FROM attempt a JOIN event e ON e.id = a.event"
+                                       " LEFT JOIN type t ON t.run = a.run AND t.number = a.type"
+                                       " LEFT JOIN step s ON s.run = a.run AND s.number = e.step"
+                                       " LEFT JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"
+                                       " LEFT JOIN outcome o ON o.code = a.outcome";
+
+static void put_time(struct e8_buf *sql, const char *column, const char *name)
+{
+    e8_buf_printf(sql, ", strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', %s / 1e9, 'unixepoch') AS %s", column, name);
+}
+
+static void put_ms(struct e8_buf *sql, const char *expression, const char *name)
+{
+    e8_buf_printf(sql, ", round((%s) / 1e6, 3) AS %s", expression, name);
+}
+
+static void put_trigger(struct e8_buf *sql)
+{
+    e8_buf_puts(sql, ", CASE a.\"trigger\"");
+    for (int i = E8_TRIGGER_EVENT; i <= E8_TRIGGER_TEST; i++)
+        e8_buf_printf(sql, " WHEN %d THEN '%s'", i, e8_trigger_name((enum e8_trigger)i));
+    e8_buf_puts(sql, " END AS \"trigger\"");
+}
+
+static void put_attempts(struct e8_buf *sql)
+{
+    e8_buf_puts(sql, "CREATE VIEW attempts AS SELECT a.id, a.run, a.delivery_id, e.event_id, t.name AS type,"
+                     " s.environment, p.name AS endpoint, a.number AS attempt");
+    put_trigger(sql);
+    e8_buf_puts(sql, ", o.name AS outcome, a.status");
+    put_time(sql, "a.due", "due");
+    put_ms(sql, "a.done - a.due", "response_ms");
+    put_ms(sql, "a.done - a.sent", "service_ms");
+    put_ms(sql, "a.sent - a.due", "send_lag_ms");
+    put_ms(sql, "a.dns", "dns_ms");
+    put_ms(sql, "a.connect", "connect_ms");
+    put_ms(sql, "a.tls", "tls_ms");
+    put_ms(sql, "a.first_byte", "first_byte_ms");
+    put_ms(sql, "a.total", "total_ms");
+    e8_buf_puts(sql, ", a.bytes_sent, a.bytes_received, r.text AS error, a.last");
+    e8_buf_puts(sql, names_of_attempt);
+    e8_buf_puts(sql, " LEFT JOIN error r ON r.id = a.error;");
+}
+
+/* The newest attempt of each delivery; `last` says whether it ended the delivery. Only where there were several attempts are
+ * the others looked up. */
+static void put_deliveries(struct e8_buf *sql)
+{
+    static const char others[] = "FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run";
+
+    e8_buf_puts(sql,
+                "CREATE VIEW deliveries AS SELECT run, delivery_id, event_id, type, environment, endpoint,"
+                " outcome, status, attempts");
+    put_time(sql, "first_due", "first_due");
+    put_time(sql, "last_done", "last_done");
+    put_ms(sql, "last_done - first_due", "total_ms");
+    e8_buf_puts(sql,
+                ", ended FROM (SELECT a.id, a.run, a.delivery_id, e.event_id, t.name AS type,"
+                " s.environment, p.name AS endpoint, o.name AS outcome, a.status, a.number AS attempts,");
+    e8_buf_printf(sql, " CASE a.number WHEN 1 THEN a.due ELSE (SELECT min(b.due) %s) END AS first_due,",
+                  others);
+    e8_buf_puts(sql, " a.done AS last_done, a.last AS ended");
+    e8_buf_puts(sql, names_of_attempt);
+    e8_buf_printf(sql, " WHERE a.last OR NOT EXISTS (SELECT 1 %s AND b.number > a.number));", others);
+}
+
+static void put_outcomes(struct e8_buf *sql)
+{
+    for (int i = 0; i < E8_OUTCOME_COUNT; i++) {
+        const struct e8_outcome_info *info = e8_outcome_info((enum e8_outcome)i);
+        char *text = sqlite3_mprintf("INSERT INTO outcome VALUES(%d, %Q, %Q);", i, info->name, info->text);
+        e8_buf_puts(sql, text ? text : "");
+        sqlite3_free(text);
+    }
+}
+
+void e8_schema_put(struct e8_buf *sql)
+{
+    e8_buf_puts(sql, tables);
+    put_attempts(sql);
+    put_deliveries(sql);
+    put_outcomes(sql);
+    e8_buf_printf(sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", E8_LOG_APPLICATION,
+                  E8_LOG_VERSION);
+}

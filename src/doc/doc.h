@@ -1,0 +1,71 @@
+/* YAML and JSON files as a tree of nodes that know where they stand. The only user of libfyaml.
+ *
+ * Accepted: YAML 1.2 core schema, of which JSON is a subset; one document. Refused, each with its place: aliases and anchors,
+ * tags, several documents, duplicate keys, keys that are no scalars, depth over 64, invalid UTF-8, NUL, lone surrogates,
+ * a BOM in JSON, NaN and infinities, numbers that do not fit. In JSON mode, everything RFC 8259 does not allow. */
+#ifndef E8_DOC_DOC_H
+#define E8_DOC_DOC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+
+enum e8_node_kind { E8_NULL, E8_BOOL, E8_INT, E8_FLOAT, E8_STRING, E8_SEQ, E8_MAP };
+
+struct e8_node {
+    enum e8_node_kind kind;
+    bool quoted;        /* a string that stood in quotes or in a block */
+    bool b;             /* E8_BOOL */
+    int64_t i;          /* E8_INT */
+    double f;           /* E8_FLOAT, and E8_INT as well */
+    struct e8_str text; /* E8_STRING: its value; other scalars: as written */
+    struct e8_node *first, *last, *next; /* children of E8_SEQ and E8_MAP; the next sibling */
+    size_t count;
+    struct e8_str key;  /* in a map; else empty */
+    int line, col;      /* of the value, 1-based */
+    int key_line, key_col;
+    const struct e8_doc *doc; /* whose it is; NULL for nodes made by code */
+};
+
+struct e8_doc;
+
+enum e8_doc_mode { E8_DOC_YAML, E8_DOC_JSON };
+
+/* Parses `text` (copied). `name` is what errors call the file. On success the caller owns *out and calls e8_doc_free; nodes
+ * live as long as it does. An empty document is an error. Const after parsing: any thread may read. */
+enum e8_rc e8_doc_parse(const char *name, struct e8_str text, enum e8_doc_mode mode, struct e8_doc **out,
+                        struct e8_err *err);
+/* e8_file_read, then e8_doc_parse; the mode by the file's ending (".json" is JSON). */
+enum e8_rc e8_doc_load(const char *path, struct e8_doc **out, struct e8_err *err);
+void e8_doc_free(struct e8_doc **doc);
+const struct e8_node *e8_doc_root(const struct e8_doc *doc);
+const char *e8_doc_name(const struct e8_doc *doc);
+
+/* The member of a map, or NULL (also when `map` is NULL or no map). */
+const struct e8_node *e8_node_get(const struct e8_node *map, const char *key);
+const char *e8_node_kind_name(enum e8_node_kind kind); /* "a string", "a number", … */
+
+/* Error at a node's value (or at its key), with file, line, column and the source line. Returns E8_INPUT. hint may be NULL. */
+enum e8_rc e8_node_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+enum e8_rc e8_key_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Adds to errs an error for every member of `map` whose key is not in the NULL-terminated list, with "did you mean". */
+enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, struct e8_errs *errs);
+
+/* Trees that code changes (payloads with --set). The copy lives in `arena`; texts are shared with the original, which must
+ * outlive it, unless `deep`. */
+struct e8_node *e8_node_clone(struct e8_arena *arena, const struct e8_node *node, bool deep);
+/* Path: "data.channel", "data.tags.0", keys with dots in quotes ("data.'a.b'"). Missing maps on the way are made; an array
+ * index may be one past the end. `value` becomes part of the tree. */
+enum e8_rc e8_node_set(struct e8_arena *arena, struct e8_node *root, struct e8_str path, struct e8_node *value,
+                       struct e8_err *err);
+/* Removing what is not there is an error that lists what is. */
+enum e8_rc e8_node_remove(struct e8_node *root, struct e8_str path, struct e8_err *err);
+/* A node from the text of --set: JSON if it parses as JSON, else a string. */
+struct e8_node *e8_node_from_text(struct e8_arena *arena, struct e8_str text);
+/* The tree as compact JSON. Floats and ints as written in the source. */
+void e8_node_json(const struct e8_node *node, struct e8_buf *out);
+
+#endif

@@ -1,0 +1,78 @@
+#include "report/parts.h"
+
+const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
+    {"p50", "p50", 0.5},  {"p75", "p75", 0.75}, {"p90", "p90", 0.9},
+    {"p95", "p95", 0.95}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999},
+};
+
+uint64_t e8_totals_ended(const struct e8_totals *totals)
+{
+    return totals->delivered + totals->failed + totals->dropped + totals->aborted;
+}
+
+bool e8_totals_any(const struct e8_totals *totals)
+{
+    return totals->planned + totals->attempts + e8_totals_ended(totals) > 0;
+}
+
+static struct e8_totals counted(const struct e8_tally *tally)
+{
+    const struct e8_counts *n = &tally->n;
+    return (struct e8_totals){
+        .planned = n->planned,
+        .delivered = n->delivered,
+        .failed = n->failed,
+        .dropped = n->dropped,
+        .aborted = n->aborted,
+        .attempts = n->attempts,
+        .retries = n->triggers[E8_TRIGGER_RETRY] + n->triggers[E8_TRIGGER_STALE],
+    };
+}
+
+struct e8_totals e8_totals_of(const struct e8_tally *tally)
+{
+    struct e8_totals totals = counted(tally);
+    uint64_t ended = e8_totals_ended(&totals);
+    if (totals.planned < ended) /* a log holds the plan of the whole run alone */
+        totals.planned = ended;
+    return totals;
+}
+
+struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_stats *stats)
+{
+    struct e8_totals totals = counted(e8_stats_all(stats));
+    if (run->ended == 0) {
+        totals = e8_totals_of(e8_stats_all(stats));
+        if (totals.planned < run->planned)
+            totals.planned = run->planned;
+        return totals;
+    }
+    if (run->planned > 0) {
+        totals.planned = run->planned;
+        totals.dropped = run->dropped;
+        totals.aborted = run->aborted;
+    }
+    return totals;
+}
+
+e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats)
+{
+    const struct e8_tally *all = e8_stats_all(stats);
+    if (run->ended > run->started)
+        return run->ended - run->started;
+    return all->n.attempts ? all->span.last_done - all->span.first_due : 0;
+}
+
+double e8_report_rate(const struct e8_stats *stats)
+{
+    const struct e8_tally *all = e8_stats_all(stats);
+    e8_dur_ns span = all->span.last_done - all->span.first_due;
+    if (all->n.attempts == 0 || span <= 0)
+        return -1;
+    return (double)(all->n.delivered + all->n.failed) / ((double)span / (double)E8_NS_S);
+}
+
+bool e8_report_shaky(const struct e8_hist *hist, double q)
+{
+    return hist && e8_hist_count(hist) > 0 && q >= 0.99 && q < 1 && !e8_hist_supports(hist, q);
+}

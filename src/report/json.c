@@ -1,0 +1,195 @@
+#include "doc/json.h"
+
+#include <string.h>
+
+#include "report/parts.h"
+
+enum { SCHEMA_VERSION = 1, MS_DECIMALS = 6 };
+
+static const char *const verdicts[] = {[E8_PASS] = "pass", [E8_FAIL] = "fail", [E8_INVALID] = "invalid"};
+
+static void put_ms(struct e8_json *w, const char *key, bool known, double ns)
+{
+    if (known)
+        e8_json_num(w, key, ns / (double)E8_NS_MS, MS_DECIMALS);
+    else
+        e8_json_null(w, key);
+}
+
+static void put_times(struct e8_json *w, const char *key, const struct e8_hist *hist)
+{
+    uint64_t count = hist ? e8_hist_count(hist) : 0;
+    bool known = count > 0;
+    e8_json_object(w, key);
+    e8_json_int(w, "count", (int64_t)count);
+    put_ms(w, "min", known, known ? (double)e8_hist_min(hist) : 0);
+    put_ms(w, "mean", known, known ? e8_hist_mean(hist) : 0);
+    for (size_t i = 0; i < E8_PERCENTILES; i++)
+        put_ms(w, e8_percentiles[i].key, known,
+               known ? (double)e8_hist_quantile(hist, e8_percentiles[i].q) : 0);
+    put_ms(w, "max", known, known ? (double)e8_hist_max(hist) : 0);
+    e8_json_end(w, '}');
+}
+
+static void put_wall(struct e8_json *w, const char *key, e8_wall_ns wall)
+{
+    char text[E8_RFC3339_MAX];
+    if (wall == 0) {
+        e8_json_null(w, key);
+        return;
+    }
+    e8_wall_format(wall, 6, text);
+    e8_json_cstr(w, key, text);
+}
+
+static void put_run(struct e8_json *w, const struct e8_report *report)
+{
+    const struct e8_log_run *run = report->run;
+    char seed[E8_NUMBER_MAX];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, seed, sizeof(seed));
+    e8_buf_putu(&buf, run->seed);
+    e8_json_object(w, "run");
+    e8_json_int(w, "id", run->id);
+    e8_json_cstr(w, "name", run->name);
+    e8_json_str(w, "seed", e8_buf_str(&buf));
+    put_wall(w, "started", run->started);
+    put_wall(w, "ended", run->ended);
+    e8_json_num(w, "elapsed_s", (double)e8_report_elapsed(run, report->stats) / (double)E8_NS_S, 6);
+    e8_json_cstr(w, "version", run->version);
+    e8_json_cstr(w, "curl_version", run->curl_version);
+    e8_json_int(w, "workers", run->workers);
+    e8_json_cstr(w, "scenario_digest", run->scenario_digest);
+    e8_json_cstr(w, "fixtures_digest", run->fixtures_digest);
+    e8_json_cstr(w, "command", run->command);
+    put_ms(w, "timer_floor_ms", true, (double)run->timer_floor);
+    e8_json_bool(w, "interrupted", run->interrupted);
+    e8_json_bool(w, "insecure", run->insecure);
+    e8_json_end(w, '}');
+}
+
+static void put_totals(struct e8_json *w, const struct e8_totals *totals)
+{
+    e8_json_object(w, "totals");
+    e8_json_int(w, "planned", (int64_t)totals->planned);
+    e8_json_int(w, "delivered", (int64_t)totals->delivered);
+    e8_json_int(w, "failed", (int64_t)totals->failed);
+    e8_json_int(w, "dropped", (int64_t)totals->dropped);
+    e8_json_int(w, "aborted", (int64_t)totals->aborted);
+    e8_json_int(w, "attempts", (int64_t)totals->attempts);
+    e8_json_int(w, "retries", (int64_t)totals->retries);
+    e8_json_end(w, '}');
+}
+
+static void put_statuses(struct e8_json *w, const struct e8_stats *stats)
+{
+    const uint64_t *statuses = e8_stats_statuses(stats);
+    e8_json_object(w, "status");
+    for (int status = 1; status < E8_STATUSES; status++) {
+        char key[16];
+        snprintf(key, sizeof(key), "%d", status);
+        if (statuses[status])
+            e8_json_int(w, key, (int64_t)statuses[status]);
+    }
+    if (statuses[0])
+        e8_json_int(w, "none", (int64_t)statuses[0]);
+    e8_json_end(w, '}');
+}
+
+static void put_outcomes(struct e8_json *w, const struct e8_stats *stats)
+{
+    const uint64_t *outcomes = e8_stats_all(stats)->n.outcomes;
+    e8_json_object(w, "outcomes");
+    for (unsigned i = 0; i < E8_OUTCOME_COUNT; i++)
+        if (outcomes[i])
+            e8_json_int(w, e8_outcome_info((enum e8_outcome)i)->name, (int64_t)outcomes[i]);
+    e8_json_end(w, '}');
+}
+
+static void put_endpoints(struct e8_json *w, const struct e8_report *report)
+{
+    e8_json_array(w, "endpoints");
+    for (unsigned i = 0; i < report->run->endpoint_count; i++) {
+        const struct e8_log_endpoint *endpoint = &report->run->endpoints[i];
+        const struct e8_tally *tally = e8_stats_endpoint(report->stats, i);
+        struct e8_totals totals = e8_totals_of(tally);
+        e8_json_object(w, NULL);
+        e8_json_cstr(w, "name", endpoint->name);
+        e8_json_cstr(w, "url", endpoint->url);
+        e8_json_cstr(w, "scheme", endpoint->scheme);
+        put_totals(w, &totals);
+        put_times(w, "response_time_ms", tally->response);
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+}
+
+static void put_types(struct e8_json *w, const struct e8_report *report)
+{
+    e8_json_array(w, "types");
+    for (unsigned i = 0; i < report->run->type_count; i++) {
+        const struct e8_tally *tally = e8_stats_type(report->stats, i);
+        struct e8_totals totals = e8_totals_of(tally);
+        if (!e8_totals_any(&totals))
+            continue;
+        e8_json_object(w, NULL);
+        e8_json_cstr(w, "name", report->run->types[i]);
+        put_totals(w, &totals);
+        put_times(w, "response_time_ms", tally->response);
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+}
+
+static bool is_time(enum e8_measure measure)
+{
+    return measure == E8_MEASURE_QUANTILE || measure == E8_MEASURE_MIN || measure == E8_MEASURE_MEAN ||
+           measure == E8_MEASURE_MAX;
+}
+
+static void put_thresholds(struct e8_json *w, const struct e8_report *report)
+{
+    e8_json_array(w, "thresholds");
+    for (size_t i = 0; i < report->threshold_count; i++) {
+        const struct e8_threshold_result *result = &report->thresholds[i];
+        bool time = is_time(result->threshold.measure);
+        e8_json_object(w, NULL);
+        e8_json_cstr(w, "rule", result->threshold.text);
+        if (time)
+            put_ms(w, "measured", result->measurable, result->measured);
+        else if (result->measurable)
+            e8_json_num(w, "measured", result->measured, 9);
+        else
+            e8_json_null(w, "measured");
+        e8_json_bool(w, "pass", result->pass);
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+}
+
+void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_json json = e8_json_new(out, indent), *w = &json;
+    e8_json_object(w, NULL);
+    e8_json_int(w, "schema_version", SCHEMA_VERSION);
+    put_run(w, report);
+    e8_json_cstr(w, "verdict", verdicts[report->verdict]);
+    e8_json_cstr(w, "reason", report->reason);
+    put_totals(w, &totals);
+    put_times(w, "response_time_ms", all->response);
+    put_times(w, "service_time_ms", all->service);
+    put_times(w, "send_lag_ms", all->lag);
+    put_statuses(w, report->stats);
+    put_outcomes(w, report->stats);
+    put_endpoints(w, report);
+    put_types(w, report);
+    put_thresholds(w, report);
+    e8_json_array(w, "warnings");
+    for (size_t i = 0; i < report->warning_count; i++)
+        e8_json_cstr(w, NULL, report->warnings[i]);
+    e8_json_end(w, ']');
+    e8_json_end(w, '}');
+    e8_buf_putc(out, '\n');
+}

@@ -1,0 +1,129 @@
+/* What the files of this module share: facts of a run, texts of numbers, and a page of text with tables.
+ * Whatever goes through a page, a table or a CSV field is cleaned of control characters on its way. */
+#ifndef E8_REPORT_PARTS_H
+#define E8_REPORT_PARTS_H
+
+#include "report/report.h"
+
+/* ---- facts (facts.c) ---- */
+
+struct e8_totals {
+    uint64_t planned, delivered, failed, dropped, aborted; /* deliveries */
+    uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
+};
+/* Over all: what the end of the run wrote down goes before what its attempts say. */
+struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_stats *stats);
+struct e8_totals e8_totals_of(const struct e8_tally *tally);
+uint64_t e8_totals_ended(const struct e8_totals *totals);
+bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run */
+/* From start to end; of a run without an end, up to its last attempt. */
+e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats);
+/* Deliveries delivered or failed per second, from the first due time to the last answer; < 0: nothing to measure. */
+double e8_report_rate(const struct e8_stats *stats);
+/* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
+bool e8_report_shaky(const struct e8_hist *hist, double q);
+
+struct e8_percentile {
+    const char *name, *key; /* "p99.9", "p99_9" */
+    double q;
+};
+#define E8_PERCENTILES 6
+extern const struct e8_percentile e8_percentiles[E8_PERCENTILES];
+
+/* ---- verdict.c, warnings.c ---- */
+
+void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void e8_report_warnings(struct e8_report *report);
+/* The measured value of a threshold for people; "not measured". */
+#define E8_MEASURED_MAX 48
+const char *e8_measured_text(const struct e8_threshold_result *result, char out[E8_MEASURED_MAX]);
+
+/* ---- texts of numbers (number.c); each returns out ---- */
+
+#define E8_NUMBER_MAX 32
+const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]); /* "4,812" */
+/* "99.54 %". "100 %" is all and "0 %" is nothing: what lies between never rounds to either. */
+const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]);
+const char *e8_bytes_text(uint64_t bytes, char out[E8_NUMBER_MAX]); /* "3.1 MB" */
+const char *e8_rate_text(double per_s, char out[E8_NUMBER_MAX]);    /* "163.4/s" */
+const char *e8_plural(uint64_t count);                              /* "" or "s" */
+
+/* ---- a page of text (page.c) ---- */
+
+enum e8_ink { E8_PLAIN, E8_BOLD, E8_DIM, E8_GREEN, E8_YELLOW, E8_RED, E8_CYAN };
+
+struct e8_page {
+    struct e8_buf *out;
+    size_t width;
+    bool colour;
+};
+struct e8_page e8_page_new(struct e8_buf *out, struct e8_style style);
+/* Text in a colour, cut to `columns` with an ellipsis and, unless `pad` is 0, filled up: 'l' left, 'r' right. */
+void e8_page_put(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t columns, char pad);
+/* A bar of eighths of a column; what is not 0 shows. */
+void e8_page_bar(struct e8_page *page, enum e8_ink ink, double share, size_t columns);
+void e8_page_spaces(struct e8_page *page, size_t n);
+void e8_page_line(struct e8_page *page); /* ends it */
+/* An empty line, the title, and at the right end a note. */
+void e8_page_section(struct e8_page *page, const char *title, const char *note);
+/* Words wrapped at the width; the cursor stands at column `at`, further lines begin at `indent`. Ends the line. */
+void e8_page_wrap(struct e8_page *page, struct e8_str text, size_t at, size_t indent);
+/* The same for facts that are not to be broken, joined by " · ". NULLs are left out. */
+void e8_page_facts(struct e8_page *page, const char *const *facts, size_t count, size_t indent,
+                   enum e8_ink ink);
+
+/* Columns that the text takes on a terminal: combining marks none, East Asian wide characters two. */
+size_t e8_text_width(struct e8_str text);
+/* Bytes of the longest beginning of the text that fits into so many columns. */
+size_t e8_text_fit(struct e8_str text, size_t columns);
+
+/* ---- a table fitted to the page (table.c) ---- */
+
+struct e8_column {
+    const char *title; /* NULL: none */
+    bool right;
+    bool bar;     /* takes what is left of the width */
+    size_t least; /* may be cut down to this; 0: never */
+    int drop;     /* when too wide, the column with the highest leaves first; 0: stays */
+};
+#define E8_COLUMNS_MAX 16
+struct e8_cell {
+    const char *text;
+    enum e8_ink ink;
+    double share; /* of a bar */
+};
+struct e8_table {
+    struct e8_arena *arena;
+    const struct e8_column *columns;
+    size_t column_count;
+    struct e8_cell *cells;
+    size_t count, room;
+};
+void e8_table_init(struct e8_table *table, const struct e8_column *columns, size_t count);
+/* The next cell, row by row. */
+void e8_table_cell(struct e8_table *table, enum e8_ink ink, const char *text);
+void e8_table_count(struct e8_table *table, enum e8_ink ink, uint64_t count);
+void e8_table_bar(struct e8_table *table, enum e8_ink ink, double share);
+void e8_table_write(struct e8_table *table, struct e8_page *page);
+void e8_table_fini(struct e8_table *table);
+
+/* ---- the formats ---- */
+
+void e8_report_text(const struct e8_report *report, struct e8_page *page);
+void e8_text_status(const struct e8_report *report, struct e8_page *page);
+void e8_text_histogram(const struct e8_report *report, struct e8_page *page);
+void e8_text_percentiles(const struct e8_report *report, struct e8_page *page);
+void e8_text_endpoints(const struct e8_report *report, struct e8_page *page);
+void e8_text_types(const struct e8_report *report, struct e8_page *page);
+void e8_text_errors(const struct e8_report *report, struct e8_page *page);
+void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
+void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
+
+/* A text field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front. */
+void e8_csv_text(struct e8_buf *out, const char *text);
+void e8_csv_number(struct e8_buf *out, double value, int decimals);
+enum e8_ink e8_status_ink(int status); /* 0: no answer */
+/* Writes the content and empties the buffer. */
+void e8_buf_flush(struct e8_buf *buf, FILE *out);
+
+#endif

@@ -1,0 +1,111 @@
+#include <stdarg.h>
+#include <string.h>
+
+#include "report/parts.h"
+
+#define RECONNECTS_MOST 0.01 /* of the attempts */
+
+void e8_report_warn(struct e8_report *report, const char *format, ...)
+{
+    char text[sizeof(report->warnings[0])];
+    struct e8_buf clean;
+    va_list args;
+    if (report->warning_count == E8_WARNINGS_MAX)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    char *out = report->warnings[report->warning_count++];
+    e8_buf_fixed(&clean, out, sizeof(text));
+    e8_buf_put_clean(&clean, e8_str(text));
+    e8_buf_cstr(&clean);
+}
+
+static void warn_run(struct e8_report *report)
+{
+    const struct e8_log_run *run = report->run;
+    if (run->insecure)
+        e8_report_warn(report, "certificates were not verified (--insecure)");
+    if (run->ended == 0)
+        e8_report_warn(report, "the run has no end in the log: it still goes on, or it was killed");
+    if (run->stalls > 0)
+        e8_report_warn(report,
+                       "the log was too slow: %llu time%s a worker had to wait for it, which delays sending",
+                       (unsigned long long)run->stalls, e8_plural(run->stalls));
+}
+
+static void warn_lag(struct e8_report *report)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    char lag_text[E8_DUR_MAX], most_text[E8_DUR_MAX];
+    if (!all->lag || !all->response || e8_hist_count(all->lag) == 0 || e8_hist_count(all->response) == 0)
+        return;
+    e8_dur_ns lag = e8_hist_quantile(all->lag, 0.99), most = e8_hist_quantile(all->response, 0.5) / 10;
+    if (most < E8_NS_MS)
+        most = E8_NS_MS;
+    if (lag > most)
+        e8_report_warn(
+            report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",
+            e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
+}
+
+static void warn_connections(struct e8_report *report)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    uint64_t reconnects = e8_counts_flag(n, E8_FLAG_RECONNECTED) + n->outcomes[E8_STALE_CONNECTION];
+    char text[E8_NUMBER_MAX];
+    if ((double)reconnects > RECONNECTS_MOST * (double)n->attempts)
+        e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%llu)",
+                       e8_share_text(reconnects, n->attempts, text), (unsigned long long)reconnects);
+}
+
+static void warn_flags(struct e8_report *report)
+{
+    static const struct {
+        unsigned flag;
+        const char *text;
+    } rows[] = {
+        {E8_FLAG_TRAILING_BYTES, "had bytes after the response (trailing_bytes)"},
+        {E8_FLAG_BODY_CAPPED, "had a longer body than emit8 reads (body_capped)"},
+        {E8_FLAG_IDLE_BYTES, "found bytes on the idle connection that nobody had asked for (idle_bytes)"},
+    };
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        uint64_t count = e8_counts_flag(n, rows[i].flag);
+        if (count > 0)
+            e8_report_warn(report, "%llu attempt%s %s", (unsigned long long)count, e8_plural(count),
+                           rows[i].text);
+    }
+    if (n->outcomes[E8_UNKNOWN] > 0)
+        e8_report_warn(report, "emit8 lost track of %llu attempt%s, which may have been sent",
+                       (unsigned long long)n->outcomes[E8_UNKNOWN], e8_plural(n->outcomes[E8_UNKNOWN]));
+}
+
+static void warn_dropped(struct e8_report *report)
+{
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    if (totals.dropped > 0 && report->verdict != E8_INVALID)
+        e8_report_warn(report, "%llu deliver%s dropped at the in-flight limit",
+                       (unsigned long long)totals.dropped, totals.dropped == 1 ? "y was" : "ies were");
+}
+
+static void warn_samples(struct e8_report *report)
+{
+    const struct e8_hist *hist = e8_stats_all(report->stats)->response;
+    char count[E8_NUMBER_MAX];
+    bool p99 = e8_report_shaky(hist, 0.99), p999 = e8_report_shaky(hist, 0.999);
+    if (p99 || p999)
+        e8_report_warn(report, "%s of %s samples %s indicative only: p99 takes 10,000 samples, p99.9 100,000",
+                       p99 ? "p99 and p99.9" : "p99.9", e8_count_text(e8_hist_count(hist), count),
+                       p99 ? "are" : "is");
+}
+
+void e8_report_warnings(struct e8_report *report)
+{
+    warn_run(report);
+    warn_lag(report);
+    warn_connections(report);
+    warn_flags(report);
+    warn_dropped(report);
+    warn_samples(report);
+}

@@ -1,0 +1,122 @@
+#include <string.h>
+#include <strings.h>
+
+#include "scenario/parse.h"
+
+/* By the text alone: what does not parse has no tree. */
+
+static bool is_break(struct e8_str text, size_t at)
+{
+    return text.p[at] == '\n' || (text.p[at] == '\r' && (at + 1 == text.n || text.p[at + 1] != '\n'));
+}
+
+static size_t line_at(struct e8_str text, size_t start, struct e8_str *out)
+{
+    size_t end = start;
+    while (end < text.n && !is_break(text, end)) {
+        end++;
+    }
+    *out = (struct e8_str){text.p + start, end - start};
+    return end;
+}
+
+static size_t start_of(struct e8_str text, int line)
+{
+    size_t at = 0;
+    for (; line > 1 && at < text.n; at++) {
+        line -= is_break(text, at);
+    }
+    return at;
+}
+
+static struct e8_str after(struct e8_str line, size_t n)
+{
+    return (struct e8_str){line.p + n, line.n - n};
+}
+
+static struct e8_str skip(struct e8_str line, const char *characters)
+{
+    while (line.n && line.p[0] && strchr(characters, line.p[0])) {
+        line = after(line, 1);
+    }
+    return line;
+}
+
+/* "secret: {env: NAME}" and "secret: {file: PATH}" name a place. */
+static bool names_place(struct e8_str value)
+{
+    if (!value.n || value.p[0] != '{') {
+        return false;
+    }
+    value = skip(value, "{\"' \t");
+    return e8_str_starts(value, "env") || e8_str_starts(value, "file");
+}
+
+/* Does the line hold, or begin, a value of the key? */
+static bool has_value_of(struct e8_str line, const char *key)
+{
+    size_t n = strlen(key);
+    for (; line.n >= n; line = after(line, 1)) {
+        struct e8_str rest = skip(after(line, n), "\"' \t");
+        if (strncasecmp(line.p, key, n) == 0 && rest.n && rest.p[0] == ':' &&
+            !names_place(skip(after(rest, 1), " \t"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_secretive(struct e8_str line)
+{
+    const char *url = line.n ? memmem(line.p, line.n, "://", 3) : NULL;
+    struct e8_str rest = url ? after(line, (size_t)(url - line.p)) : E8_LIT("");
+    return has_value_of(line, "secret") || has_value_of(line, "headers") ||
+           has_value_of(line, "authorization") || (line.n && memmem(line.p, line.n, "whsec_", 6)) ||
+           (rest.n && (memchr(rest.p, '@', rest.n) || memchr(rest.p, '?', rest.n)));
+}
+
+static size_t indent_of(struct e8_str line)
+{
+    return line.n - skip(line, " ").n;
+}
+
+/* The line, or one that it is a part of: one above it that is indented less, or a key above the items of its list. */
+static bool tells(struct e8_str text, int number)
+{
+    struct e8_str line;
+    size_t start = start_of(text, number);
+    line_at(text, start, &line);
+    size_t limit = indent_of(line);
+    bool item = e8_str_starts(skip(line, " "), "-");
+    bool secretive = is_secretive(line);
+    while (!secretive && start > 0 && (limit > 0 || item)) {
+        start--;
+        while (start > 0 && !is_break(text, start - 1)) {
+            start--;
+        }
+        line_at(text, start, &line);
+        size_t indent = indent_of(line);
+        bool dash = e8_str_starts(skip(line, " "), "-");
+        if (e8_str_trim(line).n && (indent < limit || (indent == limit && item && !dash))) {
+            secretive = is_secretive(line);
+            limit = indent;
+            item = dash;
+        }
+    }
+    return secretive;
+}
+
+void e8_hide_secrets(struct e8_str text, struct e8_errs *errs, size_t from)
+{
+    for (size_t i = from; i < errs->count; i++) {
+        struct e8_err *err = &errs->list[i];
+        if (err->line == 0 || !err->source[0] || !tells(text, err->line)) {
+            continue;
+        }
+        err->source[0] = '\0';
+        if (strstr(err->what, " number")) { /* of the document's parser, which shows it */
+            memcpy(err->what, "is read as a number, and as that it is not valid",
+                   sizeof "is read as a number, and as that it is not valid");
+        }
+    }
+}

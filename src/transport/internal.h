@@ -1,0 +1,240 @@
+/* What the files of transport share; nobody else includes it (tests of transport do).
+ *
+ * transport  the loop: one epoll, a timerfd, an eventfd, a heap of deadlines, and a table of file descriptors.
+ * multi      a curl multi handle and at most E8_MULTI_SLOTS slots.
+ * slot       an easy handle that is used again and again, and what is known of the exchange it carries now.
+ *
+ * All of it belongs to the transport's thread. libcurl's callbacks only note what they see in the slot; handles are added,
+ * removed and freed outside of them. */
+#ifndef E8_TRANSPORT_INTERNAL_H
+#define E8_TRANSPORT_INTERNAL_H
+
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "transport/transport.h"
+
+/* --- allow.c: addresses and the allow list ------------------------------------------------------------------------- */
+
+struct e8_addr { /* IPv4 as ::ffff:a.b.c.d */
+    unsigned char b[16];
+};
+
+bool e8_addr_parse(struct e8_str text, struct e8_addr *out);     /* a literal, brackets and zone allowed */
+bool e8_addr_of(const struct sockaddr *sa, struct e8_addr *out); /* false: neither IPv4 nor IPv6 */
+void e8_addr_text(const struct e8_addr *addr, char out[64]);
+bool e8_addr_is_loopback(const struct e8_addr *addr);
+/* E8_INPUT when the entry is none of host, address, CIDR block. */
+enum e8_rc e8_allow_check(const char *entry, struct e8_err *err);
+bool e8_allow_name(const char *const *allow, struct e8_str host);
+/* `named`: the name that was looked up to get this address is in the list itself. */
+bool e8_allow_addr(const char *const *allow, const struct e8_addr *addr, bool named);
+
+/* --- reach.c --------------------------------------------------------------------------------------------------------- */
+
+/* Where a connection for this URL really goes. */
+struct e8_route {
+    bool local;         /* a unix socket */
+    struct e8_str host; /* to look up or to connect to; after --connect-to and --proxy */
+    int port;
+    struct e8_str pinned; /* addresses of --resolve, comma separated; empty: look the host up */
+};
+struct e8_route e8_route_of(const struct e8_reach *reach, const struct e8_url *url);
+/* May a socket be opened to this address for this URL? */
+bool e8_reach_allows(const struct e8_reach *reach, struct e8_str url, const struct sockaddr *sa);
+
+/* --- heap.c: what fires next ------------------------------------------------------------------------------------------ */
+
+struct e8_timer {
+    e8_mono_ns at;
+    size_t place; /* in the heap, 1-based; 0: not in it */
+};
+struct e8_heap {
+    struct e8_timer **list; /* list[0] is unused */
+    size_t count, cap;
+};
+void e8_heap_fini(struct e8_heap *heap);
+void e8_heap_add(struct e8_heap *heap, struct e8_timer *timer);
+void e8_heap_remove(struct e8_heap *heap, struct e8_timer *timer); /* harmless when it is not in */
+struct e8_timer *e8_heap_peek(const struct e8_heap *heap);         /* the earliest, or NULL */
+
+/* --- slots ------------------------------------------------------------------------------------------------------------ */
+
+enum e8_far { E8_FAR_NAME, E8_FAR_CONNECT, E8_FAR_TLS, E8_FAR_SENT, E8_FAR_ANSWERED, E8_FAR_HEAD };
+enum e8_wire_end { E8_WIRE_OPEN, E8_WIRE_FIN, E8_WIRE_RESET };
+
+struct e8_response {
+    int status; /* of the head being read or last read */
+    int version;
+    unsigned interims, lengths;
+    bool in_head, complete; /* complete: the final head has been read */
+    size_t body;            /* bytes */
+};
+
+#define E8_SLOT_FDS 8
+
+struct e8_slot {
+    unsigned magic;
+    struct e8_transport *transport;
+    struct e8_multi *multi;
+    CURL *easy;
+    struct e8_exchange *exchange; /* NULL: free */
+    struct e8_slot *next;         /* in the free list */
+    struct e8_timer timer;
+    bool timer_connects; /* the timer stands for connect_timeout, not for the deadline */
+    e8_mono_ns started, added;
+    struct e8_reach reach; /* that the handle is set up for */
+    bool reach_set;
+    int method; /* that the handle is set up for */
+    struct curl_slist *connect_to, *resolve;
+    /* The request's header lines: nodes[i].data points into text. */
+    struct curl_slist *nodes;
+    size_t node_cap;
+    struct e8_buf text;
+    /* Seen by the callbacks. */
+    unsigned prereqs;     /* calls of the pre-request callback in this transfer */
+    unsigned opened;      /* sockets opened in this transfer */
+    int fds[E8_SLOT_FDS]; /* the first of them */
+    int fd;               /* in use, or -1 */
+    int open_errno;       /* why a socket could not be opened */
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in6 in6;
+    } last; /* address of the socket opened last */
+    bool forbidden, resend, reconnect, trailing, capped, tls;
+    bool answered;   /* some byte of a response was on the wire */
+    int verdict;     /* enum e8_outcome, or -1: by what libcurl says */
+    const char *why; /* for people, with verdict */
+    enum e8_wire_end end;
+    uint64_t received;        /* bytes of this exchange on the wire; UINT64_MAX: not known */
+    struct e8_addr dead_peer; /* of an idle connection that libcurl closed while it looked for one for us */
+    uint16_t dead_flags;
+    struct e8_response response;
+    char error[CURL_ERROR_SIZE];
+};
+#define E8_SLOT_MAGIC 0x45534c54u
+
+/* An open file descriptor that libcurl told us of. */
+struct e8_conn {
+    struct e8_multi *multi; /* NULL: unknown to us */
+    struct e8_slot *user;   /* the last one */
+    unsigned users;
+    uint64_t requests;
+    uint64_t base;       /* bytes received before the running exchange; plain TCP */
+    uint32_t want, have; /* epoll events: what libcurl wants, what is registered */
+    int next;            /* fd + 1 of the next one in the hash chain; 0: none */
+    uint16_t port;       /* local; 0: none (unix socket) */
+    bool ours;           /* from our OPENSOCKETFUNCTION */
+    bool hashed, tls, tls13, h2, tcp;
+    bool doomed; /* shut down by us */
+    struct e8_addr peer;
+};
+
+#define E8_MULTI_SLOTS    256
+#define E8_MULTI_CONNECTS 1024L
+
+struct e8_multi {
+    unsigned magic;
+    struct e8_transport *transport;
+    CURLM *curl;
+    size_t in_flight, slot_count;
+    struct e8_slot *slots[E8_MULTI_SLOTS];
+    struct e8_slot *free;
+    const char *const *resolve; /* the pins that its name cache holds */
+    e8_mono_ns timer;           /* libcurl's own next one */
+    bool kick;                  /* a handle was added while results were read */
+    bool closing;
+};
+#define E8_MULTI_MAGIC 0x454d554cu
+
+#define E8_PORT_BUCKETS 4096u
+
+struct e8_transport {
+    unsigned magic;
+    int epoll, timer, event;
+    e8_mono_ns armed; /* when the timerfd fires; E8_NEVER: disarmed */
+    bool woken;
+    struct e8_heap heap;
+    struct e8_multi **multis;
+    size_t multi_count;
+    struct e8_conn *conns; /* by fd */
+    size_t conn_cap;
+    int ports[E8_PORT_BUCKETS]; /* fd + 1 */
+    struct e8_slot *starting;   /* whose connection is being looked for */
+    struct e8_exchange *ready, **ready_tail;
+    struct e8_transport_counts counts;
+};
+#define E8_TRANSPORT_MAGIC 0x45545250u
+
+/* --- conn.c: sockets, their reuse, and the moment before a request is sent -------------------------------------------- */
+
+struct e8_conn *e8_conn_at(struct e8_transport *transport, int fd); /* valid until the next call */
+void e8_conn_setup(struct e8_slot *slot);                           /* the callbacks */
+/* The slot's request goes over this connection. The pre-request callback says so, or, where it could not tell which one
+ * libcurl had chosen, the first wish to wait for it. */
+void e8_conn_take(struct e8_slot *slot, int fd);
+/* The exchange of this slot is over; with `poison` its connection must not be used again. */
+void e8_conn_release(struct e8_slot *slot, bool poison);
+/* Has a socket that this slot opened been connected? */
+bool e8_conn_established(const struct e8_slot *slot);
+/* Notes in the slot what is seen on its connection, if that is still open: `end`, `received` and `answered`. */
+void e8_conn_look(struct e8_slot *slot);
+/* EADDRNOTAVAIL towards this address: is there no local address for it at all, rather than no free port? */
+bool e8_conn_no_source(const struct sockaddr *peer);
+
+/* --- loop.c ------------------------------------------------------------------------------------------------------------ */
+
+enum e8_rc e8_loop_open(struct e8_transport *transport, struct e8_err *err);
+void e8_loop_close(struct e8_transport *transport);
+/* What libcurl wants to know of fd: CURL_POLL_*. */
+void e8_loop_watch(struct e8_multi *multi, int fd, int what);
+
+/* --- multi.c ----------------------------------------------------------------------------------------------------------- */
+
+/* NULL: no memory in libcurl. */
+struct e8_slot *e8_multi_take_slot(struct e8_transport *transport, const struct e8_reach *reach);
+void e8_multi_give_slot(struct e8_slot *slot);
+void e8_multi_act(struct e8_multi *multi, int fd, int events);
+void e8_multi_free(struct e8_multi **multi);
+
+/* --- transfer.c -------------------------------------------------------------------------------------------------------- */
+
+/* Sets the easy handle up for its exchange; false: no memory. */
+bool e8_transfer_prepare(struct e8_slot *slot);
+void e8_transfer_setup(struct e8_slot *slot); /* options that never change */
+void e8_transfer_reset(struct e8_slot *slot); /* forgets what the callbacks saw */
+/* Hands the handle to libcurl. */
+void e8_transfer_add(struct e8_slot *slot);
+/* libcurl says that it is over. */
+void e8_transfer_done(struct e8_slot *slot, CURLcode code);
+/* The slot's timer has fired. */
+void e8_transfer_expired(struct e8_slot *slot);
+/* Ends it whatever its state, and hands the exchange back. */
+void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *why);
+/* Puts it in the list of those to be handed back. */
+void e8_transfer_ready(struct e8_transport *transport, struct e8_exchange *exchange);
+
+/* --- response.c -------------------------------------------------------------------------------------------------------- */
+
+void e8_response_setup(struct e8_slot *slot);
+
+/* --- classify.c: what happened, from what was seen; pure ---------------------------------------------------------------- */
+
+struct e8_evidence {
+    CURLcode code;
+    long os_errno; /* of libcurl */
+    long verify;   /* X509_V_* */
+    enum e8_far far;
+    enum e8_wire_end end;
+    bool reused, http2;
+    int open_errno;
+    uint64_t received; /* bytes; UINT64_MAX: not known */
+    bool no_source;    /* EADDRNOTAVAIL although there is no lack of ports */
+    int status;        /* of the final head */
+    const char *error;
+};
+enum e8_outcome e8_classify(const struct e8_evidence *evidence);
+enum e8_outcome e8_classify_timeout(enum e8_far far);
+
+#endif

@@ -1,0 +1,187 @@
+#include "transport/internal.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 128
+
+/* --- opening and closing --------------------------------------------------------------------------------------------- */
+
+static bool join(struct e8_transport *t, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+enum e8_rc e8_loop_open(struct e8_transport *t, struct e8_err *err)
+{
+    t->armed = E8_NEVER;
+    t->epoll = epoll_create1(EPOLL_CLOEXEC);
+    t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    t->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (t->epoll >= 0 && join(t, t->timer) && join(t, t->event))
+        return E8_OK;
+    int error = errno;
+    e8_loop_close(t);
+    return e8_fail(err, E8_ENV, error == EMFILE ? "raise the limit of open files (ulimit -n)" : NULL,
+                   "the event loop cannot be set up: %s", strerror(error));
+}
+
+void e8_loop_close(struct e8_transport *t)
+{
+    int *fds[] = {&t->epoll, &t->timer, &t->event};
+    for (size_t i = 0; i < E8_COUNT(fds); i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+/* --- what libcurl waits for ------------------------------------------------------------------------------------------ */
+
+static void enrol(struct e8_transport *t, int fd, uint32_t events)
+{
+    struct e8_conn *conn = e8_conn_at(t, fd);
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    int op = !events ? EPOLL_CTL_DEL : conn->have ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(t->epoll, op, fd, &event) != 0 && op == EPOLL_CTL_MOD && errno == ENOENT)
+        (void)epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event);
+    conn->have = events;
+}
+
+/* A connection stays enrolled when libcurl loses interest, for most of them are wanted again at once; an event that nobody
+ * wants then strikes it out. */
+void e8_loop_watch(struct e8_multi *multi, int fd, int what)
+{
+    static const uint32_t events[] = {
+        [CURL_POLL_NONE] = 0,       [CURL_POLL_IN] = EPOLLIN,
+        [CURL_POLL_OUT] = EPOLLOUT, [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
+        [CURL_POLL_REMOVE] = 0,
+    };
+    E8_ASSERT(what >= 0 && (size_t)what < E8_COUNT(events));
+    struct e8_conn *conn = e8_conn_at(multi->transport, fd);
+    conn->multi = multi;
+    conn->want = events[what];
+    bool enough = (conn->have & conn->want) == conn->want;
+    if (conn->ours ? !enough : conn->have != conn->want)
+        enrol(multi->transport, fd, conn->want);
+}
+
+static int actions_of(uint32_t want, uint32_t events)
+{
+    int actions = 0;
+    bool broken = events & (EPOLLERR | EPOLLHUP); /* reading or writing will tell libcurl what it is */
+    if ((want & EPOLLIN) && (broken || (events & EPOLLIN)))
+        actions |= CURL_CSELECT_IN;
+    if ((want & EPOLLOUT) && (broken || (events & EPOLLOUT)))
+        actions |= CURL_CSELECT_OUT;
+    return actions;
+}
+
+static void serve(struct e8_transport *t, int fd, uint32_t events)
+{
+    const struct e8_conn *conn = e8_conn_at(t, fd);
+    int actions = actions_of(conn->want, events);
+    if (actions && conn->multi)
+        e8_multi_act(conn->multi, fd, actions);
+    else if (conn->have != conn->want)
+        enrol(t, fd, conn->want);
+}
+
+/* --- time ------------------------------------------------------------------------------------------------------------ */
+
+static e8_mono_ns next_time(const struct e8_transport *t, e8_mono_ns until)
+{
+    const struct e8_timer *first = e8_heap_peek(&t->heap);
+    if (first && first->at < until)
+        until = first->at;
+    for (size_t i = 0; i < t->multi_count; i++) {
+        if (t->multis[i]->timer < until)
+            until = t->multis[i]->timer;
+    }
+    return until;
+}
+
+static void run_timers(struct e8_transport *t)
+{
+    e8_mono_ns now = e8_mono_now();
+    for (size_t i = 0; i < t->multi_count; i++) {
+        if (t->multis[i]->timer > now)
+            continue;
+        t->multis[i]->timer = 0;
+        e8_multi_act(t->multis[i], CURL_SOCKET_TIMEOUT, 0);
+    }
+    struct e8_timer *first;
+    while ((first = e8_heap_peek(&t->heap)) && first->at <= now) {
+        char *slot = (char *)first - offsetof(struct e8_slot, timer);
+        e8_transfer_expired((struct e8_slot *)(void *)slot);
+    }
+}
+
+/* The timer may be armed for an earlier time than needed: that wakes the loop once for nothing, and is cheaper than setting
+ * it anew in each round. */
+static void arm(struct e8_transport *t, e8_mono_ns at)
+{
+    if (at >= t->armed)
+        return;
+    struct itimerspec spec = {.it_value = {.tv_sec = at / E8_NS_S, .tv_nsec = at % E8_NS_S}};
+    E8_ASSERT(timerfd_settime(t->timer, TFD_TIMER_ABSTIME, &spec, NULL) == 0);
+    t->armed = at;
+}
+
+/* --- the loop -------------------------------------------------------------------------------------------------------- */
+
+static void drain(struct e8_transport *t, int fd)
+{
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof count);
+    if (n != (ssize_t)sizeof count)
+        return;
+    if (fd == t->timer)
+        t->armed = E8_NEVER;
+    else
+        t->woken = true;
+}
+
+static void poll_events(struct e8_transport *t, int timeout)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(t->epoll, events, EVENTS_MAX, timeout);
+    for (int i = 0; i < n; i++) {
+        int fd = events[i].data.fd;
+        if (fd == t->timer || fd == t->event)
+            drain(t, fd);
+        else
+            serve(t, fd, events[i].events);
+    }
+}
+
+void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
+{
+    E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    if (t->ready)
+        return;
+    t->woken = false;
+    do {
+        e8_mono_ns next = next_time(t, until);
+        bool sleep = next > e8_mono_now();
+        if (sleep && next != E8_NEVER)
+            arm(t, next);
+        poll_events(t, sleep ? -1 : 0);
+        run_timers(t);
+    } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
+}
+
+void e8_transport_wake(struct e8_transport *t)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    ssize_t n = write(t->event, &one, sizeof one); /* full: it is awake then */
+    (void)n;
+    errno = saved;
+}

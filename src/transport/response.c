@@ -1,0 +1,198 @@
+#include "transport/internal.h"
+
+#include <string.h>
+
+#define INTERIM_MAX 16u
+
+static size_t give_up(struct e8_slot *slot, enum e8_outcome verdict, const char *why)
+{
+    slot->verdict = (int)verdict;
+    slot->why = why;
+    return 0; /* libcurl ends the transfer and closes the connection */
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200": three digits, then the end or a space (RFC 9112, 4). */
+static bool status_line(struct e8_str line, int *version, int *status)
+{
+    if (line.n < 10 || memcmp(line.p, "HTTP/", 5) != 0 || !is_digit(line.p[5]))
+        return false;
+    *version = (line.p[5] - '0') * 10;
+    size_t at = 6;
+    if (line.p[at] == '.' && is_digit(line.p[at + 1])) {
+        *version += line.p[at + 1] - '0';
+        at += 2;
+    }
+    if (line.n < at + 4 || line.p[at] != ' ')
+        return false;
+    const char *d = line.p + at + 1;
+    if (!is_digit(d[0]) || !is_digit(d[1]) || !is_digit(d[2]) || (line.n > at + 4 && d[3] != ' '))
+        return false;
+    *status = (d[0] - '0') * 100 + (d[1] - '0') * 10 + (d[2] - '0');
+    return true;
+}
+
+/* A new head: what an interim response said does not count for the final one. */
+static size_t begin_head(struct e8_slot *slot, struct e8_str line)
+{
+    struct e8_response *r = &slot->response;
+    struct e8_exchange *x = slot->exchange;
+    slot->answered = true;
+    if (!status_line(line, &r->version, &r->status))
+        return give_up(slot, E8_BAD_STATUS, "the status line is malformed");
+    x->http_version = r->version;
+    if (r->status < 100 || r->status > 599) {
+        x->status = r->status;
+        return give_up(slot, E8_BAD_STATUS, "the status is not one of 100 to 599");
+    }
+    r->in_head = true;
+    r->lengths = 0;
+    x->retry_after[0] = x->location[0] = '\0';
+    if (r->status == 101) {
+        x->status = 101;
+        return give_up(slot, E8_UNEXPECTED_101, "101 Switching Protocols, which nobody had asked for");
+    }
+    if (r->status >= 200)
+        x->status = r->status;
+    else if (++r->interims > INTERIM_MAX)
+        return give_up(slot, E8_TOO_MANY_INTERIM, "more than 16 interim responses");
+    if (x->keep)
+        e8_buf_reset(&x->head);
+    return 1;
+}
+
+/* RFC 9110, 8.6: digits; what does not fit into 63 bits cannot be a length. */
+static size_t content_length(struct e8_slot *slot, struct e8_str value)
+{
+    uint64_t length;
+    if (slot->response.lengths++)
+        return give_up(slot, E8_BAD_FRAMING, "two Content-Length headers");
+    if (!e8_parse_u64(value, &length) || length > INT64_MAX)
+        return give_up(slot, E8_BAD_FRAMING, "the Content-Length is not a length");
+    return 1;
+}
+
+/* No other coding was asked for (RFC 9110, 10.1.4), and libcurl would inflate what it knows and pass what it does not. */
+static size_t transfer_encoding(struct e8_slot *slot, struct e8_str value)
+{
+    if (e8_str_ieq(value, E8_LIT("chunked")) || e8_str_ieq(value, E8_LIT("identity")))
+        return 1;
+    return give_up(slot, E8_BAD_FRAMING, "a transfer coding that nobody had asked for");
+}
+
+static void note(char *out, size_t size, struct e8_str value)
+{
+    struct e8_buf text;
+    if (out[0])
+        return; /* of repeated ones the first counts */
+    e8_buf_fixed(&text, out, size);
+    text.limit = size - 1;
+    if (value.n > size - 1)
+        value.n = size - 1;
+    e8_buf_put_clean(&text, value);
+    out[text.n] = '\0';
+}
+
+static size_t field(struct e8_slot *slot, struct e8_str line)
+{
+    struct e8_exchange *x = slot->exchange;
+    const char *colon = memchr(line.p, ':', line.n);
+    if (!colon || line.p[0] == ' ' || line.p[0] == '\t') /* a folded line belongs to the one before it */
+        return 1;
+    struct e8_str name = {line.p, (size_t)(colon - line.p)};
+    struct e8_str value = e8_str_trim((struct e8_str){colon + 1, line.n - name.n - 1});
+    name = e8_str_trim(name);
+    if (e8_str_ieq(name, E8_LIT("content-length")))
+        return content_length(slot, value);
+    if (e8_str_ieq(name, E8_LIT("transfer-encoding")))
+        return transfer_encoding(slot, value);
+    if (e8_str_ieq(name, E8_LIT("retry-after")))
+        note(x->retry_after, sizeof x->retry_after, value);
+    else if (e8_str_ieq(name, E8_LIT("location")))
+        note(x->location, sizeof x->location, value);
+    return 1;
+}
+
+static void end_head(struct e8_slot *slot)
+{
+    slot->response.in_head = false;
+    if (slot->response.status < 200)
+        return;
+    slot->response.complete = true;
+    /* From here on libcurl's remarks tell of bytes behind the response. */
+    curl_easy_setopt(slot->easy, CURLOPT_VERBOSE, 1L);
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *client)
+{
+    struct e8_slot *slot = client;
+    E8_CHECK_MAGIC(slot, E8_SLOT_MAGIC);
+    n *= size;
+    struct e8_str line = {p, n};
+    if (slot->response.complete)
+        return n; /* a trailer */
+    while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
+        line.n--;
+    size_t good = 1;
+    if (!slot->response.in_head)
+        good = begin_head(slot, line);
+    else if (line.n)
+        good = field(slot, line);
+    else
+        end_head(slot);
+    if (slot->exchange->keep)
+        e8_buf_put(&slot->exchange->head, p, n);
+    return good ? n : 0;
+}
+
+static void keep_body(struct e8_exchange *x, const char *p, size_t n)
+{
+    size_t room = x->content.limit - x->content.n;
+    e8_buf_put(&x->content, p, n < room ? n : room);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *client)
+{
+    struct e8_slot *slot = client;
+    E8_CHECK_MAGIC(slot, E8_SLOT_MAGIC);
+    n *= size;
+    if (slot->exchange->keep)
+        keep_body(slot->exchange, p, n);
+    slot->response.body += n;
+    if (slot->response.body <= E8_BODY_READ_MAX)
+        return n;
+    slot->capped = true;
+    return 0;
+}
+
+static bool begins(const char *p, size_t n, const char *words)
+{
+    size_t length = strlen(words);
+    return n >= length && memcmp(p, words, length) == 0;
+}
+
+/* libcurl reads more than the response when both come at once, drops the rest, and tells nobody but this function; it
+ * closes the connection in some of the cases alone (lib/transfer.c, "Excess found", "Leftovers after chunking"). */
+static int on_remark(CURL *easy, curl_infotype type, char *p, size_t n, void *client)
+{
+    struct e8_slot *slot = client;
+    E8_CHECK_MAGIC(slot, E8_SLOT_MAGIC);
+    (void)easy;
+    if (type == CURLINFO_TEXT && (begins(p, n, "Excess found") || begins(p, n, "Leftovers after chunking")))
+        slot->trailing = true;
+    return 0;
+}
+
+void e8_response_setup(struct e8_slot *slot)
+{
+    curl_easy_setopt(slot->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(slot->easy, CURLOPT_HEADERDATA, slot);
+    curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot);
+    curl_easy_setopt(slot->easy, CURLOPT_DEBUGFUNCTION, on_remark);
+    curl_easy_setopt(slot->easy, CURLOPT_DEBUGDATA, slot);
+}

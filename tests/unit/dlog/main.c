@@ -1,0 +1,7 @@
+#include "tests.h"
+
+int main(void)
+{
+    return run_open_tests() + run_write_tests() + run_read_tests() + run_query_tests() + run_crash_tests() +
+           run_bench();
+}

@@ -1,0 +1,396 @@
+#include "tests.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void write_file(const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    fclose(file);
+}
+
+static void change(const char *path, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* Both sides refuse it as the user's mistake, naming the file and saying this. */
+static void refused(const char *path, const char *what)
+{
+    struct e8_dlog *log;
+    struct e8_dlog_reader *reader;
+    struct e8_err err = {0};
+
+    assert_int_equal(e8_dlog_open(path, 1, &log, &err), E8_INPUT);
+    assert_null(log);
+    assert_int_equal(err.rc, E8_INPUT);
+    assert_string_equal(err.file, path);
+    if (!strstr(err.what, what))
+        fail_msg("\"%s\" does not say \"%s\"", err.what, what);
+    assert_true(err.hint[0]);
+    assert_int_equal(e8_dlog_read(path, &reader, &err), E8_INPUT);
+    assert_null(reader);
+    if (!strstr(err.what, what))
+        fail_msg("\"%s\" does not say \"%s\"", err.what, what);
+    assert_int_equal(e8_dlog_open(path, 1, &log, NULL), E8_INPUT); /* err may be NULL */
+    assert_int_equal(e8_dlog_read(path, &reader, NULL), E8_INPUT);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void a_new_file_is_private(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    char wal[128];
+    mode_t old = umask(0);
+
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    assert_int_equal(run.id, 1);
+    assert_int_equal(mode_of(place->log), 0600);
+    snprintf(wal, sizeof(wal), "%s-wal", place->log);
+    assert_int_equal(mode_of(wal), 0600);
+    finish_log(&log, &run);
+    umask(old);
+    assert_int_equal(access(wal, F_OK), -1);
+    assert_int_equal(ask(place->log, "PRAGMA application_id"), 0x65386c67);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
+    assert_sound(place->log);
+}
+
+static void an_empty_file_becomes_a_log(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog_reader *reader;
+    struct e8_err err;
+
+    write_file(place->log, "", 0);
+    assert_int_equal(e8_dlog_read(place->log, &reader, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "empty"));
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    finish_log(&log, &run);
+    assert_sound(place->log);
+}
+
+static void other_files_are_refused_and_stay(void **state)
+{
+    struct place *place = *state;
+    char text[8192], after[8192];
+
+    memset(text, 'x', sizeof(text));
+    write_file(place->log, text, sizeof(text));
+    refused(place->log, "is not a delivery log");
+    FILE *file = fopen(place->log, "r");
+    assert_int_equal(fread(after, 1, sizeof(after), file), sizeof(after));
+    fclose(file);
+    assert_memory_equal(text, after, sizeof(text));
+    write_file(place->log, "short", 5);
+    refused(place->log, "is not a delivery log");
+}
+
+static void another_database_is_refused(void **state)
+{
+    struct place *place = *state;
+
+    change(place->log, "CREATE TABLE mine(a)");
+    refused(place->log, "another program");
+    change(place->log, "DROP TABLE mine; PRAGMA application_id = 7");
+    refused(place->log, "another program");
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM sqlite_master"), 0);
+}
+
+static void a_newer_log_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+
+    finish_log(&log, &run);
+    change(place->log, "PRAGMA user_version = 2");
+    refused(place->log, "newer version");
+}
+
+static void what_is_no_file_is_refused(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+    struct e8_err err;
+    struct e8_dlog *log;
+    struct e8_dlog_reader *reader;
+
+    refused(place->dir, "is a directory");
+    snprintf(path, sizeof(path), "%s/fifo", place->dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    refused(path, "is not a regular file");
+    refused("/dev/null", "is not a regular file");
+    write_file(place->log, "", 0);
+    snprintf(path, sizeof(path), "%s/below", place->log);
+    refused(path, "Not a directory");
+    snprintf(path, sizeof(path), "%s/no/such.db", place->dir);
+    assert_int_equal(e8_dlog_open(path, 1, &log, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "No such file or directory"));
+    assert_non_null(strstr(err.hint, "make its directory"));
+    assert_int_equal(e8_dlog_read(path, &reader, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "there is no delivery log"));
+    assert_int_equal(e8_dlog_open("", 1, &log, &err), E8_INPUT);
+    assert_int_equal(e8_dlog_read("", &reader, &err), E8_INPUT);
+}
+
+/* The child's exit status tells what failed. */
+static int as_nobody(const char *path)
+{
+    struct e8_dlog *log;
+    struct e8_dlog_reader *reader;
+    struct e8_err err;
+
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 1;
+    if (e8_dlog_open(path, 1, &log, &err) != E8_INPUT || !strstr(err.what, "Permission denied"))
+        return 2;
+    if (e8_dlog_read(path, &reader, &err) != E8_INPUT || !strstr(err.what, "Permission denied"))
+        return 3;
+    return 0;
+}
+
+static void an_unreadable_file_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    int status;
+
+    finish_log(&log, &run);
+    assert_int_equal(chmod(place->dir, 0755), 0);
+    assert_int_equal(chmod(place->log, 0), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(as_nobody(place->log));
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static int reads_but_writes_not(const char *path)
+{
+    struct e8_dlog *log;
+    struct e8_dlog_reader *reader;
+    struct e8_log_run run;
+    struct e8_err err;
+
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return 1;
+    if (e8_dlog_open(path, 1, &log, &err) != E8_INPUT || !strstr(err.what, "cannot be written"))
+        return 2;
+    if (e8_dlog_read(path, &reader, &err) != E8_OK)
+        return 3;
+    if (e8_dlog_run(reader, 0, &run, &err) != E8_OK || run.id != 1 || run.endpoint_count != ENDPOINTS)
+        return 4;
+    e8_dlog_reader_free(&reader);
+    return 0;
+}
+
+/* A WAL database whose -wal and -shm can be neither found nor made: as on a read-only medium. */
+static void a_read_only_place_can_be_read(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    int status;
+
+    finish_log(&log, &run);
+    assert_int_equal(chmod(place->log, 0444), 0);
+    assert_int_equal(chmod(place->dir, 0555), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(reads_but_writes_not(place->log));
+    waitpid(child, &status, 0);
+    assert_int_equal(chmod(place->dir, 0755), 0);
+    assert_int_equal(status, 0);
+}
+
+static void odd_names_are_names(void **state)
+{
+    static const char *const names[] = {":memory:", "file:x?mode=memory", "a?b#c%20d", "-", "log with blank"};
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_int_equal(chdir(place->dir), 0);
+    for (size_t i = 0; i < E8_COUNT(names); i++) {
+        struct e8_dlog *log = begin_log(names[i], 1, &run);
+        finish_log(&log, &run);
+        struct e8_dlog_reader *reader = open_reader(names[i]);
+        e8_dlog_reader_free(&reader);
+        assert_int_equal(access(names[i], F_OK), 0);
+    }
+    assert_int_equal(fchdir(here), 0);
+    close(here);
+}
+
+static void *open_and_begin(void *path)
+{
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log;
+
+    if (e8_dlog_open(path, 1, &log, NULL) != E8_OK)
+        return path;
+    enum e8_rc rc = e8_dlog_begin(log, &run, NULL);
+    run.ended = run.started + 1;
+    return e8_dlog_finish(&log, &run, NULL) != E8_OK || rc != E8_OK ? path : NULL;
+}
+
+static void several_make_it_at_a_time(void **state)
+{
+    struct place *place = *state;
+    pthread_t threads[6];
+    size_t failures = 0;
+    void *failed;
+
+    for (size_t i = 0; i < E8_COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_begin, place->log), 0);
+    for (size_t i = 0; i < E8_COUNT(threads); i++) {
+        pthread_join(threads[i], &failed);
+        failures += failed != NULL;
+    }
+    assert_int_equal(failures, 0);
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM run WHERE ended"), E8_COUNT(threads));
+    assert_int_equal(ask(place->log, "SELECT max(id) FROM run"), E8_COUNT(threads));
+    assert_sound(place->log);
+}
+
+static void without_a_run_nothing_is_written(void **state)
+{
+    struct place *place = *state;
+    struct e8_dlog *log;
+    struct e8_dlog_reader *reader;
+    struct e8_log_run run;
+    struct e8_err err;
+
+    assert_int_equal(e8_dlog_open(place->log, 3, &log, &err), E8_OK);
+    assert_int_equal(e8_dlog_finish(&log, NULL, &err), E8_OK);
+    assert_null(log);
+    assert_int_equal(e8_dlog_finish(&log, NULL, &err), E8_OK);
+    reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(reader, 0, &run, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "no run yet"));
+    e8_dlog_reader_free(&reader);
+    e8_dlog_reader_free(&reader);
+}
+
+/* An older emit8 that knew fewer outcomes, under other numbers. */
+static void outcomes_are_matched_by_name(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    struct e8_record event = some_event(0), attempt = some_attempt(0, 0);
+
+    finish_log(&log, &run);
+    change(place->log,
+           "DELETE FROM outcome WHERE code >= 3; UPDATE outcome SET code = 90 WHERE name = 'delivered'");
+    log = begin_log(place->log, 1, &run);
+    push(e8_dlog_ring(log, 0), &event);
+    push(e8_dlog_ring(log, 0), &attempt);
+    attempt.attempt.outcome = E8_HTTP_5XX;
+    push(e8_dlog_ring(log, 0), &attempt);
+    finish_log(&log, &run);
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM outcome"), E8_OUTCOME_COUNT);
+    assert_int_equal(ask(place->log, "SELECT outcome FROM attempt WHERE id = 1"), 90);
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM attempts WHERE outcome = 'delivered'"), 1);
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM attempts WHERE outcome = 'http_5xx'"), 1);
+    struct e8_dlog_reader *reader = open_reader(place->log);
+    struct e8_stats *stats = e8_stats_new(ENDPOINTS, TYPES);
+    assert_int_equal(e8_dlog_run(reader, 0, &run, NULL), E8_OK);
+    assert_int_equal(e8_dlog_stats(reader, &run, stats, NULL), E8_OK);
+    assert_int_equal(e8_stats_all(stats)->n.outcomes[E8_DELIVERED], 1);
+    assert_int_equal(e8_stats_all(stats)->n.outcomes[E8_HTTP_5XX], 1);
+    e8_stats_free(&stats);
+    e8_dlog_reader_free(&reader);
+}
+
+static void default_path_is(const char *expected)
+{
+    struct e8_buf buf;
+    struct e8_err err;
+
+    e8_buf_init(&buf, 4096);
+    enum e8_rc rc = e8_dlog_default_path(&buf, &err);
+    assert_int_equal(rc, expected ? E8_OK : E8_INPUT);
+    if (expected)
+        assert_string_equal(e8_buf_cstr(&buf), expected);
+    else
+        assert_true(err.hint[0]);
+    e8_buf_fini(&buf);
+}
+
+static void the_default_path(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    char *home = e8_dup(getenv("HOME")), path[160], dir[128];
+
+    setenv("EMIT8_LOG", "/x/y.db", 1);
+    default_path_is("/x/y.db");
+    setenv("EMIT8_LOG", "", 1);
+    setenv("XDG_STATE_HOME", "/state", 1);
+    default_path_is("/state/emit8/deliveries.db");
+    setenv("XDG_STATE_HOME", "not/absolute", 1);
+    setenv("HOME", "/home/a", 1);
+    default_path_is("/home/a/.local/state/emit8/deliveries.db");
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("HOME");
+    default_path_is(NULL);
+    setenv("HOME", place->dir, 1);
+    snprintf(path, sizeof(path), "%s/.local/state/emit8/deliveries.db", place->dir);
+    default_path_is(path);
+    struct e8_dlog *log = begin_log(path, 1, &run); /* makes its directories */
+    finish_log(&log, &run);
+    snprintf(dir, sizeof(dir), "%s/.local/state/emit8", place->dir);
+    assert_int_equal(mode_of(dir), 0700);
+    assert_int_equal(mode_of(path), 0600);
+    unsetenv("EMIT8_LOG");
+    if (home)
+        setenv("HOME", home, 1);
+    free(home);
+}
+
+int run_open_tests(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_remove)
+    const struct CMUnitTest tests[] = {
+        TEST(a_new_file_is_private),
+        TEST(an_empty_file_becomes_a_log),
+        TEST(other_files_are_refused_and_stay),
+        TEST(another_database_is_refused),
+        TEST(a_newer_log_is_refused),
+        TEST(what_is_no_file_is_refused),
+        TEST(an_unreadable_file_is_refused),
+        TEST(a_read_only_place_can_be_read),
+        TEST(odd_names_are_names),
+        TEST(several_make_it_at_a_time),
+        TEST(without_a_run_nothing_is_written),
+        TEST(outcomes_are_matched_by_name),
+        TEST(the_default_path),
+    };
+    return cmocka_run_group_tests_name("dlog open", tests, NULL, NULL);
+}

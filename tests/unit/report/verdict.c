@@ -1,0 +1,420 @@
+#include "sample.h"
+
+#include <string.h>
+
+static void one_delivery_passes(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    const struct e8_report *report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_PASS);
+    assert_string_equal(report->reason, "1 delivery delivered");
+    assert_int_equal(report->warning_count, 1);
+    assert_true(sample_warns(report, "p99 and p99.9 of 1 samples are indicative only"));
+    sample_fini(&s);
+}
+
+static void no_attempt_is_invalid(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "no attempt was made");
+    s.run.interrupted = true;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "interrupted; ");
+    sample_fini(&s);
+}
+
+static void only_aborted_is_invalid(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_ABORTED, 0, 5 * MS, "");
+    s.run.interrupted = true;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "no delivery came to its end");
+    sample_fini(&s);
+}
+
+/* `refused` of ten answers, then one attempt that nobody answered, which is not counted. */
+static enum e8_run_verdict verdict_of_refusals(int refused, int status, char reason[160])
+{
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 10; i++)
+        sample_add(&s, i < refused ? E8_HTTP_4XX : E8_DELIVERED, i < refused ? status : 200, 5 * MS, "");
+    sample_add(&s, E8_RESET, 0, 5 * MS, "");
+    enum e8_run_verdict verdict = sample_report(&s)->verdict;
+    memcpy(reason, s.report.reason, 160);
+    sample_fini(&s);
+    return verdict;
+}
+
+static void ninety_percent_refused_is_invalid(void **state)
+{
+    (void)state;
+    static const int refusals[] = {401, 403, 404, 405};
+    char reason[160];
+    for (size_t i = 0; i < E8_COUNT(refusals); i++) {
+        assert_int_equal(verdict_of_refusals(9, refusals[i], reason), E8_INVALID);
+        assert_int_equal(verdict_of_refusals(8, refusals[i], reason), E8_FAIL);
+    }
+    assert_int_equal(verdict_of_refusals(10, 404, reason), E8_INVALID);
+    assert_string_equal(reason, "nothing was tested: 100 % of the answers are 404 (is the URL right?)");
+    assert_int_equal(verdict_of_refusals(10, 401, reason), E8_INVALID);
+    assert_has(reason, "is the secret right?");
+    assert_int_equal(verdict_of_refusals(10, 422, reason), E8_FAIL);
+}
+
+static void a_generator_outcome_is_invalid(void **state)
+{
+    (void)state;
+    static const enum e8_outcome ours[] = {E8_GEN_FD, E8_GEN_PORT, E8_GEN_MEMORY, E8_FORBIDDEN_TARGET};
+    for (size_t i = 0; i < E8_COUNT(ours); i++) {
+        struct sample s;
+        sample_init(&s);
+        sample_fill(&s);
+        sample_add(&s, ours[i], 0, 5 * MS, "");
+        assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+        assert_has(s.report.reason, e8_outcome_info(ours[i])->name);
+        sample_fini(&s);
+    }
+}
+
+static enum e8_run_verdict verdict_of_drops(unsigned dropped)
+{
+    struct sample s;
+    sample_init(&s);
+    for (unsigned i = 0; i < 2000 - dropped; i++)
+        sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    for (unsigned i = 0; i < dropped; i++) {
+        e8_stats_planned(s.stats, 0, 0);
+        e8_stats_dropped(s.stats, 0, 0);
+    }
+    enum e8_run_verdict verdict = sample_report(&s)->verdict;
+    assert_true(verdict == E8_INVALID ? strstr(s.report.reason, "dropped") != NULL
+                                      : sample_warns(&s.report, "dropped at the in-flight limit"));
+    sample_fini(&s);
+    return verdict;
+}
+
+static void more_than_a_thousandth_dropped_is_invalid(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict_of_drops(2), E8_PASS);
+    assert_int_equal(verdict_of_drops(3), E8_INVALID);
+}
+
+static void clamped_values_are_invalid(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 2 * E8_HIST_MAX, "");
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "2 measured times are outside the histogram's range");
+    sample_fini(&s);
+}
+
+static void what_does_not_add_up_is_invalid(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    s.run.planned = 2;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "deliveries do not add up: 2 planned, 1 ended");
+    s.run.aborted = 1;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    s.run.aborted = 2;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    sample_fini(&s);
+}
+
+static void an_interrupted_run_keeps_its_verdict(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    s.run.planned = 5;
+    s.run.interrupted = true;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    assert_string_equal(s.report.reason, "interrupted; 1 delivery delivered");
+    assert_true(
+        sample_warns(&s.report, "4 of 5 planned deliveries have no end, because the run was interrupted"));
+    sample_add(&s, E8_RESET, 0, 5 * MS, "");
+    assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+    assert_has(s.report.reason, "interrupted; 1 of 2 deliveries");
+    sample_fini(&s);
+}
+
+static void an_unfinished_run_says_so(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    e8_stats_planned(s.stats, 0, 0);
+    s.run.ended = 0;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    assert_has(s.report.reason, "not ended; ");
+    assert_true(sample_warns(&s.report, "the run has no end in the log"));
+    assert_true(
+        sample_warns(&s.report, "1 of 2 planned deliveries have no end, because the run has not ended"));
+    sample_fini(&s);
+}
+
+static enum e8_run_verdict verdict_with_failure(const char *rule)
+{
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 99; i++)
+        sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    sample_add(&s, E8_HTTP_5XX, 500, 5 * MS, "HTTP 500");
+    if (rule)
+        sample_rule(&s, rule);
+    enum e8_run_verdict verdict = sample_report(&s)->verdict;
+    sample_fini(&s);
+    return verdict;
+}
+
+static void an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        enum e8_run_verdict verdict;
+    } rows[] = {
+        {NULL, E8_FAIL},
+        {"p(99) < 250ms", E8_FAIL},
+        {"retries == 0", E8_FAIL},
+        {"success >= 99%", E8_PASS},
+        {"success >= 99.1%", E8_FAIL},
+        {"failed <= 1", E8_PASS},
+        {"failed == 0", E8_FAIL},
+        {"status(5xx) < 2%", E8_PASS},
+        {"status(500) < 0.5%", E8_FAIL},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++)
+        assert_int_equal(verdict_with_failure(rows[i].rule), rows[i].verdict);
+}
+
+static void thresholds_measure_what_they_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        double measured;
+        bool pass;
+    } rows[] = {
+        {"min >= 1ms", 1e6, true},
+        {"max < 2s", 5e9, false},
+        {"send_lag max <= 20us", 2e4, true},
+        {"service_time max < 4999ms", 4999980000.0, false},
+        {"success >= 99%", 400.0 / 404, true},
+        {"status(2xx) > 97%", 400.0 / 409, true},
+        {"status(422) == 0", 2.0 / 409, false},
+        {"outcome(reset) < 1%", 1.0 / 409, true},
+        {"failed == 4", 4, true},
+        {"retries <= 4", 5, false},
+    };
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    for (size_t i = 0; i < E8_COUNT(rows); i++)
+        sample_rule(&s, rows[i].rule);
+    const struct e8_report *report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_FAIL);
+    assert_int_equal(report->threshold_count, E8_COUNT(rows));
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        const struct e8_threshold_result *result = &report->thresholds[i];
+        assert_true(result->measurable);
+        assert_int_equal(result->pass, rows[i].pass);
+        assert_true(result->measured > rows[i].measured * 0.9999 &&
+                    result->measured < rows[i].measured * 1.0001);
+    }
+    assert_string_equal(report->reason, "max < 2s: measured 5 s; 3 others missed too");
+    sample_fini(&s);
+}
+
+static void a_quantile_is_that_of_the_histogram(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    sample_rule(&s, "p(95) < 1s");
+    sample_rule(&s, "rate > 1/s");
+    const struct e8_tally *all = e8_stats_all(s.stats);
+    const struct e8_report *report = sample_report(&s);
+    assert_true(report->thresholds[0].measured >= (double)e8_hist_quantile(all->response, 0.95));
+    assert_true(report->thresholds[0].measured <= (double)e8_hist_quantile(all->response, 0.95));
+    double rate = 404 / ((double)(all->span.last_done - all->span.first_due) / 1e9);
+    assert_true(report->thresholds[1].measured > rate * 0.9999 &&
+                report->thresholds[1].measured < rate * 1.0001);
+    sample_fini(&s);
+}
+
+static void what_is_not_measured_never_passes(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"p(99) < 250ms", "max < 1s", "outcome(no_such) < 1%", "failed == 0"};
+    for (size_t i = 0; i < E8_COUNT(rules); i++) {
+        struct sample s;
+        sample_init(&s);
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, 5 * MS, "");
+        attempt.bytes_sent = 0; /* nothing in the histograms */
+        if (i < 3)
+            sample_attempt(&s, &attempt);
+        sample_rule(&s, rules[i]);
+        const struct e8_report *report = sample_report(&s);
+        assert_false(report->thresholds[0].measurable);
+        assert_false(report->thresholds[0].pass);
+        assert_int_equal(report->verdict, i < 3 ? E8_FAIL : E8_INVALID);
+        if (i < 3)
+            assert_has(report->reason, ": not measured");
+        sample_fini(&s);
+    }
+}
+
+static void no_threshold_is_lost(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    for (size_t i = 0; i < RULES_MOST - 1; i++)
+        sample_rule(&s, "success >= 50%");
+    sample_rule(&s, "max < 1s");
+    const struct e8_report *report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_FAIL);
+    assert_int_equal(report->threshold_count, 32);
+    assert_true(sample_warns(report, "8 further thresholds"));
+    sample_fini(&s);
+}
+
+static void invalid_goes_before_fail(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    sample_add(&s, E8_GEN_FD, 0, 5 * MS, "");
+    s.run.planned = 500;
+    sample_rule(&s, "max < 1s");
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "1 attempt failed on emit8's own side (gen_fd 1)");
+    assert_true(sample_warns(&s.report, "deliveries do not add up"));
+    assert_false(s.report.thresholds[0].pass);
+    sample_fini(&s);
+}
+
+static void run_facts_warn(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    s.run.insecure = true;
+    s.run.stalls = 3;
+    const struct e8_report *report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_PASS);
+    assert_true(sample_warns(report, "certificates were not verified"));
+    assert_true(sample_warns(report, "3 times a worker had to wait"));
+    sample_fini(&s);
+}
+
+static bool warns_of_lag(e8_dur_ns lag, e8_dur_ns response)
+{
+    struct sample s;
+    sample_init(&s);
+    struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, response, "");
+    attempt.times.sent = attempt.times.due + lag;
+    sample_attempt(&s, &attempt);
+    bool warns = sample_warns(sample_report(&s), "send lag p99");
+    assert_int_equal(s.report.verdict, E8_PASS);
+    sample_fini(&s);
+    return warns;
+}
+
+static void late_sending_warns(void **state)
+{
+    (void)state;
+    assert_false(warns_of_lag(990 * E8_NS_US, 2 * MS));
+    assert_true(warns_of_lag(1100 * E8_NS_US, 2 * MS));
+    assert_false(warns_of_lag(9 * MS, 100 * MS));
+    assert_true(warns_of_lag(11 * MS, 100 * MS));
+}
+
+static void flags_warn(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (unsigned i = 0; i < 200; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, 5 * MS, "");
+        attempt.flags |= i < 1 ? E8_FLAG_TRAILING_BYTES : 0;
+        attempt.flags |= i < 2 ? E8_FLAG_BODY_CAPPED | E8_FLAG_RECONNECTED : 0;
+        sample_attempt(&s, &attempt);
+    }
+    assert_true(sample_warns(sample_report(&s), "1 attempt had bytes after the response"));
+    assert_true(sample_warns(&s.report, "2 attempts had a longer body"));
+    assert_false(sample_warns(&s.report, "kept-alive")); /* exactly 1 % */
+    struct e8_attempt attempt = sample_make(E8_STALE_CONNECTION, 0, MS, "");
+    attempt.last = false;
+    sample_attempt(&s, &attempt);
+    attempt = sample_make(E8_DELIVERED, 200, MS, "");
+    attempt.number = 2;
+    sample_attempt(&s, &attempt);
+    s.run.planned = 0;
+    assert_true(
+        sample_warns(sample_report(&s), "closed kept-alive connections in 1.49 % of the attempts (3)"));
+    sample_fini(&s);
+}
+
+static void samples_warn_once(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (unsigned i = 0; i < 10000; i++)
+        sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    assert_true(sample_warns(sample_report(&s), "p99.9 of 10,000 samples is indicative only"));
+    assert_int_equal(s.report.warning_count, 1);
+    for (unsigned i = 0; i < 90000; i++)
+        sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    s.run.planned = 0;
+    assert_int_equal(sample_report(&s)->warning_count, 0);
+    sample_fini(&s);
+}
+
+const struct CMUnitTest verdict_tests[] = {
+    cmocka_unit_test(one_delivery_passes),
+    cmocka_unit_test(no_attempt_is_invalid),
+    cmocka_unit_test(only_aborted_is_invalid),
+    cmocka_unit_test(ninety_percent_refused_is_invalid),
+    cmocka_unit_test(a_generator_outcome_is_invalid),
+    cmocka_unit_test(more_than_a_thousandth_dropped_is_invalid),
+    cmocka_unit_test(clamped_values_are_invalid),
+    cmocka_unit_test(what_does_not_add_up_is_invalid),
+    cmocka_unit_test(an_interrupted_run_keeps_its_verdict),
+    cmocka_unit_test(an_unfinished_run_says_so),
+    cmocka_unit_test(an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it),
+    cmocka_unit_test(thresholds_measure_what_they_say),
+    cmocka_unit_test(a_quantile_is_that_of_the_histogram),
+    cmocka_unit_test(what_is_not_measured_never_passes),
+    cmocka_unit_test(no_threshold_is_lost),
+    cmocka_unit_test(invalid_goes_before_fail),
+    cmocka_unit_test(run_facts_warn),
+    cmocka_unit_test(late_sending_warns),
+    cmocka_unit_test(flags_warn),
+    cmocka_unit_test(samples_warn_once),
+};
+const size_t verdict_count = E8_COUNT(verdict_tests);

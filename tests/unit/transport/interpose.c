@@ -1,0 +1,91 @@
+/* Faults that cannot be had from outside: this program's own definitions come before those of the libraries. */
+#include "peer.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <curl/curl.h>
+
+atomic_int interpose_signals;
+atomic_int interpose_connect_errno, interpose_connect_wait, interpose_action_failures, interpose_names;
+sem_t interpose_name_hold, interpose_name_held;
+
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+    typedef int connect_fn(int, const struct sockaddr *, socklen_t);
+    connect_fn *real;
+    int type = 0, error = atomic_load(&interpose_connect_errno);
+    socklen_t type_size = sizeof type;
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);
+    if (error && type == SOCK_STREAM) {
+        errno = error;
+        return -1;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "connect");
+    int rc = real(fd, address.__sockaddr__, size);
+    error = errno;
+    if (type == SOCK_STREAM && atomic_load(&interpose_connect_wait))
+        (void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 20000);
+    errno = error;
+    return rc;
+}
+
+/* No name is asked of the network. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *want, struct addrinfo **out)
+{
+    typedef int lookup_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    lookup_fn *real;
+    atomic_fetch_add(&interpose_names, 1);
+    if (name && strcmp(name, "hang.invalid") == 0) {
+        sem_post(&interpose_name_held);
+        while (sem_wait(&interpose_name_hold) != 0)
+            ;
+        return EAI_NONAME;
+    }
+    if (name && strcmp(name, "rebound.invalid") == 0)
+        name = "192.0.2.1";
+    else if (name && strcmp(name, "metadata.invalid") == 0)
+        name = "169.254.169.254";
+    else if (name && strcmp(name, "here.invalid") == 0)
+        name = "127.0.0.1";
+    else if (name && strstr(name, ".invalid"))
+        return EAI_NONAME;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(name, service, want, out);
+}
+
+CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *running)
+{
+    typedef CURLMcode action_fn(CURLM *, curl_socket_t, int, int *);
+    action_fn *real;
+    if (atomic_load(&interpose_action_failures) > 0) {
+        atomic_fetch_sub(&interpose_action_failures, 1);
+        return CURLM_INTERNAL_ERROR;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "curl_multi_socket_action");
+    return real(multi, fd, events, running);
+}
+
+/* O(all handles): not to be used. */
+CURLMcode curl_multi_perform(CURLM *multi, int *running)
+{
+    (void)multi;
+    (void)running;
+    E8_UNREACHABLE();
+}
+
+/* Without CURLOPT_NOSIGNAL libcurl changes what SIGPIPE does, for all threads. */
+int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
+{
+    typedef int action_fn(int, const struct sigaction *, struct sigaction *);
+    action_fn *real;
+    if (signal == SIGPIPE)
+        atomic_fetch_add(&interpose_signals, 1);
+    *(void **)&real = dlsym(RTLD_NEXT, "sigaction");
+    return real(signal, action, old);
+}

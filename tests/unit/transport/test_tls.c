@@ -1,0 +1,573 @@
+/* Outcomes of TLS, with certificates made for this run. The server's half is done by the libssl that libcurl has loaded:
+ * nothing here is linked with it. */
+#include "peer.h"
+#include "tests.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include <cmocka.h>
+
+static struct {
+    __typeof__(&TLS_server_method) TLS_server_method;
+    __typeof__(&SSL_CTX_new) SSL_CTX_new;
+    __typeof__(&SSL_CTX_free) SSL_CTX_free;
+    __typeof__(&SSL_CTX_use_certificate_file) SSL_CTX_use_certificate_file;
+    __typeof__(&SSL_CTX_use_PrivateKey_file) SSL_CTX_use_PrivateKey_file;
+    __typeof__(&SSL_CTX_ctrl) SSL_CTX_ctrl;
+    __typeof__(&SSL_new) SSL_new;
+    __typeof__(&SSL_free) SSL_free;
+    __typeof__(&SSL_set_fd) SSL_set_fd;
+    __typeof__(&SSL_accept) SSL_accept;
+    __typeof__(&SSL_read) SSL_read;
+    __typeof__(&SSL_write) SSL_write;
+    __typeof__(&SSL_shutdown) SSL_shutdown;
+    __typeof__(&SSL_new_session_ticket) SSL_new_session_ticket;
+    __typeof__(&SSL_do_handshake) SSL_do_handshake;
+    __typeof__(&SSL_CTX_set_alpn_select_cb) SSL_CTX_set_alpn_select_cb;
+} ssl;
+
+#define LOAD(name) (*(void **)&ssl.name = dlsym(RTLD_DEFAULT, #name), assert_non_null(ssl.name))
+
+static char dir[] = "/tmp/e8-transport-XXXXXX";
+static char good_cert[64], good_key[64], old_cert[64], other_cert[64];
+
+static void openssl(const char *const *args)
+{
+    extern char **environ;
+    pid_t pid;
+    int status;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", 1, 0);
+    char *const *argv = (char *const *)(uintptr_t)args;
+    assert_int_equal(posix_spawnp(&pid, "openssl", &quiet, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&quiet);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+#define OPENSSL(...) openssl((const char *const[]){"openssl", __VA_ARGS__, NULL})
+
+static int make_certificates(void **state)
+{
+    (void)state;
+    char request[64], extensions[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(good_cert, sizeof good_cert, "%s/good.pem", dir);
+    snprintf(good_key, sizeof good_key, "%s/key.pem", dir);
+    snprintf(old_cert, sizeof old_cert, "%s/old.pem", dir);
+    snprintf(other_cert, sizeof other_cert, "%s/other.pem", dir);
+    snprintf(request, sizeof request, "%s/req.pem", dir);
+    snprintf(extensions, sizeof extensions, "%s/ext", dir);
+    OPENSSL("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+            good_key, "-out", good_cert, "-subj", "/CN=e8 test", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-days", "2");
+    OPENSSL("req", "-x509", "-key", good_key, "-out", other_cert, "-subj", "/CN=e8 test", "-addext",
+            "subjectAltName=IP:127.0.0.2,DNS:other.invalid", "-days", "2");
+    assert_int_equal(e8_file_write(extensions, E8_LIT("subjectAltName=IP:127.0.0.1\n"), NULL), E8_OK);
+    OPENSSL("req", "-new", "-key", good_key, "-out", request, "-subj", "/CN=e8 old");
+    OPENSSL("x509", "-req", "-in", request, "-signkey", good_key, "-out", old_cert, "-days", "-1", "-extfile",
+            extensions);
+    unlink(request);
+    unlink(extensions);
+    LOAD(TLS_server_method), LOAD(SSL_CTX_new), LOAD(SSL_CTX_free), LOAD(SSL_CTX_use_certificate_file);
+    LOAD(SSL_CTX_use_PrivateKey_file), LOAD(SSL_CTX_ctrl), LOAD(SSL_new), LOAD(SSL_free), LOAD(SSL_set_fd);
+    LOAD(SSL_accept), LOAD(SSL_read), LOAD(SSL_write), LOAD(SSL_shutdown), LOAD(SSL_new_session_ticket);
+    LOAD(SSL_do_handshake), LOAD(SSL_CTX_set_alpn_select_cb);
+    return 0;
+}
+
+static int remove_certificates(void **state)
+{
+    (void)state;
+    unlink(good_cert);
+    unlink(good_key);
+    unlink(old_cert);
+    unlink(other_cert);
+    return rmdir(dir);
+}
+
+/* --- the server ------------------------------------------------------------------------------------------------------ */
+
+static const char *server_cert;
+static long server_max; /* TLS version; 0: the newest */
+static SSL_CTX *server_ctx;
+static sem_t go, done;
+static enum after {
+    AFTER_NOTHING,
+    AFTER_TICKET,
+    AFTER_NOTIFY,
+    AFTER_CLOSE,
+    AFTER_BYTES,
+    AFTER_CUT,
+    AFTER_RESET
+} after;
+static atomic_int tls_requests;
+
+static SSL_CTX *make_context(void)
+{
+    SSL_CTX *ctx = ssl.SSL_CTX_new(ssl.TLS_server_method());
+    assert_non_null(ctx);
+    assert_int_equal(ssl.SSL_CTX_use_certificate_file(ctx, server_cert, SSL_FILETYPE_PEM), 1);
+    assert_int_equal(ssl.SSL_CTX_use_PrivateKey_file(ctx, good_key, SSL_FILETYPE_PEM), 1);
+    if (server_max)
+        ssl.SSL_CTX_ctrl(ctx, SSL_CTRL_SET_MAX_PROTO_VERSION, server_max, NULL);
+    return ctx;
+}
+
+static bool read_request(SSL *tls)
+{
+    char text[8192];
+    int n = 0;
+    while (n < (int)sizeof text - 1) {
+        int got = ssl.SSL_read(tls, text + n, (int)sizeof text - 1 - n);
+        if (got <= 0)
+            return false;
+        n += got;
+        text[n] = '\0';
+        const char *end = strstr(text, "\r\n\r\n");
+        if (end && strlen(end + 4) >= 7) /* the client's body */
+            break;
+    }
+    atomic_fetch_add(&tls_requests, 1);
+    return true;
+}
+
+/* What happens on the connection once it idles. */
+static void idle(SSL *tls, int fd)
+{
+    if (after == AFTER_NOTHING)
+        return;
+    peer_wait(&go);
+    if (after == AFTER_TICKET) {
+        ssl.SSL_new_session_ticket(tls);
+        ssl.SSL_do_handshake(tls);
+    } else if (after == AFTER_BYTES) {
+        ssl.SSL_write(tls, OK_REPLY, sizeof OK_REPLY - 1);
+    } else if (after == AFTER_CLOSE) {
+        shutdown(fd, SHUT_WR);
+    } else {
+        ssl.SSL_shutdown(tls);
+    }
+    sem_post(&done);
+}
+
+static void talk_tls(int fd)
+{
+    SSL *tls = ssl.SSL_new(server_ctx);
+    ssl.SSL_set_fd(tls, fd);
+    if (ssl.SSL_accept(tls) == 1) {
+        while (read_request(tls)) {
+            static const char part[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok";
+            if (after == AFTER_CUT || after == AFTER_RESET) {
+                ssl.SSL_write(tls, part, sizeof part - 1);
+                if (after == AFTER_RESET)
+                    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+                break;
+            }
+            ssl.SSL_write(tls, OK_REPLY, sizeof OK_REPLY - 1);
+            idle(tls, fd);
+        }
+    }
+    ssl.SSL_free(tls);
+}
+
+static void tls_open(struct peer *peer, struct client *client, const char *cert)
+{
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_tls, .end = PEER_CLOSE}};
+    server_cert = cert;
+    server_ctx = make_context();
+    atomic_store(&tls_requests, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&done, 0, 0);
+    peer_open(peer, steps, 1);
+    client_open(client, peer->port);
+    snprintf(client->url, sizeof client->url, "https://127.0.0.1:%d/hook", peer->port);
+    client->exchange.url = e8_str(client->url);
+}
+
+static void tls_close(struct peer *peer, struct client *client)
+{
+    client_close(client);
+    peer_close(peer);
+    ssl.SSL_CTX_free(server_ctx);
+    sem_destroy(&go);
+    sem_destroy(&done);
+    after = AFTER_NOTHING;
+    server_max = 0;
+}
+
+static void assert_ended(const struct e8_exchange *x, enum e8_outcome outcome)
+{
+    if (x->outcome != outcome)
+        print_error("%s (%d) \"%s\"\n", e8_outcome_info(x->outcome)->name, x->status, x->error);
+    assert_int_equal(x->outcome, outcome);
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------------ */
+
+static void test_certificates(void **state)
+{
+    (void)state;
+    const struct {
+        const char *cert, *trusted;
+        bool insecure;
+        enum e8_outcome outcome;
+    } rows[] = {
+        {good_cert, good_cert, false, E8_DELIVERED},      {good_cert, NULL, false, E8_TLS_UNTRUSTED},
+        {other_cert, other_cert, false, E8_TLS_NAME},     {old_cert, old_cert, false, E8_TLS_EXPIRED},
+        {good_cert, other_cert, false, E8_TLS_UNTRUSTED}, {old_cert, NULL, true, E8_DELIVERED},
+        {other_cert, NULL, true, E8_DELIVERED},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        struct peer peer;
+        struct client client;
+        tls_open(&peer, &client, rows[i].cert);
+        client.reach.cacert = rows[i].trusted;
+        client.reach.insecure = rows[i].insecure;
+        struct e8_exchange *x = client_run(&client);
+        assert_ended(x, rows[i].outcome);
+        assert_int_equal(atomic_load(&tls_requests), rows[i].outcome == E8_DELIVERED);
+        assert_true(x->outcome != E8_DELIVERED || x->phases.tls >= x->phases.connect);
+        tls_close(&peer, &client);
+    }
+}
+
+/* A trust that one reach has is not lent to another: neither by handle, nor by connection, nor by session. */
+static void test_trust_is_apart(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    const struct e8_reach strict = {0}, trusting = {.cacert = good_cert}, loose = {.insecure = true};
+    const struct e8_reach *const order[] = {&loose, &strict, &trusting, &strict, &loose, &strict};
+    for (size_t i = 0; i < E8_COUNT(order); i++) {
+        client.exchange.reach = order[i];
+        assert_ended(client_run(&client), order[i] == &strict ? E8_TLS_UNTRUSTED : E8_DELIVERED);
+    }
+    tls_close(&peer, &client);
+}
+
+static void plain_case(const struct peer_step *step, enum e8_outcome outcome, e8_dur_ns limit)
+{
+    struct peer peer;
+    struct client client;
+    peer_open(&peer, step, 1);
+    client_open(&client, peer.port);
+    snprintf(client.url, sizeof client.url, "https://127.0.0.1:%d/", peer.port);
+    client.exchange.url = e8_str(client.url);
+    client.limit = limit;
+    struct e8_exchange *x = client_run(&client);
+    assert_ended(x, outcome);
+    assert_int_equal(x->bytes_sent, 0);
+    client.reach.connect_timeout = limit;
+    client.limit = 0;
+    if (limit)
+        assert_ended(client_run(&client), outcome);
+    client_close(&client);
+    peer_close(&peer);
+}
+
+static void test_no_handshake(void **state)
+{
+    (void)state;
+    static const struct peer_step plain = {
+        .unasked = true, .reply = "220 hello, this is not TLS\r\n", .end = PEER_HOLD};
+    static const struct peer_step closed = {.unasked = true, .end = PEER_CLOSE};
+    static const struct peer_step stalled = {.unasked = true, .end = PEER_HOLD};
+    plain_case(&plain, E8_TLS_HANDSHAKE, 0);
+    plain_case(&closed, E8_TLS_HANDSHAKE, 0);
+    plain_case(&stalled, E8_TLS_TIMEOUT, 60 * E8_NS_MS);
+}
+
+/* Plain HTTP towards a TLS server. */
+static void test_plain_to_tls(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    snprintf(client.url, sizeof client.url, "http://127.0.0.1:%d/", peer.port);
+    client.exchange.url = e8_str(client.url);
+    struct e8_exchange *x = client_run(&client);
+    assert_true(x->outcome == E8_NOT_HTTP || x->outcome == E8_RESET || x->outcome == E8_NO_RESPONSE);
+    tls_close(&peer, &client);
+}
+
+/* Rule 15: handshakes and resumed ones are counted by what really happened. */
+static void test_reuse_and_resume(void **state)
+{
+    (void)state;
+    static const long versions[] = {TLS1_2_VERSION, 0};
+    for (size_t v = 0; v < E8_COUNT(versions); v++) {
+        struct peer peer;
+        struct client client;
+        server_max = versions[v];
+        tls_open(&peer, &client, good_cert);
+        client.reach.cacert = good_cert;
+        for (int i = 0; i < 50; i++)
+            assert_ended(client_run(&client), E8_DELIVERED);
+        struct e8_transport_counts counts = e8_transport_counts(client.transport);
+        assert_int_equal(counts.handshakes, 1);
+        assert_int_equal(counts.reused, 49);
+        assert_int_equal(counts.resumed, 0);
+        client.exchange.fresh = true;
+        for (int i = 0; i < 10; i++) {
+            assert_ended(client_run(&client), E8_DELIVERED);
+            assert_int_equal(client.exchange.flags & E8_FLAG_REUSED, 0);
+        }
+        counts = e8_transport_counts(client.transport);
+        assert_int_equal(counts.handshakes, 11);
+        assert_int_equal(counts.connections, 11);
+        assert_true(counts.resumed >= 9);
+        assert_true(client.exchange.flags & E8_FLAG_TLS_RESUMED);
+        tls_close(&peer, &client);
+    }
+}
+
+/* Rule 2 under TLS: whatever lies on an idle connection, its next use is safe, and one request stays one request. */
+static void test_idle(void **state)
+{
+    (void)state;
+    static const struct {
+        enum after after;
+        long version;
+        bool accused;
+    } rows[] = {
+        {AFTER_TICKET, 0, false}, {AFTER_NOTIFY, 0, false}, {AFTER_NOTIFY, TLS1_2_VERSION, false},
+        {AFTER_CLOSE, 0, false},  {AFTER_BYTES, 0, false},  {AFTER_BYTES, TLS1_2_VERSION, true},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        enum { ROUNDS = 5 };
+        struct peer peer;
+        struct client client;
+        server_max = rows[i].version;
+        after = rows[i].after;
+        tls_open(&peer, &client, good_cert);
+        client.reach.cacert = good_cert;
+        for (int k = 0; k < ROUNDS; k++) {
+            struct e8_exchange *x = client_run(&client);
+            assert_ended(x, E8_DELIVERED);
+            uint16_t want = k ? E8_FLAG_RECONNECTED | (rows[i].accused ? E8_FLAG_IDLE_BYTES : 0) : 0;
+            if ((x->flags & (E8_FLAG_RECONNECTED | E8_FLAG_IDLE_BYTES | E8_FLAG_REUSED)) != want)
+                print_error("row %zu\n", i);
+            assert_int_equal(x->flags & (E8_FLAG_RECONNECTED | E8_FLAG_IDLE_BYTES | E8_FLAG_REUSED), want);
+            sem_post(&go);
+            peer_wait(&done);
+        }
+        struct e8_transport_counts counts = e8_transport_counts(client.transport);
+        assert_int_equal(counts.idle_bytes, rows[i].accused ? ROUNDS - 1 : 0);
+        assert_int_equal(counts.idle_closed, rows[i].accused ? 0 : ROUNDS - 1);
+        assert_int_equal(atomic_load(&tls_requests), ROUNDS);
+        tls_close(&peer, &client);
+    }
+}
+
+/* The end of TCP inside a body, without a word from TLS. */
+static void test_cut(void **state)
+{
+    (void)state;
+    static const struct {
+        enum after after;
+        enum e8_outcome outcome;
+    } rows[] = {{AFTER_CUT, E8_TRUNCATED}, {AFTER_RESET, E8_RESET_IN_BODY}};
+    static const long versions[] = {TLS1_2_VERSION, 0};
+    for (size_t i = 0; i < 2 * E8_COUNT(rows); i++) {
+        struct peer peer;
+        struct client client;
+        after = rows[i / 2].after;
+        server_max = versions[i % 2];
+        tls_open(&peer, &client, good_cert);
+        client.reach.cacert = good_cert;
+        struct e8_exchange *x = client_run(&client);
+        assert_ended(x, rows[i / 2].outcome);
+        assert_int_equal(x->status, 200);
+        tls_close(&peer, &client);
+    }
+}
+
+/* --- HTTP/2 ------------------------------------------------------------------------------------------------------------ */
+
+static atomic_int h2_streams, h2_silent; /* requests; the stream that is not answered */
+
+struct line {
+    SSL *tls; /* NULL: plain */
+    int fd;
+};
+
+static bool line_read(const struct line *line, void *out, size_t n)
+{
+    unsigned char *p = out;
+    while (n) {
+        ssize_t got = line->tls ? ssl.SSL_read(line->tls, p, (int)n) : recv(line->fd, p, n, 0);
+        if (got <= 0)
+            return false;
+        p += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+static void h2_frame(const struct line *line, int type, int flags, const unsigned char stream[4],
+                     const char *text)
+{
+    unsigned char frame[16] = {0, 0, (unsigned char)strlen(text), (unsigned char)type, (unsigned char)flags};
+    memcpy(frame + 5, stream, 4);
+    memcpy(frame + 9, text, strlen(text));
+    if (line->tls)
+        ssl.SSL_write(line->tls, frame, 9 + (int)strlen(text));
+    else
+        peer_write(line->fd, frame, 9 + strlen(text));
+}
+
+/* The least of a server (RFC 9113): status 200 and no body. */
+static void h2_serve(const struct line *line)
+{
+    enum { DATA = 0, HEADERS = 1, SETTINGS = 4, END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
+    static const unsigned char none[4] = {0};
+    unsigned char head[24], payload[65536];
+    if (!line_read(line, head, 24))
+        return;
+    h2_frame(line, SETTINGS, 0, none, "");
+    while (line_read(line, head, 9)) {
+        size_t n = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (n > sizeof payload || !line_read(line, payload, n))
+            return;
+        if (head[3] == SETTINGS && !(head[4] & ACK))
+            h2_frame(line, SETTINGS, ACK, none, "");
+        if ((head[3] != DATA && head[3] != HEADERS) || !(head[4] & END_STREAM))
+            continue;
+        atomic_fetch_add(&h2_streams, 1);
+        if ((head[7] << 8 | head[8]) != atomic_load(&h2_silent))
+            h2_frame(line, HEADERS, END_STREAM | END_HEADERS, head + 5, "\x88"); /* :status: 200 */
+    }
+}
+
+static void talk_h2(int fd)
+{
+    h2_serve(&(const struct line){.fd = fd});
+}
+
+static void talk_h2_tls(int fd)
+{
+    struct line line = {.tls = ssl.SSL_new(server_ctx), .fd = fd};
+    ssl.SSL_set_fd(line.tls, fd);
+    if (ssl.SSL_accept(line.tls) == 1)
+        h2_serve(&line);
+    ssl.SSL_free(line.tls);
+}
+
+static int choose_h2(SSL *tls, const unsigned char **out, unsigned char *n, const unsigned char *in,
+                     unsigned in_n, void *arg)
+{
+    static const unsigned char h2[] = "h2";
+    (void)tls, (void)arg;
+    *out = h2;
+    *n = 2;
+    return memmem(in, in_n, "\2h2", 3) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* Rule 16: one connection for all; and a stream that runs into its deadline does not trouble the others. */
+static void test_http2(void **state)
+{
+    (void)state;
+    enum { COUNT = 90, ROUNDS = 2 };
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_h2_tls, .end = PEER_CLOSE}};
+    static struct e8_exchange x[COUNT];
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    peer.steps = steps;
+    ssl.SSL_CTX_set_alpn_select_cb(server_ctx, choose_h2, NULL);
+    client.reach = (struct e8_reach){.http = E8_HTTP_2, .cacert = good_cert};
+    atomic_store(&h2_streams, 0);
+    atomic_store(&h2_silent, 5);
+    int late = 0;
+    for (int i = 0; i < COUNT * ROUNDS; i++) {
+        if (i % COUNT == 0) {
+            for (int k = 0; k < COUNT; k++) {
+                x[k] = client.exchange;
+                x[k].deadline = e8_mono_now() + 2 * E8_NS_S;
+                e8_transport_submit(client.transport, &x[k]);
+            }
+        }
+        struct e8_exchange *one = client_await(&client);
+        if (one->outcome == E8_TIMEOUT_FIRST_BYTE && !late++)
+            continue;
+        assert_ended(one, E8_DELIVERED);
+        assert_int_equal(one->http_version, 20);
+    }
+    assert_int_equal(late, 1);
+    assert_int_equal(atomic_load(&h2_streams), ROUNDS * COUNT);
+    assert_int_equal(atomic_load(&peer.connections), 1);
+    assert_int_equal(e8_transport_counts(client.transport).reused, ROUNDS * COUNT - 1);
+    tls_close(&peer, &client);
+}
+
+static void test_http2_plain(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    peer_open(&peer, STEPS({.unasked = true, .talk = talk_h2, .end = PEER_CLOSE}));
+    client_open(&client, peer.port);
+    client.reach.http = E8_HTTP_2;
+    atomic_store(&h2_streams, 0);
+    atomic_store(&h2_silent, 0);
+    for (int i = 0; i < 10; i++) {
+        assert_ended(client_run(&client), E8_DELIVERED);
+        assert_int_equal(client.exchange.http_version, 20);
+    }
+    assert_int_equal(atomic_load(&h2_streams), 10);
+    atomic_store(&h2_silent, 1);
+    client.limit = 50 * E8_NS_MS;
+    client.exchange.fresh = true;
+    assert_ended(client_run(&client), E8_TIMEOUT_FIRST_BYTE);
+    client_close(&client);
+    peer_close(&peer);
+}
+
+/* Prior knowledge that was wrong. */
+static void test_http2_to_http1(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    peer_open(&peer, STEPS({.reply = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", .end = PEER_HOLD}));
+    client_open(&client, peer.port);
+    client.reach.http = E8_HTTP_2;
+    assert_ended(client_run(&client), E8_NOT_HTTP);
+    client_close(&client);
+    peer_close(&peer);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_certificates),
+    cmocka_unit_test(test_trust_is_apart),
+    cmocka_unit_test(test_no_handshake),
+    cmocka_unit_test(test_plain_to_tls),
+    cmocka_unit_test(test_reuse_and_resume),
+    cmocka_unit_test(test_idle),
+    cmocka_unit_test(test_cut),
+    cmocka_unit_test(test_http2),
+    cmocka_unit_test(test_http2_plain),
+    cmocka_unit_test(test_http2_to_http1),
+};
+
+int run_tls(void)
+{
+    return cmocka_run_group_tests_name("tls", tests, make_certificates, remove_certificates);
+}
