@@ -197,7 +197,8 @@ static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const
                         : e8_node_remove(tree, edit->path, &err);
     if (rc && edit->at) {
         struct e8_err placed = {0};
-        e8_node_fail(&placed, edit->at, err.hint[0] ? err.hint : NULL, "%s", err.what);
+        (edit->at->key.n ? e8_key_fail : e8_node_fail)(&placed, edit->at, err.hint[0] ? err.hint : NULL, "%s",
+                                                       err.what);
         err = placed;
     }
     return rc ? e8_errs_add(errs, &err) : E8_OK;
@@ -240,18 +241,69 @@ enum e8_rc e8_catalog_template(const struct e8_catalog *catalog, size_t type, co
     return errs->total == before ? E8_OK : E8_INPUT;
 }
 
+static bool same_fault(const struct e8_err *a, const struct e8_err *b)
+{
+    return a->line == b->line && a->col == b->col && strcmp(a->file, b->file) == 0 &&
+           strcmp(a->what, b->what) == 0;
+}
+
+/* The envelope is compiled with every payload; its faults are told once. */
+static void drop_repeats(struct e8_errs *errs, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < errs->count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < from; j++) {
+            known = known || same_fault(&errs->list[i], &errs->list[j]);
+        }
+        if (!known) {
+            errs->list[kept++] = errs->list[i];
+        }
+    }
+    errs->total -= errs->count - kept;
+    errs->count = kept;
+}
+
 static void load_events(struct e8_catalog *catalog, struct e8_errs *errs)
 {
     catalog->events = e8_new(catalog->count + 1, sizeof(struct e8_template *));
     for (size_t i = 0; i < catalog->count; i++) {
         char path[300];
         struct e8_buf text;
+        size_t before = errs->count;
         e8_catalog_template(catalog, i, NULL, 0, &catalog->events[i], errs);
+        drop_repeats(errs, before);
         e8_buf_fixed(&text, path, sizeof path - 1);
         e8_buf_printf(&text, "schemas/%s.json", catalog->names[i]);
         if (!e8_fixture_files_find(&catalog->files, e8_buf_cstr(&text))) {
             struct e8_err err = {0};
             e8_fail_at(&err, path, 0, 0, "every event type has a JSON Schema", "file is missing");
+            e8_errs_add(errs, &err);
+        }
+    }
+}
+
+/* A file on the top level that is none of those that are read is a mistake in its name. */
+static void find_strangers(const struct e8_catalog *catalog, struct e8_errs *errs)
+{
+    static const char *const known[] = {"catalog.json",
+                                        "entities.json",
+                                        "envelope.json",
+                                        "placeholders.json",
+                                        "platform.json",
+                                        "schemes.json",
+                                        NULL};
+    for (size_t i = 0; i < catalog->files.count; i++) {
+        const struct e8_fixture_file *file = &catalog->files.list[i];
+        bool good = strchr(file->path, '/') != NULL;
+        for (size_t j = 0; known[j]; j++) {
+            good = good || strcmp(file->path, known[j]) == 0;
+        }
+        if (!good) {
+            struct e8_err err = {0};
+            const char *near = e8_suggest(e8_str(file->path), known);
+            e8_fail_at(&err, file->shown, 0, 0, near ? near : "events/, schemas/ or words/?",
+                       "\"%s\" is no file of a catalogue", file->path);
             e8_errs_add(errs, &err);
         }
     }
@@ -296,6 +348,7 @@ enum e8_rc e8_catalog_load(const char *overlay, struct e8_catalog **out, struct 
         load_events(catalog, errs);
         find_strays(catalog, errs);
     }
+    find_strangers(catalog, errs);
     const struct e8_node *schemes = root_of(catalog, "schemes.json", errs);
     const struct e8_node *platform = root_of(catalog, "platform.json", errs);
     if (schemes) {

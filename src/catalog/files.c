@@ -77,8 +77,14 @@ static void add_folder(struct e8_fixture_files *files, const char *overlay, cons
                        struct e8_errs *errs)
 {
     struct e8_arena *arena = e8_arena_new();
-    DIR *dir = opendir(e8_arena_printf(arena, "%s/%s", overlay, folder));
+    const char *path = e8_arena_printf(arena, "%s/%s", overlay, folder);
+    DIR *dir = opendir(path);
     struct dirent *entry;
+    if (!dir && errno != ENOENT) {
+        struct e8_err err = {0};
+        e8_fail_at(&err, path, 0, 0, NULL, "%s", strerror(errno));
+        e8_errs_add(errs, &err);
+    }
     while (dir && (entry = readdir(dir)) != NULL) {
         if (is_json(entry->d_name)) {
             add_from_disk(files, e8_arena_printf(arena, "%s%s", folder, entry->d_name),

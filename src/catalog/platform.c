@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define SPAN_MAX (366 * 24 * 3600 * E8_NS_S)
+
 static void fail(struct e8_errs *errs, const struct e8_node *node, const char *hint, const char *what)
 {
     struct e8_err err = {0};
@@ -12,9 +14,10 @@ static void fail(struct e8_errs *errs, const struct e8_node *node, const char *h
 static void parse_duration(const struct e8_node *map, const char *key, e8_dur_ns *out, struct e8_errs *errs)
 {
     const struct e8_node *node = e8_node_get(map, key);
-    if (node && !e8_parse_dur(node->text, out)) {
+    if (node && (!e8_parse_dur(node->text, out) || *out > SPAN_MAX)) {
         struct e8_err err = {0};
-        e8_node_fail(&err, node, "a number with a unit: 500ms, 5s, 2m, 24h", "\"%s\" is no duration", key);
+        e8_node_fail(&err, node, "a number with a unit: 500ms, 5s, 2m, 24h; at most a year",
+                     "\"%s\" is no duration", key);
         e8_errs_add(errs, &err);
     }
 }
@@ -81,7 +84,7 @@ static const char *text_of(struct e8_arena *arena, const struct e8_node *root, c
 static void parse_headers(struct e8_arena *arena, const struct e8_node *map, struct e8_platform *out,
                           struct e8_errs *errs)
 {
-    if (!map || map->kind != E8_MAP || map->count > E8_COUNT(out->headers)) {
+    if (map->kind != E8_MAP || map->count > E8_COUNT(out->headers)) {
         fail(errs, map, "{\"X-8bit-Event\": \"{type}\", …}, at most 16",
              "\"headers\" must be a map of headers");
         return;
@@ -114,8 +117,9 @@ static void parse_environments(struct e8_arena *arena, const struct e8_node *lis
     const char **names = e8_arena_alloc(arena, (list->count + 1) * sizeof *names);
     size_t n = 0;
     for (const struct e8_node *node = list->first; node; node = node->next) {
-        if (node->kind != E8_STRING || node->text.n == 0 || node->text.n > E8_FACT_MAX) {
-            fail(errs, node, "1 to 96 bytes", "an environment's name must be a text");
+        if (node->kind != E8_STRING || node->text.n == 0 || node->text.n > E8_FACT_MAX ||
+            !e8_header_value_valid(node->text)) {
+            fail(errs, node, "1 to 96 bytes without control characters", "this is no name of an environment");
             return;
         }
         names[n++] = e8_arena_str(arena, node->text).p;
@@ -143,7 +147,15 @@ enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root,
     const struct e8_node *headers = e8_node_get(root, "headers"), *places = e8_node_get(root, "environments");
     out->user_agent = text_of(arena, root, "user_agent", errs);
     out->content_type = text_of(arena, root, "content_type", errs);
-    parse_headers(arena, headers ? headers : root, out, errs);
+    const struct e8_node *deadline = e8_node_get(root, "deadline");
+    if (deadline && out->deadline == 0) {
+        fail(errs, deadline, "5s", "a deadline of 0 leaves no time for an answer");
+    }
+    if (headers) {
+        parse_headers(arena, headers, out, errs);
+    } else {
+        fail(errs, root, "\"headers\": {\"X-8bit-Event\": \"{type}\", …}, or {}", "\"headers\" is missing");
+    }
     parse_environments(arena, places ? places : root, out, errs);
     return errs->total == before ? E8_OK : E8_INPUT;
 }

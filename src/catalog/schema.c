@@ -335,7 +335,18 @@ static bool check_ref(struct checker *c, const cJSON *keyword, const cJSON *sche
     return check(c, target, value);
 }
 
-enum operand { OF_ANY, OF_TEXT, OF_NUMBER, OF_LIST, OF_SCHEMA, OF_SCHEMAS, OF_MAP };
+enum operand {
+    OF_ANY,
+    OF_TEXT,
+    OF_TEXTS,
+    OF_TYPE,
+    OF_BOOL,
+    OF_NUMBER,
+    OF_LIST,
+    OF_SCHEMA,
+    OF_SCHEMAS,
+    OF_MAP
+};
 static const struct keyword {
     const char *name;
     enum operand operand;
@@ -350,15 +361,15 @@ static const struct keyword {
     {"description", OF_TEXT, NULL},
     {"examples", OF_LIST, NULL},
     {"default", OF_ANY, NULL},
-    {"deprecated", OF_ANY, NULL},
-    {"type", OF_ANY, check_type},
+    {"deprecated", OF_BOOL, NULL},
+    {"type", OF_TYPE, check_type},
     {"enum", OF_LIST, check_enum},
     {"const", OF_ANY, check_const},
-    {"required", OF_LIST, check_required},
+    {"required", OF_TEXTS, check_required},
     {"properties", OF_MAP, check_properties},
     {"additionalProperties", OF_SCHEMA, check_additional},
     {"items", OF_SCHEMA, check_items},
-    {"uniqueItems", OF_ANY, check_unique},
+    {"uniqueItems", OF_BOOL, check_unique},
     {"minItems", OF_NUMBER, check_size},
     {"maxItems", OF_NUMBER, check_size},
     {"minLength", OF_NUMBER, check_size},
@@ -406,11 +417,45 @@ static bool check(struct checker *c, const cJSON *schema, const cJSON *value)
 
 static bool read_schema(struct checker *c, const cJSON *node);
 
+static bool all_fit(const cJSON *list, bool (*fits)(const cJSON *item))
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (!fits(item)) {
+            return false;
+        }
+    }
+    return cJSON_IsArray(list);
+}
+
+static bool is_text(const cJSON *node)
+{
+    return cJSON_IsString(node) != 0;
+}
+
+static bool is_type_name(const cJSON *node)
+{
+    static const char *const names[] = {"object", "array", "string", "number", "integer", "boolean", "null"};
+    for (size_t i = 0; cJSON_IsString(node) && i < E8_COUNT(names); i++) {
+        if (strcmp(node->valuestring, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool operand_fits(enum operand operand, const cJSON *node)
 {
     switch (operand) {
     case OF_TEXT:
         return cJSON_IsString(node);
+    case OF_TEXTS:
+        return all_fit(node, is_text);
+    case OF_TYPE:
+        return is_type_name(node) || (node->child && all_fit(node, is_type_name));
+    case OF_BOOL:
+        return cJSON_IsBool(node);
     case OF_NUMBER:
         return cJSON_IsNumber(node);
     case OF_LIST:
@@ -559,8 +604,10 @@ void e8_schema_free(struct e8_schema **schema)
 enum e8_rc e8_schema_check(const struct e8_schema *schema, struct e8_str document, struct e8_err *err)
 {
     struct checker c = {.schema = schema, .err = err};
-    cJSON *root = cJSON_ParseWithLength(document.p, document.n);
-    if (!root) {
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(document.p, document.n, &end, false);
+    if (!root || e8_str_trim((struct e8_str){end, document.n - (size_t)(end - document.p)}).n) {
+        cJSON_Delete(root);
         return e8_fail(err, E8_INPUT, NULL, "%s: the document is not valid JSON", schema->name);
     }
     e8_buf_init(&c.path, 64 << 10);

@@ -68,5 +68,6 @@ enum e8_rc e8_arg_time(const struct e8_args *args, const char *name, e8_wall_ns 
 
 void e8_help_command(const struct e8_command *command, FILE *out);
 void e8_help_all(FILE *out);
+void e8_help_man(FILE *out); /* the manual page, in the man(7) language */
 
 #endif

@@ -108,7 +108,6 @@ static int show_events(struct lister *l)
     e8_wall_ns clock = e8_wall_now();
     struct e8_send_options options = {
         .patterns = l->args->words + 1,
-        .environment = e8_arg(l->args, "environment"),
         .endpoint = {.name = "show",
                      .url = "http://127.0.0.1/",
                      .scheme = e8_schemes_find(e8_catalog_schemes(l->catalog), "8bit")},
@@ -116,6 +115,7 @@ static int show_events(struct lister *l)
     enum e8_rc rc = e8_arg_u64(l->args, "number", 1, 100000000, &number, &err);
     rc = rc ? rc : e8_cli_seed(l->args, &given, &options.seed, &err);
     rc = rc ? rc : e8_arg_time(l->args, "clock", &clock, &err);
+    rc = rc ? rc : e8_cli_environment(l->args, l->catalog, &options.environment, &err);
     if (!rc && !options.patterns[0]) {
         rc = e8_fail(&err, E8_INPUT, "emit8 events show message.received", "events show: which type?");
     }
@@ -140,7 +140,8 @@ static int show_schema(struct lister *l)
     int type = name ? e8_catalog_find(l->catalog, e8_str(name)) : -1;
     if (type < 0) {
         const char *near = name ? e8_suggest(e8_str(name), e8_catalog_names(l->catalog)) : NULL;
-        e8_fail(&err, E8_INPUT, near ? near : "emit8 events lists them",
+        char hint[E8_CLI_HINT_MAX];
+        e8_fail(&err, E8_INPUT, e8_cli_hint(near, "emit8 events lists them", hint),
                 "events schema: \"%s\" is no event type", name ? name : "");
         return e8_exit_error(&err);
     }
@@ -196,7 +197,8 @@ static int unknown_word(const char *word)
     static const char *const names[] = {"list", "show", "schema", "export", "validate", NULL};
     struct e8_err err = {0};
     const char *near = e8_suggest(e8_str(word), names);
-    e8_fail(&err, E8_INPUT, near ? near : "list, show, schema, export or validate",
+    char hint[E8_CLI_HINT_MAX];
+    e8_fail(&err, E8_INPUT, e8_cli_hint(near, "list, show, schema, export or validate", hint),
             "events: unknown word \"%s\"", word);
     return e8_exit_error(&err);
 }
@@ -211,26 +213,46 @@ static int with_catalog(struct lister *l, int (*work)(struct lister *))
     return code;
 }
 
-int e8_cmd_events(const struct e8_args *args)
+static int validate(struct lister *l)
+{
+    return validate_events(l->args);
+}
+
+static int run_word(struct lister *l, const char *word)
 {
     static const struct {
         const char *word;
         int (*work)(struct lister *);
-    } words[] = {
-        {"list", list_events}, {"show", show_events}, {"schema", show_schema}, {"export", export_events}};
-    struct lister l = {.args = args};
+        bool loads;
+        size_t words; /* at most, with itself; 0: any number */
+    } rows[] = {{"list", list_events, true, 1},
+                {"show", show_events, true, 0},
+                {"schema", show_schema, true, 2},
+                {"export", export_events, true, 2},
+                {"validate", validate, false, 2}};
     struct e8_err err = {0};
-    const char *word = args->word_count ? args->words[0] : "list";
-    if (e8_cli_format(args, E8_FORMAT_TEXT, &l.format, &err)) {
-        return e8_exit_error(&err);
-    }
-    if (strcmp(word, "validate") == 0) {
-        return validate_events(args);
-    }
-    for (size_t i = 0; i < E8_COUNT(words); i++) {
-        if (strcmp(word, words[i].word) == 0) {
-            return with_catalog(&l, words[i].work);
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        if (strcmp(word, rows[i].word) != 0) {
+            continue;
         }
+        if (rows[i].words && l->args->word_count > rows[i].words) {
+            e8_fail(&err, E8_INPUT, "emit8 events --help", "events %s: \"%s\" is one word too many", word,
+                    l->args->words[rows[i].words]);
+            return e8_exit_error(&err);
+        }
+        return rows[i].loads ? with_catalog(l, rows[i].work) : rows[i].work(l);
     }
     return unknown_word(word);
+}
+
+int e8_cmd_events(const struct e8_args *args)
+{
+    struct lister l = {.args = args};
+    struct e8_err err = {0};
+    enum e8_rc rc = e8_cli_format(args, E8_FORMAT_TEXT, &l.format, &err);
+    if (!rc && l.format != E8_FORMAT_TEXT && l.format != E8_FORMAT_JSON && l.format != E8_FORMAT_NDJSON) {
+        rc = e8_fail(&err, E8_INPUT, "text, json or ndjson", "events do not come as %s",
+                     e8_arg(args, "format"));
+    }
+    return rc ? e8_exit_error(&err) : run_word(&l, args->word_count ? args->words[0] : "list");
 }

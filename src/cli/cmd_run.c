@@ -5,6 +5,9 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
+#define HEADERS_MAX                                                                                          \
+    48 /* of an endpoint; e8_request_parts has room for these and for what every request has */
+
 const struct e8_option e8_run_options[] = {
     {"to", 't', "[NAME=]URL",
      "send to this URL instead of the scenario's; for one endpoint, or for all (repeatable)", false},
@@ -22,6 +25,8 @@ struct runner {
     struct e8_catalog *catalog;
     struct e8_plan *plan;
     struct e8_cli_secrets secrets;
+    struct e8_arena *arena;
+    struct e8_doc *scheme_doc;
     const char **to;    /* as given */
     const char **named; /* those with a name */
     const char *all;    /* the one without */
@@ -138,12 +143,52 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
     return rc;
 }
 
+/* The headers of the command line come first, so that they win. */
+static enum e8_rc add_headers(struct runner *r, struct e8_endpoint *endpoint, struct e8_err *err)
+{
+    struct e8_header *given = NULL;
+    size_t count = 0;
+    enum e8_rc rc = e8_cli_headers(r->args, &given, &count, err);
+    if (!rc && count + endpoint->header_count > HEADERS_MAX) {
+        rc = e8_fail(err, E8_INPUT, NULL, "more than %d headers for endpoint \"%s\"", HEADERS_MAX,
+                     endpoint->name);
+    }
+    if (!rc && count) {
+        struct e8_header *all = e8_arena_alloc(r->arena, (count + endpoint->header_count) * sizeof *all);
+        memcpy(all, given, count * sizeof *all);
+        if (endpoint->header_count) {
+            memcpy(all + count, endpoint->headers, endpoint->header_count * sizeof *all);
+        }
+        endpoint->headers = all;
+        endpoint->header_count += count;
+    }
+    free(given);
+    return rc;
+}
+
+static enum e8_rc check_signer(const struct e8_endpoint *endpoint, struct e8_err *err)
+{
+    struct e8_signer *signer = NULL;
+    enum e8_rc rc = E8_OK;
+    if (endpoint->secret_count) {
+        rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, err);
+    }
+    e8_signer_free(&signer);
+    return rc;
+}
+
 /* Options of the command line that stand for every endpoint. */
-static enum e8_rc override_endpoints(struct runner *r, struct e8_err *err)
+static enum e8_rc override_endpoints(struct runner *r, struct e8_errs *errs)
 {
     e8_dur_ns timeout;
     struct e8_retry_policy retry;
-    enum e8_rc rc = e8_cli_policy(r->args, e8_catalog_platform(r->catalog), &timeout, &retry, err);
+    struct e8_err err = {0};
+    const struct e8_scheme *scheme = NULL;
+    enum e8_rc rc = e8_cli_policy(r->args, e8_catalog_platform(r->catalog), &timeout, &retry, &err);
+    if (!rc && e8_arg_set(r->args, "scheme") &&
+        e8_cli_scheme(r->args, r->catalog, r->arena, &r->scheme_doc, &scheme, errs)) {
+        return e8_errs_rc(errs);
+    }
     for (size_t i = 0; !rc && i < r->plan->endpoint_count; i++) {
         struct e8_endpoint *endpoint = &r->plan->endpoints[i];
         if (e8_arg_set(r->args, "timeout")) {
@@ -152,16 +197,17 @@ static enum e8_rc override_endpoints(struct runner *r, struct e8_err *err)
         if (e8_arg_set(r->args, "retries")) {
             endpoint->retry.attempts = retry.attempts;
         }
+        if (scheme) {
+            endpoint->scheme = scheme;
+            rc = check_signer(endpoint, &err);
+        }
+        rc = rc ? rc : add_headers(r, endpoint, &err);
     }
-    return rc;
+    return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
 
 static int run_plan(struct runner *r)
 {
-    struct e8_err err = {0};
-    if (override_endpoints(r, &err)) {
-        return e8_exit_error(&err);
-    }
     struct e8_cli_run run = {
         .plan = r->plan,
         .catalog = r->catalog,
@@ -177,18 +223,20 @@ static int run_plan(struct runner *r)
 
 int e8_cmd_run(const struct e8_args *args)
 {
-    struct runner r = {.args = args};
+    struct runner r = {.args = args, .arena = e8_arena_new()};
     struct e8_errs errs;
     int code;
     e8_errs_init(&errs);
     if (e8_cli_catalog(args, &r.catalog, &code)) {
-        code = load_plan(&r, &errs) ? e8_exit_errs(&errs) : run_plan(&r);
+        code = load_plan(&r, &errs) || override_endpoints(&r, &errs) ? e8_exit_errs(&errs) : run_plan(&r);
     }
     e8_errs_fini(&errs);
     e8_plan_free(&r.plan);
     e8_cli_secrets_fini(&r.secrets);
     free(r.to);
     free(r.named);
+    e8_doc_free(&r.scheme_doc);
     e8_catalog_free(&r.catalog);
+    e8_arena_free(&r.arena);
     return code;
 }

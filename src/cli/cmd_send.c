@@ -92,20 +92,6 @@ static enum e8_rc read_raw(struct sender *s, struct e8_err *err)
     return rc;
 }
 
-static enum e8_rc check_environment(struct sender *s, struct e8_err *err)
-{
-    const char *name = s->options.environment;
-    const char *const *known = e8_catalog_platform(s->catalog)->environments;
-    for (size_t i = 0; name && known[i]; i++) {
-        if (strcmp(name, known[i]) == 0) {
-            return E8_OK;
-        }
-    }
-    return name ? e8_fail(err, E8_INPUT, "production, staging or development", "unknown environment \"%s\"",
-                          name)
-                : E8_OK;
-}
-
 static enum e8_rc read_numbers(struct sender *s, struct e8_err *err)
 {
     uint64_t concurrency = 1;
@@ -160,12 +146,11 @@ static enum e8_rc make_plan(struct sender *s, struct e8_errs *errs)
 {
     struct e8_err err = {0};
     s->options.patterns = s->args->words;
-    s->options.environment = e8_arg(s->args, "environment");
     enum e8_rc rc = read_endpoint(s, &err);
     rc = rc ? rc : read_edits(s, &err);
     rc = rc ? rc : read_raw(s, &err);
     rc = rc ? rc : read_numbers(s, &err);
-    rc = rc ? rc : check_environment(s, &err);
+    rc = rc ? rc : e8_cli_environment(s->args, s->catalog, &s->options.environment, &err);
     if (rc) {
         return e8_errs_add(errs, &err);
     }

@@ -283,7 +283,7 @@ static const char *transport_notes(struct execution *x)
 static enum e8_rc end_run(struct execution *x, struct e8_err *err)
 {
     const struct e8_counts *n = &e8_stats_all(x->result.stats)->n;
-    x->facts.ended = x->facts.started + x->result.elapsed;
+    x->facts.ended = x->facts.started + (e8_mono_now() - x->facts.epoch);
     x->facts.planned = n->planned;
     x->facts.dropped = n->dropped;
     x->facts.aborted = n->aborted;
@@ -345,9 +345,10 @@ static int say_sinks(struct execution *x)
         types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
     }
     fprintf(stderr,
-            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates; %zu of %zu event types delivered\n",
-            (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
-            (unsigned long long)all.duplicates, types, known);
+            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates; %zu of %zu event types "
+            "delivered\n",
+            (unsigned long long)all.received, (unsigned long long)all.verified,
+            (unsigned long long)all.rejected, (unsigned long long)all.duplicates, types, known);
     return all.rejected ? E8_EXIT_FAIL : E8_EXIT_PASS;
 }
 

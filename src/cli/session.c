@@ -13,6 +13,18 @@ static int code_of(enum e8_rc rc)
     return rc == E8_OK ? E8_EXIT_PASS : rc == E8_ENV ? E8_EXIT_ENV : E8_EXIT_INPUT;
 }
 
+const char *e8_cli_hint(const char *near, const char *otherwise, char out[E8_CLI_HINT_MAX])
+{
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, out, E8_CLI_HINT_MAX - 1);
+    if (near) {
+        e8_buf_printf(&buf, "did you mean \"%s\"?", near);
+    } else {
+        e8_buf_puts(&buf, otherwise);
+    }
+    return e8_buf_cstr(&buf);
+}
+
 int e8_exit_error(const struct e8_err *err)
 {
     fputs("emit8: ", stderr);
@@ -177,9 +189,9 @@ enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *ca
         return e8_scheme_parse(arena, "custom", e8_doc_root(*doc), out, errs);
     }
     const char *near = name ? e8_suggest(e8_str(name), e8_schemes_names(schemes)) : NULL;
-    e8_fail(&err, E8_INPUT,
-            near ? near : "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json",
-            "unknown signature scheme \"%s\"", name ? name : "8bit");
+    char hint[E8_CLI_HINT_MAX];
+    e8_cli_hint(near, "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json", hint);
+    e8_fail(&err, E8_INPUT, hint, "unknown signature scheme \"%s\"", name ? name : "8bit");
     return e8_errs_add(errs, &err);
 }
 
@@ -220,6 +232,25 @@ enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *p
         rc = e8_fail(err, E8_INPUT, "--timeout 5s", "a time-out of 0 leaves no time for an answer");
     }
     return rc;
+}
+
+enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalog *catalog, const char **out,
+                              struct e8_err *err)
+{
+    const char *name = e8_arg(args, "environment");
+    const char *const *known = e8_catalog_platform(catalog)->environments;
+    char hint[E8_CLI_HINT_MAX];
+    *out = name;
+    for (size_t i = 0; name && known[i]; i++) {
+        if (strcmp(name, known[i]) == 0) {
+            return E8_OK;
+        }
+    }
+    return name ? e8_fail(err, E8_INPUT,
+                          e8_cli_hint(e8_suggest(e8_str(name), known), "production, staging or development",
+                                      hint),
+                          "unknown environment \"%s\"", name)
+                : E8_OK;
 }
 
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err)

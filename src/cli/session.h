@@ -10,6 +10,10 @@
 
 enum { E8_EXIT_PASS = 0, E8_EXIT_FAIL = 1, E8_EXIT_INPUT = 2, E8_EXIT_ENV = 3, E8_EXIT_INVALID = 4 };
 
+/* The hint to an unknown name: did you mean `near`? Without one (NULL), `otherwise`. Returns out. */
+#define E8_CLI_HINT_MAX 200
+const char *e8_cli_hint(const char *near, const char *otherwise, char out[E8_CLI_HINT_MAX]);
+
 /* Print to stderr; the exit code that fits. */
 int e8_exit_error(const struct e8_err *err);
 int e8_exit_errs(struct e8_errs *errs); /* also e8_errs_fini */
@@ -45,6 +49,9 @@ enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, s
 /* --timeout and --retries over the platform's defaults. */
 enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *platform, e8_dur_ns *timeout,
                          struct e8_retry_policy *retry, struct e8_err *err);
+/* --environment, which must be one of the platform's; NULL where it is not given. */
+enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalog *catalog, const char **out,
+                              struct e8_err *err);
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err);
 
 /* How a plan is run. */

@@ -60,12 +60,12 @@ static enum e8_rc make_default_dir(const char *path, struct e8_err *err)
 
 static enum e8_rc fail_errno(const char *path, const char *what, int cause, struct e8_err *err)
 {
-    bool system = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
-                  cause == ENFILE || cause == ENOMEM;
+    bool of_host = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
+                   cause == ENFILE || cause == ENOMEM;
     const char *hint =
         cause == ENOENT ? "make its directory first, or name another file with --log" : another;
 
-    return e8_db_fail_with(err, system ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what, strerror(cause));
+    return e8_db_fail_with(err, of_host ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what, strerror(cause));
 }
 
 /* SQLite makes its files as the umask says, and the side files with the mode of the first. The file is never opened here, nor

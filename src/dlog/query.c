@@ -251,7 +251,7 @@ enum e8_rc e8_dlog_query(struct e8_dlog_reader *reader, const struct e8_log_filt
                          void *state, struct e8_err *err)
 {
     struct e8_read_range range = {.last = INT64_MAX};
-    struct e8_err local;
+    struct e8_err local = {0};
     enum e8_rc rc;
     int64_t runs;
 

@@ -100,7 +100,7 @@ static enum e8_rc read_codes(struct e8_dlog_reader *reader, struct e8_err *err)
 enum e8_rc e8_dlog_read(const char *path, struct e8_dlog_reader **out, struct e8_err *err)
 {
     sqlite3 *db;
-    struct e8_err local;
+    struct e8_err local = {0};
     enum e8_rc rc = e8_db_open_read(path, &db, err);
 
     *out = NULL;
@@ -171,7 +171,7 @@ enum e8_rc e8_read_range(struct e8_dlog_reader *reader, int64_t run, struct e8_r
                          struct e8_err *err)
 {
     static const char sql[] = "SELECT id, after_attempt, last_attempt, ended" OF_RUN;
-    struct e8_err local;
+    struct e8_err local = {0};
     sqlite3_stmt *row;
     enum e8_rc rc = find_run(reader, run, sql, &row, err ? err : &local);
 
@@ -249,6 +249,7 @@ static enum e8_rc count_list(struct e8_dlog_reader *reader, const char *sql, int
 {
     sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
 
+    *count = 0;
     if (!row)
         return err->rc;
     sqlite3_bind_int64(row, 1, run);
@@ -391,7 +392,7 @@ static enum e8_rc count_so_far(struct e8_dlog_reader *reader, struct e8_log_run 
 
 enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log_run *out, struct e8_err *err)
 {
-    struct e8_err local;
+    struct e8_err local = {0};
 
     E8_CHECK_MAGIC(reader, READER_MAGIC);
     err = err ? err : &local;

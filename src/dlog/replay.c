@@ -268,7 +268,7 @@ enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run 
                          struct e8_err *err)
 {
     struct replay replay = {.reader = reader, .run = run, .stats = stats};
-    struct e8_err local;
+    struct e8_err local = {0};
 
     E8_CHECK_MAGIC(reader, READER_MAGIC);
     margins_init(&replay.planned, run);

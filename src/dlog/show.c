@@ -132,7 +132,7 @@ static enum e8_rc count_types(struct e8_dlog_reader *reader, const struct e8_log
 enum e8_rc e8_dlog_delivery(struct e8_dlog_reader *reader, const char *delivery_id,
                             struct e8_log_delivery *out, struct e8_err *err)
 {
-    struct e8_err local;
+    struct e8_err local = {0};
     struct e8_log_run run;
 
     E8_CHECK_MAGIC(reader, READER_MAGIC);

@@ -298,7 +298,7 @@ static const struct {
     {"escape", NULL, "single quotes take a backslash as it is"},
     {"trailing content after", NULL, "put the whole value in quotes"},
     {"alias", NULL, "put a value that begins with '*' in quotes"},
-    {"did not find expected node content", "a value is missing", NULL},
+    {"did not find expected node content", "a value is missing", "an empty value is written null"},
 };
 
 /* The first escape of a double-quoted string that is no character; `at` when there is none. */
@@ -389,7 +389,8 @@ static enum e8_rc open_parser(struct yaml *y)
     if (y->diag) {
         fy_diag_set_collect_errors(y->diag, true);
         struct fy_parse_cfg config = {
-            .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE,
+            .flags =
+                FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_SLOPPY_FLOW_INDENTATION,
             .diag = y->diag,
         };
         y->parser = fy_parser_create(&config);

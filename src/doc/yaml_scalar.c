@@ -255,7 +255,7 @@ static enum e8_rc check_block(struct e8_build *build, const struct block *block)
         return E8_OK;
     size_t at = short_by_lines ? rest : next;
     return e8_build_fail(build, at + spaces(build->text, at),
-                         "indent it deeper than its key, or all lines alike",
+                         "indent it deeper than its key; an empty string is \"\"",
                          "a line that stands wrongly in a block string");
 }
 

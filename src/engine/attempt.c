@@ -7,12 +7,6 @@
 #define GENERATOR_PAUSE      (100 * E8_NS_MS)
 #define GENERATOR_FAULTS_MAX 50
 
-static e8_dur_ns scaled(const struct e8_worker *worker, e8_dur_ns dur)
-{
-    double speed = worker->engine->speed;
-    return speed == 1 ? dur : (e8_dur_ns)((double)dur / speed);
-}
-
 static void log_event(struct e8_worker *worker, const struct e8_instance *instance,
                       const struct e8_event *event)
 {
@@ -39,7 +33,7 @@ static struct e8_event *make_event(struct e8_worker *worker, struct e8_instance 
                              instance->walk.sequence};
     event->emit = instance->emit;
     event->number = worker->events++ * engine->count + worker->index;
-    event->at = instance->at + scaled(worker, instance->walk.offset);
+    event->at = e8_after(instance->at, e8_scaled(engine, instance->walk.offset));
     instance->counts[event->emit->type]++;
     e8_event_id(&place, event->at, event->id);
     struct e8_facts facts = e8_event_facts(engine->catalog, event->emit, &place, instance->flow_started,
@@ -106,11 +100,16 @@ static bool takes(const struct e8_worker *worker, size_t endpoint, const struct 
            !atomic_load_explicit(&engine->disabled[endpoint], memory_order_relaxed);
 }
 
-static void advance(struct e8_worker *worker, struct e8_instance *instance)
+/* A wait at the end of a closed flow is the time that its user thinks before the next instance begins. */
+void e8_instance_advance(struct e8_worker *worker, struct e8_instance *instance)
 {
     instance->emit = e8_walk_next(&instance->walk);
+    e8_mono_ns due = e8_after(instance->start, e8_scaled(worker->engine, instance->walk.offset));
+    instance->resting = !instance->emit && !instance->phase->phase->open && due > e8_mono_now();
     if (instance->emit) {
-        e8_agenda_push(&worker->planned, instance->start + scaled(worker, instance->walk.offset), instance);
+        e8_agenda_push(&worker->planned, due, instance);
+    } else if (instance->resting) {
+        e8_agenda_push(&worker->planned, e8_after(due, E8_PREPARE_LEAD), instance);
     } else {
         e8_instance_settle(worker, instance);
     }
@@ -119,6 +118,11 @@ static void advance(struct e8_worker *worker, struct e8_instance *instance)
 void e8_event_emit(struct e8_worker *worker, struct e8_instance *instance, e8_mono_ns due)
 {
     const struct e8_plan *plan = worker->engine->plan;
+    if (instance->resting) {
+        instance->resting = false;
+        e8_instance_settle(worker, instance);
+        return;
+    }
     struct e8_event *event = make_event(worker, instance);
     bool late = worker->deliveries >= worker->bound && worker->engine->options.drop;
     log_event(worker, instance, event);
@@ -135,7 +139,7 @@ void e8_event_emit(struct e8_worker *worker, struct e8_instance *instance, e8_mo
         }
     }
     e8_event_unref(worker, event);
-    advance(worker, instance);
+    e8_instance_advance(worker, instance);
 }
 
 void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
@@ -152,12 +156,13 @@ void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
         .headers = delivery->parts.headers,
         .header_count = delivery->parts.count,
         .body = e8_buf_str(&delivery->event->body),
-        .deadline = e8_mono_now() + endpoint->timeout,
+        .deadline = e8_after(e8_mono_now(), endpoint->timeout),
         .fresh = delivery->trigger == E8_TRIGGER_STALE,
         .keep = engine->options.keep,
         .owner = delivery,
     };
     delivery->in_flight = true;
+    worker->on_wire++;
     e8_transport_submit(worker->transport, exchange);
 }
 
@@ -181,11 +186,11 @@ static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e
 {
     struct e8_engine *engine = worker->engine;
     e8_mono_ns now = e8_mono_now();
-    wait = scaled(worker, wait);
     delivery->number++;
     delivery->trigger = trigger;
-    delivery->due = now + wait;
-    delivery->at = engine->fixed ? delivery->at + wait : engine->wall + (delivery->due - engine->epoch);
+    delivery->due = e8_after(now, wait);
+    delivery->at =
+        engine->fixed ? e8_after(delivery->at, wait) : e8_after(engine->wall, delivery->due - engine->epoch);
     sign_attempt(worker, delivery);
     e8_agenda_push(&worker->ready, delivery->due, delivery);
 }
@@ -194,7 +199,11 @@ static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e
  * not help. */
 static bool generator_fault(struct e8_worker *worker)
 {
-    worker->paused_until = e8_mono_now() + GENERATOR_PAUSE;
+    e8_mono_ns now = e8_mono_now();
+    if (now < worker->paused_until) { /* was under way when the pause began */
+        return true;
+    }
+    worker->paused_until = now + GENERATOR_PAUSE;
     if (++worker->generator_faults > GENERATOR_FAULTS_MAX) {
         atomic_store(&worker->engine->generator_limited, true);
         e8_engine_stop(worker->engine);
@@ -212,11 +221,12 @@ static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery,
     struct e8_engine *engine = worker->engine;
     const struct e8_endpoint *endpoint = &engine->plan->endpoints[delivery->endpoint];
     bool stopping = atomic_load_explicit(&engine->stop, memory_order_relaxed);
+    bool more = !stopping && delivery->number < UINT16_MAX;
     if (info->generator && outcome != E8_FORBIDDEN_TARGET) {
-        return !stopping && generator_fault(worker) ? NEXT_PAUSED : NEXT_END;
+        return more && generator_fault(worker) ? NEXT_PAUSED : NEXT_END;
     }
     worker->generator_faults = 0;
-    if (stopping || info->retry == E8_RETRY_NO || delivery->number == UINT16_MAX ||
+    if (!more || info->retry == E8_RETRY_NO ||
         atomic_load_explicit(&engine->disabled[delivery->endpoint], memory_order_relaxed)) {
         return NEXT_END;
     }
@@ -261,7 +271,7 @@ static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delive
 {
     const struct e8_exchange *x = &delivery->exchange;
     const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];
-    bool honoured = info->retry == E8_RETRY_AFTER || x->status == 503;
+    bool honoured = info->retry == E8_RETRY_AFTER && (x->status == 429 || x->status == 503);
     e8_dur_ns after = -1;
     if (honoured && x->retry_after[0]) {
         after = e8_retry_after_parse(e8_str(x->retry_after), e8_wall_now());
@@ -274,6 +284,7 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     const struct e8_outcome_info *info = e8_outcome_info(delivery->exchange.outcome);
     delivery->in_flight = false;
+    worker->on_wire--;
     if (delivery->exchange.outcome == E8_GONE) {
         atomic_store(&worker->engine->disabled[delivery->endpoint], true);
     }
@@ -285,7 +296,7 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
         e8_dur_ns wait = retry_wait(worker, delivery, info);
         delivery->tries++;
         delivery->at_once = 0;
-        again(worker, delivery, E8_TRIGGER_RETRY, wait);
+        again(worker, delivery, E8_TRIGGER_RETRY, e8_scaled(worker->engine, wait));
     } else {
         delivery->at_once = (uint16_t)(delivery->at_once + (next == NEXT_AT_ONCE));
         again(worker, delivery, next == NEXT_AT_ONCE ? E8_TRIGGER_STALE : E8_TRIGGER_RETRY,

@@ -55,7 +55,7 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     o->in_flight = o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT;
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
-    engine->count = o->workers;
+    engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;
     engine->fixed = o->clock != 0;
 }
 
@@ -142,8 +142,8 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     engine->timer_floor = probe_timers();
     enum e8_rc rc = make_workers(engine, err);
     e8_mono_ns now = e8_mono_now();
-    engine->epoch = options->epoch ? options->epoch : now;
-    engine->wall = engine->fixed ? options->clock : e8_wall_now() + (engine->epoch - now);
+    engine->epoch = options->epoch > now + E8_PREPARE_LEAD ? options->epoch : now + E8_PREPARE_LEAD;
+    engine->wall = engine->fixed ? options->clock : e8_after(e8_wall_now(), engine->epoch - now);
     rc = rc ? rc : start_threads(engine, err);
     if (rc) {
         free_engine(&engine);
@@ -154,7 +154,7 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
 
 bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout)
 {
-    e8_mono_ns until = e8_mono_now() + timeout;
+    e8_mono_ns until = e8_after(e8_mono_now(), timeout);
     struct timespec at = {until / E8_NS_S, until % E8_NS_S};
     pthread_mutex_lock(&engine->lock);
     int rc = 0;
@@ -227,7 +227,8 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     result->log_failed = atomic_load(&e->log_failed);
     result->generator_limited = atomic_load(&e->generator_limited);
     result->workers = e->count;
-    result->elapsed = e8_mono_now() - e->epoch;
+    e8_mono_ns now = e8_mono_now();
+    result->elapsed = now > e->epoch ? now - e->epoch : 0;
     result->timer_floor = e->timer_floor;
     result->stats = e->total;
     e->total = NULL;

@@ -18,12 +18,13 @@ struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */
     e8_wall_ns clock; /* fixed start of the events' time; 0: the real one */
-    size_t in_flight; /* deliveries at a time at most, over all workers; 0: 10,000 */
-    bool drop;        /* at that bound, drop events and count them instead of waiting */
-    e8_dur_ns grace;  /* for draining after a stop; 0: 10 s */
+    size_t
+        in_flight; /* attempts at a time at most, over all workers; 0: 10,000. Events wait at that many deliveries */
+    bool drop;       /* at that bound, drop events and count them instead of waiting */
+    e8_dur_ns grace; /* for draining after a stop; 0: 10 s */
     struct e8_reach reach;
     struct e8_dlog *log;     /* opened, begun; NULL: no log */
-    e8_mono_ns epoch;        /* start of the run; 0: now */
+    e8_mono_ns epoch;        /* start of the run; 0, or too near: as soon as the workers are ready */
     bool keep;               /* hand responses to `on_done` */
     enum e8_trigger trigger; /* of first attempts */
     /* Each ended attempt, on the worker's thread; may be NULL. The exchange is valid during the call. */

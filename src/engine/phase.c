@@ -2,11 +2,7 @@
 
 #include "engine/worker.h"
 
-static e8_dur_ns scaled(const struct e8_worker *worker, e8_dur_ns dur)
-{
-    double speed = worker->engine->speed;
-    return speed == 1 ? dur : (e8_dur_ns)((double)dur / speed);
-}
+#define STARTS_MAX 16 /* instances that are started before the network is looked at again */
 
 void e8_phases_init(struct e8_worker *worker)
 {
@@ -18,8 +14,8 @@ void e8_phases_init(struct e8_worker *worker)
         const struct e8_phase *phase = &plan->phases[i];
         unsigned workers = worker->engine->count;
         state->phase = phase;
-        state->offset = phase->at >= 0 ? scaled(worker, phase->at) : offset;
-        offset = state->offset + (phase->open ? scaled(worker, phase->pace.length) : 0);
+        state->offset = phase->at >= 0 ? e8_scaled(worker->engine, phase->at) : offset;
+        offset = e8_after(state->offset, phase->open ? e8_scaled(worker->engine, phase->pace.length) : 0);
         state->stride = !phase->open && phase->concurrency < workers ? phase->concurrency : workers;
         state->next = worker->index;
         state->next_due = E8_NEVER;
@@ -37,7 +33,7 @@ static void find_next(struct e8_worker *worker, struct e8_phase_state *state)
     state->next_due = E8_NEVER;
     while (e8_pace_next(&state->walk, &offset)) {
         if (state->walk.k - 1 == state->next) {
-            state->next_due = state->base + scaled(worker, offset);
+            state->next_due = e8_after(state->base, e8_scaled(worker->engine, offset));
             return;
         }
     }
@@ -76,9 +72,9 @@ static e8_wall_ns events_time(const struct e8_engine *engine, const struct e8_ph
                               e8_mono_ns start)
 {
     if (!engine->fixed) {
-        return engine->wall + (start - engine->epoch);
+        return e8_after(engine->wall, start - engine->epoch);
     }
-    return engine->wall + state->offset + (state->phase->open ? start - state->base : 0);
+    return e8_after(e8_after(engine->wall, state->offset), state->phase->open ? start - state->base : 0);
 }
 
 static void start_instance(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns start)
@@ -90,16 +86,11 @@ static void start_instance(struct e8_worker *worker, struct e8_phase_state *stat
     instance->number = state->phase->first + state->next;
     instance->start = start;
     instance->at = events_time(engine, state, start);
-    instance->flow_started = instance->at - e8_flow_age(flow, engine->plan->seed, instance->number);
+    instance->flow_started = e8_after(instance->at, -e8_flow_age(flow, engine->plan->seed, instance->number));
     instance->walk = e8_walk_begin(flow, engine->plan->seed, instance->number);
-    instance->emit = e8_walk_next(&instance->walk);
     state->active++;
     state->next += state->stride;
-    if (instance->emit) {
-        e8_agenda_push(&worker->planned, start + scaled(worker, instance->walk.offset), instance);
-    } else {
-        e8_instance_settle(worker, instance);
-    }
+    e8_instance_advance(worker, instance);
 }
 
 /* Where events are dropped at the bound, the schedule goes on. */
@@ -108,26 +99,54 @@ static bool has_room(const struct e8_worker *worker)
     return worker->deliveries < worker->bound || worker->engine->options.drop;
 }
 
-static e8_mono_ns step_open(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
+/* Of the next arrivals of all open phases the earliest; NULL: none. */
+static struct e8_phase_state *next_arrival(struct e8_worker *worker)
 {
-    while (state->next_due != E8_NEVER && state->next_due - E8_PREPARE_LEAD <= now && has_room(worker)) {
-        start_instance(worker, state, state->next_due);
-        find_next(worker, state);
+    struct e8_phase_state *first = NULL;
+    for (size_t i = 0; i < worker->engine->plan->phase_count; i++) {
+        struct e8_phase_state *state = &worker->phases[i];
+        if (state->started && state->phase->open && state->next_due < (first ? first->next_due : E8_NEVER)) {
+            first = state;
+        }
     }
-    if (state->next_due == E8_NEVER || !has_room(worker)) {
-        return E8_NEVER;
-    }
-    return state->next_due - E8_PREPARE_LEAD;
+    return first;
 }
 
-static void step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
+/* What was started before goes first: else a slow receiver would let the instances pile up. */
+static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
 {
-    while (state->active < state->share && state->next < state->phase->times && has_room(worker)) {
+    struct e8_phase_state *state = next_arrival(worker);
+    for (unsigned n = 0; state && state->next_due - E8_PREPARE_LEAD <= now; n++) {
+        e8_worker_prepare(worker, now);
+        if (!has_room(worker)) {
+            return E8_NEVER;
+        }
+        if (n == STARTS_MAX) {
+            return now;
+        }
+        start_instance(worker, state, state->next_due);
+        find_next(worker, state);
+        state = next_arrival(worker);
+    }
+    return state ? state->next_due - E8_PREPARE_LEAD : E8_NEVER;
+}
+
+static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
+{
+    for (unsigned n = 0; state->active < state->share && state->next < state->phase->times; n++) {
+        e8_worker_prepare(worker, now);
+        if (worker->deliveries >= worker->bound) {
+            return E8_NEVER;
+        }
+        if (n == STARTS_MAX) {
+            return now;
+        }
         start_instance(worker, state, now);
     }
     if (state->next >= state->phase->times && state->active == 0) {
         end_closed(worker, state);
     }
+    return E8_NEVER;
 }
 
 /* When the entry before it has been dispatched: at the end of its schedule, or with its last instance. */
@@ -142,11 +161,22 @@ static bool follows(const struct e8_worker *worker, size_t index, e8_mono_ns *ba
         return false;
     }
     if (before->phase->open) {
-        *base = before->base + scaled(worker, before->phase->pace.length);
+        *base = e8_after(before->base, e8_scaled(worker->engine, before->phase->pace.length));
         return true;
     }
     *base = atomic_load(&worker->engine->gates[index - 1].at);
     return *base != 0;
+}
+
+/* Where the phase begins, if that is known by now. */
+static bool begins(const struct e8_worker *worker, size_t index, e8_mono_ns *base)
+{
+    const struct e8_phase *phase = worker->phases[index].phase;
+    if (phase->at < 0) {
+        return follows(worker, index, base);
+    }
+    *base = e8_after(worker->engine->epoch, e8_scaled(worker->engine, phase->at));
+    return true;
 }
 
 e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
@@ -155,28 +185,20 @@ e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
     for (size_t i = 0; i < worker->engine->plan->phase_count; i++) {
         struct e8_phase_state *state = &worker->phases[i];
         e8_mono_ns base, look = E8_NEVER;
-        if (!state->started) {
-            bool known = state->phase->at < 0 && follows(worker, i, &base);
-            if (state->phase->at >= 0) {
-                base = worker->engine->epoch + scaled(worker, state->phase->at);
-                known = true;
-            }
-            if (known && base - E8_PREPARE_LEAD <= now) {
+        if (!state->started && begins(worker, i, &base)) {
+            if (base - E8_PREPARE_LEAD <= now) {
                 start_phase(worker, state, base);
-            } else if (known) {
+            } else {
                 look = base - E8_PREPARE_LEAD;
             }
         }
-        if (state->started && !state->ended) {
-            if (state->phase->open) {
-                look = step_open(worker, state, now);
-            } else {
-                step_closed(worker, state, now);
-            }
+        if (state->started && !state->ended && !state->phase->open) {
+            look = step_closed(worker, state, now);
         }
         next = look < next ? look : next;
     }
-    return next;
+    e8_mono_ns arrival = start_arrivals(worker, now);
+    return arrival < next ? arrival : next;
 }
 
 bool e8_phases_ended(const struct e8_worker *worker)

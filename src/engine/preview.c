@@ -41,12 +41,12 @@ static bool preview_instance(struct previewer *p, const struct e8_flow *flow, ui
                              e8_wall_ns start)
 {
     struct e8_walk walk = e8_walk_begin(flow, p->plan->seed, number);
-    e8_wall_ns flow_started = start - e8_flow_age(flow, p->plan->seed, number);
+    e8_wall_ns flow_started = e8_after(start, -e8_flow_age(flow, p->plan->seed, number));
     const struct e8_emit *emit;
     memset(p->counts, 0, e8_catalog_count(p->catalog) * sizeof *p->counts);
     while ((emit = e8_walk_next(&walk)) != NULL) {
         struct e8_place place = {p->plan->seed, flow, number, walk.sequence};
-        e8_wall_ns at = start + walk.offset;
+        e8_wall_ns at = e8_after(start, walk.offset);
         char id[E8_ID_MAX];
         p->counts[emit->type]++;
         e8_event_id(&place, at, id);
@@ -69,7 +69,7 @@ static bool preview_phase(struct previewer *p, const struct e8_phase *phase, e8_
     struct e8_pace_walk walk = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
     e8_dur_ns due = 0;
     for (uint64_t k = 0; phase->open ? e8_pace_next(&walk, &due) : k < phase->times; k++) {
-        if (!preview_instance(p, phase->flow, phase->first + k, base + due)) {
+        if (!preview_instance(p, phase->flow, phase->first + k, e8_after(base, due))) {
             return false;
         }
     }
@@ -95,11 +95,11 @@ enum e8_rc e8_preview_plan(const struct e8_plan *plan, const struct e8_catalog *
     e8_wall_ns base = clock;
     for (size_t i = 0; !rc && i < plan->phase_count; i++) {
         const struct e8_phase *phase = &plan->phases[i];
-        base = phase->at >= 0 ? clock + phase->at : base;
+        base = phase->at >= 0 ? e8_after(clock, phase->at) : base;
         if (!preview_phase(p, phase, base)) {
             break;
         }
-        base += phase->open ? phase->pace.length : 0;
+        base = e8_after(base, phase->open ? phase->pace.length : 0);
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         e8_signer_free(&p->signers[i]);

@@ -32,7 +32,7 @@ static void add_expanded(struct builder *b, const char *name, const char *value)
     add(b, e8_str(name), (struct e8_str){b->memory->p + start, b->memory->n - start});
 }
 
-/* The user's headers come first, so that they win over ours of the same name. */
+/* The user's headers come first, all of them, and win over ours of the same name. */
 enum e8_rc e8_request_build(const struct e8_catalog *catalog, const struct e8_endpoint *endpoint,
                             struct e8_signer *signer, const struct e8_sign_input *in, struct e8_buf *memory,
                             struct e8_request_parts *out)
@@ -42,7 +42,8 @@ enum e8_rc e8_request_build(const struct e8_catalog *catalog, const struct e8_en
     struct builder b = {memory, in, out};
     out->count = 0;
     for (size_t i = 0; i < endpoint->header_count; i++) {
-        add(&b, endpoint->headers[i].name, endpoint->headers[i].value);
+        E8_ASSERT(out->count < E8_COUNT(out->headers));
+        out->headers[out->count++] = endpoint->headers[i];
     }
     add_expanded(&b, "User-Agent", platform->user_agent);
     add(&b, E8_LIT("Content-Type"), e8_str(platform->content_type));

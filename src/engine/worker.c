@@ -7,6 +7,7 @@
 
 #define PUBLISH_EVERY (100 * E8_NS_MS)
 #define STALL_SLEEP   (50 * E8_NS_US)
+#define BATCH         16 /* of events or attempts, then the network is looked at */
 
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index)
 {
@@ -62,7 +63,7 @@ void e8_worker_log(struct e8_worker *worker, const struct e8_record *record)
 
 void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
 {
-    if (!instance->emit && instance->deliveries == 0) {
+    if (!instance->emit && !instance->resting && instance->deliveries == 0) {
         instance->phase->active--;
         e8_instance_drop(worker, instance);
     }
@@ -82,16 +83,38 @@ static void publish(struct e8_worker *worker, e8_mono_ns now)
     worker->publish_at = now + PUBLISH_EVERY;
 }
 
-static e8_mono_ns prepare(struct e8_worker *worker, e8_mono_ns now)
+/* The log numbers a run's events with 32 bits. */
+static bool has_number(struct e8_worker *worker)
+{
+    struct e8_engine *engine = worker->engine;
+    if (worker->events < UINT32_MAX / engine->count) {
+        return true;
+    }
+    atomic_store(&engine->generator_limited, true);
+    e8_engine_stop(engine);
+    return false;
+}
+
+e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
-    while (e8_agenda_due(&worker->planned) - E8_PREPARE_LEAD <= now &&
-           (worker->deliveries < worker->bound || drop)) {
+    for (unsigned n = 0; e8_agenda_due(&worker->planned) - E8_PREPARE_LEAD <= now; n++) {
+        if ((worker->deliveries >= worker->bound && !drop) || !has_number(worker)) {
+            return E8_NEVER;
+        }
+        if (n == BATCH) {
+            return now; /* look at the network in between */
+        }
         e8_mono_ns due = e8_agenda_due(&worker->planned);
         e8_event_emit(worker, e8_agenda_pop(&worker->planned), due);
     }
     e8_mono_ns due = e8_agenda_due(&worker->planned);
-    return due == E8_NEVER || worker->deliveries >= worker->bound ? E8_NEVER : due - E8_PREPARE_LEAD;
+    return due == E8_NEVER ? E8_NEVER : due - E8_PREPARE_LEAD;
+}
+
+static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery *delivery)
+{
+    return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
 }
 
 static e8_mono_ns send_due(struct e8_worker *worker)
@@ -104,10 +127,18 @@ static e8_mono_ns send_due(struct e8_worker *worker)
         if (e8_agenda_due(&worker->ready) > now) {
             return e8_agenda_due(&worker->ready);
         }
-        if (n == 64) {
-            return now; /* look at the network in between */
+        if (worker->on_wire >= worker->bound) {
+            return E8_NEVER;
         }
-        e8_attempt_start(worker, e8_agenda_pop(&worker->ready));
+        if (n == BATCH) {
+            return now;
+        }
+        struct e8_delivery *delivery = e8_agenda_pop(&worker->ready);
+        if (is_disabled(worker, delivery)) {
+            e8_delivery_abandon(worker, delivery);
+        } else {
+            e8_attempt_start(worker, delivery);
+        }
     }
     return E8_NEVER;
 }
@@ -117,6 +148,7 @@ static void drain_planned(struct e8_worker *worker)
     struct e8_instance *instance;
     while ((instance = e8_agenda_pop(&worker->planned)) != NULL) {
         instance->emit = NULL;
+        instance->resting = false;
         e8_instance_settle(worker, instance);
     }
     for (size_t i = 0; i < worker->engine->plan->phase_count; i++) {
@@ -136,7 +168,7 @@ static e8_mono_ns stop_step(struct e8_worker *worker, e8_mono_ns now)
     while ((delivery = e8_agenda_pop(&worker->ready)) != NULL) {
         e8_delivery_abandon(worker, delivery);
     }
-    e8_mono_ns end = worker->stopped_at + engine->options.grace;
+    e8_mono_ns end = e8_after(worker->stopped_at, engine->options.grace);
     if (atomic_load(&engine->abort) || now >= end) {
         for (delivery = worker->live; delivery; delivery = delivery->next_live) {
             e8_transport_abort(worker->transport, &delivery->exchange);
@@ -169,15 +201,15 @@ static void worker_loop(struct e8_worker *worker)
     struct e8_engine *engine = worker->engine;
     while (!worker_ended(worker)) {
         e8_mono_ns now = e8_mono_now(), wake;
-        if (engine->options.log && e8_dlog_failed(engine->options.log)) {
-            atomic_store(&engine->log_failed, true);
+        if (engine->options.log && e8_dlog_failed(engine->options.log) &&
+            !atomic_exchange(&engine->log_failed, true)) {
             e8_engine_stop(engine);
         }
         if (atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
             wake = stop_step(worker, now);
         } else {
             wake = e8_phases_step(worker, now);
-            wake = earlier(wake, prepare(worker, now));
+            wake = earlier(wake, e8_worker_prepare(worker, now));
             wake = earlier(wake, send_due(worker));
         }
         publish(worker, now);

@@ -13,7 +13,7 @@
 #include "engine/event.h"
 
 #define E8_PREPARE_LEAD (5 * E8_NS_MS) /* rendered and signed this much before it is due */
-#define E8_REQUEST_MAX  (8 << 10)      /* bytes of headers that are made for one attempt */
+#define E8_REQUEST_MAX  E8_HEADERS_MAX
 
 struct e8_phase_state {
     const struct e8_phase *phase;
@@ -38,6 +38,7 @@ struct e8_instance {
     e8_wall_ns flow_started;
     e8_wall_ns at;       /* time of the instance's start, as events tell it */
     unsigned deliveries; /* not ended yet */
+    bool resting;        /* closed loop: its walk ends with a wait that is not over */
     struct e8_instance *next_free;
     uint16_t counts[]; /* events of each type so far */
 };
@@ -89,10 +90,11 @@ struct e8_worker {
     struct e8_delivery *free_deliveries;
     struct e8_delivery *live; /* all that have not ended */
     size_t deliveries;        /* how many those are */
+    size_t on_wire;           /* of them, those whose attempt is under way; never above the bound */
     size_t bound;
     size_t instances;          /* not ended */
     uint32_t events;           /* made so far */
-    unsigned generator_faults; /* in a row */
+    unsigned generator_faults; /* pauses in a row */
     e8_mono_ns paused_until;
     e8_mono_ns publish_at;
     e8_mono_ns stopped_at; /* 0: running */
@@ -127,6 +129,10 @@ struct e8_engine {
     e8_dur_ns timer_floor;
 };
 
+/* when.c: the plan's times as the run's. What does not fit becomes the furthest time there is. */
+e8_dur_ns e8_scaled(const struct e8_engine *engine, e8_dur_ns dur);
+int64_t e8_after(int64_t at, e8_dur_ns wait);
+
 /* phase.c: which instances start when. */
 void e8_phases_init(struct e8_worker *worker);
 /* Starts phases whose time has come and returns the next moment at which this worker has to look again. */
@@ -134,8 +140,10 @@ e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now);
 bool e8_phases_ended(const struct e8_worker *worker);
 
 /* attempt.c: deliveries and their attempts. */
-/* Makes the instance's next event and its deliveries; advances the walk. */
+/* Makes the instance's next event and its deliveries; advances the walk. Where it only rested, it settles. */
 void e8_event_emit(struct e8_worker *worker, struct e8_instance *instance, e8_mono_ns due);
+/* Walks on to the instance's next event and plans it; at the end of the walk it settles. */
+void e8_instance_advance(struct e8_worker *worker, struct e8_instance *instance);
 void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery);
 void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery);
 /* Ends a delivery that waits, without an attempt to say so. */
@@ -155,6 +163,8 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
 void e8_worker_fini(struct e8_worker *worker);
 void *e8_worker_main(void *worker);
 void e8_worker_log(struct e8_worker *worker, const struct e8_record *record);
+/* Makes the events whose time is near; returns when to look again. */
+e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now);
 /* An instance that has no event left and no delivery under way ends here. */
 void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance);
 

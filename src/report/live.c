@@ -5,7 +5,7 @@
 enum { BAR = 30 };
 #define REDRAW_EVERY (100 * E8_NS_MS)
 #define LINE_EVERY   (3 * E8_NS_S)
-#define WINDOW       (2 * E8_NS_S)
+#define SLIDE        E8_NS_S /* the window of the rate is one to two of these */
 #define LIVE_MAX     ((size_t)64 << 10)
 
 /* Per second over the last one to two seconds on a terminal, since the last line elsewhere. */
@@ -18,10 +18,10 @@ static double rate_now(struct e8_live *live, uint64_t ended, e8_mono_ns now)
     if (!live->terminal) {
         live->last_at = now;
         live->last_ended = ended;
-    } else if (window >= WINDOW) {
-        uint64_t half = (uint64_t)(rate * (double)(WINDOW / 2) / (double)E8_NS_S);
-        live->last_at = now - WINDOW / 2;
-        live->last_ended = ended - (half < ended ? half : ended);
+    } else if (window >= 2 * SLIDE) {
+        uint64_t kept = (uint64_t)(rate * (double)SLIDE / (double)E8_NS_S);
+        live->last_at = now - SLIDE;
+        live->last_ended = ended - (kept < ended ? kept : ended);
     }
     return rate;
 }

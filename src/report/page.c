@@ -2,7 +2,7 @@
 
 #include "report/parts.h"
 
-enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 200 };
+enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 200, NOTE_AT = 100 };
 
 static const char *const inks[] = {
     [E8_PLAIN] = "",          [E8_BOLD] = "\033[1m", [E8_DIM] = "\033[2m",   [E8_GREEN] = "\033[32m",
@@ -160,11 +160,11 @@ void e8_page_line(struct e8_page *page)
 
 void e8_page_section(struct e8_page *page, const char *title, const char *note)
 {
-    size_t used = strlen(title);
+    size_t used = strlen(title), end = page->width < NOTE_AT ? page->width : NOTE_AT;
     e8_page_line(page);
     e8_page_put(page, E8_BOLD, e8_str(title), page->width, 0);
-    if (note && page->width > used + 2)
-        e8_page_put(page, E8_DIM, e8_str(note), page->width - used, 'r');
+    if (note && end > used + 2)
+        e8_page_put(page, E8_DIM, e8_str(note), end - used, 'r');
     e8_page_line(page);
 }
 

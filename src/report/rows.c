@@ -30,6 +30,19 @@ static const char *error_of(const struct e8_log_row *row)
     return row->error && row->error[0] ? row->error : NULL;
 }
 
+/* What a receiver said is no place for control sequences, not even for those that JSON would let through. */
+static void json_error(struct e8_json *w, const struct e8_log_row *row)
+{
+    struct e8_buf clean;
+    e8_buf_init(&clean, ROW_MAX);
+    e8_buf_put_clean(&clean, e8_str(error_of(row)));
+    if (clean.n > 0)
+        e8_json_str(w, "error", e8_buf_str(&clean));
+    else
+        e8_json_null(w, "error");
+    e8_buf_fini(&clean);
+}
+
 static void put_ndjson(const struct e8_log_row *row, struct e8_buf *out)
 {
     struct e8_json json = e8_json_new(out, 0), *w = &json;
@@ -53,7 +66,7 @@ static void put_ndjson(const struct e8_log_row *row, struct e8_buf *out)
     else
         e8_json_null(w, "status");
     e8_json_cstr(w, "outcome", row->outcome);
-    e8_json_cstr(w, "error", error_of(row));
+    json_error(w, row);
     e8_json_int(w, "bytes_sent", (int64_t)row->bytes_sent);
     e8_json_int(w, "bytes_received", (int64_t)row->bytes_received);
     e8_json_cstr(w, "scheme", row->scheme);
@@ -119,7 +132,7 @@ enum {
 
 /* Widths by the width of the page alone: rows come one by one. error 0: on a line of its own, where there is one. */
 struct layout {
-    size_t time, outcome, type, endpoint, error;
+    size_t time, outcome, type, endpoint, tries, error;
 };
 
 static size_t take(size_t *spare, size_t most)
@@ -131,9 +144,17 @@ static size_t take(size_t *spare, size_t most)
 
 static struct layout layout_of(size_t width)
 {
-    struct layout l = {.time = TIME_SHORT, .outcome = 9, .type = 12, .endpoint = 4};
-    size_t least = l.time + STATUS + l.outcome + l.type + l.endpoint + TRY + RESPONSE + 6 * GAP;
-    size_t spare = width > least ? width - least : 0;
+    struct layout l = {.time = TIME_SHORT, .outcome = 9, .type = 12, .endpoint = 4, .tries = TRY};
+    size_t least = l.time + STATUS + l.outcome + l.type + l.endpoint + l.tries + RESPONSE + (size_t)6 * GAP;
+    if (width < least) {
+        least -= l.endpoint + GAP + l.tries + GAP;
+        l.endpoint = l.tries = 0;
+    }
+    if (width < least)
+        l.type = 0;
+    if (width < least || l.tries == 0)
+        return l;
+    size_t spare = width - least;
     l.outcome += take(&spare, 6);
     l.type += take(&spare, 8);
     l.endpoint += take(&spare, 6);
@@ -167,7 +188,7 @@ static void table_heading(struct e8_page *page)
         {"outcome", l.outcome, 'l'},
         {"type", l.type, 'l'},
         {"endpoint", l.endpoint, 'l'},
-        {"try", TRY, 'r'},
+        {"try", l.tries, 'r'},
         {"response", RESPONSE, 'r'},
         {"error", l.error, 0},
     };
@@ -190,6 +211,8 @@ static void put_time(struct e8_page *page, e8_wall_ns wall, size_t width)
 
 static void put_field(struct e8_page *page, enum e8_ink ink, const char *text, size_t width, char pad)
 {
+    if (width == 0)
+        return;
     e8_page_spaces(page, GAP);
     e8_page_put(page, ink, e8_str(text), width, pad);
 }
@@ -208,10 +231,9 @@ static void table_row(struct e8_page *page, const struct e8_log_row *row)
     put_field(page, ink, row->outcome, l.outcome, 'l');
     put_field(page, E8_PLAIN, row->type, l.type, 'l');
     put_field(page, E8_PLAIN, row->endpoint, l.endpoint, 'l');
-    put_field(page, row->number > 1 ? E8_YELLOW : E8_DIM, number, TRY, 'r');
+    put_field(page, row->number > 1 ? E8_YELLOW : E8_DIM, number, l.tries, 'r');
     put_field(page, E8_PLAIN, e8_dur_text(row->response_time, response), RESPONSE, 'r');
-    if (error && l.error)
-        put_field(page, E8_DIM, error, l.error, 0);
+    put_field(page, E8_DIM, error ? error : "", l.error, 0);
     e8_page_line(page);
     if (error && !l.error) {
         e8_page_spaces(page, l.time + GAP);

@@ -35,11 +35,12 @@ static void put_title(const struct e8_report *report, struct e8_page *page)
     if (run->id > 0)
         e8_buf_printf(&note, "run %lld · ", (long long)run->id);
     put_wall(&note, run->started);
-    size_t room = page->width - e8_text_width(e8_buf_str(&note)) - 2;
+    size_t used = e8_text_width(e8_buf_str(&note)) + 2, end = page->width < 100 ? page->width : 100;
+    size_t room = end > used + 4 ? end - used : 4;
     struct e8_str name = e8_str(run->name && run->name[0] ? run->name : "emit8");
     e8_page_put(page, E8_BOLD, name, room, 'l');
     e8_page_spaces(page, 2);
-    e8_page_put(page, E8_DIM, e8_buf_str(&note), page->width, 0);
+    e8_page_put(page, E8_DIM, e8_buf_str(&note), page->width - room - 2, 0);
     e8_page_line(page);
 }
 

@@ -22,10 +22,14 @@ const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret);
 const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
                                            size_t type, const struct e8_edit *edits, size_t count,
                                            struct e8_errs *errs);
-/* {"set": {PATH: VALUE, …}, "remove": [PATH, …]} or NULL when there are no edits; in the plan's arena. */
+/* {"edits": [{"path": PATH, "value": VALUE}, …]}, without a value for what is removed; NULL when there are no edits; in the
+ * plan's arena. */
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);
 /* Digest of a text as 64 hex digits. */
 void e8_plan_digest(struct e8_str text, char out[65]);
+/* E8_INPUT where a delivery's headers could be more than E8_HEADERS_MAX. */
+enum e8_rc e8_plan_headers(const struct e8_catalog *catalog, const struct e8_endpoint *endpoint,
+                           struct e8_err *err);
 /* E8_INPUT unless http(s) with a host. */
 enum e8_rc e8_plan_url(const char *url, struct e8_err *err);
 

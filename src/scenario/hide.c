@@ -80,6 +80,25 @@ static size_t indent_of(struct e8_str line)
     return line.n - skip(line, " ").n;
 }
 
+static size_t line_above(struct e8_str text, size_t start, struct e8_str *out)
+{
+    start--;
+    while (start > 0 && !is_break(text, start - 1)) {
+        start--;
+    }
+    line_at(text, start, out);
+    return start;
+}
+
+/* A value alone on its line: its key stands above, wherever it is indented to. */
+static bool follows_secret(struct e8_str text, size_t start, struct e8_str line)
+{
+    while (start > 0 && !(line.n && memchr(line.p, ':', line.n))) {
+        start = line_above(text, start, &line);
+    }
+    return is_secretive(line);
+}
+
 /* The line, or one that it is a part of: one above it that is indented less, or a key above the items of its list. */
 static bool tells(struct e8_str text, int number)
 {
@@ -88,13 +107,9 @@ static bool tells(struct e8_str text, int number)
     line_at(text, start, &line);
     size_t limit = indent_of(line);
     bool item = e8_str_starts(skip(line, " "), "-");
-    bool secretive = is_secretive(line);
+    bool secretive = follows_secret(text, start, line);
     while (!secretive && start > 0 && (limit > 0 || item)) {
-        start--;
-        while (start > 0 && !is_break(text, start - 1)) {
-            start--;
-        }
-        line_at(text, start, &line);
+        start = line_above(text, start, &line);
         size_t indent = indent_of(line);
         bool dash = e8_str_starts(skip(line, " "), "-");
         if (e8_str_trim(line).n && (indent < limit || (indent == limit && item && !dash))) {

@@ -113,16 +113,16 @@ const char *e8_parse_text(struct e8_parser *p, const struct e8_node *node)
 
 bool e8_parse_dur_node(struct e8_parser *p, const struct e8_node *node, e8_dur_ns *out)
 {
-    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(node->text, out)) {
-        e8_parse_fail(p, node, "a number with a unit: 200ms, 5s, 2m", "\"%.*s\" is no duration",
-                      E8_STR(node->text));
+    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(node->text, out) ||
+        *out > E8_SPAN_MAX) {
+        e8_parse_fail(p, node, "a number with a unit: 200ms, 5s, 2m; at most a year",
+                      "\"%.*s\" is no duration", E8_STR(node->text));
         return false;
     }
     return true;
 }
 
-/* Splits "A..B"; false when there is no "..". */
-static bool split_range(struct e8_str text, struct e8_str *low, struct e8_str *high)
+bool e8_parse_range(struct e8_str text, struct e8_str *low, struct e8_str *high)
 {
     for (size_t i = 0; i + 1 < text.n; i++) {
         if (text.p[i] == '.' && text.p[i + 1] == '.') {
@@ -139,7 +139,7 @@ bool e8_parse_count_range(struct e8_parser *p, const struct e8_node *node, uint3
 {
     struct e8_str a, b;
     uint64_t x, y;
-    split_range(node->text, &a, &b);
+    e8_parse_range(node->text, &a, &b);
     if (!e8_parse_u64(a, &x) || !e8_parse_u64(b, &y) || x > y || y == 0 || y > 1000000) {
         e8_parse_fail(p, node, "a number or a range: 3, 2..4; at most 1000000", "\"%.*s\" is no count",
                       E8_STR(node->text));
@@ -287,10 +287,10 @@ enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, str
     if (e8_doc_parse(name, text, E8_DOC_YAML, &owned->doc, &err)) {
         e8_errs_add(errs, &err);
     } else {
-        struct e8_parser p = {catalog, options, owned, errs, e8_catalog_platform(catalog)->environments[0]};
+        struct e8_parser p = {catalog, options, owned, errs, e8_catalog_platform(catalog)->environments[0],
+                              false};
         parse_root(&p, e8_doc_root(owned->doc));
         e8_plan_digest(text, owned->plan.digest);
-        owned->plan.text = e8_arena_str(owned->arena, text).p;
     }
     if (errs->total != before) {
         e8_hide_secrets(text, errs, listed);

@@ -10,6 +10,7 @@ struct e8_parser {
     struct e8_plan_owned *owned;
     struct e8_errs *errs;
     const char *environment; /* of events that name none */
+    bool crowded;            /* it was said that there are too many emits */
 };
 
 /* Faults: at a node's value or key, counted in parser->errs. */
@@ -23,6 +24,8 @@ void e8_parse_fail_err(struct e8_parser *p, const struct e8_node *node, const st
 /* A text with ${NAME} and ${NAME:-default} replaced from the environment, in the plan's arena; NULL after a fault. */
 const char *e8_parse_text(struct e8_parser *p, const struct e8_node *node);
 bool e8_parse_dur_node(struct e8_parser *p, const struct e8_node *node, e8_dur_ns *out);
+/* Splits "A..B"; false, and both are the whole text, when there is no "..". */
+bool e8_parse_range(struct e8_str text, struct e8_str *low, struct e8_str *high);
 /* "3", 3 or "2..4" */
 bool e8_parse_count_range(struct e8_parser *p, const struct e8_node *node, uint32_t *low, uint32_t *high);
 /* Texts of a list (or one text) as a NULL-terminated array in the arena; NULL after a fault. */

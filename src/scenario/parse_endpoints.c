@@ -102,11 +102,13 @@ static void parse_secrets(struct e8_parser *p, const struct e8_node *map, struct
 
 static void check_secrets(struct e8_parser *p, const struct e8_node *map, const struct e8_endpoint *endpoint)
 {
-    const struct e8_node *node = e8_node_get(map, "secret");
+    const struct e8_node *node = e8_node_get(map, "secret"), *scheme = e8_node_get(map, "scheme");
     struct e8_signer *signer = NULL;
     struct e8_err err = {0};
-    if (endpoint->secret_count && endpoint->scheme &&
-        e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, &err)) {
+    if (endpoint->scheme && e8_plan_headers(p->catalog, endpoint, &err)) {
+        e8_parse_fail_err(p, scheme ? scheme : map, &err);
+    } else if (endpoint->secret_count && endpoint->scheme &&
+               e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, &err)) {
         e8_parse_fail_err(p, node ? node : map, &err);
     }
     e8_signer_free(&signer);
@@ -131,18 +133,18 @@ static void parse_scheme(struct e8_parser *p, const struct e8_node *node, struct
     }
 }
 
-static void check_patterns(struct e8_parser *p, const struct e8_node *node)
+static void check_patterns(struct e8_parser *p, const struct e8_node *node, const char *const *patterns)
 {
     const struct e8_node *item = node->kind == E8_SEQ ? node->first : node;
-    for (; item; item = node->kind == E8_SEQ ? item->next : NULL) {
+    for (; *patterns; patterns++, item = item->next) {
         bool any = false;
         for (size_t i = 0; i < e8_catalog_count(p->catalog); i++) {
-            any = any || e8_pattern_matches(item->text, e8_str(e8_catalog_type(p->catalog, i)->name));
+            any = any || e8_pattern_matches(e8_str(*patterns), e8_str(e8_catalog_type(p->catalog, i)->name));
         }
         if (!any) {
-            const char *near = e8_suggest(item->text, e8_catalog_names(p->catalog));
+            const char *near = e8_suggest(e8_str(*patterns), e8_catalog_names(p->catalog));
             e8_parse_fail(p, item, near ? near : "a type, a category like conversation.*, or *",
-                          "no event type matches \"%.*s\"", E8_STR(item->text));
+                          "no event type matches \"%s\"", *patterns);
         }
     }
 }
@@ -163,13 +165,14 @@ static void parse_subscription(struct e8_parser *p, const struct e8_node *map, s
     if (events && takes_some(p, events)) {
         endpoint->subscription.patterns = e8_parse_names(p, events, "events");
         if (endpoint->subscription.patterns) {
-            check_patterns(p, events);
+            check_patterns(p, events, endpoint->subscription.patterns);
         }
     }
     if (environments && takes_some(p, environments)) {
         endpoint->subscription.environments = e8_parse_names(p, environments, "environments");
         const struct e8_node *item = environments->kind == E8_SEQ ? environments->first : environments;
-        for (; item; item = environments->kind == E8_SEQ ? item->next : NULL) {
+        for (; endpoint->subscription.environments && item;
+             item = environments->kind == E8_SEQ ? item->next : NULL) {
             e8_parse_environment(p, item);
         }
     }
@@ -201,12 +204,25 @@ static void parse_headers(struct e8_parser *p, const struct e8_node *map, struct
     size_t bytes = 0;
     for (const struct e8_node *node = map->first; node; node = node->next) {
         parse_header(p, node, &headers[endpoint->header_count++]);
-        bytes += node->key.n + node->text.n;
+        bytes += node->key.n + headers[endpoint->header_count - 1].value.n;
     }
     if (bytes > 4096) {
         e8_parse_fail(p, map, "at most 4 KiB in all", "headers are too long");
     }
     endpoint->headers = headers;
+}
+
+/* Names stand in URLs of sinks, on the command line and in the log. */
+static bool name_good(struct e8_str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+              c == '_' || c == '.')) {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n <= 64;
 }
 
 static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
@@ -220,6 +236,10 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
     if (map->kind != E8_MAP) {
         e8_parse_fail(p, map, "NAME: {url: http://…, events: [conversation.*]}", "an endpoint is a map");
         return;
+    }
+    if (!name_good(map->key)) {
+        e8_parse_fail_key(p, map, "letters, digits, '-', '_' and '.', at most 64",
+                          "\"%.*s\" is no name for an endpoint", E8_STR(map->key));
     }
     e8_node_only(map, keys, p->errs);
     const struct e8_node *timeout = e8_node_get(map, "timeout"), *retry = e8_node_get(map, "retry");

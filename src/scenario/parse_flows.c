@@ -59,7 +59,10 @@ static void parse_emit(struct e8_parser *p, const struct e8_node *map, struct e8
         return;
     }
     if (plan->emit_count >= UINT16_MAX) {
-        e8_parse_fail(p, map, "use repeat and choose", "more than 65535 emit steps");
+        if (!p->crowded) {
+            e8_parse_fail(p, map, "use repeat and choose", "more than 65535 emit steps");
+        }
+        p->crowded = true;
         return;
     }
     struct e8_edit *edits;
@@ -76,19 +79,13 @@ static void parse_wait(struct e8_parser *p, const struct e8_node *map, struct e8
 {
     static const char *const keys[] = {"wait", NULL};
     const struct e8_node *node = e8_node_get(map, "wait");
-    struct e8_str text = node->text, low = text, high = text;
+    struct e8_str text = node->text, low, high;
     e8_node_only(map, keys, p->errs);
-    for (size_t i = 0; i + 1 < text.n; i++) {
-        if (text.p[i] == '.' && text.p[i + 1] == '.') {
-            low = e8_str_trim((struct e8_str){text.p, i});
-            high = e8_str_trim((struct e8_str){text.p + i + 2, text.n - i - 2});
-            break;
-        }
-    }
+    e8_parse_range(text, &low, &high);
     step->kind = E8_STEP_WAIT;
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(low, &step->wait_low) ||
         !e8_parse_dur(high, &step->wait_high) || step->wait_low > step->wait_high ||
-        step->wait_high > 366 * 24 * 3600 * E8_NS_S) {
+        step->wait_high > E8_SPAN_MAX) {
         e8_parse_fail(p, node, "a duration or a range: 500ms, 200ms..2s; at most a year",
                       "\"%.*s\" is no wait", E8_STR(text));
     }
@@ -125,6 +122,7 @@ static void parse_choose(struct e8_parser *p, const struct e8_node *map, struct 
 {
     static const char *const keys[] = {"choose", NULL}, *const branch_keys[] = {"weight", "steps", NULL};
     const struct e8_node *list = e8_node_get(map, "choose");
+    size_t before = p->errs->total;
     double sum = 0;
     e8_node_only(map, keys, p->errs);
     step->kind = E8_STEP_CHOOSE;
@@ -146,11 +144,11 @@ static void parse_choose(struct e8_parser *p, const struct e8_node *map, struct 
         branch->upto = sum;
         branch->steps = parse_steps(p, steps, depth + 1);
     }
-    if (!(sum > 0)) {
+    if (!(sum > 0) && p->errs->total == before) {
         e8_parse_fail(p, list, "give one of them a weight above 0", "the weights sum to 0");
         return;
     }
-    for (size_t i = 0; i < step->branch_count; i++) {
+    for (size_t i = 0; sum > 0 && i < step->branch_count; i++) {
         branches[i].upto /= sum;
     }
     step->branches = branches;
@@ -200,6 +198,22 @@ static struct e8_steps parse_steps(struct e8_parser *p, const struct e8_node *li
     return steps;
 }
 
+/* How many steps a walk can take; a double, so that it cannot overflow. */
+static double most_steps(struct e8_steps steps)
+{
+    double sum = 0;
+    for (size_t i = 0; i < steps.count; i++) {
+        const struct e8_step *step = &steps.list[i];
+        double most = step->kind == E8_STEP_REPEAT ? step->repeat_high * most_steps(step->body) : 0;
+        for (size_t j = 0; step->branches && j < step->branch_count; j++) {
+            double branch = most_steps(step->branches[j].steps);
+            most = branch > most ? branch : most;
+        }
+        sum += 1 + most;
+    }
+    return sum;
+}
+
 static void parse_flow(struct e8_parser *p, const struct e8_node *map, struct e8_flow *flow)
 {
     static const char *const keys[] = {"steps", "description", NULL};
@@ -214,6 +228,10 @@ static void parse_flow(struct e8_parser *p, const struct e8_node *map, struct e8
     } else {
         e8_node_only(map, keys, p->errs);
         flow->steps = parse_steps(p, steps, 0);
+    }
+    if (most_steps(flow->steps) > E8_STEPS_MAX) {
+        e8_parse_fail_key(p, map, "repeat less, and start the flow more often",
+                          "flow \"%.*s\" may take more than %d steps", E8_STR(map->key), E8_STEPS_MAX);
     }
 }
 

@@ -1,3 +1,5 @@
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/parse.h"
@@ -5,15 +7,18 @@
 static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node *node)
 {
     const struct e8_plan *plan = &p->owned->plan;
-    const char **names = e8_arena_alloc(p->owned->arena, (plan->flow_count + 1) * sizeof *names);
     for (size_t i = 0; i < plan->flow_count; i++) {
-        names[i] = plan->flows[i].name;
-        if (e8_str_is(node->text, names[i])) {
+        if (e8_str_is(node->text, plan->flows[i].name)) {
             return &plan->flows[i];
         }
     }
+    const char **names = e8_new(plan->flow_count + 1, sizeof *names);
+    for (size_t i = 0; i < plan->flow_count; i++) {
+        names[i] = plan->flows[i].name;
+    }
     const char *near = e8_suggest(node->text, names);
     e8_parse_fail(p, node, near ? near : "a name of flows:", "unknown flow \"%.*s\"", E8_STR(node->text));
+    free(names);
     return NULL;
 }
 
@@ -29,20 +34,12 @@ static bool parse_rate(struct e8_parser *p, const struct e8_node *node, struct e
 
 static void parse_ramp(struct e8_parser *p, const struct e8_node *node, struct e8_pace *pace)
 {
-    struct e8_str text = node->text;
+    struct e8_str from, to;
     pace->kind = E8_PACE_RAMP;
-    for (size_t i = 0; i + 1 < text.n; i++) {
-        if (text.p[i] == '.' && text.p[i + 1] == '.') {
-            struct e8_str from = e8_str_trim((struct e8_str){text.p, i});
-            struct e8_str to = e8_str_trim((struct e8_str){text.p + i + 2, text.n - i - 2});
-            if (e8_parse_rate(from, &pace->from) && e8_parse_rate(to, &pace->to) &&
-                pace->from.num + pace->to.num > 0) {
-                return;
-            }
-            break;
-        }
+    if (!e8_parse_range(node->text, &from, &to) || !e8_parse_rate(from, &pace->from) ||
+        !e8_parse_rate(to, &pace->to) || (pace->from.num == 0 && pace->to.num == 0)) {
+        e8_parse_fail(p, node, "from and to: 20/s..200/s", "\"%.*s\" is no ramp", E8_STR(node->text));
     }
-    e8_parse_fail(p, node, "from and to: 20/s..200/s", "\"%.*s\" is no ramp", E8_STR(text));
 }
 
 static void check_total(struct e8_parser *p, const struct e8_node *map, const struct e8_pace *pace)
@@ -145,17 +142,29 @@ static void parse_phase(struct e8_parser *p, const struct e8_node *map, struct e
     }
 }
 
-/* Instances are numbered per flow through all phases, so that no two have the same entities and ids. */
+/* How many numbers its instances need. What is Poisson is not walked, which could take minutes: it gets twelve deviations more
+ * than its mean, and no more arrivals than that. */
+static uint64_t numbers_of(struct e8_phase *phase)
+{
+    struct e8_pace *pace = &phase->pace;
+    if (phase->open && pace->kind == E8_PACE_POISSON) {
+        double mean = e8_rate_per_s(pace->from) * (double)pace->length / (double)E8_NS_S;
+        pace->limit = (uint64_t)(mean + 12 * sqrt(mean)) + 100;
+        return pace->limit;
+    }
+    return phase->open ? e8_pace_count(pace) : phase->times;
+}
+
+/* Numbers go through all phases of a flow, so that no two instances have the same entities and ids. */
 static void number_instances(struct e8_plan *plan)
 {
+    uint64_t *next = e8_new(plan->flow_count + 1, sizeof *next);
     for (size_t i = 0; i < plan->phase_count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            const struct e8_phase *before = &plan->phases[j];
-            if (before->flow == plan->phases[i].flow) {
-                plan->phases[i].first += before->open ? e8_pace_count(&before->pace) : before->times;
-            }
-        }
+        struct e8_phase *phase = &plan->phases[i];
+        phase->first = next[phase->flow - plan->flows];
+        next[phase->flow - plan->flows] += numbers_of(phase);
     }
+    free(next);
 }
 
 void e8_parse_phases(struct e8_parser *p, const struct e8_node *list)
@@ -166,6 +175,10 @@ void e8_parse_phases(struct e8_parser *p, const struct e8_node *list)
     plan->phases = e8_arena_alloc(p->owned->arena, (count + 1) * sizeof *plan->phases);
     if (list && (list->kind != E8_SEQ || list->count == 0)) {
         e8_parse_fail(p, list, "run: [{flow: NAME, arrivals: {rate: 20/s, for: 30s}}]", "run must be a list");
+        return;
+    }
+    if (list && list->count > E8_PHASES_MAX) {
+        e8_parse_fail(p, list, "raise times or for", "run has more than %d entries", E8_PHASES_MAX);
         return;
     }
     for (const struct e8_node *node = list ? list->first : NULL; node; node = node->next) {

@@ -117,6 +117,23 @@ static bool taken_by_any(const struct e8_plan *plan, const struct e8_catalog *ca
     return false;
 }
 
+static bool starts_any(const struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        const struct e8_phase *phase = &plan->phases[i];
+        struct e8_pace_walk walk;
+        e8_dur_ns due;
+        if (!phase->open) {
+            return true;
+        }
+        walk = e8_pace_begin(&phase->pace);
+        if (e8_pace_next(&walk, &due)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *catalog, struct e8_buf *note,
                          struct e8_err *err)
 {
@@ -136,22 +153,18 @@ enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *ca
         return e8_fail(err, E8_INPUT, "look at the endpoints' events and environments",
                        "no endpoint takes any event of the plan: nothing would be tested");
     }
-    if (e8_plan_instances(plan) == 0) {
+    if (!starts_any(plan)) {
         return e8_fail(err, E8_INPUT, "raise times, or the rate and its length", "the plan starts no flow");
     }
     return E8_OK;
-}
-
-static uint64_t phase_instances(const struct e8_phase *phase)
-{
-    return phase->open ? e8_pace_count(&phase->pace) : phase->times;
 }
 
 uint64_t e8_plan_instances(const struct e8_plan *plan)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
-        sum += phase_instances(&plan->phases[i]);
+        const struct e8_phase *phase = &plan->phases[i];
+        sum += phase->open ? e8_pace_count(&phase->pace) : phase->times;
     }
     return sum;
 }
@@ -166,28 +179,77 @@ static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *cata
     return n;
 }
 
+/* How far a plan is walked to learn its size: waits and empty rounds count as well as events. */
+struct sizing {
+    const struct e8_plan *plan;
+    const uint64_t *fans; /* endpoints that take an emit */
+    uint64_t limit, events, deliveries, steps;
+};
+
+static bool size_instance(struct sizing *s, const struct e8_flow *flow, uint64_t number)
+{
+    struct e8_walk walk = e8_walk_begin(flow, s->plan->seed, number);
+    const struct e8_emit *emit;
+    while ((emit = e8_walk_next(&walk)) != NULL && ++s->events <= s->limit) {
+        s->deliveries += s->fans[emit->index];
+    }
+    s->steps += 1 + walk.steps;
+    return s->events <= s->limit && s->steps / 100 <= s->limit;
+}
+
+static bool size_phase(struct sizing *s, const struct e8_phase *phase)
+{
+    struct e8_pace_walk walk = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
+    e8_dur_ns due;
+    bool good = true;
+    for (uint64_t k = 0; good && (phase->open ? e8_pace_next(&walk, &due) : k < phase->times); k++) {
+        good = size_instance(s, phase->flow, phase->first + k);
+    }
+    return good;
+}
+
 void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries)
 {
     uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
-    *events = *deliveries = 0;
+    struct sizing s = {.plan = plan, .fans = fans, .limit = limit};
+    bool good = true;
     for (size_t i = 0; i < plan->emit_count; i++) {
         fans[i] = takers(plan, catalog, &plan->emits[i]);
     }
-    for (size_t i = 0; i < plan->phase_count && *events <= limit; i++) {
-        const struct e8_phase *phase = &plan->phases[i];
-        uint64_t count = phase_instances(phase);
-        for (uint64_t k = 0; k < count && *events <= limit; k++) {
-            struct e8_walk walk = e8_walk_begin(phase->flow, plan->seed, phase->first + k);
-            const struct e8_emit *emit;
-            while ((emit = e8_walk_next(&walk)) != NULL && *events <= limit) {
-                ++*events;
-                *deliveries += fans[emit->index];
-            }
-        }
+    for (size_t i = 0; good && i < plan->phase_count; i++) {
+        good = size_phase(&s, &plan->phases[i]);
     }
     free(fans);
-    if (*events > limit) {
-        *events = *deliveries = 0;
+    *events = good ? s.events : 0;
+    *deliveries = good ? s.deliveries : 0;
+}
+
+/* Everything as long as it can be. */
+enum e8_rc e8_plan_headers(const struct e8_catalog *catalog, const struct e8_endpoint *endpoint,
+                           struct e8_err *err)
+{
+    const struct e8_platform *platform = e8_catalog_platform(catalog);
+    char longest[E8_FACT_MAX];
+    struct e8_buf text;
+    memset(longest, 'x', sizeof longest);
+    const struct e8_sign_input in = {.id = {longest, E8_ID_MAX - 1},
+                                     .timestamp = INT64_MIN,
+                                     .type = {longest, sizeof longest},
+                                     .environment = {longest, sizeof longest},
+                                     .attempt = UINT16_MAX};
+    e8_buf_init(&text, SIZE_MAX / 2);
+    e8_sign_expand(platform->user_agent, &in, &text);
+    for (size_t i = 0; i < platform->header_count; i++) {
+        e8_sign_expand(platform->headers[i].value, &in, &text);
     }
+    for (size_t i = 0; i < endpoint->scheme->header_count; i++) {
+        e8_sign_expand(endpoint->scheme->headers[i].value, &in, &text);
+    }
+    size_t n = text.n + (endpoint->secret_count ? E8_SIGNATURE_MAX : 0);
+    e8_buf_fini(&text);
+    return n <= E8_HEADERS_MAX
+               ? E8_OK
+               : e8_fail(err, E8_INPUT, "shorten the headers of the scheme or of platform.json",
+                         "the headers of a delivery could take %zu bytes, more than %d", n, E8_HEADERS_MAX);
 }

@@ -13,6 +13,10 @@
 
 #define E8_DEPTH_MAX     16 /* repeat and choose within each other */
 #define E8_ENDPOINTS_MAX 1024
+#define E8_PHASES_MAX    1000
+#define E8_STEPS_MAX     100000000                   /* that one instance of a flow takes at most */
+#define E8_SPAN_MAX      (366 * 24 * 3600 * E8_NS_S) /* of every wait, length, start and time-out that a user gives */
+#define E8_HEADERS_MAX   (8 << 10) /* bytes of headers that are made for one attempt; larger ones are refused */
 
 struct e8_endpoint {
     const char *name, *url;
@@ -71,13 +75,13 @@ struct e8_phase {
     uint64_t times;       /* closed loop: instances in all */
     uint32_t concurrency; /* closed loop: at a time */
     e8_dur_ns at;         /* from the start of the run; -1: when the entry before has been dispatched */
-    uint64_t first; /* number of its first instance: instances are numbered per flow through all phases */
+    uint64_t
+        first; /* number of its first instance: no two instances of a flow have the same, through all phases */
 };
 
 struct e8_plan {
     const char *name;
-    char digest[65];  /* SHA-256 of the file; of the settings where there is no file */
-    const char *text; /* the file, for the log; NULL for send */
+    char digest[65]; /* SHA-256 of the file; of the settings where there is no file */
     uint64_t seed;
     bool seed_given;
     struct e8_endpoint *endpoints;
@@ -131,7 +135,8 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
  * none go to `note` (one line each), which may be NULL. */
 enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *catalog, struct e8_buf *note,
                          struct e8_err *err);
-/* How many instances all phases start, and (exact, by walking; for plans of up to `limit` events, else 0) events and deliveries. */
+/* How many instances all phases start (walks what is Poisson), and (exact, by walking; for plans of up to `limit` events, else
+ * 0) events and deliveries. */
 uint64_t e8_plan_instances(const struct e8_plan *plan);
 void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries);
@@ -142,8 +147,10 @@ bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catal
 struct e8_walk {
     const struct e8_flow *flow;
     struct e8_rng rng;
-    e8_dur_ns offset;  /* of the last emission, from the start of the instance */
+    e8_dur_ns
+        offset; /* of the last emission, from the start of the instance; at the end with the waits behind it */
     uint32_t sequence; /* events so far */
+    uint64_t steps;    /* taken so far */
     int depth;
     struct {
         struct e8_steps steps;

@@ -127,6 +127,13 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
         e8_errs_add(errs, &err);
     }
     size_t total = match_types(catalog, options->patterns, chosen, errs);
+    if (!options->patterns[0]) {
+        e8_fail(&err, E8_INPUT, "message.received, conversation.*, *", "no event type is named");
+        e8_errs_add(errs, &err);
+    }
+    if (e8_plan_headers(catalog, &options->endpoint, &err)) {
+        e8_errs_add(errs, &err);
+    }
     if (options->raw.p && total > 1) {
         e8_fail(&err, E8_INPUT, "name one type: emit8 send message.received --raw FILE",
                 "--raw sends one event type");

@@ -64,16 +64,24 @@ static const struct e8_step *take_step(struct e8_walk *walk)
     }
 }
 
+/* No story lasts 70 years. */
+static void wait_for(struct e8_walk *walk, e8_dur_ns wait)
+{
+    const e8_dur_ns most = E8_NEVER / 4;
+    walk->offset = walk->offset < most - wait ? walk->offset + wait : most;
+}
+
 const struct e8_emit *e8_walk_next(struct e8_walk *walk)
 {
     const struct e8_step *step;
     while ((step = take_step(walk)) != NULL) {
+        walk->steps++;
         switch (step->kind) {
         case E8_STEP_EMIT:
             walk->sequence++;
             return step->emit;
         case E8_STEP_WAIT:
-            walk->offset += e8_rng_range(&walk->rng, step->wait_low, step->wait_high);
+            wait_for(walk, e8_rng_range(&walk->rng, step->wait_low, step->wait_high));
             break;
         case E8_STEP_REPEAT:
             enter(walk, step->body, (uint32_t)e8_rng_range(&walk->rng, step->repeat_low, step->repeat_high));

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "delivery/delivery.h"
+
 struct measure_row {
     const char *name;
     enum e8_measure measure;
@@ -67,10 +69,22 @@ static bool take_of(struct e8_str word, enum e8_of *of)
     return false;
 }
 
+static enum e8_rc fail_outcome(struct e8_str name, struct e8_err *err)
+{
+    const char *known[E8_OUTCOME_COUNT + 1] = {NULL};
+    for (int i = 0; i < E8_OUTCOME_COUNT; i++) {
+        known[i] = e8_outcome_info((enum e8_outcome)i)->name;
+    }
+    const char *near = e8_suggest(name, known);
+    return e8_fail(err, E8_INPUT, near ? near : "an outcome's name, like outcome(reset)",
+                   "\"%.*s\" is no outcome", E8_STR(name));
+}
+
 static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *out, struct e8_err *err)
 {
     double number;
     uint64_t status;
+    enum e8_outcome outcome;
     if (out->measure == E8_MEASURE_QUANTILE) {
         if (!e8_parse_double(argument, &number) || number < 0 || number > 100) {
             return e8_fail(err, E8_INPUT, "p(50), p(99), p(99.9)", "\"%.*s\" is no percentile",
@@ -78,9 +92,8 @@ static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *ou
         }
         out->quantile = number / 100;
     } else if (out->measure == E8_MEASURE_OUTCOME) {
-        if (argument.n == 0 || argument.n >= sizeof out->outcome) {
-            return e8_fail(err, E8_INPUT, "an outcome's name, like outcome(reset)", "\"%.*s\" is no outcome",
-                           E8_STR(argument));
+        if (argument.n >= sizeof out->outcome || !e8_outcome_find(argument, &outcome)) {
+            return fail_outcome(argument, err);
         }
         memcpy(out->outcome, argument.p, argument.n);
     } else if (argument.n == 3 && argument.p[0] >= '1' && argument.p[0] <= '5' && argument.p[1] == 'x' &&
@@ -223,7 +236,7 @@ bool e8_threshold_holds(const struct e8_threshold *threshold, double measured)
     case E8_GE:
         return measured >= threshold->bound;
     case E8_EQ:
-        return !(measured < threshold->bound) && !(measured > threshold->bound);
+        return measured <= threshold->bound && measured >= threshold->bound;
     }
     E8_UNREACHABLE();
 }
@@ -235,7 +248,7 @@ void e8_threshold_value_text(const struct e8_threshold *threshold, double measur
     e8_buf_fixed(&buf, out, 47);
     switch (row_of(threshold->measure)->bound) {
     case BOUND_DUR:
-        e8_buf_puts(&buf, e8_dur_text((e8_dur_ns)measured, dur));
+        e8_buf_puts(&buf, e8_dur_text(measured < (double)E8_NEVER ? (e8_dur_ns)measured : E8_NEVER, dur));
         break;
     case BOUND_SHARE:
         e8_buf_printf(&buf, "%.4g %%", measured * 100);

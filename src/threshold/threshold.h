@@ -32,8 +32,9 @@ struct e8_threshold {
     enum e8_compare compare;
     double bound; /* ns for times, 0..1 for shares, per second for rates, a count otherwise */
 };
-/* E8_INPUT with a hint (no file; the caller adds the place). */
+/* E8_INPUT with a hint (no file; the caller adds the place). Fills all of *out. */
 enum e8_rc e8_threshold_parse(struct e8_str text, struct e8_threshold *out, struct e8_err *err);
+/* What could not be measured (NaN) holds nowhere. */
 bool e8_threshold_holds(const struct e8_threshold *threshold, double measured);
 /* The measured value with its unit, for people. */
 void e8_threshold_value_text(const struct e8_threshold *threshold, double measured, char out[48]);

@@ -224,8 +224,7 @@ bool e8_transfer_prepare(struct e8_slot *slot)
 {
     struct e8_exchange *x = slot->exchange;
     CURL *easy = slot->easy;
-    slot->tls = e8_str_starts(x->url, "https:") ||
-                (x->url.n > 6 && e8_str_ieq((struct e8_str){x->url.p, 6}, E8_LIT("https:")));
+    slot->tls = x->url.n > 6 && e8_str_ieq((struct e8_str){x->url.p, 6}, E8_LIT("https:"));
     if (!apply_reach(slot, x->reach))
         return false;
     build_headers(slot);

@@ -10,6 +10,7 @@ import hmac
 import http.server
 import json
 import os
+import re
 import socket
 import sqlite3
 import struct
@@ -58,6 +59,15 @@ def start(*args, env=None, **kwargs):
     )
 
 
+def until(condition, timeout=30):
+    """Polls what nobody announces; returns the condition's value once it is true."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.005)
+    return value
+
+
 def secret_file(tmp_path, secret=SECRET):
     path = tmp_path / "secret.txt"
     path.write_text(secret + "\n")
@@ -85,7 +95,7 @@ def sink(*args, env=None):
     try:
         first = process.stdout.readline().decode()
         assert "http://" in first, first + process.stderr.read().decode()
-        process.url = "http://" + first.split("http://")[1].split(",")[0].split()[0]
+        process.url = re.search(r"http://[^\s,;\"]+", first)[0]
         drain = threading.Thread(target=process.stdout.read, daemon=True)
         drain.start()
         yield process

@@ -87,6 +87,19 @@ static const struct refusal refused[] = {
     {TEXT("a: 0o7777777777777777777777\n"), 1, 4, "does not fit", ""},
     {TEXT("a: 11111111112222222222333333333344444444445555555555\n"), 1, 4,
      "number 1111111111222222222233333333334444444444... does not", ""},
+    /* what libfyaml would take for something else */
+    {TEXT("b:\n  a: >-\n  c: d\n"), 3, 3, "stands wrongly in a block string", "deeper"},
+    {TEXT("- a: |\n  c: d\n"), 2, 3, "stands wrongly in a block string", "an empty string"},
+    {TEXT("a:\n  - |\n  - c\n"), 3, 3, "stands wrongly in a block string", ""},
+    {TEXT("? |\n  a\n: b\n"), 1, 3, "a key that is a block string", "quotes"},
+    {TEXT("a:\nb\n"), 2, 1, "a value that is not indented", "than its key"},
+    {TEXT("a:\n[b]\n"), 2, 1, "a value that is not indented", ""},
+    {TEXT("a:\n'b'\n"), 2, 1, "a value that is not indented", ""},
+    {TEXT("-\nb\n"), 2, 1, "a value that is not indented", "than the '-'"},
+    /* what makes libfyaml crash */
+    {TEXT("? a:\t- b\n"), 1, 5, "a tab between a key and its value", "spaces"},
+    {TEXT("x:\n  ?\n    \"a\" : \t: b\n"), 3, 11, "a tab between", ""},
+    {TEXT("? a:\t|\n  b\n"), 1, 5, "a tab between", ""},
     /* what libfyaml finds */
     {TEXT("a: [1, 2\nb: 3\n"), 3, 1, "without a closing bracket", "'[' at line 1, column 4 is not closed"},
     {TEXT("a: {b: 1"), 1, 9, "", "'{' at line 1, column 4 is not closed"},

@@ -1,8 +1,10 @@
 #include "sample.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -340,6 +342,25 @@ static void a_full_disk_is_an_error(void **state)
     sample_fini(&s);
 }
 
+static void a_reader_that_went_away_is_no_error(void **state)
+{
+    (void)state;
+    struct sample s;
+    int ends[2];
+    sample_init(&s);
+    sample_fill(&s);
+    sample_report(&s);
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    FILE *out = fdopen(ends[1], "w");
+    assert_non_null(out);
+    assert_int_equal(e8_report_write(&s.report, E8_FORMAT_JSON, plain, out), E8_OK);
+    fclose(out);
+    signal(SIGPIPE, before);
+    sample_fini(&s);
+}
+
 const struct CMUnitTest format_tests[] = {
     cmocka_unit_test(json_has_exactly_these_keys),
     cmocka_unit_test(json_numbers_are_those_of_the_stats),
@@ -353,5 +374,6 @@ const struct CMUnitTest format_tests[] = {
     cmocka_unit_test(csv_without_samples_has_empty_fields),
     cmocka_unit_test(formats_have_names),
     cmocka_unit_test(a_full_disk_is_an_error),
+    cmocka_unit_test(a_reader_that_went_away_is_no_error),
 };
 const size_t format_count = E8_COUNT(format_tests);

@@ -63,7 +63,7 @@ static void ndjson_keys_are_stable(void **state)
               "11.980000,"
               "\"send_lag_ms\":0.020000,\"status\":503,\"outcome\":\"http_5xx\","
               "\"error\":\"HTTP 503: \\\"busy\\\", "
-              "\\u001b[31mreally\\r\\n\",\"bytes_sent\":600,\"bytes_received\":90,"
+              "?[31mreally? \",\"bytes_sent\":600,\"bytes_received\":90,"
               "\"scheme\":\"8bit\",\"reused\":true}\n");
     free(text);
 }
@@ -108,7 +108,7 @@ static void csv_has_the_same_columns(void **state)
 static void the_table_fits_the_width(void **state)
 {
     (void)state;
-    for (int width = 70; width <= 220; width++) {
+    for (int width = 40; width <= 220; width++) {
         struct e8_log_row row = sample_row();
         row.outcome = "timeout_first_byte";
         row.error = "a text that is longer than the page could ever be, so that it has to be cut somewhere, "
@@ -174,7 +174,7 @@ static void a_timeline_shows_attempts_phases_and_waits(void **state)
         assert_true(widest(text) <= (size_t)width);
         assert_clean(text, false);
         assert_has(text, DELIVERY "\n  conversation.escalated · crm");
-        assert_has(text, "\n     wait       ·");
+        assert_has(text, "\n     wait  ");
         assert_has(text, "  508 ms\n");
         assert_has(text, "\n#1 retry · 503 http_5xx · due 2026-03-01T12:00:00.123456Z\n  HTTP 503: ");
         assert_has(text, "\n  DNS           ██");

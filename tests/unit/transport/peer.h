@@ -79,6 +79,4 @@ extern atomic_int interpose_signals;         /* calls of sigaction for SIGPIPE *
 extern atomic_int interpose_names;           /* names that were looked up */
 extern sem_t interpose_name_hold,
     interpose_name_held; /* "hang.invalid" waits for the first, posts the second */
-
-extern const struct CMUnitTest *const test_groups[];
 #endif

@@ -45,6 +45,12 @@ static e8_dur_ns lateness(struct client *client)
     return late[DEADLINES * 99 / 100];
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BOUND (50 * E8_NS_MS)
+#else
+#define BOUND (5 * E8_NS_MS)
+#endif
+
 /* The figure to reach is 5 ms. On a machine that others use as well a round may be spoilt; a loop that is late by itself is
  * late in all of them. */
 static void test_deadlines(void **state)
@@ -55,11 +61,11 @@ static void test_deadlines(void **state)
     peer_open(&peer, STEPS({.end = PEER_HOLD}));
     client_open(&client, peer.port);
     e8_dur_ns best = E8_NEVER;
-    for (int round = 0; round < 20 && best > 5 * E8_NS_MS; round++) {
+    for (int round = 0; round < 20 && best >= 5 * E8_NS_MS; round++) {
         e8_dur_ns late = lateness(&client);
         best = late < best ? late : best;
     }
-    assert_true(best < 50 * E8_NS_MS);
+    assert_true(best < BOUND);
     client_close(&client);
     peer_close(&peer);
 }

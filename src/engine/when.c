@@ -1,0 +1,21 @@
+#include "engine/worker.h"
+
+#define FAR (E8_NEVER / 4)
+
+e8_dur_ns e8_scaled(const struct e8_engine *engine, e8_dur_ns dur)
+{
+    double scaled = (double)dur / engine->speed;
+    if (engine->speed >= 1 && engine->speed <= 1) {
+        return dur;
+    }
+    return scaled < (double)FAR ? (e8_dur_ns)scaled : FAR;
+}
+
+int64_t e8_after(int64_t at, e8_dur_ns wait)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(at, wait, &sum)) {
+        return wait > 0 ? E8_NEVER - 1 : -(E8_NEVER - 1);
+    }
+    return sum < E8_NEVER ? sum : E8_NEVER - 1;
+}

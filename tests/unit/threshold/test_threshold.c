@@ -1,0 +1,207 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "threshold/threshold.h"
+
+static void good_ones_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        enum e8_measure measure;
+        enum e8_of of;
+        double quantile;
+        enum e8_compare compare;
+        double bound;
+    } table[] = {
+        {"p(99) < 250ms", E8_MEASURE_QUANTILE, E8_OF_RESPONSE, 0.99, E8_LT, 250e6},
+        {"p(99.9)<=1.5s", E8_MEASURE_QUANTILE, E8_OF_RESPONSE, 0.999, E8_LE, 1.5e9},
+        {"  p ( 0 )  >=  0  ", E8_MEASURE_QUANTILE, E8_OF_RESPONSE, 0, E8_GE, 0},
+        {"p(100) < 1h30m", E8_MEASURE_QUANTILE, E8_OF_RESPONSE, 1, E8_LT, 5400e9},
+        {"send_lag p(99) < 1ms", E8_MEASURE_QUANTILE, E8_OF_LAG, 0.99, E8_LT, 1e6},
+        {"service_time max < 2s", E8_MEASURE_MAX, E8_OF_SERVICE, 0, E8_LT, 2e9},
+        {"response_time mean < 2s", E8_MEASURE_MEAN, E8_OF_RESPONSE, 0, E8_LT, 2e9},
+        {"min > 5ns", E8_MEASURE_MIN, E8_OF_RESPONSE, 0, E8_GT, 5},
+        {"avg < 10us", E8_MEASURE_MEAN, E8_OF_RESPONSE, 0, E8_LT, 1e4},
+        {"max == 1s", E8_MEASURE_MAX, E8_OF_RESPONSE, 0, E8_EQ, 1e9},
+        {"success >= 99.9%", E8_MEASURE_SUCCESS, E8_OF_RESPONSE, 0, E8_GE, 0.999},
+        {"success >= 0.5", E8_MEASURE_SUCCESS, E8_OF_RESPONSE, 0, E8_GE, 0.5},
+        {"status(5xx) < 0.1%", E8_MEASURE_STATUS, E8_OF_RESPONSE, 0, E8_LT, 0.001},
+        {"outcome(reset) == 0", E8_MEASURE_OUTCOME, E8_OF_RESPONSE, 0, E8_EQ, 0},
+        {"rate >= 490/s", E8_MEASURE_RATE, E8_OF_RESPONSE, 0, E8_GE, 490},
+        {"rate > 30/m", E8_MEASURE_RATE, E8_OF_RESPONSE, 0, E8_GT, 0.5},
+        {"failed == 0", E8_MEASURE_FAILED, E8_OF_RESPONSE, 0, E8_EQ, 0},
+        {"retries <= 12", E8_MEASURE_RETRIES, E8_OF_RESPONSE, 0, E8_LE, 12},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_threshold t;
+        struct e8_err err = {0};
+        memset(&t, 0xff, sizeof t);
+        if (e8_threshold_parse(e8_str(table[i].text), &t, &err)) {
+            fail_msg("%s: %s", table[i].text, err.what);
+        }
+        assert_int_equal(t.measure, table[i].measure);
+        assert_int_equal(t.of, table[i].of);
+        assert_true(fabs(t.quantile - table[i].quantile) < 1e-12);
+        assert_int_equal(t.compare, table[i].compare);
+        assert_true(fabs(t.bound - table[i].bound) <= 1e-9 * (1 + table[i].bound));
+        struct e8_str trimmed = e8_str_trim(e8_str(table[i].text));
+        assert_int_equal(strlen(t.text), trimmed.n);
+    }
+}
+
+static void statuses_and_outcomes_have_their_range(void **state)
+{
+    struct e8_threshold t;
+    (void)state;
+    assert_int_equal(e8_threshold_parse(E8_LIT("status(4xx) < 1%"), &t, NULL), E8_OK);
+    assert_int_equal(t.status_low, 400);
+    assert_int_equal(t.status_high, 499);
+    assert_int_equal(e8_threshold_parse(E8_LIT("status( 503 ) < 1%"), &t, NULL), E8_OK);
+    assert_int_equal(t.status_low, 503);
+    assert_int_equal(t.status_high, 503);
+    assert_int_equal(e8_threshold_parse(E8_LIT("outcome(timeout_first_byte) < 1%"), &t, NULL), E8_OK);
+    assert_string_equal(t.outcome, "timeout_first_byte");
+}
+
+static void bad_ones_say_why(void **state)
+{
+    static const struct {
+        const char *text, *what, *hint; /* parts of them */
+    } table[] = {
+        {"", "nothing that a run measures", "p(99)"},
+        {"latency < 5ms", "\"latency\" is nothing that a run measures", "like"},
+        {"sucess >= 99%", "\"sucess\"", "success"},
+        {"p99 < 5ms", "p needs an argument", "like"},
+        {"p(99 < 5ms", "p needs an argument", "like"},
+        {"p() < 5ms", "\"\" is no percentile", "p(99.9)"},
+        {"p(101) < 5ms", "\"101\" is no percentile", "p(99.9)"},
+        {"p(-1) < 5ms", "\"-1\" is no percentile", "p(99.9)"},
+        {"p(nan) < 5ms", "no percentile", "p(99.9)"},
+        {"p(99)", "has no comparison", "one of < <= > >= =="},
+        {"p(99) = 5ms", "has no comparison", "=="},
+        {"p(99) != 5ms", "has no comparison", "=="},
+        {"p(99) <", "\"\" is no duration", "unit"},
+        {"p(99) < 5", "\"5\" is no duration", "unit"},
+        {"p(99) < -5ms", "\"-5ms\" is no duration", "unit"},
+        {"p(99) < 5ms or so", "\"5ms or so\" is no duration", "unit"},
+        {"p(99) < 99%", "no duration", "unit"},
+        {"success >= 99.9", "\"99.9\" is no share", "99.9%"},
+        {"success >= 101%", "no share", "99.9%"},
+        {"success >= 5ms", "no share", "99.9%"},
+        {"status < 1%", "status needs an argument", "like"},
+        {"status(6xx) < 1%", "\"6xx\" is no status", "5xx"},
+        {"status(99) < 1%", "\"99\" is no status", "5xx"},
+        {"status(600) < 1%", "\"600\" is no status", "5xx"},
+        {"status(5XX) < 1%", "\"5XX\" is no status", "5xx"},
+        {"outcome() < 1%", "\"\" is no outcome", "reset"},
+        {"outcome(rest) < 1%", "\"rest\" is no outcome", "reset"},
+        {"outcome(xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx) < 1%", "is no outcome", "reset"},
+        {"rate >= 490", "\"490\" is no rate", "490/s"},
+        {"failed == -1", "\"-1\" is no count", "failed == 0"},
+        {"failed == many", "\"many\" is no count", "failed == 0"},
+        {"retries < 1e999", "is no count", ""},
+        {"send_lag success > 5%", "\"success\" is nothing that a run measures", ""},
+        {"send_lag < 5ms", "\"\" is nothing that a run measures", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_threshold t;
+        struct e8_err err = {0};
+        if (!e8_threshold_parse(e8_str(table[i].text), &t, &err)) {
+            fail_msg("%s was taken", table[i].text);
+        }
+        assert_int_equal(err.rc, E8_INPUT);
+        if (!strstr(err.what, table[i].what) || !strstr(err.hint, table[i].hint)) {
+            fail_msg("%s: \"%s\" (%s)", table[i].text, err.what, err.hint);
+        }
+        assert_true(err.hint[0]);
+    }
+}
+
+static void slices_need_no_end(void **state)
+{
+    struct e8_threshold t;
+    (void)state;
+    static const char text[] = "success >= 99.9%";
+    for (size_t n = 0; n < sizeof text - 1; n++) {
+        char *copy = malloc(n ? n : 1);
+        memcpy(copy, text, n);
+        enum e8_rc rc = e8_threshold_parse((struct e8_str){copy, n}, &t, NULL);
+        assert_int_equal(rc, E8_INPUT); /* without its % it is no share either */
+        free(copy);
+    }
+}
+
+static void long_texts_are_cut(void **state)
+{
+    char text[400];
+    struct e8_threshold t;
+    (void)state;
+    memset(text, ' ', sizeof text);
+    memcpy(text, "success", 7);
+    memcpy(text + 300, ">= 1%", 6);
+    assert_int_equal(e8_threshold_parse(e8_str(text), &t, NULL), E8_OK);
+    assert_true(strlen(t.text) < sizeof t.text);
+}
+
+static void comparisons_hold(void **state)
+{
+    static const struct {
+        enum e8_compare compare;
+        bool below, at, above;
+    } table[] = {
+        {E8_LT, true, false, false}, {E8_LE, true, true, false},  {E8_GT, false, false, true},
+        {E8_GE, false, true, true},  {E8_EQ, false, true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_threshold t = {.compare = table[i].compare, .bound = 10};
+        assert_int_equal(e8_threshold_holds(&t, 9), table[i].below);
+        assert_int_equal(e8_threshold_holds(&t, 10), table[i].at);
+        assert_int_equal(e8_threshold_holds(&t, 11), table[i].above);
+        assert_false(e8_threshold_holds(&t, (double)NAN)); /* not measured is never passed */
+    }
+}
+
+static void values_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        double value;
+        const char *shown;
+    } table[] = {
+        {"max < 1s", 12.3e6, "12.3 ms"},           {"success > 1%", 0.99951, "99.95 %"},
+        {"rate > 1/s", 490.25, "490.2/s"},         {"failed == 0", 3, "3"},
+        {"retries == 0", 1e6, "1000000"},          {"p(99) < 1s", 0, "0"},
+        {"p(99) < 1s", (double)INFINITY, "never"},
+    };
+    char out[48];
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_threshold t;
+        assert_int_equal(e8_threshold_parse(e8_str(table[i].text), &t, NULL), E8_OK);
+        e8_threshold_value_text(&t, table[i].value, out);
+        if (strncmp(out, table[i].shown, strlen(table[i].shown)) != 0) {
+            fail_msg("%s: %s instead of %s", table[i].text, out, table[i].shown);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_ones_are_read), cmocka_unit_test(statuses_and_outcomes_have_their_range),
+        cmocka_unit_test(bad_ones_say_why),   cmocka_unit_test(slices_need_no_end),
+        cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(comparisons_hold),
+        cmocka_unit_test(values_have_units),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
