@@ -5,8 +5,7 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
-#define HEADERS_MAX                                                                                          \
-    48 /* of an endpoint; e8_request_parts has room for these and for what every request has */
+#define HEADERS_MAX 48 /* of an endpoint: a request has room for these and its own */
 
 const struct e8_option e8_run_options[] = {
     {"to", 't', "[NAME=]URL",
@@ -44,7 +43,9 @@ static enum e8_rc read_scenario(const char *name, struct e8_buf *out, const char
     static char path[256];
     struct e8_buf text;
     e8_buf_init(out, E8_FILE_MAX);
-    if (!strchr(name, '/') && !strchr(name, '.') && strcmp(name, "-") != 0 && access(name, F_OK) != 0) {
+    bool plain =
+        !strchr(name, '/') && !strchr(name, '.') && strcmp(name, "-") != 0 && access(name, F_OK) != 0;
+    if (plain) {
         e8_buf_fixed(&text, path, sizeof path - 1);
         e8_buf_printf(&text, "scenarios/%s.yaml", name);
         struct e8_str builtin = e8_catalog_builtin(e8_buf_cstr(&text));
@@ -56,6 +57,12 @@ static enum e8_rc read_scenario(const char *name, struct e8_buf *out, const char
     }
     *shown = name;
     e8_buf_fini(out);
+    if (plain) {
+        static const char *const builtin[] = {"quick", "support-day", "fan-out", NULL};
+        char hint[E8_CLI_HINT_MAX];
+        e8_cli_hint(e8_suggest(e8_str(name), builtin), "built in are quick, support-day and fan-out", hint);
+        return e8_fail(err, E8_INPUT, hint, "\"%s\" is no file and no built-in scenario", name);
+    }
     return e8_file_read(name, E8_FILE_MAX, out, err);
 }
 
@@ -143,26 +150,38 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
     return rc;
 }
 
-/* The headers of the command line come first, so that they win. */
+static bool is_among(const struct e8_header *list, size_t count, struct e8_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (e8_str_ieq(list[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The headers of the command line, and those of the scenario that have another name. */
 static enum e8_rc add_headers(struct runner *r, struct e8_endpoint *endpoint, struct e8_err *err)
 {
     struct e8_header *given = NULL;
-    size_t count = 0;
+    size_t count = 0, total;
     enum e8_rc rc = e8_cli_headers(r->args, &given, &count, err);
-    if (!rc && count + endpoint->header_count > HEADERS_MAX) {
-        rc = e8_fail(err, E8_INPUT, NULL, "more than %d headers for endpoint \"%s\"", HEADERS_MAX,
-                     endpoint->name);
+    struct e8_header *all = e8_arena_alloc(r->arena, (count + endpoint->header_count + 1) * sizeof *all);
+    for (total = 0; total < count; total++) {
+        all[total] = given[total];
     }
-    if (!rc && count) {
-        struct e8_header *all = e8_arena_alloc(r->arena, (count + endpoint->header_count) * sizeof *all);
-        memcpy(all, given, count * sizeof *all);
-        if (endpoint->header_count) {
-            memcpy(all + count, endpoint->headers, endpoint->header_count * sizeof *all);
+    for (size_t i = 0; i < endpoint->header_count; i++) {
+        if (!is_among(given, count, endpoint->headers[i].name)) {
+            all[total++] = endpoint->headers[i];
         }
-        endpoint->headers = all;
-        endpoint->header_count += count;
     }
     free(given);
+    if (!rc && total > HEADERS_MAX) {
+        rc = e8_fail(err, E8_INPUT, NULL, "endpoint \"%s\" has more than %d headers", endpoint->name,
+                     HEADERS_MAX);
+    }
+    endpoint->headers = all;
+    endpoint->header_count = total;
     return rc;
 }
 

@@ -203,10 +203,10 @@ static void take_signal(struct execution *x, struct e8_engine *engine, int signa
         return;
     }
     x->stopped_by = signal;
+    e8_engine_stop(engine);
     if (!e8_arg_set(x->args, "quiet")) {
         fputs("\nemit8: stopping; waiting for what is in flight (again to stop at once)\n", stderr);
     }
-    e8_engine_stop(engine);
 }
 
 static void watch(struct execution *x, struct e8_engine *engine)
@@ -289,7 +289,7 @@ static enum e8_rc end_run(struct execution *x, struct e8_err *err)
     x->facts.aborted = n->aborted;
     x->facts.stalls = x->result.stalls;
     x->facts.timer_floor = x->result.timer_floor;
-    x->facts.interrupted = x->result.interrupted;
+    x->facts.interrupted = x->result.interrupted || x->result.log_failed || x->result.generator_limited;
     x->facts.notes = transport_notes(x);
     x->facts.stats = x->result.stats;
     return x->log ? e8_dlog_finish(&x->log, &x->facts, err) : E8_OK;
@@ -345,7 +345,7 @@ static int say_sinks(struct execution *x)
         types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
     }
     fprintf(stderr,
-            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates; %zu of %zu event types "
+            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates\n      %zu of %zu event types "
             "delivered\n",
             (unsigned long long)all.received, (unsigned long long)all.verified,
             (unsigned long long)all.rejected, (unsigned long long)all.duplicates, types, known);

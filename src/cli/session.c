@@ -35,6 +35,9 @@ int e8_exit_error(const struct e8_err *err)
 int e8_exit_errs(struct e8_errs *errs)
 {
     int code = code_of(e8_errs_rc(errs));
+    if (errs->count && !errs->list[0].file[0]) {
+        fputs("emit8: ", stderr);
+    }
     e8_errs_print(errs, stderr);
     e8_errs_fini(errs);
     return code;

@@ -1,8 +1,9 @@
 /* YAML and JSON files as a tree of nodes that know where they stand. The only user of libfyaml.
  *
  * Accepted: YAML 1.2 core schema, of which JSON is a subset; one document. Refused, each with its place: aliases and anchors,
- * tags, several documents, duplicate keys, keys that are no scalars, depth over 64, invalid UTF-8, NUL, lone surrogates,
- * a BOM in JSON, NaN and infinities, numbers that do not fit. In JSON mode, everything RFC 8259 does not allow. */
+ * tags, several documents, duplicate keys, keys that are no scalars, depth over 64, more than a million values or 8 MiB,
+ * invalid UTF-8, NUL (but for \0 and \u0000 in values), lone surrogates, a BOM, NaN and infinities, numbers that do not fit.
+ * In JSON mode, everything RFC 8259 does not allow. In YAML mode also lines over 256 KiB. */
 #ifndef E8_DOC_DOC_H
 #define E8_DOC_DOC_H
 

@@ -93,7 +93,7 @@ static enum e8_rc read_step(struct e8_arena *arena, struct path *path, size_t *a
 static enum e8_rc path_read(struct e8_arena *arena, struct path *path, struct e8_str text, struct e8_err *err)
 {
     size_t at = 0;
-    path->text = text;
+    path->text = text.p ? text : E8_LIT("");
     path->count = 0;
     if (memchr(text.n ? text.p : "", '\0', text.n) || e8_utf8_valid(text) != text.n)
         return e8_fail(err, E8_INPUT, NULL, "a path that is no text");

@@ -31,7 +31,12 @@ static size_t parse_edits(struct e8_parser *p, const struct e8_node *step, struc
         (*out)[n++] = (struct e8_edit){remove->text, NULL, remove};
     } else if (remove && remove->kind == E8_SEQ) {
         for (const struct e8_node *node = remove->first; node; node = node->next) {
-            (*out)[n++] = (struct e8_edit){node->text, NULL, node};
+            if (node->kind == E8_STRING) {
+                (*out)[n++] = (struct e8_edit){node->text, NULL, node};
+            } else {
+                e8_parse_fail(p, node, "remove: [data.subject]", "a path is a text, this is %s",
+                              e8_node_kind_name(node->kind));
+            }
         }
     } else if (remove) {
         e8_parse_fail(p, remove, "remove: [data.subject]", "remove must be a list of paths");

@@ -5,16 +5,19 @@ Every server listens on a port the system chose, every wait has a limit, nothing
 
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import hmac
 import http.server
 import json
 import os
+import pty
 import re
 import socket
 import sqlite3
 import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -357,3 +360,73 @@ def certificates(directory):
     leaf("expired", "DNS:localhost,IP:127.0.0.1", "-days", "-1")
     return {p.name: p for p in directory.glob("*.*")}
 
+
+
+def until(what, timeout=30, every=0.005):
+    """Waits until `what()` is true; what it is then."""
+    end = time.monotonic() + timeout
+    while not (value := what()):
+        assert time.monotonic() < end, "nothing happened in time"
+        threading.Event().wait(every)
+    return value
+
+
+def count(log, table="attempt", where="1"):
+    """Rows of a log that may not exist yet, or be locked for a moment."""
+    try:
+        return rows(log, f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+class Terminal:
+    """A pseudo-terminal with a process on it that has it as its controlling terminal; keeps all that is written."""
+
+    def __init__(self, *args, columns=80, lines=24, env=None):
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.columns = columns
+        self.before = termios.tcgetattr(self.slave)
+        self.written = bytearray()
+        self.process = subprocess.Popen(
+            [EMIT8, *map(str, args)],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            env=environment(TERM="xterm-256color", **(env or {})),
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            try:
+                self.written += os.read(self.master, 65536)
+            except OSError:
+                return
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def wait(self, timeout=30):
+        """The exit code, when all has been read."""
+        code = self.process.wait(timeout)
+        self.after = termios.tcgetattr(self.slave)
+        os.write(self.slave, b"\0END\0")
+        until(lambda: b"\0END\0" in self.written)
+        return code
+
+    @property
+    def text(self):
+        return bytes(self.written).replace(b"\0END\0", b"").decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.slave)
+        os.close(self.master)
