@@ -5,7 +5,7 @@
 /* Says what does not hold and where on stderr, and aborts. */
 _Noreturn void e8_assert_fail(const char *what, const char *file, int line, const char *func);
 
-#define E8_ASSERT(cond) ((cond) ? (void)0 : e8_assert_fail(#cond, __FILE__, __LINE__, __func__))
+#define E8_ASSERT(cond)  ((cond) ? (void)0 : e8_assert_fail(#cond, __FILE__, __LINE__, __func__))
 #define E8_UNREACHABLE() e8_assert_fail("unreachable", __FILE__, __LINE__, __func__)
 
 /* Every object that travels as a void pointer begins with `unsigned magic`; callbacks check it first. */

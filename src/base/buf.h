@@ -31,7 +31,8 @@ void e8_buf_puts(struct e8_buf *buf, const char *text);
 void e8_buf_putstr(struct e8_buf *buf, struct e8_str str);
 void e8_buf_putu(struct e8_buf *buf, uint64_t value); /* decimal, no locale */
 void e8_buf_puti(struct e8_buf *buf, int64_t value);
-void e8_buf_printf(struct e8_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3))); /* in the C locale */
+void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3))); /* in the C locale */
 /* The same bytes as a JSON string body, without the quotes: RFC 8259 escapes; a byte that is not
  * valid UTF-8 becomes U+FFFD. At the limit no escape and no character is cut. */
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str);

@@ -18,8 +18,8 @@ struct e8_err {
     char file[256]; /* empty where there is no file */
     int line, col;  /* 1-based; 0: not known; col counts characters, not bytes */
     char what[512];
-    char hint[384];    /* what would be right; empty where nothing can be said */
-    char source[192];  /* the line of the file, for the caret; empty where not known */
+    char hint[384];   /* what would be right; empty where nothing can be said */
+    char source[192]; /* the line of the file, for the caret; empty where not known */
 };
 
 /* Fill *err (which may be NULL) and return rc, so that a failure is one statement:

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-bool e8_parse_u64(struct e8_str text, uint64_t *out); /* decimal digits only */
-bool e8_parse_i64(struct e8_str text, int64_t *out);  /* one leading '-' allowed */
+bool e8_parse_u64(struct e8_str text, uint64_t *out);  /* decimal digits only */
+bool e8_parse_i64(struct e8_str text, int64_t *out);   /* one leading '-' allowed */
 bool e8_parse_double(struct e8_str text, double *out); /* JSON number or ".5"; finite */
 /* "250ms", "1.5s", "2m", "1h30m", "1d", "10us", "5ns"; never negative; "0" needs no unit. */
 bool e8_parse_dur(struct e8_str text, e8_dur_ns *out);
@@ -22,8 +22,8 @@ struct e8_rate {
 };
 bool e8_parse_rate(struct e8_str text, struct e8_rate *out);
 double e8_rate_per_s(struct e8_rate rate);
-bool e8_parse_size(struct e8_str text, uint64_t *out);   /* "64KiB", "1MB", "10M" (MiB), "512" (bytes) */
-bool e8_parse_share(struct e8_str text, double *out);    /* "2%", "0.5 %" or "0.02": 0..1 */
+bool e8_parse_size(struct e8_str text, uint64_t *out); /* "64KiB", "1MB", "10M" (MiB), "512" (bytes) */
+bool e8_parse_share(struct e8_str text, double *out);  /* "2%", "0.5 %" or "0.02": 0..1 */
 /* "1.23 s", "12.3 ms", "87 µs", "5 ns": three significant digits, no trailing zeros, for people; from 100 s on "1m40s", "2h5m",
  * "3d4h"; E8_NEVER is "never". Returns out. */
 #define E8_DUR_MAX 32

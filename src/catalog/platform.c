@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define SPAN_MAX (366 * 24 * 3600 * E8_NS_S)
+#define SPAN_MAX ((e8_dur_ns)366 * 24 * 3600 * E8_NS_S)
 
 static void fail(struct e8_errs *errs, const struct e8_node *node, const char *hint, const char *what)
 {

@@ -25,7 +25,8 @@ struct e8_schema {
 
 struct checker {
     const struct e8_schema *schema;
-    struct e8_buf path; /* JSON pointer into the document */
+    struct e8_schema *reading; /* the same while it is made */
+    struct e8_buf path;        /* JSON pointer into the document */
     struct e8_err *err;
     int depth;
 };
@@ -498,7 +499,7 @@ static bool read_children(struct checker *c, const cJSON *node)
 static bool read_keyword(struct checker *c, const cJSON *node)
 {
     const struct keyword *keyword = find_keyword(node->string);
-    struct e8_schema *schema = (struct e8_schema *)(uintptr_t)c->schema;
+    struct e8_schema *schema = c->reading;
     if (!keyword) {
         const char *names[E8_COUNT(keywords) + 1] = {NULL};
         for (size_t i = 0; i < E8_COUNT(keywords); i++) {
@@ -563,7 +564,7 @@ static void place_fault(const struct e8_doc *doc, struct e8_str pointer, struct 
 enum e8_rc e8_schema_parse(const char *name, struct e8_str text, struct e8_schema **out, struct e8_err *err)
 {
     struct e8_schema *schema = e8_new(1, sizeof *schema);
-    struct checker c = {.schema = schema, .err = err};
+    struct checker c = {.schema = schema, .reading = schema, .err = err};
     struct e8_doc *doc = NULL;
     enum e8_rc rc = e8_doc_parse(name, text, E8_DOC_JSON, &doc, err);
     schema->name = e8_dup(name);

@@ -401,7 +401,7 @@ int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, con
 {
     struct again *a = new_again(args, reader);
     struct e8_err err = {0};
-    struct e8_exchange x;
+    struct e8_exchange x = {0};
     int code;
     enum e8_rc rc = open_again(a, delivery, &err);
     if (!rc && !a->signer && strcmp(a->delivery.scheme, "none") != 0) {

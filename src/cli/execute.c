@@ -344,11 +344,12 @@ static int say_sinks(struct execution *x)
     for (unsigned i = 0; i < known; i++) {
         types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
     }
-    fprintf(stderr,
-            "sink: %llu received, %llu verified, %llu rejected, %llu duplicates\n      %zu of %zu event types "
-            "delivered\n",
-            (unsigned long long)all.received, (unsigned long long)all.verified,
-            (unsigned long long)all.rejected, (unsigned long long)all.duplicates, types, known);
+    fprintf(
+        stderr,
+        "sink: %llu received, %llu verified, %llu rejected, %llu duplicates\n      %zu of %zu event types "
+        "delivered\n",
+        (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
+        (unsigned long long)all.duplicates, types, known);
     return all.rejected ? E8_EXIT_FAIL : E8_EXIT_PASS;
 }
 

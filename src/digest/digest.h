@@ -33,7 +33,7 @@ void e8_hex_put(struct e8_buf *buf, const void *bytes, size_t n); /* lower case 
 /* Both cases; false when it is not hex of even length. Appends. */
 bool e8_hex_get(struct e8_str text, struct e8_buf *out);
 void e8_base64_put(struct e8_buf *buf, const void *bytes, size_t n); /* RFC 4648, padded */
-bool e8_base64_get(struct e8_str text, struct e8_buf *out);          /* padded or not; strict otherwise. Appends. */
+bool e8_base64_get(struct e8_str text, struct e8_buf *out); /* padded or not; strict otherwise. Appends. */
 
 /* Time depends on the lengths alone. */
 bool e8_ct_equal(struct e8_str a, struct e8_str b);

@@ -16,15 +16,15 @@ enum e8_node_kind { E8_NULL, E8_BOOL, E8_INT, E8_FLOAT, E8_STRING, E8_SEQ, E8_MA
 
 struct e8_node {
     enum e8_node_kind kind;
-    bool quoted;        /* a string that stood in quotes or in a block */
-    bool b;             /* E8_BOOL */
-    int64_t i;          /* E8_INT */
-    double f;           /* E8_FLOAT, and E8_INT as well */
-    struct e8_str text; /* E8_STRING: its value; other scalars: as written */
+    bool quoted;                         /* a string that stood in quotes or in a block */
+    bool b;                              /* E8_BOOL */
+    int64_t i;                           /* E8_INT */
+    double f;                            /* E8_FLOAT, and E8_INT as well */
+    struct e8_str text;                  /* E8_STRING: its value; other scalars: as written */
     struct e8_node *first, *last, *next; /* children of E8_SEQ and E8_MAP; the next sibling */
     size_t count;
-    struct e8_str key;  /* in a map; else empty */
-    int line, col;      /* of the value, 1-based */
+    struct e8_str key; /* in a map; else empty */
+    int line, col;     /* of the value, 1-based */
     int key_line, key_col;
     const struct e8_doc *doc; /* whose it is; NULL for nodes made by code */
 };
@@ -48,10 +48,10 @@ const struct e8_node *e8_node_get(const struct e8_node *map, const char *key);
 const char *e8_node_kind_name(enum e8_node_kind kind); /* "a string", "a number", … */
 
 /* Error at a node's value (or at its key), with file, line, column and the source line. Returns E8_INPUT. hint may be NULL. */
-enum e8_rc e8_node_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-enum e8_rc e8_key_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+enum e8_rc e8_node_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format,
+                        ...) __attribute__((format(printf, 4, 5)));
+enum e8_rc e8_key_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format,
+                       ...) __attribute__((format(printf, 4, 5)));
 /* Adds to errs an error for every member of `map` whose key is not in the NULL-terminated list, with "did you mean". */
 enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, struct e8_errs *errs);
 
@@ -60,8 +60,8 @@ enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, stru
 struct e8_node *e8_node_clone(struct e8_arena *arena, const struct e8_node *node, bool deep);
 /* Path: "data.channel", "data.tags.0", keys with dots in quotes ("data.'a.b'"). Missing maps on the way are made; an array
  * index may be one past the end. `value` becomes part of the tree. */
-enum e8_rc e8_node_set(struct e8_arena *arena, struct e8_node *root, struct e8_str path, struct e8_node *value,
-                       struct e8_err *err);
+enum e8_rc e8_node_set(struct e8_arena *arena, struct e8_node *root, struct e8_str path,
+                       struct e8_node *value, struct e8_err *err);
 /* Removing what is not there is an error that lists what is. */
 enum e8_rc e8_node_remove(struct e8_node *root, struct e8_str path, struct e8_err *err);
 /* A node from the text of --set: JSON if it parses as JSON, else a string. */

@@ -95,7 +95,7 @@ static enum e8_rc path_read(struct e8_arena *arena, struct path *path, struct e8
     size_t at = 0;
     path->text = text.p ? text : E8_LIT("");
     path->count = 0;
-    if (memchr(text.n ? text.p : "", '\0', text.n) || e8_utf8_valid(text) != text.n)
+    if (memchr(path->text.p, '\0', path->text.n) || e8_utf8_valid(text) != text.n)
         return e8_fail(err, E8_INPUT, NULL, "a path that is no text");
     for (;;) {
         if (path->count == E8_DOC_DEPTH_MAX)
@@ -181,7 +181,7 @@ static void put_child(struct e8_node *parent, struct e8_node **link, struct e8_n
 enum e8_rc e8_node_set(struct e8_arena *arena, struct e8_node *root, struct e8_str path,
                        struct e8_node *value, struct e8_err *err)
 {
-    struct path p;
+    struct path p = {0};
     enum e8_rc rc = path_read(arena, &p, path, err);
     if (rc != E8_OK)
         return rc;
@@ -249,7 +249,7 @@ static enum e8_rc remove_at(struct e8_node *root, const struct path *path, struc
 enum e8_rc e8_node_remove(struct e8_node *root, struct e8_str path, struct e8_err *err)
 {
     struct e8_arena *arena = e8_arena_new();
-    struct path p;
+    struct path p = {0};
     enum e8_rc rc = path_read(arena, &p, path, err);
     if (rc == E8_OK)
         rc = remove_at(root, &p, err);

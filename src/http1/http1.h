@@ -28,7 +28,7 @@ struct e8_url {
     struct e8_str userinfo; /* empty if none */
     struct e8_str host;     /* without the brackets of IPv6 */
     bool ipv6;
-    int port;             /* given, or the scheme's */
+    int port; /* given, or the scheme's */
     bool port_given;
     struct e8_str target; /* path and query; "/" if there is none; no fragment */
 };
@@ -43,7 +43,7 @@ bool e8_host_is_loopback(struct e8_str host);
 void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_url *url,
                       const struct e8_header *headers, size_t count, struct e8_str body);
 /* The same as a curl command line for a shell, quoted; the body by --data-binary. */
-void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url, const struct e8_header *headers,
-                   size_t count, struct e8_str body);
+void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
+                   const struct e8_header *headers, size_t count, struct e8_str body);
 
 #endif

@@ -230,7 +230,7 @@ static void put_redacted_query(struct e8_str query, struct e8_buf *out)
 /* Where host and port begin. In a text that is no URL nothing before its last '@' is trusted. */
 static size_t after_userinfo(struct e8_str text, size_t authority)
 {
-    struct e8_url url;
+    struct e8_url url = {0};
     if (e8_url_parse(text, &url, NULL) == E8_OK)
         return url.userinfo.p != NULL ? (size_t)(url.userinfo.p - text.p) + url.userinfo.n + 1 : authority;
     const char *at = text.n > authority ? memrchr(text.p + authority, '@', text.n - authority) : NULL;

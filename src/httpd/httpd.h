@@ -13,19 +13,20 @@ struct e8_httpd;
 /* A complete request. Valid during the handler's call. */
 struct e8_request {
     struct e8_str method;
-    struct e8_str path;  /* percent-decoded, without the query */
+    struct e8_str path; /* percent-decoded, without the query */
     struct e8_str body;
     e8_mono_ns began;    /* when its head had been read */
     e8_mono_ns complete; /* when its last byte had been read */
     e8_wall_ns wall;
-    const char *peer; /* address text, or "unix" */
+    const char *peer;    /* address text, or "unix" */
     uint64_t connection; /* the same on a kept-alive connection; 1, 2, … */
     void *impl;
 };
 /* NULL when absent; ASCII case ignored. With more than one of that name: the n-th (0, 1, …). */
 const char *e8_request_header(const struct e8_request *request, const char *name, size_t n);
 size_t e8_request_header_count(const struct e8_request *request);
-void e8_request_header_at(const struct e8_request *request, size_t index, struct e8_str *name, struct e8_str *value);
+void e8_request_header_at(const struct e8_request *request, size_t index, struct e8_str *name,
+                          struct e8_str *value);
 const char *e8_request_query(const struct e8_request *request, const char *name);
 
 /* What the connection does instead of answering, or while answering. */
@@ -40,12 +41,15 @@ enum e8_fault {
 #define E8_RESPONSE_HEADERS_MAX 16
 struct e8_response {
     int status; /* 200 unless set */
-    struct { const char *name; const char *value; } headers[E8_RESPONSE_HEADERS_MAX]; /* copied after the handler */
+    struct {
+        const char *name;
+        const char *value;
+    } headers[E8_RESPONSE_HEADERS_MAX]; /* copied after the handler */
     size_t header_count;
-    struct e8_buf body;    /* initialised empty; limit 8 MiB */
-    e8_dur_ns delay;       /* answer this much after the request was complete; the thread goes on meanwhile */
+    struct e8_buf body; /* initialised empty; limit 8 MiB */
+    e8_dur_ns delay;    /* answer this much after the request was complete; the thread goes on meanwhile */
     enum e8_fault fault;
-    bool close;            /* Connection: close */
+    bool close; /* Connection: close */
 };
 
 typedef void e8_route_fn(void *state, const struct e8_request *request, struct e8_response *response);
@@ -56,19 +60,19 @@ struct e8_route {
 };
 
 struct e8_httpd_options {
-    const char *listen;   /* "127.0.0.1:0", "[::1]:8080", "unix:/path" */
+    const char *listen;            /* "127.0.0.1:0", "[::1]:8080", "unix:/path" */
     const struct e8_route *routes; /* NULL-handler terminated; first match wins; none: 404 */
     void *state;
-    size_t body_max;      /* larger: 413 */
+    size_t body_max;          /* larger: 413 */
     unsigned connections_max; /* 0: 1,024 */
-    unsigned idle_s;      /* 0: 60 */
+    unsigned idle_s;          /* 0: 60 */
     /* Called about every 100 ms on the server's thread; may be NULL. */
     void (*tick)(void *state);
 };
 /* Starts the server and its thread; it accepts when this returns. E8_INPUT for a bad address, E8_ENV when it cannot bind. */
 enum e8_rc e8_httpd_start(const struct e8_httpd_options *options, struct e8_httpd **out, struct e8_err *err);
-int e8_httpd_port(const struct e8_httpd *httpd);             /* 0 for a unix socket */
-const char *e8_httpd_url(const struct e8_httpd *httpd);      /* "http://127.0.0.1:41234" */
+int e8_httpd_port(const struct e8_httpd *httpd);        /* 0 for a unix socket */
+const char *e8_httpd_url(const struct e8_httpd *httpd); /* "http://127.0.0.1:41234" */
 /* Answers what is pending (delayed ones at once), closes, joins the thread. */
 void e8_httpd_stop(struct e8_httpd **httpd);
 

@@ -24,6 +24,7 @@ static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node
 
 static bool parse_rate(struct e8_parser *p, const struct e8_node *node, struct e8_rate *out)
 {
+    E8_ASSERT(node);
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_rate(node->text, out) || out->num == 0) {
         e8_parse_fail(p, node, "events per time: 100/s, 30/m, 2.5/h", "\"%.*s\" is no rate",
                       E8_STR(node->text));

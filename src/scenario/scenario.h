@@ -14,9 +14,10 @@
 #define E8_DEPTH_MAX     16 /* repeat and choose within each other */
 #define E8_ENDPOINTS_MAX 1024
 #define E8_PHASES_MAX    1000
-#define E8_STEPS_MAX     100000000                   /* that one instance of a flow takes at most */
-#define E8_SPAN_MAX      (366 * 24 * 3600 * E8_NS_S) /* of every wait, length, start and time-out that a user gives */
-#define E8_HEADERS_MAX   (8 << 10) /* bytes of headers that are made for one attempt; larger ones are refused */
+#define E8_STEPS_MAX     100000000 /* that one instance of a flow takes at most */
+#define E8_SPAN_MAX                                                                                          \
+    ((e8_dur_ns)366 * 24 * 3600 * E8_NS_S) /* of every wait, length, start and time-out that a user gives */
+#define E8_HEADERS_MAX (8 << 10) /* bytes of headers that are made for one attempt; larger ones are refused */
 
 struct e8_endpoint {
     const char *name, *url;

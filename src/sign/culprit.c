@@ -416,7 +416,7 @@ static void note_digest(struct search *s, struct e8_str text)
     char memory[E8_DIGEST_MAX + 3];
     struct e8_buf buf;
     e8_buf_fixed(&buf, memory, sizeof memory);
-    if (s->found_count == FOUND_MAX || text.n > 2 * E8_DIGEST_MAX)
+    if (s->found_count == FOUND_MAX || text.n > (size_t)2 * E8_DIGEST_MAX)
         return;
     struct found *found = &s->found[s->found_count];
     if (e8_hex_get(text, &buf) && is_digest_size(buf.n)) {

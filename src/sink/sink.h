@@ -12,14 +12,24 @@
 /* Shares of statuses: "200:95,503:4,429:1" (weights; need not sum to 100), or one status. */
 struct e8_status_mix {
     size_t count;
-    struct { int status; double upto; } rows[32]; /* cumulative shares, the last is 1 */
+    struct {
+        int status;
+        double upto;
+    } rows[32]; /* cumulative shares, the last is 1 */
 };
 enum e8_rc e8_status_mix_parse(struct e8_str text, struct e8_status_mix *out, struct e8_err *err);
 
 /* A latency: "20ms", "5ms..50ms" (uniform), "exp:20ms", "normal:20ms,5ms", "lognormal:20ms,1.5" (median, sigma as a factor),
  * "bimodal:5ms,500ms,2%". */
 struct e8_latency {
-    enum { E8_LATENCY_FIXED, E8_LATENCY_UNIFORM, E8_LATENCY_EXP, E8_LATENCY_NORMAL, E8_LATENCY_LOGNORMAL, E8_LATENCY_BIMODAL } kind;
+    enum {
+        E8_LATENCY_FIXED,
+        E8_LATENCY_UNIFORM,
+        E8_LATENCY_EXP,
+        E8_LATENCY_NORMAL,
+        E8_LATENCY_LOGNORMAL,
+        E8_LATENCY_BIMODAL
+    } kind;
     double a, b, share; /* nanoseconds; see the kind */
 };
 enum e8_rc e8_latency_parse(struct e8_str text, struct e8_latency *out, struct e8_err *err);
@@ -28,7 +38,10 @@ e8_dur_ns e8_latency_draw(const struct e8_latency *latency, struct e8_rng *rng);
 /* Faults in shares: "reset:1%,close:0.5%,hang:0.1%,truncate:1%". */
 struct e8_fault_mix {
     size_t count;
-    struct { enum e8_fault fault; double upto; } rows[8];
+    struct {
+        enum e8_fault fault;
+        double upto;
+    } rows[8];
 };
 enum e8_rc e8_fault_mix_parse(struct e8_str text, struct e8_fault_mix *out, struct e8_err *err);
 
@@ -37,15 +50,15 @@ struct e8_sink_options {
     const struct e8_scheme *scheme;
     const char *const *secrets; /* none: nothing is verified, and the first line says so */
     size_t secret_count;
-    e8_dur_ns tolerance; /* of signed timestamps; < 0: not checked */
+    e8_dur_ns tolerance;         /* of signed timestamps; < 0: not checked */
     struct e8_status_mix status; /* count 0: 200 */
     struct e8_latency latency;
     struct e8_fault_mix fault;
     uint64_t seed;
-    bool reject;          /* answer 401 to what does not verify (else only counted) */
-    const char *receipts; /* SQLite file to keep receipts in; NULL: none kept, only counted */
-    FILE *out;            /* a line for each delivery; NULL: none */
-    bool ndjson;          /* those lines as JSON */
+    bool reject;             /* answer 401 to what does not verify (else only counted) */
+    const char *receipts;    /* SQLite file to keep receipts in; NULL: none kept, only counted */
+    FILE *out;               /* a line for each delivery; NULL: none */
+    bool ndjson;             /* those lines as JSON */
     const char *retry_after; /* header value sent with 429 and 503; NULL: none */
     /* The delivery's header names; NULL: X-8bit-Event, X-8bit-Delivery, X-8bit-Attempt. */
     const char *event_header, *delivery_header, *attempt_header;
@@ -56,9 +69,9 @@ enum e8_rc e8_sink_start(const struct e8_sink_options *options, struct e8_sink *
 const char *e8_sink_url(const struct e8_sink *sink);
 
 struct e8_sink_counts {
-    uint64_t received;   /* complete requests */
+    uint64_t received;           /* complete requests */
     uint64_t verified, rejected; /* by signature; both 0 without secrets */
-    uint64_t faulted;    /* answered with a fault */
+    uint64_t faulted;            /* answered with a fault */
     uint64_t status[600];
     uint64_t duplicates; /* same delivery and attempt seen before */
     size_t types;        /* distinct event types */

@@ -104,10 +104,11 @@ static void report_cycle(struct compiler *c, const struct item *item)
     const struct compiler *chain[64];
     size_t n = 0;
 
-    for (const struct compiler *up = c; up && n < E8_COUNT(chain); up = up->up) {
+    const struct compiler *up = c;
+    while (up && n < E8_COUNT(chain)) {
+        bool found = up->item == item;
         chain[n++] = up;
-        if (up->item == item)
-            break;
+        up = found ? NULL : up->up;
     }
     e8_buf_fixed(&path, memory, sizeof(memory));
     while (n-- > 0) {

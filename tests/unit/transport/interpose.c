@@ -11,14 +11,31 @@
 
 #include <curl/curl.h>
 
+#include "transport/internal.h"
+
 atomic_int interpose_signals;
 atomic_int interpose_connect_errno, interpose_connect_wait, interpose_action_failures, interpose_names;
 sem_t interpose_name_hold, interpose_name_held;
+
+atomic_int interpose_strayed;
+
+static bool is_local(const struct sockaddr *sa)
+{
+    struct e8_addr addr;
+    return sa->sa_family == AF_UNIX || sa->sa_family == AF_UNSPEC ||
+           (e8_addr_of(sa, &addr) && e8_addr_is_loopback(&addr));
+}
 
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
 {
     typedef int connect_fn(int, const struct sockaddr *, socklen_t);
     connect_fn *real;
+    if (!is_local(
+            address.__sockaddr__)) { /* nothing leaves this machine, whatever is broken in what is tested */
+        atomic_fetch_add(&interpose_strayed, 1);
+        errno = ENETUNREACH;
+        return -1;
+    }
     int type = 0, error = atomic_load(&interpose_connect_errno);
     socklen_t type_size = sizeof type;
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);

@@ -75,6 +75,7 @@ void client_submit(struct client *client);
 extern atomic_int interpose_connect_errno;   /* TCP connect fails like this; 0: as it is */
 extern atomic_int interpose_connect_wait;    /* TCP connect takes until the peer has spoken or closed */
 extern atomic_int interpose_action_failures; /* so many calls of curl_multi_socket_action fail */
+extern atomic_int interpose_strayed;         /* connects to other than loopback; refused */
 extern atomic_int interpose_signals;         /* calls of sigaction for SIGPIPE */
 extern atomic_int interpose_names;           /* names that were looked up */
 extern sem_t interpose_name_hold,

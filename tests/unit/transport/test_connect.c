@@ -221,12 +221,14 @@ static void test_forbidden(void **state)
     };
     struct client client;
     client_open(&client, 1);
+    atomic_store(&interpose_strayed, 0);
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         client.exchange.reach = &reaches[rows[i].reach];
         set_host(&client, rows[i].host, 80);
         assert_unsent(client_run(&client), E8_FORBIDDEN_TARGET);
     }
     assert_int_equal(e8_transport_counts(client.transport).connections, 0);
+    assert_int_equal(atomic_load(&interpose_strayed), 0);
     client_close(&client);
 }
 
