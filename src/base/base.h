@@ -11,6 +11,7 @@
 #include "base/ring.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/timers.h"
 #include "base/units.h"
 
 #endif

@@ -188,6 +188,19 @@ static void put_in_place(struct e8_node *place, const struct e8_node *value)
     place->next = kept.next;
 }
 
+/* Maps that an edit's path made stand where the edit stands. */
+static void place_made(struct e8_node *node, const struct e8_node *at)
+{
+    for (struct e8_node *child = node->first; child; child = child->next) {
+        if (!child->doc) {
+            child->doc = at->doc;
+            child->line = child->key_line = at->key_line;
+            child->col = child->key_col = at->key_col;
+        }
+        place_made(child, at);
+    }
+}
+
 static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const struct e8_edit *edit,
                              struct e8_errs *errs)
 {
@@ -200,6 +213,9 @@ static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const
         (edit->at->key.n ? e8_key_fail : e8_node_fail)(&placed, edit->at, err.hint[0] ? err.hint : NULL, "%s",
                                                        err.what);
         err = placed;
+    }
+    if (!rc && edit->at && edit->value) {
+        place_made(tree, edit->at);
     }
     return rc ? e8_errs_add(errs, &err) : E8_OK;
 }

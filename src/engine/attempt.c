@@ -236,6 +236,24 @@ static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery,
     return delivery->tries < endpoint->retry.attempts ? NEXT_RETRY : NEXT_END;
 }
 
+/* A redirect is told with where it leads; what may be secret in that is left out. */
+static void put_error(const struct e8_exchange *x, char error[E8_ERROR_MAX])
+{
+    char memory[E8_ERROR_MAX + sizeof x->location * 4];
+    struct e8_buf text;
+    memcpy(error, x->error, E8_ERROR_MAX);
+    if (x->outcome != E8_REDIRECT || !x->location[0]) {
+        return;
+    }
+    e8_buf_fixed(&text, memory, sizeof memory - 1);
+    e8_buf_printf(&text, "HTTP %d to ", x->status);
+    e8_url_redacted(e8_str(x->location), &text);
+    struct e8_str told = {text.p, text.n < E8_ERROR_MAX ? text.n : E8_ERROR_MAX - 1};
+    told.n = e8_utf8_valid(told);
+    memcpy(error, told.p, told.n);
+    error[told.n] = '\0';
+}
+
 static void record_attempt(struct e8_worker *worker, struct e8_delivery *delivery, bool last)
 {
     const struct e8_exchange *x = &delivery->exchange;
@@ -258,7 +276,7 @@ static void record_attempt(struct e8_worker *worker, struct e8_delivery *deliver
     attempt->timestamp = delivery->timestamp;
     memcpy(attempt->event_id, delivery->event->id, sizeof attempt->event_id);
     memcpy(attempt->delivery_id, delivery->id, sizeof attempt->delivery_id);
-    memcpy(attempt->error, x->error, sizeof attempt->error);
+    put_error(x, attempt->error);
     e8_stats_add(worker->stats, attempt);
     e8_worker_log(worker, &record);
     if (worker->engine->options.on_done) {

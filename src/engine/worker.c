@@ -65,6 +65,7 @@ void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
 {
     if (!instance->emit && !instance->resting && instance->deliveries == 0) {
         instance->phase->active--;
+        worker->settled++;
         e8_instance_drop(worker, instance);
     }
 }
@@ -208,9 +209,13 @@ static void worker_loop(struct e8_worker *worker)
         if (atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
             wake = stop_step(worker, now);
         } else {
+            uint64_t settled = worker->settled;
             wake = e8_phases_step(worker, now);
             wake = earlier(wake, e8_worker_prepare(worker, now));
             wake = earlier(wake, send_due(worker));
+            if (worker->settled != settled) { /* without a delivery; its place is free */
+                wake = now;
+            }
         }
         publish(worker, now);
         if (worker_ended(worker)) {

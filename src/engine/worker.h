@@ -93,6 +93,7 @@ struct e8_worker {
     size_t on_wire;           /* of them, those whose attempt is under way; never above the bound */
     size_t bound;
     size_t instances;          /* not ended */
+    uint64_t settled;          /* instances that have ended */
     uint32_t events;           /* made so far */
     unsigned generator_faults; /* pauses in a row */
     e8_mono_ns paused_until;

@@ -12,7 +12,7 @@
 #define SPARES_MAX  1024
 #define KEEP_BYTES  ((size_t)64 << 10) /* of a spare exchange's body */
 
-static void heads_add(struct e8_exchange *ex)
+static void heads_add(struct e8_service *ex)
 {
     struct e8_httpd *httpd = ex->httpd;
 
@@ -22,16 +22,16 @@ static void heads_add(struct e8_exchange *ex)
     httpd->heads_last = ex;
 }
 
-static void heads_remove(struct e8_exchange *ex)
+static void heads_remove(struct e8_service *ex)
 {
     *(ex->prev ? &ex->prev->next : &ex->httpd->heads_first) = ex->next;
     *(ex->next ? &ex->next->prev : &ex->httpd->heads_last) = ex->prev;
     ex->prev = ex->next = NULL;
 }
 
-static struct e8_exchange *take_spare(struct e8_httpd *httpd)
+static struct e8_service *take_spare(struct e8_httpd *httpd)
 {
-    struct e8_exchange *ex = httpd->spare;
+    struct e8_service *ex = httpd->spare;
 
     if (ex) {
         httpd->spare = ex->next;
@@ -44,14 +44,14 @@ static struct e8_exchange *take_spare(struct e8_httpd *httpd)
     return ex;
 }
 
-static void free_exchange(struct e8_exchange *ex)
+static void free_exchange(struct e8_service *ex)
 {
     e8_buf_fini(&ex->body);
     free(ex->headers);
     free(ex);
 }
 
-static void give_back(struct e8_exchange *ex)
+static void give_back(struct e8_service *ex)
 {
     struct e8_httpd *httpd = ex->httpd;
 
@@ -71,7 +71,7 @@ static void give_back(struct e8_exchange *ex)
 void e8_exchanges_fini(struct e8_httpd *httpd)
 {
     while (httpd->spare) {
-        struct e8_exchange *ex = httpd->spare;
+        struct e8_service *ex = httpd->spare;
 
         httpd->spare = ex->next;
         free_exchange(ex);
@@ -80,7 +80,7 @@ void e8_exchanges_fini(struct e8_httpd *httpd)
 
 void e8_exchanges_sweep(struct e8_httpd *httpd, e8_mono_ns now)
 {
-    for (struct e8_exchange *ex = httpd->heads_first; ex && now - ex->line > HEAD_TIME; ex = ex->next)
+    for (struct e8_service *ex = httpd->heads_first; ex && now - ex->line > HEAD_TIME; ex = ex->next)
         shutdown(e8_peer_of(ex->connection)->fd, SHUT_RDWR); /* MHD sees the end and calls e8_exchange_done */
 }
 
@@ -89,7 +89,7 @@ void *e8_exchange_begin(void *closure, const char *uri, struct MHD_Connection *c
     struct e8_httpd *httpd = closure;
 
     E8_CHECK_MAGIC(httpd, E8_HTTPD_MAGIC);
-    struct e8_exchange *ex = take_spare(httpd);
+    struct e8_service *ex = take_spare(httpd);
     ex->magic = E8_EXCHANGE_MAGIC;
     ex->connection = connection;
     ex->phase = E8_PHASE_HEAD;
@@ -108,7 +108,7 @@ void *e8_exchange_begin(void *closure, const char *uri, struct MHD_Connection *c
 void e8_exchange_done(void *closure, struct MHD_Connection *connection, void **context,
                       enum MHD_RequestTerminationCode code)
 {
-    struct e8_exchange *ex = *context;
+    struct e8_service *ex = *context;
 
     (void)closure;
     (void)connection;
@@ -136,7 +136,7 @@ static bool name_is_bad(struct e8_str name)
 static enum MHD_Result add_header(void *closure, enum MHD_ValueKind kind, const char *name, size_t name_size,
                                   const char *value, size_t value_size)
 {
-    struct e8_exchange *ex = closure;
+    struct e8_service *ex = closure;
 
     (void)kind;
     if (ex->header_count == ex->header_cap) {
@@ -150,7 +150,7 @@ static enum MHD_Result add_header(void *closure, enum MHD_ValueKind kind, const 
 }
 
 /* RFC 9112, 6.1 and 6.3: a length that two readers may understand differently is how requests are smuggled. */
-static bool framing_is_clear(const struct e8_exchange *ex, const char *version)
+static bool framing_is_clear(const struct e8_service *ex, const char *version)
 {
     const char *coding = e8_request_header(&ex->request, "Transfer-Encoding", 0);
     const char *length = e8_request_header(&ex->request, "Content-Length", 0);
@@ -162,7 +162,7 @@ static bool framing_is_clear(const struct e8_exchange *ex, const char *version)
     return !e8_request_header(&ex->request, "Content-Length", 1);
 }
 
-static enum MHD_Result send_answer(struct e8_exchange *ex)
+static enum MHD_Result send_answer(struct e8_service *ex)
 {
     if (ex->httpd->stopping)
         MHD_add_response_header(ex->response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -173,7 +173,7 @@ static enum MHD_Result send_answer(struct e8_exchange *ex)
     return result;
 }
 
-static enum MHD_Result refuse(struct e8_exchange *ex, int status)
+static enum MHD_Result refuse(struct e8_service *ex, int status)
 {
     ex->phase = E8_PHASE_ANSWER;
     ex->httpd->pending++;
@@ -183,7 +183,7 @@ static enum MHD_Result refuse(struct e8_exchange *ex, int status)
 }
 
 /* The head has been read. */
-static enum MHD_Result on_head(struct e8_exchange *ex, const char *version)
+static enum MHD_Result on_head(struct e8_service *ex, const char *version)
 {
     uint64_t length = 0;
     const char *text;
@@ -206,7 +206,7 @@ static enum MHD_Result on_head(struct e8_exchange *ex, const char *version)
     return MHD_YES;
 }
 
-static enum MHD_Result on_body(struct e8_exchange *ex, const char *data, size_t n)
+static enum MHD_Result on_body(struct e8_service *ex, const char *data, size_t n)
 {
     if (!ex->refuse) {
         e8_buf_put(&ex->body, data, n);
@@ -238,7 +238,7 @@ static const struct e8_route *route_of(const struct e8_httpd *httpd, const struc
     return NULL;
 }
 
-static void describe(struct e8_exchange *ex, const char *url, const char *method)
+static void describe(struct e8_service *ex, const char *url, const char *method)
 {
     const struct e8_peer *peer = e8_peer_of(ex->connection);
     struct e8_request *request = &ex->request;
@@ -252,7 +252,7 @@ static void describe(struct e8_exchange *ex, const char *url, const char *method
     request->connection = peer->number;
 }
 
-static void ask_handler(struct e8_exchange *ex, const struct e8_route *route, struct e8_response *response)
+static void ask_handler(struct e8_service *ex, const struct e8_route *route, struct e8_response *response)
 {
     struct e8_httpd *httpd = ex->httpd;
 
@@ -284,7 +284,7 @@ static void reset_connection(struct MHD_Connection *connection)
         return; /* a unix socket has no RST: its client sees the end */
 }
 
-static enum MHD_Result on_due(struct e8_exchange *ex)
+static enum MHD_Result on_due(struct e8_service *ex)
 {
     ex->phase = E8_PHASE_ANSWER;
     switch (ex->fault) {
@@ -304,7 +304,7 @@ static enum MHD_Result on_due(struct e8_exchange *ex)
 }
 
 /* Until the client goes away. */
-static enum MHD_Result hang(struct e8_exchange *ex)
+static enum MHD_Result hang(struct e8_service *ex)
 {
     struct e8_peer *peer = e8_peer_of(ex->connection);
 
@@ -315,7 +315,7 @@ static enum MHD_Result hang(struct e8_exchange *ex)
     return MHD_YES;
 }
 
-static enum MHD_Result on_complete(struct e8_exchange *ex, const char *url, const char *method)
+static enum MHD_Result on_complete(struct e8_service *ex, const char *url, const char *method)
 {
     struct e8_httpd *httpd = ex->httpd;
     struct e8_response response = {.status = 200};
@@ -344,7 +344,7 @@ enum MHD_Result e8_exchange_run(void *closure, struct MHD_Connection *connection
                                 const char *method, const char *version, const char *data, size_t *size,
                                 void **context)
 {
-    struct e8_exchange *ex = *context;
+    struct e8_service *ex = *context;
 
     (void)closure;
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
@@ -369,7 +369,7 @@ enum MHD_Result e8_exchange_run(void *closure, struct MHD_Connection *connection
 
 const char *e8_request_header(const struct e8_request *request, const char *name, size_t n)
 {
-    const struct e8_exchange *ex = request->impl;
+    const struct e8_service *ex = request->impl;
     struct e8_str wanted = e8_str(name);
 
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
@@ -381,7 +381,7 @@ const char *e8_request_header(const struct e8_request *request, const char *name
 
 size_t e8_request_header_count(const struct e8_request *request)
 {
-    const struct e8_exchange *ex = request->impl;
+    const struct e8_service *ex = request->impl;
 
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
     return ex->header_count;
@@ -390,7 +390,7 @@ size_t e8_request_header_count(const struct e8_request *request)
 void e8_request_header_at(const struct e8_request *request, size_t index, struct e8_str *name,
                           struct e8_str *value)
 {
-    const struct e8_exchange *ex = request->impl;
+    const struct e8_service *ex = request->impl;
 
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
     E8_ASSERT(index < ex->header_count);
@@ -400,7 +400,7 @@ void e8_request_header_at(const struct e8_request *request, size_t index, struct
 
 const char *e8_request_query(const struct e8_request *request, const char *name)
 {
-    const struct e8_exchange *ex = request->impl;
+    const struct e8_service *ex = request->impl;
 
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
     return MHD_lookup_connection_value(ex->connection, MHD_GET_ARGUMENT_KIND, name);

@@ -22,7 +22,7 @@ struct e8_pair {
     struct e8_str name, value;
 };
 
-struct e8_exchange {
+struct e8_service {
     unsigned magic;
     struct e8_httpd *httpd;
     struct MHD_Connection *connection;
@@ -37,11 +37,9 @@ struct e8_exchange {
     struct MHD_Response *response;
     int status;
     enum e8_fault fault;
-    e8_mono_ns line;   /* when the request line had been read */
-    e8_mono_ns due;    /* while waiting */
-    uint64_t order;    /* of waiting; breaks ties */
-    size_t heap_index; /* while waiting */
-    struct e8_exchange *prev,
+    e8_mono_ns line;       /* when the request line had been read */
+    struct e8_timer timer; /* while waiting */
+    struct e8_service *prev,
         *next; /* of the exchanges in E8_PHASE_HEAD, oldest first; next also of the spare ones */
 };
 
@@ -52,7 +50,7 @@ struct e8_peer {
     int fd;
     uint64_t number;
     char text[64];
-    struct e8_exchange *hung;    /* that waits for the client to go away */
+    struct e8_service *hung;     /* that waits for the client to go away */
     bool gone;                   /* the client has closed, or half closed */
     struct e8_peer *prev, *next; /* of those that are gone */
 };
@@ -67,15 +65,13 @@ struct e8_httpd {
     bool stopping;    /* the server's thread alone */
     e8_mono_ns armed; /* what the timer is set to */
     e8_mono_ns next_tick;
-    uint64_t connections;      /* so far */
-    uint64_t waits;            /* so far */
-    size_t pending;            /* exchanges that wait or whose answer is not yet with the kernel */
-    struct e8_exchange **heap; /* waiting, by due */
-    size_t heap_count, heap_cap;
+    uint64_t connections; /* so far */
+    size_t pending;       /* exchanges that wait or whose answer is not yet with the kernel */
+    struct e8_timers waiting;
     struct e8_peer *gone;
     bool gone_fresh; /* one more since MHD ran */
-    struct e8_exchange *heads_first, *heads_last;
-    struct e8_exchange *spare;
+    struct e8_service *heads_first, *heads_last;
+    struct e8_service *spare;
     size_t spare_count;
     struct e8_buf scratch; /* the body of the answer being made */
 };
@@ -101,8 +97,8 @@ void e8_exchanges_fini(struct e8_httpd *httpd);
 void e8_exchanges_sweep(struct e8_httpd *httpd, e8_mono_ns now);
 
 /* The exchanges that wait (wait.c). */
-void e8_wait_begin(struct e8_exchange *ex, e8_mono_ns due); /* suspends its connection */
-void e8_wait_hurry(struct e8_exchange *ex);                 /* due at once */
+void e8_wait_begin(struct e8_service *ex, e8_mono_ns due); /* suspends its connection */
+void e8_wait_hurry(struct e8_service *ex);                 /* due at once */
 void e8_wait_hurry_all(struct e8_httpd *httpd);
 e8_mono_ns e8_wait_next(const struct e8_httpd *httpd); /* E8_NEVER if nothing waits */
 void e8_wait_resume(struct e8_httpd *httpd, e8_mono_ns now);

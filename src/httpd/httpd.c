@@ -118,7 +118,7 @@ static void drain(struct e8_httpd *httpd)
             (void)epoll_wait(httpd->mhd_fd, &event, 1, 10);
         MHD_run(httpd->daemon);
     }
-    E8_ASSERT(httpd->heap_count == 0);
+    E8_ASSERT(httpd->waiting.count == 0);
 }
 
 static void *serve(void *closure)
@@ -163,7 +163,7 @@ static void close_fd(int fd)
 static void release(struct e8_httpd *httpd)
 {
     e8_exchanges_fini(httpd);
-    free(httpd->heap);
+    e8_timers_fini(&httpd->waiting);
     e8_buf_fini(&httpd->scratch);
     close_fd(httpd->epoll_fd);
     close_fd(httpd->timer_fd);

@@ -44,21 +44,6 @@ struct e8_route e8_route_of(const struct e8_reach *reach, const struct e8_url *u
 /* May a socket be opened to this address for this URL? */
 bool e8_reach_allows(const struct e8_reach *reach, struct e8_str url, const struct sockaddr *sa);
 
-/* --- heap.c: what fires next ------------------------------------------------------------------------------------------ */
-
-struct e8_timer {
-    e8_mono_ns at;
-    size_t place; /* in the heap, 1-based; 0: not in it */
-};
-struct e8_heap {
-    struct e8_timer **list; /* list[0] is unused */
-    size_t count, cap;
-};
-void e8_heap_fini(struct e8_heap *heap);
-void e8_heap_add(struct e8_heap *heap, struct e8_timer *timer);
-void e8_heap_remove(struct e8_heap *heap, struct e8_timer *timer); /* harmless when it is not in */
-struct e8_timer *e8_heap_peek(const struct e8_heap *heap);         /* the earliest, or NULL */
-
 /* --- slots ------------------------------------------------------------------------------------------------------------ */
 
 enum e8_far { E8_FAR_NAME, E8_FAR_CONNECT, E8_FAR_TLS, E8_FAR_SENT, E8_FAR_ANSWERED, E8_FAR_HEAD };
@@ -155,7 +140,7 @@ struct e8_transport {
     int epoll, timer, event;
     e8_mono_ns armed; /* when the timerfd fires; E8_NEVER: disarmed */
     bool woken;
-    struct e8_heap heap;
+    struct e8_timers deadlines;
     struct e8_multi **multis;
     size_t multi_count;
     struct e8_conn *conns; /* by fd */

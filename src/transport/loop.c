@@ -97,9 +97,8 @@ static void serve(struct e8_transport *t, int fd, uint32_t events)
 
 static e8_mono_ns next_time(const struct e8_transport *t, e8_mono_ns until)
 {
-    const struct e8_timer *first = e8_heap_peek(&t->heap);
-    if (first && first->at < until)
-        until = first->at;
+    if (e8_timers_due(&t->deadlines) < until)
+        until = e8_timers_due(&t->deadlines);
     for (size_t i = 0; i < t->multi_count; i++) {
         if (t->multis[i]->timer < until)
             until = t->multis[i]->timer;
@@ -116,11 +115,8 @@ static void run_timers(struct e8_transport *t)
         t->multis[i]->timer = 0;
         e8_multi_act(t->multis[i], CURL_SOCKET_TIMEOUT, 0);
     }
-    struct e8_timer *first;
-    while ((first = e8_heap_peek(&t->heap)) && first->at <= now) {
-        char *slot = (char *)first - offsetof(struct e8_slot, timer);
-        e8_transfer_expired((struct e8_slot *)(void *)slot);
-    }
+    while (e8_timers_due(&t->deadlines) <= now)
+        e8_transfer_expired(E8_TIMER_OWNER(e8_timers_peek(&t->deadlines), struct e8_slot, timer));
 }
 
 /* The timer may be armed for an earlier time than needed: that wakes the loop once for nothing, and is cheaper than setting

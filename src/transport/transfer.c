@@ -382,12 +382,11 @@ void e8_transfer_expired(struct e8_slot *slot)
         [E8_FAR_ANSWERED] = "the head of the response did not end in time",
         [E8_FAR_HEAD] = "the body of the response did not end in time",
     };
-    e8_heap_remove(&slot->transport->heap, &slot->timer);
+    e8_timers_remove(&slot->transport->deadlines, &slot->timer);
     if (slot->timer_connects && x->sent) {
         slot->timer_connects = false;
-        slot->timer.at = x->deadline;
         if (x->deadline != E8_NEVER)
-            e8_heap_add(&slot->transport->heap, &slot->timer);
+            e8_timers_add(&slot->transport->deadlines, &slot->timer, x->deadline);
         return;
     }
     e8_conn_look(slot);
@@ -461,7 +460,7 @@ void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *
     fill_address(slot);
     curl_multi_remove_handle(slot->multi->curl, slot->easy);
     e8_conn_release(slot, slot->trailing);
-    e8_heap_remove(&t->heap, &slot->timer);
+    e8_timers_remove(&t->deadlines, &slot->timer);
     e8_multi_give_slot(slot);
     x->slot = NULL;
     e8_transfer_ready(t, x);

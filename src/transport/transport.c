@@ -53,7 +53,7 @@ void e8_transport_free(struct e8_transport **where)
     for (size_t i = 0; i < t->multi_count; i++)
         e8_multi_free(&t->multis[i]);
     e8_loop_close(t);
-    e8_heap_fini(&t->heap);
+    e8_timers_fini(&t->deadlines);
     free(t->multis);
     free(t->conns);
     t->magic = 0;
@@ -84,9 +84,8 @@ static void start_timer(struct e8_slot *slot)
     slot->timer_connects = slot->reach.connect_timeout && slot->reach.connect_timeout < at - slot->started;
     if (slot->timer_connects)
         at = slot->started + slot->reach.connect_timeout;
-    slot->timer.at = at;
     if (at != E8_NEVER)
-        e8_heap_add(&slot->transport->heap, &slot->timer);
+        e8_timers_add(&slot->transport->deadlines, &slot->timer, at);
 }
 
 static void end_unstarted(struct e8_transport *t, struct e8_exchange *x)

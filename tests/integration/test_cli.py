@@ -251,6 +251,16 @@ def test_a_secret_in_the_environment(tmp_path):
     kit.assert_signed(request, "some-other-secret-0123456789")
 
 
+def test_not_every_option_has_a_variable():
+    """What a forgotten variable would make dangerous or puzzling has none."""
+    env = {"EMIT8_NUMBER": "3", "EMIT8_SET": "data.x=1", "EMIT8_RAW": "/etc/hostname", "EMIT8_DRY_RUN": "1"}
+    env |= {"EMIT8_HEADER": "X-A: b", "EMIT8_CLOCK": "2000-01-01", "EMIT8_INSECURE": "1", "EMIT8_PROXY": "http://x/"}
+    request = seen(env, "--to", "URL")
+    assert "x-a" not in request["headers"]
+    event = json.loads(request["body"])
+    assert "x" not in event["data"] and not event["created_at"].startswith("2000")
+
+
 def test_an_empty_variable_is_none():
     request = seen({"EMIT8_SECRET": "", "EMIT8_SCHEME": "", "EMIT8_SEED": ""}, "--to", "URL")
     assert "x-8bit-signature-256" not in request["headers"]

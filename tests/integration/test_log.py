@@ -209,18 +209,20 @@ def test_the_newest(story, n):
 
 def test_since_and_until_cut_at_the_due_time(story):
     rows = log_rows(story["log"], "--run", "all")
-    dues = sorted({row["due"] for row in rows})
-    middle = dues[len(dues) // 2]  # microseconds: the log has nanoseconds
-    later = log_rows(story["log"], "--run", "all", "--since", middle)
-    earlier = log_rows(story["log"], "--run", "all", "--until", middle)
-    assert later and earlier
-    assert all(row["due"] >= middle for row in later) and all(row["due"] <= middle for row in earlier)
+    dues = sorted(due for (due,) in kit.rows(story["log"], "SELECT DISTINCT due FROM attempt"))
+    middle = dues[len(dues) // 2]  # in nanoseconds: just when something was due
+    seconds, nanos = divmod(middle, 10**9)
+    text = datetime.datetime.utcfromtimestamp(seconds).isoformat() + f".{nanos:09}Z"
+    later = log_rows(story["log"], "--run", "all", "--since", text)
+    earlier = log_rows(story["log"], "--run", "all", "--until", text)
+    counts = [kit.rows(story["log"], f"SELECT count(*) FROM attempt WHERE due {op} ?", middle)[0][0] for op in ("<", ">=")]
+    assert [len(earlier), len(later)] == counts and all(counts)
     assert sorted(map(key, earlier + later)) == sorted(map(key, rows)), "none is lost, none is in both"
     assert log_rows(story["log"], "--since", "10m") == log_rows(story["log"])
     assert log_rows(story["log"], "--until", "10m") == []
-    seconds = int(datetime.datetime.fromisoformat(dues[0].replace("Z", "+00:00")).timestamp())
-    assert log_rows(story["log"], "--run", "all", "--since", seconds) == rows
-    assert log_rows(story["log"], "--run", "all", "--until", seconds) == []
+    first = dues[0] // 10**9
+    assert log_rows(story["log"], "--run", "all", "--since", first) == rows
+    assert log_rows(story["log"], "--run", "all", "--until", first) == []
 
 
 def test_status_none_is_without_an_answer(tmp_path):

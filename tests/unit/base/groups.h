@@ -21,6 +21,7 @@ int test_mem(void);
 int test_ring(void);
 int test_rng(void);
 int test_str(void);
+int test_timers(void);
 int test_units(void);
 
 /* The bytes in a heap block of exactly their size, so that a sanitizer sees a read past the end; free(p). */

@@ -39,8 +39,8 @@ int in_child(void work(void *), void *arg, char *said, size_t size)
 int main(void)
 {
     static int (*const groups[])(void) = {
-        test_assert, test_str,   test_buf, test_mem,  test_err,
-        test_units,  test_clock, test_rng, test_ring, test_file,
+        test_assert, test_str,   test_timers, test_buf,  test_mem,  test_err,
+        test_units,  test_clock, test_rng,    test_ring, test_file,
     };
     int failures = 0;
     for (size_t i = 0; i < E8_COUNT(groups); i++)

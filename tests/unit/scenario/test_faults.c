@@ -101,6 +101,7 @@ static const struct fault {
     {S("{emit: message.sent, set: 5}"), 4, 33, "set must be a map", ""},
     {S("{emit: message.sent, set: {data.role.x: 5}}"), 4, 34, "role", ""},
     {S("{emit: message.sent, set: {data.x: '{{$nope}}'}}"), 4, 42, "$nope", ""},
+    {S("{emit: message.sent, set: {'data.{{a.b}}': 1}}"), 4, 34, "cannot stand in a name", ""},
     {S("{emit: message.sent, remove: 5}"), 4, 36, "must be a list of paths", ""},
     {S("{emit: message.sent, remove: [data.nope]}"), 4, 37, "nope", "there are"},
     {S("{emit: message.sent, remove: [{a: b}]}"), 4, 37, "a path is a text", ""},

@@ -126,32 +126,6 @@ static void test_free_in_flight(void **state)
     peer_close(&peer);
 }
 
-static void test_heap(void **state)
-{
-    (void)state;
-    enum { COUNT = 1000 };
-    static struct e8_timer timers[COUNT];
-    struct e8_heap heap = {0};
-    struct e8_rng rng = e8_rng_new(1);
-    for (int i = 0; i < COUNT; i++) {
-        timers[i].at = (e8_mono_ns)e8_rng_below(&rng, 500);
-        e8_heap_add(&heap, &timers[i]);
-    }
-    for (int i = 0; i < COUNT; i += 3)
-        e8_heap_remove(&heap, &timers[i]);
-    for (int i = 0; i < COUNT; i += 3)
-        e8_heap_remove(&heap, &timers[i]); /* harmless */
-    e8_mono_ns last = 0;
-    size_t count = 0;
-    for (struct e8_timer *timer; (timer = e8_heap_peek(&heap)); count++) {
-        assert_true(timer->at >= last);
-        last = timer->at;
-        e8_heap_remove(&heap, timer);
-    }
-    assert_int_equal(count, COUNT - (COUNT + 2) / 3);
-    e8_heap_fini(&heap);
-}
-
 /* Rule 14 of the house: a slot is used again. */
 static void test_slots_are_reused(void **state)
 {
@@ -205,9 +179,11 @@ static void test_threads(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_deadlines), cmocka_unit_test(test_wake),
-    cmocka_unit_test(test_until),     cmocka_unit_test(test_free_in_flight),
-    cmocka_unit_test(test_heap),      cmocka_unit_test(test_slots_are_reused),
+    cmocka_unit_test(test_deadlines),
+    cmocka_unit_test(test_wake),
+    cmocka_unit_test(test_until),
+    cmocka_unit_test(test_free_in_flight),
+    cmocka_unit_test(test_slots_are_reused),
     cmocka_unit_test(test_threads),
 };
 
