@@ -202,8 +202,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 class RawPeer:
     """A scripted peer: `script(connection, n)` gets each accepted socket in turn, n = 0, 1, …"""
 
-    def __init__(self, script):
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+    def __init__(self, script, listener=None):
+        self.socket = listener or socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.script = script
         self.accepted = 0

@@ -163,6 +163,28 @@ def test_open_arrivals_are_the_same_with_one_thread_and_two(capture, secret, tmp
     assert_same(runs)
 
 
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_threads_share_one_schedule_after_a_closed_entry(capture, secret, tmp_path, workers):
+    """Whichever thread ends its part of the closed entry last: what follows has the distances of its rate."""
+    log = tmp_path / "log.db"
+    scenario = write(
+        tmp_path,
+        "endpoints: {a: {url: http://127.0.0.1:1/}}\n"
+        "flows:\n  first: [{emit: message.sent}, {wait: 1ms..40ms}, {emit: message.sent}]\n"
+        "  then: [{emit: agent.error}]\n"
+        "run:\n  - {flow: first, arrivals: {times: 7, concurrency: 3}}\n"
+        "  - {flow: then, arrivals: {rate: 100/s, for: 300ms}}\n",
+    )
+    done = kit.emit8("run", scenario, "--to", capture.url, "--seed", 7, "--workers", workers, "--log", log)
+    assert done.returncode == 0, done.err
+    capture.take()
+    times = "SELECT {} FROM attempt a JOIN type t ON t.run = a.run AND t.number = a.type WHERE t.name = ?"
+    dues = sorted(due for (due,) in kit.rows(log, times.format("a.due"), "agent.error"))
+    assert len(dues) == 30
+    assert {after - before for before, after in zip(dues, dues[1:])} == {10_000_000}
+    assert dues[0] >= kit.rows(log, times.format("max(a.done)"), "message.sent")[0][0], "not before it has ended"
+
+
 def test_an_open_scenario_differs_with_the_seed(capture, secret, tmp_path):
     scenario = write(tmp_path, OPEN["poisson"])
     assert_other(run(capture, secret, scenario, "--seed", 7), run(capture, secret, scenario, "--seed", 9))

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -350,6 +351,8 @@ def check_wire(wire, log):
     """Every request that came is one attempt in the log, and the other way round."""
     attempts = kit.attempts(log)
     logged = collections.Counter((a["delivery_id"], a["attempt"]) for a in attempts)
+    with contextlib.suppress(AssertionError):  # the last one may not have been read yet
+        kit.until(lambda: logged == wire.requests, 5)
     assert max(wire.requests.values()) == 1, "the same attempt came twice: a hidden re-send"
     assert logged == wire.requests
     return attempts
@@ -426,31 +429,42 @@ EXTRAS = {
 @pytest.mark.parametrize("moment", ["with the answer", "after the answer"])
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_stale_answer_is_never_the_next_one(tmp_path, extra, moment):
-    """Each delivery is answered with a status of its own; the log must tell that one for each."""
-    given = {}
+    """Each delivery is answered with a status of its own; the log must tell that one for each. A request that was on its way
+    already when the extra bytes came cannot be helped; such ones are few, where a client that does not look has nothing else."""
+    given, crossed = {}, set()
 
     def script(connection, n):
+        extras = 0
         while True:
             key = wire.read(connection)
             with wire.lock:
                 given[key] = 201 + len(given) % 90
+                if extras:
+                    crossed.add(key)
+            extras += 1
             answer = status(given[key])
             if moment == "with the answer":
                 connection.sendall(answer + EXTRAS[extra])
             else:
                 connection.sendall(answer)
-                connection.sendall(EXTRAS[extra])
+                if select.select([connection], [], [], 0)[0]:  # what came now would be the next one's answer
+                    extras -= 1
+                else:
+                    connection.sendall(EXTRAS[extra])
 
     with Wire(script) as wire:
         done = send(tmp_path / "log.db", wire.url, "-n", "60", "--rate", "200/s", "--workers", "1", "--timeout", "20s", "--retries", "0")
         attempts = check_wire(wire, tmp_path / "log.db")
         assert done.returncode in (0, 1), done.err
+    assert len(crossed) <= (0 if moment == "with the answer" else 6)
     for attempt in attempts:
+        if (attempt["delivery_id"], attempt["attempt"]) in crossed:
+            continue
         if attempt["outcome"] == "delivered":
             assert attempt["status"] == given[attempt["delivery_id"], attempt["attempt"]], attempt
         else:
             assert attempt["outcome"] in ("desync", "stale_connection"), attempt
-    assert sum(a["outcome"] == "delivered" for a in attempts) == 60
+    assert sum(a["outcome"] == "delivered" for a in attempts) >= 60 - len(crossed)
     flags = [f for (f,) in kit.rows(tmp_path / "log.db", "SELECT flags FROM attempt")]
     assert any(f & (TRAILING | IDLE_BYTES | RECONNECTED) for f in flags)
 
@@ -571,7 +585,7 @@ def test_client_certificate(tmp_path, certificates, version):
         assert done.returncode == 1
         attempt = the_attempt(tmp_path / "without.db")
         assert sum(server.requests.values()) == 1
-        if version == ssl.TLSVersion.TLSv1_3 and attempt["outcome"] == "no_response":
+        if version == ssl.TLSVersion.TLSv1_3 and attempt["outcome"] in ("no_response", "reset"):
             pytest.xfail("in TLS 1.3 the refusal comes behind the handshake, as an alert: " + attempt["error"])
         assert attempt["outcome"] == "tls_handshake"
 
@@ -622,12 +636,10 @@ class UnixCapture(kit.RawPeer):
 
     def __init__(self, path):
         self.heads = []
-        super().__init__(self.serve)
-        self.socket.close()
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.bind(path)
-        self.socket.listen(16)
-        threading.Thread(target=self._serve, daemon=True).start()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(16)
+        super().__init__(self.serve, listener)
 
     def serve(self, connection, n):
         while True:

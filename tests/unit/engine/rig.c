@@ -1,0 +1,136 @@
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "tests.h"
+
+static struct e8_catalog *loaded;
+
+const struct e8_catalog *catalog(void)
+{
+    struct e8_errs errs;
+    e8_errs_init(&errs);
+    if (!loaded && e8_catalog_load(NULL, &loaded, &errs)) {
+        e8_errs_print(&errs, stderr);
+    }
+    e8_errs_fini(&errs);
+    assert_non_null(loaded);
+    return loaded;
+}
+
+static void keep(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange)
+{
+    struct rig *rig = state;
+    (void)exchange;
+    pthread_mutex_lock(&rig->lock);
+    if (rig->count == rig->room) {
+        rig->room = rig->room ? 2 * rig->room : 64;
+        rig->attempts = e8_resize(rig->attempts, rig->room, sizeof *rig->attempts);
+    }
+    rig->attempts[rig->count++] = *attempt;
+    pthread_mutex_unlock(&rig->lock);
+}
+
+/* Each "%d" becomes the port. */
+static void put_ports(const char *text, int port, struct e8_buf *out)
+{
+    for (; *text; text++) {
+        if (text[0] == '%' && text[1] == 'd') {
+            e8_buf_puti(out, port);
+            text++;
+        } else {
+            e8_buf_putc(out, *text);
+        }
+    }
+}
+
+void rig_open(struct rig *rig, const char *text, answer_fn *answer, void *state)
+{
+    struct e8_scenario_options options = {.seed_random = 1};
+    struct e8_errs errs;
+    struct e8_buf made;
+    memset(rig, 0, sizeof *rig);
+    pthread_mutex_init(&rig->lock, NULL);
+    receiver_open(&rig->receiver, answer, state);
+    e8_buf_init(&made, 1 << 20);
+    put_ports(text, rig->receiver.port, &made);
+    e8_errs_init(&errs);
+    if (e8_plan_parse(catalog(), "s.yaml", e8_buf_str(&made), &options, &rig->plan, &errs)) {
+        e8_errs_print(&errs, stderr);
+    }
+    e8_errs_fini(&errs);
+    e8_buf_fini(&made);
+    assert_non_null(rig->plan);
+    rig->options.workers = 2;
+    rig->options.on_done = keep;
+    rig->options.state = rig;
+}
+
+void rig_start(struct rig *rig)
+{
+    struct e8_err err = {0};
+    if (e8_engine_start(rig->plan, catalog(), &rig->options, &rig->engine, &err)) {
+        fail_msg("%s", err.what);
+    }
+}
+
+void rig_finish(struct rig *rig)
+{
+    assert_true(e8_engine_wait(rig->engine, 60 * E8_NS_S));
+    e8_engine_finish(&rig->engine, &rig->result);
+    assert_null(rig->engine);
+    const struct e8_counts *n = rig_counts(rig);
+    assert_int_equal(n->planned, n->delivered + n->failed + n->dropped + n->aborted);
+    assert_int_equal(n->attempts, rig->count);
+}
+
+void rig_run(struct rig *rig)
+{
+    rig_start(rig);
+    rig_finish(rig);
+}
+
+void rig_again(struct rig *rig)
+{
+    struct receiver *r = &rig->receiver;
+    e8_stats_free(&rig->result.stats);
+    rig->count = 0;
+    pthread_mutex_lock(&r->lock);
+    for (size_t i = 0; i < r->count; i++) {
+        free(r->list[i].head);
+        free(r->list[i].body);
+    }
+    r->count = 0;
+    pthread_mutex_unlock(&r->lock);
+    atomic_store(&r->received, 0);
+    atomic_store(&r->most, 0);
+}
+
+void rig_close(struct rig *rig)
+{
+    e8_stats_free(&rig->result.stats);
+    receiver_close(&rig->receiver);
+    e8_plan_free(&rig->plan);
+    free(rig->attempts);
+    pthread_mutex_destroy(&rig->lock);
+}
+
+const struct e8_counts *rig_counts(const struct rig *rig)
+{
+    return &e8_stats_all(rig->result.stats)->n;
+}
+
+double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+int main(void)
+{
+    assert_int_equal(e8_transport_init(NULL), E8_OK);
+    int failed = test_parts() + test_runs() + test_bounds() + test_ends();
+    e8_catalog_free(&loaded);
+    return failed != 0;
+}

@@ -1,0 +1,216 @@
+/* What is bounded: attempts in flight, memory, processor time. */
+#include <stdio.h>
+#include <time.h>
+
+#include "tests.h"
+
+static struct answer slow(void *state, size_t number, const char *head)
+{
+    (void)number, (void)head;
+    return (struct answer){.status = 200, .delay = *(const e8_dur_ns *)state};
+}
+
+static void at_most_so_many_are_in_flight(void **state)
+{
+    static const struct {
+        unsigned workers;
+        size_t in_flight;
+    } table[] = {{1, 1}, {4, 1}, {2, 3}, {3, 10}};
+    e8_dur_ns delay = 10 * E8_NS_MS;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b'}}\n"
+             "flows: {f: [{emit: message.sent}, {emit: agent.error}]}\n"
+             "run:\n"
+             "  - {flow: f, arrivals: {rate: 1000/s, for: 12ms}}\n"
+             "  - {flow: f, arrivals: {times: 10, concurrency: 8}}\n",
+             slow, &delay);
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        rig.options.workers = table[i].workers;
+        rig.options.in_flight = table[i].in_flight;
+        rig_run(&rig);
+        assert_int_equal(rig_counts(&rig)->delivered, 22 * 4);
+        assert_true(atomic_load(&rig.receiver.most) <= (int)table[i].in_flight);
+        assert_true(atomic_load(&rig.receiver.most) >= 1);
+        rig_again(&rig);
+    }
+    rig_close(&rig);
+}
+
+static void dropped_events_are_counted(void **state)
+{
+    e8_dur_ns delay = 50 * E8_NS_MS;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 500/s, for: 400ms}}]\n", slow, &delay);
+    rig.options.in_flight = 4;
+    rig.options.drop = true;
+    rig_run(&rig);
+    const struct e8_counts *n = rig_counts(&rig);
+    assert_int_equal(n->planned, 200);
+    assert_int_equal(n->events, 200);
+    assert_int_equal(n->delivered, rig.receiver.count);
+    assert_true(n->dropped > 100 && n->delivered >= 4);
+    assert_int_equal(n->dropped + n->delivered, 200);
+    for (size_t i = 0; i < rig.count;
+         i++) { /* those that were sent were not late because of those that were not */
+        assert_true(e8_send_lag(&rig.attempts[i].times) < 60 * E8_NS_MS);
+    }
+    rig_close(&rig);
+}
+
+/* A closed loop that finds no room waits for it. */
+static void a_closed_loop_drops_nothing_that_it_need_not_start(void **state)
+{
+    e8_dur_ns delay = E8_NS_MS;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {times: 60, concurrency: 30}}]\n", slow, &delay);
+    rig.options.in_flight = 4;
+    rig.options.drop = true;
+    rig_run(&rig);
+    assert_int_equal(rig_counts(&rig)->delivered, 60);
+    rig_close(&rig);
+}
+
+static size_t instances_of(const struct e8_engine *engine)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < engine->count; i++) {
+        for (const struct e8_instance *at = engine->workers[i].free_instances; at; at = at->next_free) {
+            n++;
+        }
+    }
+    return n;
+}
+
+static size_t deliveries_of(const struct e8_engine *engine)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < engine->count; i++) {
+        for (const struct e8_delivery *at = engine->workers[i].free_deliveries; at; at = at->next_free) {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Offered a hundred times what the receiver takes, the engine keeps a handful of instances, not all that were due. */
+static void a_slow_receiver_does_not_cost_memory(void **state)
+{
+    e8_dur_ns delay = 2 * E8_NS_MS;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b'}}\n"
+             "flows: {f: [{repeat: 5, steps: [{emit: message.sent}]}]}\n"
+             "run: [{flow: f, arrivals: {rate: 50000/s, for: 20s}}, {flow: f, at: 10ms, arrivals: {rate: "
+             "50000/s, for: 20s}}]\n",
+             slow, &delay);
+    rig.options.in_flight = 8;
+    rig_start(&rig);
+    assert_false(e8_engine_wait(rig.engine, 1500 * E8_NS_MS));
+    e8_engine_stop(rig.engine);
+    assert_true(e8_engine_wait(rig.engine, 30 * E8_NS_S));
+    size_t instances = instances_of(rig.engine), deliveries = deliveries_of(rig.engine);
+    rig_finish(&rig);
+    print_message("%zu instances and %zu deliveries at most, %zu attempts\n", instances, deliveries,
+                  rig.count);
+    assert_true(rig.count > 100);
+    assert_true(instances <= 8 + 2 * 2 * 16);
+    assert_true(deliveries <= 8 + 2 * 2);
+    rig_close(&rig);
+}
+
+static void both_phases_go_on_when_the_receiver_is_slow(void **state)
+{
+    e8_dur_ns delay = 5 * E8_NS_MS;
+    size_t first = 0, second = 0;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/'}}\n"
+             "flows: {f: [{emit: message.sent}], g: [{emit: agent.error}]}\n"
+             "run: [{flow: f, at: 0s, arrivals: {rate: 5000/s, for: 5s}}, {flow: g, at: 0s, arrivals: {rate: "
+             "5000/s, for: 5s}}]\n",
+             slow, &delay);
+    rig.options.in_flight = 4;
+    rig_start(&rig);
+    assert_false(e8_engine_wait(rig.engine, 700 * E8_NS_MS));
+    e8_engine_stop(rig.engine);
+    rig_finish(&rig);
+    for (size_t i = 0; i < rig.count; i++) {
+        bool error = strcmp(e8_catalog_names(catalog())[rig.attempts[i].type], "agent.error") == 0;
+        first += !error;
+        second += error;
+    }
+    assert_true(first > 10 && second > 10 && first < 2 * second && second < 2 * first);
+    rig_close(&rig);
+}
+
+/* Seconds of processor time per second, of a run that is stopped after two. */
+static double load_of(const char *text, answer_fn *answer, void *state, size_t in_flight)
+{
+    struct rig rig;
+    rig_open(&rig, text, answer, state);
+    rig.options.in_flight = in_flight;
+    rig.options.grace = E8_NS_MS;
+    rig.options.workers = 4;
+    rig_start(&rig);
+    assert_false(e8_engine_wait(rig.engine, 200 * E8_NS_MS));
+    double start = cpu_seconds();
+    assert_false(e8_engine_wait(rig.engine, 2 * E8_NS_S));
+    double used = cpu_seconds() - start;
+    e8_engine_stop(rig.engine);
+    rig_finish(&rig);
+    rig_close(&rig);
+    return used / 2;
+}
+
+static struct answer never(void *state, size_t number, const char *head)
+{
+    (void)state, (void)number, (void)head;
+    return (struct answer){.delay = E8_NEVER};
+}
+
+static void waiting_costs_no_processor_time(void **state)
+{
+    static const struct {
+        const char *what, *run;
+        answer_fn *answer;
+        size_t in_flight;
+    } table[] = {
+        {"one event a second", "run: [{flow: f, arrivals: {rate: 1/s, for: 60s}}]\n", NULL, 0},
+        {"paused at the bound, open", "run: [{flow: f, arrivals: {rate: 10000/s, for: 60s}}]\n", never, 4},
+        {"paused at the bound, closed", "run: [{flow: f, arrivals: {times: 100000, concurrency: 100}}]\n",
+         never, 4},
+        {"a phase far ahead", "run: [{flow: f, at: 300d}]\n", NULL, 0},
+        {"waiting for a retry", "run: [{flow: f, arrivals: {times: 20, concurrency: 20}}]\n", NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        char text[600];
+        snprintf(
+            text, sizeof text,
+            "endpoints: {a: {url: 'http://127.0.0.1:%s/', retry: {base: 30s, jitter: none}, timeout: 60s}}\n"
+            "flows: {f: [{emit: message.sent}]}\n%s",
+            i == 4 ? "1" : "%d", table[i].run);
+        double load = load_of(text, table[i].answer, NULL, table[i].in_flight);
+        print_message("%s: %.2f %% of a processor\n", table[i].what, 100 * load);
+        assert_true(load < 0.10);
+    }
+}
+
+int test_bounds(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_most_so_many_are_in_flight),
+        cmocka_unit_test(dropped_events_are_counted),
+        cmocka_unit_test(a_closed_loop_drops_nothing_that_it_need_not_start),
+        cmocka_unit_test(a_slow_receiver_does_not_cost_memory),
+        cmocka_unit_test(both_phases_go_on_when_the_receiver_is_slow),
+        cmocka_unit_test(waiting_costs_no_processor_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* What the groups share: a receiver, a plan, and a run of it whose attempts are kept. A group returns its failures. */
+#ifndef E8_TEST_ENGINE_H
+#define E8_TEST_ENGINE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+#include "engine/worker.h"
+
+int test_parts(void);
+int test_runs(void);
+int test_bounds(void);
+int test_ends(void);
+
+const struct e8_catalog *catalog(void);
+
+/* ---- receiver.c: HTTP/1.1 on loopback, one thread for all connections ---- */
+struct answer {
+    int status;
+    e8_dur_ns delay;     /* E8_NEVER: none comes */
+    const char *headers; /* "Retry-After: 1\r\n", or NULL */
+};
+/* On the receiver's thread. `number` counts all requests, from 0; `head` is a NUL-terminated text. */
+typedef struct answer answer_fn(void *state, size_t number, const char *head);
+
+struct request {
+    e8_mono_ns at;
+    char *head, *body;
+    size_t body_n;
+};
+struct receiver {
+    int port;
+    answer_fn *answer; /* NULL: 200 at once */
+    void *state;
+    atomic_size_t received, answered;
+    atomic_int outstanding, most; /* requests that wait for their answer: now, and at most */
+    atomic_bool stop;
+    int listener, wake[2];
+    pthread_t thread;
+    pthread_mutex_t lock; /* of list */
+    struct request *list;
+    size_t count, room;
+};
+void receiver_open(struct receiver *receiver, answer_fn *answer, void *state);
+void receiver_close(struct receiver *receiver);
+
+/* ---- rig.c ---- */
+struct rig {
+    struct receiver receiver;
+    struct e8_plan *plan;
+    struct e8_engine_options options;
+    struct e8_engine *engine;
+    struct e8_engine_result result;
+    pthread_mutex_t lock;
+    struct e8_attempt *attempts; /* in the order of their ends */
+    size_t count, room;
+};
+/* `text`: the scenario, with one %d for each endpoint's port. */
+void rig_open(struct rig *rig, const char *text, answer_fn *answer, void *state);
+void rig_start(struct rig *rig);
+void rig_finish(struct rig *rig); /* waits for the end, at most a minute */
+void rig_run(struct rig *rig);    /* start and finish */
+void rig_close(struct rig *rig);
+/* Frees the last run's attempts, requests and statistics, for another run. */
+void rig_again(struct rig *rig);
+const struct e8_counts *rig_counts(const struct rig *rig);
+double cpu_seconds(void); /* of this process */
+
+#define ONE  "seed: 7\nendpoints: {a: {url: 'http://127.0.0.1:%d/'}}\nflows: {f: [{emit: message.sent}]}\n"
+#define NONE "retry: {attempts: 1}"
+
+#endif
