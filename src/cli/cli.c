@@ -164,22 +164,33 @@ static int run_command(const struct e8_command *command, int argc, char **argv)
     return code;
 }
 
+static int show_help(const char *topic)
+{
+    const struct e8_command *command = topic ? e8_command_find(topic) : NULL;
+    if (command) {
+        e8_help_command(command, stdout);
+    } else if (topic && strcmp(topic, "--man") == 0) {
+        e8_help_man(stdout);
+    } else if (topic) {
+        return unknown_command(topic);
+    } else {
+        e8_help_all(stdout);
+    }
+    return 0;
+}
+
 int e8_cli_main(int argc, char **argv)
 {
     guard_stdio();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     const char *name = argc > 1 ? argv[1] : NULL;
-    if (!name || strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        const struct e8_command *of = name && argc > 2 ? e8_command_find(argv[2]) : NULL;
-        if (of) {
-            e8_help_command(of, stdout);
-        } else if (name && argc > 2) {
-            return unknown_command(argv[2]);
-        } else {
-            e8_help_all(name ? stdout : stderr);
-        }
-        return name ? 0 : 2;
+    if (!name) {
+        e8_help_all(stderr);
+        return E8_EXIT_INPUT;
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        return show_help(argc > 2 ? argv[2] : NULL);
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         name = "version";

@@ -18,10 +18,11 @@ FIXTURES = pathlib.Path(kit.SOURCE) / "fixtures"
 # A value that each option's argument takes, by the name that help gives to it.
 VALUES = {
     "N": "1", "C": "2", "RATE": "10/s", "DUR": "2s", "TIME": kit.CLOCK, "FORMAT": "text", "FACTOR": "2x",
-    "STATUS": "503", "PATTERN": "agent.*", "NAME": "x", "RULE": "failed < 9", "WHEN": "never", "VERSION": "1.1", "MIX": "", "DIST": "5ms",
-    "VALUE": "3", "URL": "http://127.0.0.1:9/", "PATH=VALUE": "data.x=1", "PATH": "data.x", "HOST": "example.com",
-    "'NAME: VALUE'": "X-A: b", "ADDR:PORT": "127.0.0.1:0", "H1:P1:H2:P2": "a:1:127.0.0.1:2",
-    "HOST:PORT:ADDR": "a:1:127.0.0.1", "[NAME=]URL": "http://127.0.0.1:9/", "FILE": "file", "DIR": "dir", "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1",
+    "STATUS": "503", "PATTERN": "agent.*", "NAME": "x", "RULE": "failed < 9", "WHEN": "never", "VERSION": "1.1",
+    "MIX": "", "DIST": "5ms", "VALUE": "3", "URL": "http://127.0.0.1:9/", "PATH=VALUE": "data.x=1", "PATH": "data.x",
+    "HOST": "example.com", "'NAME: VALUE'": "X-A: b", "ADDR:PORT": "127.0.0.1:0", "H1:P1:H2:P2": "a:1:127.0.0.1:2",
+    "HOST:PORT:ADDR": "a:1:127.0.0.1", "[NAME=]URL": "http://127.0.0.1:9/", "FILE": "file", "DIR": "dir",
+    "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1",
 }  # fmt: skip
 
 
@@ -81,21 +82,22 @@ def test_every_option_of_help_is_parsed(command):
     """In each spelling; --help last, so that nothing happens but the parsing."""
     options = options_of(command)
     assert len(options) >= 4
+    apart, joined, letters, attached = [], [], [], []
     for letter, name, argument in options:
-        spellings = [[f"--{name}"]]
-        if argument:
-            assert argument in VALUES, f"help calls it {argument}"
-            value = VALUES[argument]
-            spellings = [[f"--{name}", value], [f"--{name}={value}"]]
-            spellings += [[f"-{letter}", value], [f"-{letter}{value}"]] if letter and value else []
-        elif letter:
-            spellings += [[f"-{letter}"]]
-        for spelling in spellings:
-            done = kit.emit8(command, *spelling, "--help")
-            assert done.returncode == 0, (spelling, done.err)
-        wrong = kit.emit8(command, f"--{name}=x" if not argument else f"--{name}")
+        assert argument is None or argument in VALUES, f"help calls it {argument}"
+        value = VALUES.get(argument)
+        apart += [f"--{name}", value] if argument else [f"--{name}"]
+        joined += [f"--{name}={value}" if argument else f"--{name}"]
+        if letter:
+            letters += [f"-{letter}", value] if argument else [f"-{letter}"]
+            attached += [f"-{letter}{value}"] if value else [f"-{letter}"] if not argument else []
+        wrong = kit.emit8(command, f"--{name}" if argument else f"--{name}=x")
         assert wrong.returncode == 2
-        assert (f"--{name} takes no value" if not argument else f"--{name} needs a value") in wrong.err
+        assert (f"--{name} needs a value" if argument else f"--{name} takes no value") in wrong.err
+    for spelling in apart, joined, letters, attached:
+        done = kit.emit8(command, *spelling, "--help")
+        assert done.returncode == 0, (spelling, done.err)
+        assert done.out.startswith(f"emit8 {command}")
 
 
 @pytest.mark.parametrize(

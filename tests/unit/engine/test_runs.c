@@ -218,6 +218,31 @@ static void an_open_schedule_is_kept(void **state)
     rig_close(&rig);
 }
 
+/* A wait's end wakes the worker, whatever else does. */
+static void events_behind_waits_are_on_time(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/'}}\n"
+             "flows: {f: [{repeat: 20, steps: [{emit: message.sent}, {wait: 30ms}]}]}\n"
+             "run: [{flow: f, arrivals: {rate: 1/s, for: 1s}}]\n",
+             NULL, NULL);
+    for (int drop = 0; drop < 2; drop++) {
+        size_t punctual = 0;
+        rig.options.workers = 1;
+        rig.options.drop = drop;
+        rig_run(&rig);
+        assert_int_equal(rig.count, 20);
+        for (size_t i = 0; i < rig.count; i++) {
+            punctual += e8_send_lag(&rig.attempts[i].times) < 15 * E8_NS_MS;
+        }
+        assert_true(punctual >= 12); /* the machine may be busy */
+        rig_again(&rig);
+    }
+    rig_close(&rig);
+}
+
 static void speed_divides_all_times(void **state)
 {
     struct rig rig;
@@ -402,6 +427,7 @@ int test_runs(void)
         cmocka_unit_test(open_phases_are_shared_out),
         cmocka_unit_test(a_run_sends_what_the_preview_shows),
         cmocka_unit_test(an_open_schedule_is_kept),
+        cmocka_unit_test(events_behind_waits_are_on_time),
         cmocka_unit_test(speed_divides_all_times),
         cmocka_unit_test(phases_follow_one_another),
         cmocka_unit_test(closed_flows_think),
