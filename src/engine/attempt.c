@@ -90,7 +90,7 @@ static void make_delivery(struct e8_worker *worker, struct e8_instance *instance
     sign_attempt(worker, delivery);
     delivery->due = instance->phase->phase->open ? due : later(due, e8_mono_now());
     e8_stats_planned(worker->stats, (unsigned)endpoint, event->emit->type);
-    e8_agenda_push(&worker->ready, delivery->due, delivery);
+    e8_timers_add(&worker->ready, &delivery->timer, delivery->due);
 }
 
 static bool takes(const struct e8_worker *worker, size_t endpoint, const struct e8_emit *emit)
@@ -107,9 +107,9 @@ void e8_instance_advance(struct e8_worker *worker, struct e8_instance *instance)
     e8_mono_ns due = e8_after(instance->start, e8_scaled(worker->engine, instance->walk.offset));
     instance->resting = !instance->emit && !instance->phase->phase->open && due > e8_mono_now();
     if (instance->emit) {
-        e8_agenda_push(&worker->planned, due, instance);
+        e8_timers_add(&worker->planned, &instance->timer, due);
     } else if (instance->resting) {
-        e8_agenda_push(&worker->planned, e8_after(due, E8_PREPARE_LEAD), instance);
+        e8_timers_add(&worker->planned, &instance->timer, e8_after(due, E8_PREPARE_LEAD));
     } else {
         e8_instance_settle(worker, instance);
     }
@@ -192,7 +192,7 @@ static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e
     delivery->at =
         engine->fixed ? e8_after(delivery->at, wait) : e8_after(engine->wall, delivery->due - engine->epoch);
     sign_attempt(worker, delivery);
-    e8_agenda_push(&worker->ready, delivery->due, delivery);
+    e8_timers_add(&worker->ready, &delivery->timer, delivery->due);
 }
 
 /* Our own descriptors, ports or memory are used up: nobody else's fault. Wait, try again, and give the run up when that does

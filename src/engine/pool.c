@@ -29,6 +29,7 @@ struct e8_instance *e8_instance_take(struct e8_worker *worker)
 void e8_instance_drop(struct e8_worker *worker, struct e8_instance *instance)
 {
     E8_CHECK_MAGIC(instance, INSTANCE_MAGIC);
+    E8_ASSERT(instance->timer.place == 0);
     instance->magic = 0;
     instance->next_free = worker->free_instances;
     worker->free_instances = instance;
@@ -82,6 +83,7 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker)
 void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     E8_CHECK_MAGIC(delivery, DELIVERY_MAGIC);
+    E8_ASSERT(delivery->timer.place == 0);
     if (delivery->prev_live) {
         delivery->prev_live->next_live = delivery->next_live;
     } else {

@@ -31,8 +31,8 @@ void e8_worker_fini(struct e8_worker *worker)
     struct e8_stats *published = atomic_load(&worker->published), *spare = atomic_load(&worker->spare);
     e8_transport_free(&worker->transport);
     e8_pools_fini(worker);
-    e8_agenda_fini(&worker->planned);
-    e8_agenda_fini(&worker->ready);
+    e8_timers_fini(&worker->planned);
+    e8_timers_fini(&worker->ready);
     for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
         e8_signer_free(&worker->signers[i]);
     }
@@ -59,6 +59,16 @@ void e8_worker_log(struct e8_worker *worker, const struct e8_record *record)
     }
     *slot = *record;
     e8_ring_push(worker->ring);
+}
+
+static struct e8_instance *take_instance(struct e8_worker *worker)
+{
+    return E8_TIMER_OWNER(e8_timers_take(&worker->planned), struct e8_instance, timer);
+}
+
+static struct e8_delivery *take_delivery(struct e8_worker *worker)
+{
+    return E8_TIMER_OWNER(e8_timers_take(&worker->ready), struct e8_delivery, timer);
 }
 
 void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
@@ -99,17 +109,17 @@ static bool has_number(struct e8_worker *worker)
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
-    for (unsigned n = 0; e8_agenda_due(&worker->planned) - E8_PREPARE_LEAD <= now; n++) {
+    for (unsigned n = 0; e8_timers_due(&worker->planned) - E8_PREPARE_LEAD <= now; n++) {
         if ((worker->deliveries >= worker->bound && !drop) || !has_number(worker)) {
             return E8_NEVER;
         }
         if (n == BATCH) {
             return now; /* look at the network in between */
         }
-        e8_mono_ns due = e8_agenda_due(&worker->planned);
-        e8_event_emit(worker, e8_agenda_pop(&worker->planned), due);
+        e8_mono_ns due = e8_timers_due(&worker->planned);
+        e8_event_emit(worker, take_instance(worker), due);
     }
-    e8_mono_ns due = e8_agenda_due(&worker->planned);
+    e8_mono_ns due = e8_timers_due(&worker->planned);
     return due == E8_NEVER ? E8_NEVER : due - E8_PREPARE_LEAD;
 }
 
@@ -120,13 +130,13 @@ static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery
 
 static e8_mono_ns send_due(struct e8_worker *worker)
 {
-    for (unsigned n = 0; e8_agenda_due(&worker->ready) != E8_NEVER; n++) {
+    for (unsigned n = 0; e8_timers_due(&worker->ready) != E8_NEVER; n++) {
         e8_mono_ns now = e8_mono_now();
         if (worker->paused_until > now) {
             return worker->paused_until;
         }
-        if (e8_agenda_due(&worker->ready) > now) {
-            return e8_agenda_due(&worker->ready);
+        if (e8_timers_due(&worker->ready) > now) {
+            return e8_timers_due(&worker->ready);
         }
         if (worker->on_wire >= worker->bound) {
             return E8_NEVER;
@@ -134,7 +144,7 @@ static e8_mono_ns send_due(struct e8_worker *worker)
         if (n == BATCH) {
             return now;
         }
-        struct e8_delivery *delivery = e8_agenda_pop(&worker->ready);
+        struct e8_delivery *delivery = take_delivery(worker);
         if (is_disabled(worker, delivery)) {
             e8_delivery_abandon(worker, delivery);
         } else {
@@ -147,7 +157,7 @@ static e8_mono_ns send_due(struct e8_worker *worker)
 static void drain_planned(struct e8_worker *worker)
 {
     struct e8_instance *instance;
-    while ((instance = e8_agenda_pop(&worker->planned)) != NULL) {
+    while ((instance = take_instance(worker)) != NULL) {
         instance->emit = NULL;
         instance->resting = false;
         e8_instance_settle(worker, instance);
@@ -166,7 +176,7 @@ static e8_mono_ns stop_step(struct e8_worker *worker, e8_mono_ns now)
         drain_planned(worker);
     }
     struct e8_delivery *delivery;
-    while ((delivery = e8_agenda_pop(&worker->ready)) != NULL) {
+    while ((delivery = take_delivery(worker)) != NULL) {
         e8_delivery_abandon(worker, delivery);
     }
     e8_mono_ns end = e8_after(worker->stopped_at, engine->options.grace);

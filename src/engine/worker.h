@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "engine/agenda.h"
 #include "engine/engine.h"
 #include "engine/event.h"
 
@@ -36,9 +35,10 @@ struct e8_instance {
     const struct e8_emit *emit; /* the next one; NULL: the walk has ended */
     e8_mono_ns start;
     e8_wall_ns flow_started;
-    e8_wall_ns at;       /* time of the instance's start, as events tell it */
-    unsigned deliveries; /* not ended yet */
-    bool resting;        /* closed loop: its walk ends with a wait that is not over */
+    e8_wall_ns at;         /* time of the instance's start, as events tell it */
+    unsigned deliveries;   /* not ended yet */
+    bool resting;          /* closed loop: its walk ends with a wait that is not over */
+    struct e8_timer timer; /* in the worker's `planned` */
     struct e8_instance *next_free;
     uint16_t counts[]; /* events of each type so far */
 };
@@ -63,7 +63,8 @@ struct e8_delivery {
     uint16_t tries;   /* attempts that count against the policy */
     uint16_t at_once; /* attempts in a row that were made at once */
     enum e8_trigger trigger;
-    uint64_t key; /* of its random stream: jitter */
+    uint64_t key;          /* of its random stream: jitter */
+    struct e8_timer timer; /* in the worker's `ready` */
     e8_mono_ns due;
     int64_t timestamp;
     e8_wall_ns at; /* of the attempt, as its timestamp tells it */
@@ -83,8 +84,8 @@ struct e8_worker {
     struct e8_signer **signers; /* by endpoint; NULL: not signed */
     struct e8_ring *ring;       /* NULL: no log */
     struct e8_phase_state *phases;
-    struct e8_agenda planned; /* instances, by when their next event is due */
-    struct e8_agenda ready;   /* deliveries, by when their attempt is due */
+    struct e8_timers planned; /* instances, by when their next event is due */
+    struct e8_timers ready;   /* deliveries, by when their attempt is due */
     struct e8_instance *free_instances;
     struct e8_event *free_events;
     struct e8_delivery *free_deliveries;

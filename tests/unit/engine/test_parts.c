@@ -1,63 +1,7 @@
-/* The agenda, times, ids and requests: no threads, no sockets. */
+/* Times, ids and requests: no threads, no sockets. */
 #include <stdio.h>
 
 #include "tests.h"
-
-static int by_due(const void *a, const void *b)
-{
-    const struct e8_agenda_entry *x = a, *y = b;
-    return x->due != y->due ? (x->due > y->due) - (x->due < y->due)
-                            : (x->order > y->order) - (x->order < y->order);
-}
-
-/* Whatever is pushed comes out by its due time, and in the order it was pushed among equals. */
-static void an_agenda_sorts(void **state)
-{
-    enum { N = 2000 };
-    struct e8_agenda_entry *list = calloc(N, sizeof *list);
-    struct e8_rng rng = e8_rng_new(4);
-    (void)state;
-    for (int round = 0; round < 20; round++) {
-        struct e8_agenda agenda = {0};
-        size_t n = 1 + (size_t)e8_rng_below(&rng, N);
-        assert_true(e8_agenda_due(&agenda) == E8_NEVER);
-        assert_null(e8_agenda_pop(&agenda));
-        for (size_t i = 0; i < n; i++) {
-            list[i] = (struct e8_agenda_entry){e8_rng_range(&rng, 0, round < 10 ? 50 : 1000000), i, &list[i]};
-            e8_agenda_push(&agenda, list[i].due, (void *)(uintptr_t)(i + 1));
-        }
-        qsort(list, n, sizeof *list, by_due);
-        for (size_t i = 0; i < n; i++) {
-            assert_true(e8_agenda_due(&agenda) == list[i].due);
-            assert_int_equal((uintptr_t)e8_agenda_pop(&agenda), list[i].order + 1);
-        }
-        assert_null(e8_agenda_pop(&agenda));
-        e8_agenda_fini(&agenda);
-    }
-    free(list);
-}
-
-static void an_agenda_keeps_its_order_while_in_use(void **state)
-{
-    struct e8_agenda agenda = {0};
-    struct e8_rng rng = e8_rng_new(5);
-    uint64_t live = 0;
-    e8_mono_ns now = 0;
-    (void)state;
-    for (int i = 0; i < 200000; i++) {
-        if (live == 0 || e8_rng_below(&rng, 100) < 52) {
-            e8_agenda_push(&agenda, now + e8_rng_range(&rng, 0, 1000), &agenda);
-            live++;
-        } else {
-            assert_true(e8_agenda_due(&agenda) >= now); /* nothing that was due earlier had been left */
-            now = e8_agenda_due(&agenda);
-            assert_non_null(e8_agenda_pop(&agenda));
-            live--;
-        }
-    }
-    assert_int_equal(agenda.count, live);
-    e8_agenda_fini(&agenda);
-}
 
 static void times_do_not_overflow(void **state)
 {
@@ -272,8 +216,6 @@ static void the_largest_request_fits(void **state)
 int test_parts(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_agenda_sorts),
-        cmocka_unit_test(an_agenda_keeps_its_order_while_in_use),
         cmocka_unit_test(times_do_not_overflow),
         cmocka_unit_test(ids_are_unique),
         cmocka_unit_test(ids_depend_on_their_place_alone),

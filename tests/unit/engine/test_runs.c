@@ -341,6 +341,7 @@ static void statistics_add_up(void **state)
     (void)state;
     rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 2000/s, for: 1s}}]\n", NULL, NULL);
     rig.options.workers = 3;
+    rig.options.in_flight = 300; /* the receiver has 512 connections */
     rig_start(&rig);
     while (!e8_engine_wait(rig.engine, E8_NS_MS)) {
         uint64_t now = e8_stats_all(e8_engine_stats(rig.engine))->n.attempts;
