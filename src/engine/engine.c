@@ -180,20 +180,6 @@ const struct e8_stats *e8_engine_stats(struct e8_engine *engine)
     return engine->total;
 }
 
-void e8_engine_stop(struct e8_engine *engine)
-{
-    atomic_store(&engine->stop, true);
-    for (unsigned i = 0; i < engine->count; i++) {
-        e8_transport_wake(engine->workers[i].transport);
-    }
-}
-
-void e8_engine_abort(struct e8_engine *engine)
-{
-    atomic_store(&engine->abort, true);
-    e8_engine_stop(engine);
-}
-
 static void add_counts(struct e8_transport_counts *into, struct e8_transport_counts from)
 {
     into->connections += from.connections;

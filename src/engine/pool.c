@@ -36,6 +36,15 @@ void e8_instance_drop(struct e8_worker *worker, struct e8_instance *instance)
     worker->instances--;
 }
 
+void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
+{
+    if (!instance->emit && !instance->resting && instance->deliveries == 0) {
+        instance->phase->active--;
+        worker->settled++;
+        e8_instance_drop(worker, instance);
+    }
+}
+
 struct e8_event *e8_event_take(struct e8_worker *worker)
 {
     struct e8_event *event = worker->free_events;

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #define PUBLISH_EVERY (100 * E8_NS_MS)
-#define STALL_SLEEP   (50 * E8_NS_US)
 #define BATCH         16 /* of events or attempts, then the network is looked at */
 
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index)
@@ -43,24 +42,6 @@ void e8_worker_fini(struct e8_worker *worker)
     e8_stats_free(&spare);
 }
 
-void e8_worker_log(struct e8_worker *worker, const struct e8_record *record)
-{
-    if (!worker->ring) {
-        return;
-    }
-    struct e8_record *slot = e8_ring_slot(worker->ring);
-    if (!slot) {
-        worker->stalls++;
-    }
-    while (!slot) {
-        const struct timespec pause = {0, STALL_SLEEP};
-        nanosleep(&pause, NULL);
-        slot = e8_ring_slot(worker->ring);
-    }
-    *slot = *record;
-    e8_ring_push(worker->ring);
-}
-
 static struct e8_instance *take_instance(struct e8_worker *worker)
 {
     return E8_TIMER_OWNER(e8_timers_take(&worker->planned), struct e8_instance, timer);
@@ -69,15 +50,6 @@ static struct e8_instance *take_instance(struct e8_worker *worker)
 static struct e8_delivery *take_delivery(struct e8_worker *worker)
 {
     return E8_TIMER_OWNER(e8_timers_take(&worker->ready), struct e8_delivery, timer);
-}
-
-void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
-{
-    if (!instance->emit && !instance->resting && instance->deliveries == 0) {
-        instance->phase->active--;
-        worker->settled++;
-        e8_instance_drop(worker, instance);
-    }
 }
 
 /* Statistics change hands: ours go to whoever reads them, an empty one comes back. */

@@ -154,20 +154,22 @@ void e8_delivery_abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 /* pool.c: slots. */
 struct e8_instance *e8_instance_take(struct e8_worker *worker);
 void e8_instance_drop(struct e8_worker *worker, struct e8_instance *instance);
+/* An instance that has no event left and no delivery under way ends here. */
+void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance);
 struct e8_event *e8_event_take(struct e8_worker *worker);
 void e8_event_unref(struct e8_worker *worker, struct e8_event *event);
 struct e8_delivery *e8_delivery_take(struct e8_worker *worker);
 void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery);
 void e8_pools_fini(struct e8_worker *worker);
 
+/* record.c: into the worker's ring; waits while it is full. */
+void e8_worker_log(struct e8_worker *worker, const struct e8_record *record);
+
 /* worker.c */
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index);
 void e8_worker_fini(struct e8_worker *worker);
 void *e8_worker_main(void *worker);
-void e8_worker_log(struct e8_worker *worker, const struct e8_record *record);
 /* Makes the events whose time is near; returns when to look again. */
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now);
-/* An instance that has no event left and no delivery under way ends here. */
-void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance);
 
 #endif

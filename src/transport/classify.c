@@ -19,6 +19,20 @@ enum e8_outcome e8_classify_timeout(enum e8_far far)
     return by_far[far];
 }
 
+const char *e8_classify_own_fault(enum e8_outcome outcome)
+{
+    switch (outcome) {
+    case E8_GEN_FD:
+        return "emit8 ran out of file descriptors";
+    case E8_GEN_PORT:
+        return "this machine ran out of local ports";
+    case E8_GEN_MEMORY:
+        return "emit8 ran out of memory";
+    default:
+        return NULL;
+    }
+}
+
 static bool says(const struct e8_evidence *ev, const char *words)
 {
     return strstr(ev->error, words) != NULL;
@@ -63,6 +77,21 @@ static bool was_reset(const struct e8_evidence *ev)
            says(ev, "reset by peer");
 }
 
+/* In TLS 1.3 the client has ended its handshake before the server has judged the client's certificate, or the lack of one: the
+ * refusal comes where the answer should. What libcurl reports of it is the text of OpenSSL's reason ("tlsv13 alert certificate
+ * required", "tlsv1 alert unknown ca"). */
+static bool client_refused(const struct e8_evidence *ev)
+{
+    static const char *const alerts[] = {"certificate", "unknown ca", "access denied", "decrypt error",
+                                         "handshake failure"};
+    const char *alert = strstr(ev->error, " alert ");
+    for (size_t i = 0; alert && i < E8_COUNT(alerts); i++) {
+        if (strstr(alert, alerts[i]))
+            return true;
+    }
+    return false;
+}
+
 /* The connection broke. */
 static enum e8_outcome broken(const struct e8_evidence *ev)
 {
@@ -74,6 +103,8 @@ static enum e8_outcome broken(const struct e8_evidence *ev)
         return was_reset(ev) ? E8_RESET_IN_BODY : E8_TRUNCATED;
     if (ev->reused)
         return E8_STALE_CONNECTION;
+    if (client_refused(ev))
+        return E8_TLS_HANDSHAKE;
     if (ev->http2 && ev->end == E8_WIRE_OPEN && !was_reset(ev))
         return E8_NOT_HTTP; /* libcurl hung up: it was not HTTP/2 that it read */
     return was_reset(ev) ? E8_RESET : E8_NO_RESPONSE;

@@ -221,5 +221,7 @@ struct e8_evidence {
 };
 enum e8_outcome e8_classify(const struct e8_evidence *evidence);
 enum e8_outcome e8_classify_timeout(enum e8_far far);
+/* What to say of an outcome that is our own fault, where libcurl's words would blame the receiver; NULL for the others. */
+const char *e8_classify_own_fault(enum e8_outcome outcome);
 
 #endif

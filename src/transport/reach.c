@@ -5,31 +5,53 @@
 #include <string.h>
 #include <sys/un.h>
 
+#define HINT_CONNECT_TO \
+    "HOST1:PORT1:HOST2:PORT2, an IPv6 address in brackets; an empty field means any, or as it was"
+#define HINT_RESOLVE "HOST:PORT:ADDRESS[,ADDRESS]; an address, not a name"
 #define HINT_ALLOW "loopback needs no permission; --allow-target %.*s permits this one"
 
 /* --- lists of --connect-to and --resolve -------------------------------------------------------------------------- */
 
-/* The next field of "a:[b]:c"; brackets go round an IPv6 address and are removed. */
-static bool take_field(struct e8_str *rest, struct e8_str *out)
+/* The next field of "a:[b]:c"; brackets go round an IPv6 address and are removed. `more`: a colon follows, which is taken too. */
+static bool take_field(struct e8_str *rest, struct e8_str *out, bool *more)
 {
-    if (rest->n && rest->p[0] == '[') {
-        const char *end = memchr(rest->p, ']', rest->n);
-        if (!end)
+    struct e8_str all = *rest;
+    struct e8_addr addr;
+    bool bracketed = all.n && all.p[0] == '[';
+    const char *end = all.n ? memchr(all.p, bracketed ? ']' : ':', all.n) : NULL;
+    if (bracketed && !end)
+        return false;
+    size_t used = end ? (size_t)(end - all.p) + bracketed : all.n;
+    *out = bracketed ? (struct e8_str){all.p + 1, used - 2} : (struct e8_str){all.p, used};
+    *more = used < all.n;
+    if (bracketed && (!memchr(out->p, ':', out->n) || !e8_addr_parse(*out, &addr)))
+        return false;
+    if (*more && all.p[used++] != ':')
+        return false;
+    *rest = (struct e8_str){all.p + used, all.n - used};
+    return true;
+}
+
+static bool take_before_colon(struct e8_str *rest, struct e8_str *out)
+{
+    bool more;
+    return take_field(rest, out, &more) && more;
+}
+
+static bool take_last(struct e8_str *rest, struct e8_str *out)
+{
+    bool more;
+    return take_field(rest, out, &more) && !more;
+}
+
+/* Could be a host; libcurl takes any text for one, and no target has such a name. */
+static bool is_host(struct e8_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f || strchr("/@?#*,[]", text.p[i]))
             return false;
-        *out = (struct e8_str){rest->p + 1, (size_t)(end - rest->p) - 1};
-        size_t used = out->n + 2;
-        if (used < rest->n && rest->p[used] != ':')
-            return false;
-        used += used < rest->n;
-        *rest = (struct e8_str){rest->p + used, rest->n - used};
-        return true;
     }
-    *out = (struct e8_str){rest->p, 0};
-    if (rest->n && rest->p[0] == ':') {
-        *rest = (struct e8_str){rest->p + 1, rest->n - 1};
-        return true;
-    }
-    return rest->n == 0 || e8_str_split(rest, ':', out);
+    return true;
 }
 
 static bool port_parse(struct e8_str text, int *out)
@@ -50,8 +72,9 @@ static bool redirect_parse(struct e8_str text, struct redirect *out)
 {
     struct e8_str port1, port2;
     *out = (struct redirect){0};
-    return take_field(&text, &out->host1) && take_field(&text, &port1) && take_field(&text, &out->host2) &&
-           take_field(&text, &port2) && text.n == 0 && (port1.n == 0 || port_parse(port1, &out->port1)) &&
+    return take_before_colon(&text, &out->host1) && take_before_colon(&text, &port1) &&
+           take_before_colon(&text, &out->host2) && take_last(&text, &port2) && is_host(out->host1) &&
+           is_host(out->host2) && (port1.n == 0 || port_parse(port1, &out->port1)) &&
            (port2.n == 0 || port_parse(port2, &out->port2));
 }
 
@@ -60,12 +83,20 @@ struct pin {
     int port;
 };
 
+/* To libcurl "-HOST" is an order to forget a name; an address is never looked up, and until 8.12 libcurl refused one in
+ * brackets here, with each transfer. */
+static bool is_pinned(struct e8_str host)
+{
+    return e8_str_is(host, "*") || (host.n && host.p[0] != '-' && !memchr(host.p, ':', host.n) && is_host(host));
+}
+
 static bool pin_parse(struct e8_str text, struct pin *out)
 {
     struct e8_str port;
     if (text.n && text.p[0] == '+')
         text = (struct e8_str){text.p + 1, text.n - 1};
-    if (!take_field(&text, &out->host) || !take_field(&text, &port) || !port_parse(port, &out->port))
+    if (!take_before_colon(&text, &out->host) || !take_before_colon(&text, &port) ||
+        !port_parse(port, &out->port) || !is_pinned(out->host) || text.n == 0 || text.p[text.n - 1] == ',')
         return false;
     out->addresses = text;
     struct e8_str rest = text, one;
@@ -74,7 +105,7 @@ static bool pin_parse(struct e8_str text, struct pin *out)
         if (!e8_addr_parse(one, &addr))
             return false;
     }
-    return out->host.n > 0 && text.n > 0;
+    return true;
 }
 
 /* --- routes --------------------------------------------------------------------------------------------------------- */
@@ -101,7 +132,8 @@ static bool proxy_parse(struct e8_str text, struct e8_str *host, int *port)
     if (at)
         text = (struct e8_str){at + 1, text.n - (size_t)(at + 1 - text.p)};
     struct e8_str port_text = {0};
-    if (!take_field(&text, host) || (text.n && !take_field(&text, &port_text)) || text.n)
+    bool more;
+    if (!take_field(&text, host, &more) || (more && !take_last(&text, &port_text)))
         return false;
     return host->n > 0 && (port_text.n == 0 || port_parse(port_text, port));
 }
@@ -185,12 +217,12 @@ static enum e8_rc check_lists(const struct e8_reach *reach, struct e8_err *err)
     struct pin pin;
     for (const char *const *p = reach->connect_to; p && *p; p++) {
         if (!redirect_parse(e8_str(*p), &redirect))
-            return e8_fail(err, E8_INPUT, "HOST1:PORT1:HOST2:PORT2; an empty field means any, or as it was",
+            return e8_fail(err, E8_INPUT, HINT_CONNECT_TO,
                            "--connect-to \"%s\" is not understood", *p);
     }
     for (const char *const *p = reach->resolve; p && *p; p++) {
         if (!pin_parse(e8_str(*p), &pin))
-            return e8_fail(err, E8_INPUT, "HOST:PORT:ADDRESS[,ADDRESS]; an address, not a name",
+            return e8_fail(err, E8_INPUT, HINT_RESOLVE,
                            "--resolve \"%s\" is not understood", *p);
     }
     for (const char *const *p = reach->allow; p && *p; p++) {

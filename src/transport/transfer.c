@@ -429,6 +429,8 @@ static void fill_error(struct e8_exchange *x, const char *why)
     struct e8_buf text;
     e8_buf_fixed(&text, x->error, sizeof x->error);
     text.limit--;
+    if (e8_classify_own_fault(x->outcome))
+        why = e8_classify_own_fault(x->outcome);
     if (why)
         e8_buf_put_clean(&text, e8_str(why));
     else if (x->outcome != E8_DELIVERED)

@@ -1,6 +1,7 @@
 #include "transport/internal.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,11 +91,10 @@ static void start_timer(struct e8_slot *slot)
 
 static void end_unstarted(struct e8_transport *t, struct e8_exchange *x)
 {
-    static const char why[] = "libcurl has no memory left";
     x->outcome = E8_GEN_MEMORY;
     x->sent = x->done = e8_mono_now();
     x->phases.total = 0;
-    memcpy(x->error, why, sizeof why);
+    snprintf(x->error, sizeof x->error, "%s", e8_classify_own_fault(E8_GEN_MEMORY));
     e8_transfer_ready(t, x);
 }
 
@@ -114,7 +114,7 @@ void e8_transport_submit(struct e8_transport *t, struct e8_exchange *x)
     slot->started = slot->added = e8_mono_now();
     e8_transfer_reset(slot);
     if (!e8_transfer_prepare(slot)) {
-        e8_transfer_end(slot, E8_GEN_MEMORY, "libcurl has no memory left");
+        e8_transfer_end(slot, E8_GEN_MEMORY, NULL);
         return;
     }
     start_timer(slot);

@@ -6,10 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "transport/internal.h"
+
+#define ALERT(reason) "OpenSSL SSL_read: error:0A000000:SSL routines::" reason ", errno 0"
+#define REQUIRED      ALERT("tlsv13 alert certificate required")
 
 static void test_evidence(void **state)
 {
@@ -49,16 +53,42 @@ static void test_evidence(void **state)
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = EPIPE}, E8_RESET},
         {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_SENT, .reused = true}, E8_STALE_CONNECTION},
         {{.code = CURLE_GOT_NOTHING, .far = E8_FAR_SENT, .end = E8_WIRE_FIN}, E8_NO_RESPONSE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .end = E8_WIRE_FIN, .error = REQUIRED}, E8_TLS_HANDSHAKE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .os_errno = ECONNRESET, .error = REQUIRED},
+         E8_TLS_HANDSHAKE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .error = ALERT("tlsv1 alert unknown ca")},
+         E8_TLS_HANDSHAKE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .error = ALERT("sslv3 alert bad certificate")},
+         E8_TLS_HANDSHAKE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .error = ALERT("tlsv1 alert internal error")},
+         E8_NO_RESPONSE},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .reused = true, .error = REQUIRED}, E8_STALE_CONNECTION},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_HEAD, .end = E8_WIRE_FIN, .error = REQUIRED}, E8_TRUNCATED},
+        {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .error = "a bad certificate of an alert man"},
+         E8_NO_RESPONSE},
         {{.code = CURLE_OK, .far = E8_FAR_HEAD, .status = 200}, E8_DELIVERED},
         {{.code = CURLE_OK, .far = E8_FAR_ANSWERED, .status = 200, .end = E8_WIRE_FIN}, E8_TRUNCATED},
         {{.code = CURLE_OK, .far = E8_FAR_HEAD, .status = 410}, E8_GONE},
     };
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         struct e8_evidence ev = rows[i].ev;
-        ev.error = ev.code == CURLE_PEER_FAILED_VERIFICATION ? "name" : "";
+        if (!ev.error)
+            ev.error = ev.code == CURLE_PEER_FAILED_VERIFICATION ? "name" : "";
         if (e8_classify(&ev) != rows[i].outcome)
             print_error("row %zu: %s\n", i, e8_outcome_info(e8_classify(&ev))->name);
         assert_int_equal(e8_classify(&ev), rows[i].outcome);
+    }
+}
+
+/* Our own faults are told in our own words, and nobody else's. */
+static void test_own_fault(void **state)
+{
+    (void)state;
+    for (int i = 0; i < E8_OUTCOME_COUNT; i++) {
+        bool ours = i == E8_GEN_FD || i == E8_GEN_PORT || i == E8_GEN_MEMORY;
+        const char *words = e8_classify_own_fault((enum e8_outcome)i);
+        assert_int_equal(words != NULL, ours);
+        assert_true(!words || strstr(words, " ran out of "));
     }
 }
 
@@ -84,6 +114,7 @@ static void test_every_code(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_evidence),
+    cmocka_unit_test(test_own_fault),
     cmocka_unit_test(test_every_code),
 };
 

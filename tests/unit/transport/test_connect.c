@@ -118,6 +118,8 @@ static void test_connect_errors(void **state)
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         atomic_store(&interpose_connect_errno, rows[i].error);
         assert_unsent(client_run(&client), rows[i].outcome);
+        if (e8_outcome_info(rows[i].outcome)->generator)
+            assert_non_null(strstr(client.exchange.error, " ran out of "));
     }
     atomic_store(&interpose_connect_errno, 0);
     client_close(&client);
@@ -297,6 +299,8 @@ static int child_without_fds(int port)
         ;
     if (client_run(&client)->outcome != E8_GEN_FD)
         return 1;
+    if (strcmp(client.exchange.error, "emit8 ran out of file descriptors") != 0)
+        return 3;
     static const char *const allow[] = {"nope.invalid", NULL};
     client.reach.allow = allow;
     set_host(&client, "nope.invalid", 80);

@@ -26,6 +26,7 @@ static struct {
     __typeof__(&SSL_CTX_use_certificate_file) SSL_CTX_use_certificate_file;
     __typeof__(&SSL_CTX_use_PrivateKey_file) SSL_CTX_use_PrivateKey_file;
     __typeof__(&SSL_CTX_ctrl) SSL_CTX_ctrl;
+    __typeof__(&SSL_CTX_set_verify) SSL_CTX_set_verify;
     __typeof__(&SSL_new) SSL_new;
     __typeof__(&SSL_free) SSL_free;
     __typeof__(&SSL_set_fd) SSL_set_fd;
@@ -85,7 +86,7 @@ static int make_certificates(void **state)
     LOAD(TLS_server_method), LOAD(SSL_CTX_new), LOAD(SSL_CTX_free), LOAD(SSL_CTX_use_certificate_file);
     LOAD(SSL_CTX_use_PrivateKey_file), LOAD(SSL_CTX_ctrl), LOAD(SSL_new), LOAD(SSL_free), LOAD(SSL_set_fd);
     LOAD(SSL_accept), LOAD(SSL_read), LOAD(SSL_write), LOAD(SSL_shutdown), LOAD(SSL_new_session_ticket);
-    LOAD(SSL_do_handshake), LOAD(SSL_CTX_set_alpn_select_cb);
+    LOAD(SSL_CTX_set_verify), LOAD(SSL_do_handshake), LOAD(SSL_CTX_set_alpn_select_cb);
     return 0;
 }
 
@@ -259,6 +260,31 @@ static void test_trust_is_apart(void **state)
         assert_ended(client_run(&client), order[i] == &strict ? E8_TLS_UNTRUSTED : E8_DELIVERED);
     }
     tls_close(&peer, &client);
+}
+
+/* The server wants to know who calls. In TLS 1.3 it says no when the request is on its way already. */
+static void test_client_certificate(void **state)
+{
+    (void)state;
+    static const long versions[] = {TLS1_2_VERSION, 0};
+    for (size_t i = 0; i < 2 * E8_COUNT(versions); i++) {
+        struct peer peer;
+        struct client client;
+        bool unknown = i % 2; /* one that the server does not trust, or none */
+        server_max = versions[i / 2];
+        tls_open(&peer, &client, good_cert);
+        ssl.SSL_CTX_set_verify(server_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        client.reach.cacert = good_cert;
+        client.reach.cert = unknown ? other_cert : NULL;
+        client.reach.key = unknown ? good_key : NULL;
+        for (int k = 0; k < 20; k++) {
+            assert_ended(client_run(&client), E8_TLS_HANDSHAKE);
+            assert_non_null(strstr(client.exchange.error, " alert "));
+            assert_int_equal(client.exchange.status, 0);
+        }
+        assert_int_equal(atomic_load(&tls_requests), 0);
+        tls_close(&peer, &client);
+    }
 }
 
 static void plain_case(const struct peer_step *step, enum e8_outcome outcome, e8_dur_ns limit)
@@ -557,6 +583,7 @@ static void test_http2_to_http1(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_certificates),
     cmocka_unit_test(test_trust_is_apart),
+    cmocka_unit_test(test_client_certificate),
     cmocka_unit_test(test_no_handshake),
     cmocka_unit_test(test_plain_to_tls),
     cmocka_unit_test(test_reuse_and_resume),
