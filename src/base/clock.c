@@ -234,5 +234,14 @@ bool e8_http_date_parse(struct e8_str text, e8_wall_ns *out)
         return false;
     if (!take_digits(&text, 4, &when.year) || !take(&text, ' ') || !take_time(&text, &when))
         return false;
-    return e8_str_is(text, " GMT") && to_wall(&when, 0, 0, out);
+    if (!e8_str_is(text, " GMT"))
+        return false;
+    if (to_wall(&when, 0, 0, out))
+        return true;
+    if (when.year < 2262)
+        return false;
+    when.year = 1800 + when.year % 400; /* the same calendar */
+    bool exists = to_wall(&when, 0, 0, out);
+    *out = exists ? INT64_MAX : *out;
+    return exists;
 }

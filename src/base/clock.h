@@ -25,7 +25,8 @@ e8_wall_ns e8_wall_now(void);
 size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX]);
 /* RFC 3339 ("2026-03-01", "2026-03-01T12:00:00Z", fractions, offsets); false if it is none. */
 bool e8_wall_parse(struct e8_str text, e8_wall_ns *out);
-/* HTTP-date, IMF-fixdate form (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT". */
+/* HTTP-date, IMF-fixdate form (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT". Dates after 2262, which an e8_wall_ns
+ * cannot hold, become INT64_MAX. */
 bool e8_http_date_parse(struct e8_str text, e8_wall_ns *out);
 
 #endif

@@ -63,6 +63,17 @@ enum e8_rc e8_fail_at(struct e8_err *err, const char *file, int line, int col, c
     return E8_INPUT;
 }
 
+const char *e8_hint_near(struct e8_str unknown, const char *const *names, const char *otherwise,
+                         char out[E8_HINT_MAX])
+{
+    const char *near = e8_suggest(unknown, names);
+    if (near)
+        snprintf(out, E8_HINT_MAX, "did you mean \"%s\"?", near);
+    else
+        copy_text(out, E8_HINT_MAX, otherwise);
+    return out;
+}
+
 /* What most terminals show in two columns, or (combining, joiners, variation selectors) in none. */
 struct width {
     uint32_t first, last;
@@ -176,6 +187,20 @@ static int gravity(enum e8_rc rc)
     E8_UNREACHABLE();
 }
 
+static bool same(const struct e8_err *a, const struct e8_err *b)
+{
+    return a->line == b->line && a->col == b->col && a->rc == b->rc && strcmp(a->what, b->what) == 0 &&
+           strcmp(a->file, b->file) == 0 && strcmp(a->hint, b->hint) == 0;
+}
+
+static bool is_kept(const struct e8_errs *errs, const struct e8_err *err)
+{
+    for (size_t i = 0; i < errs->count; i++)
+        if (same(&errs->list[i], err))
+            return true;
+    return false;
+}
+
 enum e8_rc e8_errs_add(struct e8_errs *errs, const struct e8_err *err)
 {
     if (!errs)
@@ -183,7 +208,9 @@ enum e8_rc e8_errs_add(struct e8_errs *errs, const struct e8_err *err)
     errs->total++;
     if (gravity(err->rc) > gravity(errs->gravest))
         errs->gravest = err->rc;
-    if (errs->count < E8_ERRS_MAX) {
+    if (is_kept(errs, err)) {
+        errs->repeated++;
+    } else if (errs->count < E8_ERRS_MAX) {
         if ((errs->count & (errs->count - 1)) == 0)
             errs->list = e8_resize(errs->list, errs->count ? 2 * errs->count : 1, sizeof(*errs->list));
         errs->list[errs->count++] = *err;
@@ -191,12 +218,17 @@ enum e8_rc e8_errs_add(struct e8_errs *errs, const struct e8_err *err)
     return err->rc;
 }
 
+size_t e8_errs_distinct(const struct e8_errs *errs)
+{
+    return errs->total - errs->repeated;
+}
+
 void e8_errs_print(const struct e8_errs *errs, FILE *out)
 {
     for (size_t i = 0; i < errs->count; i++)
         e8_err_print(&errs->list[i], out);
-    if (errs->total > errs->count)
-        fprintf(out, "and %zu more\n", errs->total - errs->count);
+    if (e8_errs_distinct(errs) > errs->count)
+        fprintf(out, "and %zu more\n", e8_errs_distinct(errs) - errs->count);
 }
 
 enum e8_rc e8_errs_rc(const struct e8_errs *errs)

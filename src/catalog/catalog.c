@@ -145,21 +145,15 @@ static void load_vocab(struct e8_catalog *catalog, struct e8_errs *errs)
     e8_vocab_types(catalog->vocab, catalog->names, catalog->count);
     for (size_t i = 0; i < catalog->files.count; i++) {
         const struct e8_fixture_file *file = &catalog->files.list[i];
-        if (strncmp(file->path, "words/", 6) == 0 && catalog->docs[i]) {
+        if (strncmp(file->path, "words/", 6) == 0) {
             const char *name = file->path + 6;
             struct e8_str stem = {name, strlen(name) - 5};
             e8_vocab_words(catalog->vocab, e8_arena_str(catalog->arena, stem).p,
-                           e8_doc_root(catalog->docs[i]), errs);
+                           catalog->docs[i] ? e8_doc_root(catalog->docs[i]) : NULL, errs);
         }
     }
-    const struct e8_node *macros = root_of(catalog, "placeholders.json", errs);
-    const struct e8_node *entities = root_of(catalog, "entities.json", errs);
-    if (macros) {
-        e8_vocab_macros(catalog->vocab, macros, errs);
-    }
-    if (entities) {
-        e8_vocab_entities(catalog->vocab, entities, errs);
-    }
+    e8_vocab_macros(catalog->vocab, root_of(catalog, "placeholders.json", errs), errs);
+    e8_vocab_entities(catalog->vocab, root_of(catalog, "entities.json", errs), errs);
     e8_vocab_finish(catalog->vocab, errs);
 }
 
@@ -201,11 +195,51 @@ static void place_made(struct e8_node *node, const struct e8_node *at)
     }
 }
 
+static bool in_braces(struct e8_str text)
+{
+    return text.n > 4 && e8_str_starts(text, "{{") && memcmp(text.p + text.n - 2, "}}", 2) == 0;
+}
+
+/* What kind of thing makes a value that is there only once the event is rendered, and its text; NULL: nothing does. */
+static const char *maker_of(const struct e8_node *node, struct e8_str *text)
+{
+    bool directive = node->kind == E8_MAP && node->count == 1;
+    *text = directive ? node->first->key : node->text;
+    if ((!directive && node->kind != E8_STRING) || !in_braces(*text)) {
+        return NULL;
+    }
+    return directive ? "directive" : "placeholder";
+}
+
+/* What a directive or a placeholder makes can be changed as a whole only. */
+static bool leads_inside(struct e8_node *tree, const struct e8_edit *edit, struct e8_err *err)
+{
+    char hint[E8_HINT_MAX];
+    struct e8_buf text;
+    size_t used;
+    struct e8_str maker;
+    const char *kind = maker_of(e8_node_follow(tree, edit->path, &used), &maker);
+    struct e8_str whole = {edit->path.p, used};
+    if (used == 0 || used == edit->path.n || !kind) {
+        return false;
+    }
+    e8_buf_fixed(&text, hint, sizeof hint - 1);
+    e8_buf_printf(&text,
+                  !edit->value ? "remove all of %.*s"
+                  : edit->at   ? "set all of it: set: {%.*s: VALUE}"
+                               : "set all of it: --set %.*s=VALUE",
+                  E8_STR(whole));
+    e8_fail(err, E8_INPUT, e8_buf_cstr(&text), "\"%.*s\" is the %s %.*s: nothing below it can be %s",
+            E8_STR(whole), kind, E8_STR(maker), edit->value ? "set" : "removed");
+    return true;
+}
+
 static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const struct e8_edit *edit,
                              struct e8_errs *errs)
 {
     struct e8_err err = {0};
-    enum e8_rc rc = edit->value
+    enum e8_rc rc = leads_inside(tree, edit, &err) ? E8_INPUT
+                    : edit->value
                         ? e8_node_set(arena, tree, edit->path, e8_node_clone(arena, edit->value, false), &err)
                         : e8_node_remove(tree, edit->path, &err);
     if (rc && edit->at) {
@@ -257,38 +291,13 @@ enum e8_rc e8_catalog_template(const struct e8_catalog *catalog, size_t type, co
     return errs->total == before ? E8_OK : E8_INPUT;
 }
 
-static bool same_fault(const struct e8_err *a, const struct e8_err *b)
-{
-    return a->line == b->line && a->col == b->col && strcmp(a->file, b->file) == 0 &&
-           strcmp(a->what, b->what) == 0;
-}
-
-/* The envelope is compiled with every payload; its faults are told once. */
-static void drop_repeats(struct e8_errs *errs, size_t from)
-{
-    size_t kept = from;
-    for (size_t i = from; i < errs->count; i++) {
-        bool known = false;
-        for (size_t j = 0; j < from; j++) {
-            known = known || same_fault(&errs->list[i], &errs->list[j]);
-        }
-        if (!known) {
-            errs->list[kept++] = errs->list[i];
-        }
-    }
-    errs->total -= errs->count - kept;
-    errs->count = kept;
-}
-
 static void load_events(struct e8_catalog *catalog, struct e8_errs *errs)
 {
     catalog->events = e8_new(catalog->count + 1, sizeof(struct e8_template *));
     for (size_t i = 0; i < catalog->count; i++) {
         char path[300];
         struct e8_buf text;
-        size_t before = errs->count;
         e8_catalog_template(catalog, i, NULL, 0, &catalog->events[i], errs);
-        drop_repeats(errs, before);
         e8_buf_fixed(&text, path, sizeof path - 1);
         e8_buf_printf(&text, "schemas/%s.json", catalog->names[i]);
         if (!e8_fixture_files_find(&catalog->files, e8_buf_cstr(&text))) {
@@ -317,9 +326,9 @@ static void find_strangers(const struct e8_catalog *catalog, struct e8_errs *err
         }
         if (!good) {
             struct e8_err err = {0};
-            const char *near = e8_suggest(e8_str(file->path), known);
-            e8_fail_at(&err, file->shown, 0, 0, near ? near : "events/, schemas/ or words/?",
-                       "\"%s\" is no file of a catalogue", file->path);
+            char hint[E8_HINT_MAX];
+            e8_hint_near(e8_str(file->path), known, "events/, schemas/ or words/?", hint);
+            e8_fail_at(&err, file->shown, 0, 0, hint, "\"%s\" is no file of a catalogue", file->path);
             e8_errs_add(errs, &err);
         }
     }
@@ -336,15 +345,10 @@ static void find_strays(const struct e8_catalog *catalog, struct e8_errs *errs)
         }
         struct e8_str stem = {slash + 1, strlen(slash + 1) - 5};
         if (e8_catalog_find(catalog, stem) < 0) {
-            const char *near = e8_suggest(stem, catalog->names);
             struct e8_err err = {0};
-            char hint[200] = "";
-            struct e8_buf text;
-            e8_buf_fixed(&text, hint, sizeof hint - 1);
-            e8_buf_printf(
-                &text, near ? "add it to catalog.json, or did you mean %s?" : "add it to catalog.json", near);
-            e8_fail_at(&err, file->shown, 0, 0, e8_buf_cstr(&text), "\"%.*s\" is no type of the catalogue",
-                       E8_STR(stem));
+            char hint[E8_HINT_MAX];
+            e8_hint_near(stem, catalog->names, "add it to catalog.json", hint);
+            e8_fail_at(&err, file->shown, 0, 0, hint, "\"%.*s\" is no type of the catalogue", E8_STR(stem));
             e8_errs_add(errs, &err);
         }
     }

@@ -505,8 +505,10 @@ static bool read_keyword(struct checker *c, const cJSON *node)
         for (size_t i = 0; i < E8_COUNT(keywords); i++) {
             names[i] = keywords[i].name;
         }
-        const char *near = e8_suggest(e8_str(node->string), names);
-        return wrong(c, near, "unknown keyword \"%s\"", node->string);
+        char hint[E8_HINT_MAX];
+        e8_hint_near(e8_str(node->string), names,
+                     "type, properties, required, items, enum, const, pattern and others", hint);
+        return wrong(c, hint, "unknown keyword \"%s\"", node->string);
     }
     if (!operand_fits(keyword->operand, node)) {
         return wrong(c, NULL, "keyword \"%s\" has a value of the wrong type", node->string);

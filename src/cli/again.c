@@ -238,6 +238,37 @@ static void warn_fixtures(const struct again *a)
     }
 }
 
+static bool is_given(const struct again *a, struct e8_str name)
+{
+    for (size_t i = 0; i < a->endpoint.header_count; i++) {
+        if (e8_str_ieq(a->endpoint.headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void warn_headers(const struct again *a)
+{
+    const char *at = a->delivery.headers ? a->delivery.headers : "";
+    struct e8_buf missing;
+    e8_buf_init(&missing, 64 << 10);
+    while (*at) {
+        struct e8_str name = {at, strcspn(at, " ")};
+        at += name.n + (at[name.n] == ' ');
+        if (name.n && !is_given(a, name)) {
+            e8_buf_puts(&missing, missing.n ? ", " : "");
+            e8_buf_put_clean(&missing, name);
+        }
+    }
+    if (missing.n) {
+        fprintf(stderr,
+                "emit8: headers are left out, whose values the log does not keep: %s; give them with -H\n",
+                e8_buf_cstr(&missing));
+    }
+    e8_buf_fini(&missing);
+}
+
 static void print_request(struct again *a)
 {
     struct e8_url url;
@@ -265,6 +296,7 @@ int e8_cli_show(const struct e8_args *args, struct e8_dlog_reader *reader, const
         e8_timeline_write(a->rows, a->row_count, e8_cli_style(args, stdout), stdout);
         printf("\nRequest of attempt %d, rendered again:\n\n", a->rows[0].number);
         print_request(a);
+        warn_headers(a);
         if (!a->signer && strcmp(a->delivery.scheme, "none") != 0) {
             fprintf(stderr, "emit8: the signature is left out: give --secret-file or EMIT8_SECRET\n");
         }
@@ -361,13 +393,15 @@ static enum e8_rc resend(struct again *a, const char *path, struct e8_exchange *
     rc = rc ? rc : exchange_once(a, &reach.reach, x, err);
     if (!rc) {
         struct e8_stats *stats = e8_stats_new(1, (unsigned)e8_catalog_count(a->catalog));
-        struct e8_log_endpoint endpoint = {.name = a->endpoint.name,
-                                           .url = a->endpoint.url,
-                                           .scheme = a->signer ? a->endpoint.scheme->name : "none",
-                                           .events = "*",
-                                           .environments = "*",
-                                           .timeout = a->endpoint.timeout,
-                                           .attempts = 1};
+        struct e8_log_endpoint endpoint = {
+            .name = a->endpoint.name,
+            .url = a->endpoint.url,
+            .scheme = a->signer ? a->endpoint.scheme->name : "none",
+            .events = "*",
+            .environments = "*",
+            .timeout = a->endpoint.timeout,
+            .attempts = 1,
+            .headers = e8_cli_header_names(a->arena, a->endpoint.headers, a->endpoint.header_count)};
         struct e8_log_step step = {
             .type = a->delivery.type, .environment = a->delivery.environment, .body = e8_buf_str(&a->body)};
         struct e8_log_run run = {
@@ -410,6 +444,7 @@ int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, con
     }
     if (!rc) {
         warn_fixtures(a);
+        warn_headers(a);
         rc = resend(a, log_path, &x, &err);
     }
     if (rc) {

@@ -126,13 +126,10 @@ static int unknown_command(const char *name)
         names[n++] = c->name;
     }
     names[n] = NULL;
-    const char *near = e8_suggest(e8_str(name), names);
     struct e8_err err = {0};
-    char hint[80];
-    struct e8_buf buf;
-    e8_buf_fixed(&buf, hint, sizeof hint - 1);
-    e8_buf_printf(&buf, near ? "did you mean \"%s\"?" : "emit8 --help lists them", near);
-    e8_fail(&err, E8_INPUT, e8_buf_cstr(&buf), "unknown command \"%s\"", name);
+    char hint[E8_HINT_MAX];
+    e8_hint_near(e8_str(name), names, "emit8 --help lists them", hint);
+    e8_fail(&err, E8_INPUT, hint, "unknown command \"%s\"", name);
     return e8_exit_error(&err);
 }
 

@@ -139,10 +139,9 @@ static int show_schema(struct lister *l)
     const char *name = l->args->words[1];
     int type = name ? e8_catalog_find(l->catalog, e8_str(name)) : -1;
     if (type < 0) {
-        const char *near = name ? e8_suggest(e8_str(name), e8_catalog_names(l->catalog)) : NULL;
-        char hint[E8_CLI_HINT_MAX];
-        e8_fail(&err, E8_INPUT, e8_cli_hint(near, "emit8 events lists them", hint),
-                "events schema: \"%s\" is no event type", name ? name : "");
+        char hint[E8_HINT_MAX];
+        e8_hint_near(e8_str(name), e8_catalog_names(l->catalog), "emit8 events lists them", hint);
+        e8_fail(&err, E8_INPUT, hint, "events schema: \"%s\" is no event type", name ? name : "");
         return e8_exit_error(&err);
     }
     struct e8_str text = e8_catalog_schema(l->catalog, (size_t)type);
@@ -180,7 +179,8 @@ static int validate_events(const struct e8_args *args)
         e8_catalog_check(catalog, (unsigned)number, &errs);
     }
     if (errs.total) {
-        fprintf(stderr, "emit8: %zu fault%s\n", errs.total, errs.total == 1 ? "" : "s");
+        size_t count = e8_errs_distinct(&errs);
+        fprintf(stderr, "emit8: %zu fault%s\n", count, count == 1 ? "" : "s");
         e8_catalog_free(&catalog);
         return e8_exit_errs(&errs);
     }
@@ -196,10 +196,9 @@ static int unknown_word(const char *word)
 {
     static const char *const names[] = {"list", "show", "schema", "export", "validate", NULL};
     struct e8_err err = {0};
-    const char *near = e8_suggest(e8_str(word), names);
-    char hint[E8_CLI_HINT_MAX];
-    e8_fail(&err, E8_INPUT, e8_cli_hint(near, "list, show, schema, export or validate", hint),
-            "events: unknown word \"%s\"", word);
+    char hint[E8_HINT_MAX];
+    e8_hint_near(e8_str(word), names, "list, show, schema, export or validate", hint);
+    e8_fail(&err, E8_INPUT, hint, "events: unknown word \"%s\"", word);
     return e8_exit_error(&err);
 }
 

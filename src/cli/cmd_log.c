@@ -37,6 +37,7 @@ struct logger {
     struct e8_log_filter filter;
     enum e8_format format;
     struct e8_style style;
+    bool begun; /* the table's head is printed */
 };
 
 static enum e8_rc read_run(const struct e8_args *args, int64_t *run, struct e8_err *err)
@@ -87,10 +88,19 @@ static enum e8_rc open_log(struct logger *l, struct e8_err *err)
     return rc ? rc : e8_dlog_read(e8_buf_cstr(&l->path), &l->reader, err);
 }
 
+static void begin_rows(struct logger *l)
+{
+    if (!l->begun) {
+        e8_rows_begin(l->format, l->style, stdout);
+    }
+    l->begun = true;
+}
+
 static bool print_row(void *state, const struct e8_log_row *row)
 {
     struct logger *l = state;
     l->filter.after = row->cursor;
+    begin_rows(l);
     e8_rows_write(l->format, l->style, row, stdout);
     return !ferror(stdout);
 }
@@ -119,10 +129,10 @@ static int list_rows(struct logger *l)
         l->filter.run = -1;
         l->filter.limit = l->filter.limit ? l->filter.limit : 10;
     }
-    e8_rows_begin(l->format, l->style, stdout);
     if (e8_dlog_query(l->reader, &l->filter, print_row, l, &err)) {
         return e8_exit_error(&err);
     }
+    begin_rows(l);
     fflush(stdout);
     return following ? follow(l) : E8_EXIT_PASS;
 }

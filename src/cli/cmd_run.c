@@ -11,6 +11,7 @@ const struct e8_option e8_run_options[] = {
     {"to", 't', "[NAME=]URL",
      "send to this URL instead of the scenario's; for one endpoint, or for all (repeatable)", false},
     {"sink", 0, NULL, "send to built-in receivers that verify every signature", false},
+    {"environment", 'e', "NAME", "of events that name none, instead of the scenario's", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same bytes", true},
     {"speed", 0, "FACTOR", "run all schedules and waits faster or slower: 10x", false},
     {"clock", 0, "TIME", "let the events' time start here, instead of now", false},
@@ -59,8 +60,8 @@ static enum e8_rc read_scenario(const char *name, struct e8_buf *out, const char
     e8_buf_fini(out);
     if (plain) {
         static const char *const builtin[] = {"quick", "support-day", "fan-out", NULL};
-        char hint[E8_CLI_HINT_MAX];
-        e8_cli_hint(e8_suggest(e8_str(name), builtin), "built in are quick, support-day and fan-out", hint);
+        char hint[E8_HINT_MAX];
+        e8_hint_near(e8_str(name), builtin, "built in are quick, support-day and fan-out", hint);
         return e8_fail(err, E8_INPUT, hint, "\"%s\" is no file and no built-in scenario", name);
     }
     return e8_file_read(name, E8_FILE_MAX, out, err);
@@ -138,6 +139,7 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
         .getenv = environment,
         .to = r->sink ? "http://127.0.0.1:1/" : r->all,
         .to_named = r->named,
+        .environment = e8_arg(r->args, "environment"),
         .secret = r->secrets.count ? r->secrets.list[0]
                   : r->sink        ? r->ephemeral
                                    : NULL,

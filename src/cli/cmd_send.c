@@ -17,6 +17,7 @@ const struct e8_option e8_send_options[] = {
     {"raw", 0, "FILE", "send this body as it is; - is stdin", false},
     {"dry-run", 0, NULL, "print the requests as they would go out, and as curl commands", false},
     {"verbose", 'v', NULL, "show every attempt, and the receiver's answers", false},
+    {"environment", 'e', "NAME", "production, staging or development", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
     {"clock", 0, "TIME", "let the events' time start here", false},
     {"workers", 0, "N", "threads that send; default: the cores", true},

@@ -131,6 +131,7 @@ static void describe_plan(struct execution *x)
             .environments = joined_names(x->arena, endpoint->subscription.environments),
             .timeout = endpoint->timeout,
             .attempts = endpoint->retry.attempts,
+            .headers = e8_cli_header_names(x->arena, endpoint->headers, endpoint->header_count),
         };
     }
     for (size_t i = 0; i < plan->emit_count; i++) {

@@ -36,7 +36,6 @@ const struct e8_option e8_options_endpoint[] = {
     {"header", 'H', "'NAME: VALUE'", "another request header (repeatable)", false},
     {"timeout", 'm', "DUR", "deadline of an attempt; default: the platform's, 5s", true},
     {"retries", 0, "N", "attempts after the first; default: the platform's, 4", true},
-    {"environment", 'e', "NAME", "production, staging or development", true},
     {NULL, 0, NULL, NULL, false},
 };
 

@@ -13,18 +13,6 @@ static int code_of(enum e8_rc rc)
     return rc == E8_OK ? E8_EXIT_PASS : rc == E8_ENV ? E8_EXIT_ENV : E8_EXIT_INPUT;
 }
 
-const char *e8_cli_hint(const char *near, const char *otherwise, char out[E8_CLI_HINT_MAX])
-{
-    struct e8_buf buf;
-    e8_buf_fixed(&buf, out, E8_CLI_HINT_MAX - 1);
-    if (near) {
-        e8_buf_printf(&buf, "did you mean \"%s\"?", near);
-    } else {
-        e8_buf_puts(&buf, otherwise);
-    }
-    return e8_buf_cstr(&buf);
-}
-
 int e8_exit_error(const struct e8_err *err)
 {
     fputs("emit8: ", stderr);
@@ -191,9 +179,9 @@ enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *ca
         }
         return e8_scheme_parse(arena, "custom", e8_doc_root(*doc), out, errs);
     }
-    const char *near = name ? e8_suggest(e8_str(name), e8_schemes_names(schemes)) : NULL;
-    char hint[E8_CLI_HINT_MAX];
-    e8_cli_hint(near, "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json", hint);
+    char hint[E8_HINT_MAX];
+    e8_hint_near(e8_str(name), e8_schemes_names(schemes),
+                 "8bit, standard-webhooks, stripe, github, slack, or a JSON file: ./scheme.json", hint);
     e8_fail(&err, E8_INPUT, hint, "unknown signature scheme \"%s\"", name ? name : "8bit");
     return e8_errs_add(errs, &err);
 }
@@ -222,6 +210,19 @@ enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, s
     return rc;
 }
 
+const char *e8_cli_header_names(struct e8_arena *arena, const struct e8_header *list, size_t count)
+{
+    struct e8_buf names;
+    e8_buf_init(&names, 64 << 10);
+    for (size_t i = 0; i < count; i++) {
+        e8_buf_puts(&names, i ? " " : "");
+        e8_buf_putstr(&names, list[i].name);
+    }
+    const char *kept = count ? e8_arena_str(arena, e8_buf_str(&names)).p : NULL;
+    e8_buf_fini(&names);
+    return kept;
+}
+
 enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *platform, e8_dur_ns *timeout,
                          struct e8_retry_policy *retry, struct e8_err *err)
 {
@@ -242,7 +243,7 @@ enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalo
 {
     const char *name = e8_arg(args, "environment");
     const char *const *known = e8_catalog_platform(catalog)->environments;
-    char hint[E8_CLI_HINT_MAX];
+    char hint[E8_HINT_MAX];
     *out = name;
     for (size_t i = 0; name && known[i]; i++) {
         if (strcmp(name, known[i]) == 0) {
@@ -250,8 +251,7 @@ enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalo
         }
     }
     return name ? e8_fail(err, E8_INPUT,
-                          e8_cli_hint(e8_suggest(e8_str(name), known), "production, staging or development",
-                                      hint),
+                          e8_hint_near(e8_str(name), known, "production, staging or development", hint),
                           "unknown environment \"%s\"", name)
                 : E8_OK;
 }

@@ -10,10 +10,6 @@
 
 enum { E8_EXIT_PASS = 0, E8_EXIT_FAIL = 1, E8_EXIT_INPUT = 2, E8_EXIT_ENV = 3, E8_EXIT_INVALID = 4 };
 
-/* The hint to an unknown name: did you mean `near`? Without one (NULL), `otherwise`. Returns out. */
-#define E8_CLI_HINT_MAX 200
-const char *e8_cli_hint(const char *near, const char *otherwise, char out[E8_CLI_HINT_MAX]);
-
 /* Print to stderr; the exit code that fits. */
 int e8_exit_error(const struct e8_err *err);
 int e8_exit_errs(struct e8_errs *errs); /* also e8_errs_fini */
@@ -46,6 +42,8 @@ enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *ca
 /* -H values, checked; *list is freed by the caller, the texts belong to args. */
 enum e8_rc e8_cli_headers(const struct e8_args *args, struct e8_header **list, size_t *count,
                           struct e8_err *err);
+/* Their names, joined by spaces, in the arena; NULL when there are none. */
+const char *e8_cli_header_names(struct e8_arena *arena, const struct e8_header *list, size_t count);
 /* --timeout and --retries over the platform's defaults. */
 enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *platform, e8_dur_ns *timeout,
                          struct e8_retry_policy *retry, struct e8_err *err);

@@ -38,7 +38,8 @@ struct e8_log_endpoint {
     const char *scheme;
     const char *events, *environments; /* space-separated */
     e8_dur_ns timeout;
-    uint32_t attempts; /* of the retry policy */
+    uint32_t attempts;   /* of the retry policy */
+    const char *headers; /* names of its own, space-separated, never values; NULL: none, or an older log */
 };
 struct e8_log_step {
     const char *type, *environment;
@@ -140,6 +141,7 @@ struct e8_log_delivery {
     uint64_t seed;
     const char *delivery_id; /* whole, also where a prefix was asked for */
     const char *type, *environment, *endpoint, *url, *scheme, *fixtures_digest;
+    const char *headers; /* as in e8_log_endpoint */
     int64_t run;
     int attempts;
     const uint16_t

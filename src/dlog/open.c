@@ -9,7 +9,7 @@
 #include "dlog/db.h"
 #include "dlog/dlog.h"
 
-enum { BUSY_MS = 10000, SCHEMA_MAX = 64 << 10, TEXT_MAX = 64 << 20 };
+enum { BUSY_MS = 10000, SCHEMA_MAX = 64 << 10, TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
 
 static const char another[] = "name another file with --log";
 
@@ -92,6 +92,8 @@ static enum e8_rc check_kind(const char *path, bool *missing, struct e8_err *err
         return e8_db_fail_with(err, E8_INPUT, path, another, "is a directory, not a delivery log");
     if (!S_ISREG(st.st_mode))
         return e8_db_fail_with(err, E8_INPUT, path, another, "is not a regular file");
+    if (st.st_size > 0 && st.st_size < DATABASE_MIN) /* SQLite would take a byte for an empty database */
+        return e8_db_fail_with(err, E8_INPUT, path, another, "is not a delivery log of emit8");
     return E8_OK;
 }
 
@@ -159,6 +161,25 @@ static enum whose identify(sqlite3 *db)
     return sqlite3_finalize(row) == SQLITE_OK ? whose : UNREADABLE;
 }
 
+static bool has_content(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) != 0 || st.st_size > 0;
+}
+
+/* Only a file without any content may become a log. Asked twice, because another process may have made it one in between. */
+static enum whose identify_to_write(sqlite3 *db, const char *path)
+{
+    enum whose whose = identify(db);
+
+    if (whose == NEW && has_content(path)) {
+        whose = identify(db);
+        return whose == NEW ? FOREIGN : whose;
+    }
+    return whose;
+}
+
 static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const char *what,
                          struct e8_err *err)
 {
@@ -199,6 +220,23 @@ static bool make_tables(sqlite3 *db)
     return good;
 }
 
+/* Version 2 keeps the names of an endpoint's own headers. */
+static bool upgrade(sqlite3 *db)
+{
+    int64_t version;
+
+    if (!e8_db_int(db, "PRAGMA user_version", &version))
+        return false;
+    if (version >= E8_LOG_VERSION)
+        return true;
+    if (!e8_db_exec(db, "BEGIN IMMEDIATE") || !e8_db_int(db, "PRAGMA user_version", &version))
+        return false;
+    return e8_db_exec(db,
+                      version >= E8_LOG_VERSION
+                          ? "COMMIT"
+                          : "ALTER TABLE endpoint ADD COLUMN headers TEXT; PRAGMA user_version = 2; COMMIT");
+}
+
 /* The change of mode does not wait for locks by itself. Where the file system cannot do it, the file stays as it is, which
  * is only slower. */
 static bool set_modes(sqlite3 *db)
@@ -226,14 +264,14 @@ static enum e8_rc prepare_write(sqlite3 *db, const char *path, struct e8_err *er
     enum e8_rc rc = check_writable(db, path, err);
     if (rc)
         return rc;
-    enum whose whose = identify(db);
+    enum whose whose = identify_to_write(db, path);
     if (whose == NEW) {
         if (!make_tables(db))
             return e8_db_fail(db, path, what, err);
         whose = identify(db);
     }
     rc = refuse(db, whose, path, what, err);
-    if (rc == E8_OK && !set_modes(db))
+    if (rc == E8_OK && (!upgrade(db) || !set_modes(db)))
         rc = e8_db_fail(db, path, what, err);
     return rc;
 }

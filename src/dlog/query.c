@@ -44,13 +44,11 @@ static bool parse_status(const char *text, struct statuses *out)
 static enum e8_rc fail_outcome(const char *name, struct e8_err *err)
 {
     const char *names[E8_OUTCOME_COUNT + 1] = {NULL};
-    char hint[96] = "the column outcome of the log's rows tells which there are";
+    char hint[E8_HINT_MAX];
 
     for (int i = 0; i < E8_OUTCOME_COUNT; i++)
         names[i] = e8_outcome_info((enum e8_outcome)i)->name;
-    const char *meant = e8_suggest(e8_str(name), names);
-    if (meant)
-        snprintf(hint, sizeof(hint), "did you mean \"%s\"?", meant);
+    e8_hint_near(e8_str(name), names, "the column outcome of the log's rows tells which there are", hint);
     return e8_fail(err, E8_INPUT, hint, "unknown outcome \"%.64s\"", name);
 }
 

@@ -112,6 +112,8 @@ enum e8_rc e8_dlog_read(const char *path, struct e8_dlog_reader **out, struct e8
     reader->path = e8_dup(path);
     reader->arena = e8_arena_new();
     rc = read_codes(reader, err ? err : &local);
+    if (rc == E8_OK && !e8_db_int(db, "PRAGMA user_version", &reader->version))
+        rc = e8_db_fail(db, path, "cannot be read", err);
     if (rc)
         e8_dlog_reader_free(&reader);
     *out = reader;
@@ -305,6 +307,7 @@ static bool fill_endpoint(struct e8_dlog_reader *reader, sqlite3_stmt *row, void
         .environments = e8_read_text(reader, row, 5),
         .timeout = sqlite3_column_int64(row, 6),
         .attempts = e8_read_upto(row, 7, UINT32_MAX - 1),
+        .headers = e8_read_text(reader, row, 8),
     };
     return endpoint->name;
 }
@@ -328,13 +331,14 @@ static bool fill_text(struct e8_dlog_reader *reader, sqlite3_stmt *row, void *it
     return *text;
 }
 
-static const struct list endpoints = {
-    "SELECT count(*) FROM endpoint WHERE run = ?1",
-    "SELECT number, name, url, scheme, events, environments, timeout, attempts FROM endpoint WHERE run = ?1"
-    " ORDER BY number",
-    sizeof(struct e8_log_endpoint),
-    fill_endpoint,
-};
+#define ENDPOINTS(headers)                                                                                   \
+    {                                                                                                        \
+        "SELECT count(*) FROM endpoint WHERE run = ?1",                                                      \
+            "SELECT number, name, url, scheme, events, environments, timeout, attempts, " headers            \
+            " FROM endpoint WHERE run = ?1 ORDER BY number",                                                 \
+            sizeof(struct e8_log_endpoint), fill_endpoint,                                                   \
+    }
+static const struct list endpoints = ENDPOINTS("headers"), endpoints_v1 = ENDPOINTS("NULL");
 static const struct list steps = {
     "SELECT count(*) FROM step WHERE run = ?1",
     "SELECT number, type, environment, edits, body FROM step WHERE run = ?1 ORDER BY number",
@@ -358,7 +362,8 @@ static enum e8_rc read_lists(struct e8_dlog_reader *reader, struct e8_log_run *o
 {
     void *lists[4] = {NULL};
     size_t ignored;
-    enum e8_rc rc = read_list(reader, out->id, &endpoints, &lists[0], &out->endpoint_count, err);
+    enum e8_rc rc = read_list(reader, out->id, reader->version < 2 ? &endpoints_v1 : &endpoints, &lists[0],
+                              &out->endpoint_count, err);
 
     rc = rc ? rc : read_list(reader, out->id, &steps, &lists[1], &out->step_count, err);
     rc = rc ? rc : read_list(reader, out->id, &types, &lists[2], &out->type_count, err);

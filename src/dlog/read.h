@@ -11,6 +11,7 @@ struct e8_dlog_reader {
     unsigned magic;
     sqlite3 *db;
     char *path;
+    int64_t version;
     struct e8_arena *arena; /* texts handed out */
     struct {
         enum e8_outcome outcome; /* unknown where this version has no such name */

@@ -177,6 +177,7 @@ static bool put_endpoint(sqlite3_stmt *row, const struct e8_log_endpoint *endpoi
     bind_text(row, 7, endpoint->environments);
     sqlite3_bind_int64(row, 8, endpoint->timeout);
     sqlite3_bind_int64(row, 9, endpoint->attempts);
+    bind_text(row, 10, endpoint->headers);
     return e8_db_run(row);
 }
 
@@ -215,7 +216,7 @@ static bool number_row(sqlite3_stmt *row, size_t number)
 
 static bool put_endpoints(struct e8_dlog *log, const struct e8_log_run *run)
 {
-    static const char sql[] = "INSERT INTO endpoint VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    static const char sql[] = "INSERT INTO endpoint VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     sqlite3_stmt *row = list_row(log, sql, run->id);
     bool good = row;
 

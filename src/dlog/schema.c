@@ -16,6 +16,7 @@ static const char tables[] =
     ") STRICT;"
     "CREATE TABLE endpoint(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, url TEXT,"
     " scheme TEXT, events TEXT, environments TEXT, timeout INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " headers TEXT," /* names of its own, never values; last, since older files get it added */
     " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE type(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,"
     " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"

@@ -49,14 +49,15 @@ static enum e8_rc whole_id(struct e8_dlog_reader *reader, const char *prefix, co
     return rc ? rc : end;
 }
 
-static const char facts[] =
-    "SELECT a.run, e.id, e.step, e.type, e.sequence, e.flow, e.instance, e.at, e.flow_started, e.event_id,"
-    " s.type, s.environment, s.edits, s.body, r.seed, t.name, p.name, p.url, p.scheme, r.fixtures_digest,"
-    " (SELECT count(*) FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run)"
-    " FROM attempt a JOIN event e ON e.id = a.event JOIN run r ON r.id = a.run"
-    " JOIN type t ON t.run = a.run AND t.number = e.type JOIN step s ON s.run = a.run AND s.number = e.step"
-    " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"
-    " WHERE a.delivery_id = ?1 ORDER BY a.id DESC LIMIT 1";
+/* Columns end with the names of the endpoint's headers, which a file of version 1 does not have. */
+#define FACTS(headers)                                                                                       \
+    "SELECT a.run, e.id, e.step, e.type, e.sequence, e.flow, e.instance, e.at, e.flow_started, e.event_id,"  \
+    " s.type, s.environment, s.edits, s.body, r.seed, t.name, p.name, p.url, p.scheme, r.fixtures_digest,"   \
+    " (SELECT count(*) FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run), " headers      \
+    " FROM attempt a JOIN event e ON e.id = a.event JOIN run r ON r.id = a.run"                              \
+    " JOIN type t ON t.run = a.run AND t.number = e.type JOIN step s ON s.run = a.run AND s.number = e.step" \
+    " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"                                            \
+    " WHERE a.delivery_id = ?1 ORDER BY a.id DESC LIMIT 1"
 
 static void fill_event(sqlite3_stmt *row, struct e8_event_record *event)
 {
@@ -88,11 +89,13 @@ static void fill_delivery(struct e8_dlog_reader *reader, sqlite3_stmt *row, stru
     out->scheme = e8_read_text(reader, row, 18);
     out->fixtures_digest = e8_read_text(reader, row, 19);
     out->attempts = sqlite3_column_int(row, 20);
+    out->headers = e8_read_text(reader, row, 21);
 }
 
 static enum e8_rc read_facts(struct e8_dlog_reader *reader, struct e8_log_delivery *out, struct e8_err *err)
 {
-    sqlite3_stmt *row = e8_read_prepare(reader, facts, err);
+    const char *sql = reader->version < 2 ? FACTS("NULL") : FACTS("p.headers");
+    sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
 
     if (!row)
         return err->rc;

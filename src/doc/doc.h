@@ -64,6 +64,8 @@ enum e8_rc e8_node_set(struct e8_arena *arena, struct e8_node *root, struct e8_s
                        struct e8_node *value, struct e8_err *err);
 /* Removing what is not there is an error that lists what is. */
 enum e8_rc e8_node_remove(struct e8_node *root, struct e8_str path, struct e8_err *err);
+/* The last node that is there on the path's way, and how many bytes of the path lead to it: 0 is the root, path.n the end. */
+struct e8_node *e8_node_follow(struct e8_node *root, struct e8_str path, size_t *used);
 /* A node from the text of --set: JSON if it parses as JSON, else a string. */
 struct e8_node *e8_node_from_text(struct e8_arena *arena, struct e8_str text);
 /* The tree as compact JSON. Floats and ints as written in the source. */

@@ -81,20 +81,17 @@ static bool listed(struct e8_str key, const char *const *keys)
     return false;
 }
 
-/* "did you mean "x"?", or else all keys there are. */
-static void hint_keys(struct e8_str key, const char *const *keys, char *out, size_t size)
+/* The key that was meant, or else all there are. */
+static void hint_keys(struct e8_str key, const char *const *keys, char out[E8_HINT_MAX])
 {
+    char known[E8_HINT_MAX];
     struct e8_buf buf;
-    e8_buf_fixed(&buf, out, size - 1);
-    const char *suggestion = e8_suggest(key, keys);
-    if (suggestion) {
-        e8_buf_printf(&buf, "did you mean \"%s\"?", suggestion);
-    } else {
-        e8_buf_puts(&buf, *keys ? "known here:" : "nothing is known here");
-        for (size_t i = 0; keys[i]; i++)
-            e8_buf_printf(&buf, "%s %s", i ? "," : "", keys[i]);
-    }
-    out[buf.n] = '\0';
+    e8_buf_fixed(&buf, known, sizeof known - 1);
+    e8_buf_puts(&buf, *keys ? "known here:" : "nothing is known here");
+    for (size_t i = 0; keys[i]; i++)
+        e8_buf_printf(&buf, "%s %s", i ? "," : "", keys[i]);
+    known[buf.n] = '\0';
+    e8_hint_near(key, keys, known, out);
 }
 
 enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, struct e8_errs *errs)
@@ -106,9 +103,9 @@ enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, stru
         if (listed(member->key, keys))
             continue;
         struct e8_err err;
-        char hint[sizeof err.hint];
+        char hint[E8_HINT_MAX];
         struct e8_str head = e8_text_head(member->key, 64);
-        hint_keys(member->key, keys, hint, sizeof hint);
+        hint_keys(member->key, keys, hint);
         rc = e8_key_fail(&err, member, hint, "unknown key \"%.*s\"", E8_STR(head));
         e8_errs_add(errs, &err);
     }

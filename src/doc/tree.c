@@ -211,7 +211,7 @@ static enum e8_rc missing_fail(struct e8_err *err, const struct path *path, size
     if (parent->kind != E8_MAP)
         return step_fail(err, path, at, parent, parent->count);
     struct e8_str before = path_before(path, at), name = e8_text_head(path->steps[at].name, 64);
-    char hint[sizeof((struct e8_err){0}.hint)];
+    char hint[E8_HINT_MAX];
     struct e8_buf buf;
     e8_buf_fixed(&buf, hint, sizeof hint - 1);
     e8_buf_puts(&buf, parent->first ? "there are:" : "it is empty");
@@ -220,6 +220,24 @@ static enum e8_rc missing_fail(struct e8_err *err, const struct path *path, size
                       E8_STR(e8_text_head(member->key, 64)));
     hint[buf.n] = '\0';
     return e8_fail(err, E8_INPUT, hint, "\"%.*s\" has no \"%.*s\"", E8_STR(before), E8_STR(name));
+}
+
+struct e8_node *e8_node_follow(struct e8_node *root, struct e8_str path, size_t *used)
+{
+    struct e8_arena *arena = e8_arena_new();
+    struct path p = {0};
+    struct e8_node *node = root;
+    *used = 0;
+    size_t count = path_read(arena, &p, path, NULL) == E8_OK ? p.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct e8_node **link = is_container(node) ? find_link(node, &p.steps[i]) : NULL;
+        if (!link || !*link)
+            break;
+        node = *link;
+        *used = p.steps[i].end;
+    }
+    e8_arena_free(&arena);
+    return node;
 }
 
 static void unlink_child(struct e8_node *parent, struct e8_node **link)

@@ -284,18 +284,21 @@ static void record_attempt(struct e8_worker *worker, struct e8_delivery *deliver
     }
 }
 
+/* The policy's waits run at the run's speed; what the receiver asked for is real time. */
 static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delivery,
                             const struct e8_outcome_info *info)
 {
     const struct e8_exchange *x = &delivery->exchange;
-    const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];
+    const struct e8_retry_policy *policy = &worker->engine->plan->endpoints[delivery->endpoint].retry;
     bool honoured = info->retry == E8_RETRY_AFTER && (x->status == 429 || x->status == 503);
     e8_dur_ns after = -1;
     if (honoured && x->retry_after[0]) {
         after = e8_retry_after_parse(e8_str(x->retry_after), e8_wall_now());
     }
     struct e8_rng rng = e8_rng_new(e8_mix(delivery->key, delivery->tries));
-    return e8_retry_wait(&endpoint->retry, delivery->tries + 1u, after, &rng);
+    e8_dur_ns wait = e8_scaled(worker->engine, e8_retry_wait(policy, delivery->tries + 1u, -1, &rng));
+    after = after < policy->cap ? after : policy->cap;
+    return wait > after ? wait : after;
 }
 
 void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
@@ -314,7 +317,7 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
         e8_dur_ns wait = retry_wait(worker, delivery, info);
         delivery->tries++;
         delivery->at_once = 0;
-        again(worker, delivery, E8_TRIGGER_RETRY, e8_scaled(worker->engine, wait));
+        again(worker, delivery, E8_TRIGGER_RETRY, wait);
     } else {
         delivery->at_once = (uint16_t)(delivery->at_once + (next == NEXT_AT_ONCE));
         again(worker, delivery, next == NEXT_AT_ONCE ? E8_TRIGGER_STALE : E8_TRIGGER_RETRY,

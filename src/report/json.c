@@ -68,6 +68,13 @@ static void put_run(struct e8_json *w, const struct e8_report *report)
     e8_json_end(w, '}');
 }
 
+static void put_reason(struct e8_json *w, const struct e8_report *report)
+{
+    char text[sizeof(report->reason) + 16];
+    snprintf(text, sizeof(text), "%s%s", report->run->interrupted ? "interrupted; " : "", report->reason);
+    e8_json_cstr(w, "reason", text);
+}
+
 static void put_totals(struct e8_json *w, const struct e8_totals *totals)
 {
     e8_json_object(w, "totals");
@@ -176,7 +183,7 @@ void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *o
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     put_run(w, report);
     e8_json_cstr(w, "verdict", verdicts[report->verdict]);
-    e8_json_cstr(w, "reason", report->reason);
+    put_reason(w, report);
     put_totals(w, &totals);
     put_times(w, "response_time_ms", all->response);
     put_times(w, "service_time_ms", all->service);

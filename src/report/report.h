@@ -9,6 +9,7 @@
 #include "stats/stats.h"
 #include "threshold/threshold.h"
 
+/* Of a run without an end: invalid. Of one that was interrupted: that of what it did. */
 enum e8_run_verdict { E8_PASS, E8_FAIL, E8_INVALID };
 
 enum e8_format { E8_FORMAT_TEXT, E8_FORMAT_JSON, E8_FORMAT_NDJSON, E8_FORMAT_CSV, E8_FORMAT_TABLE };
@@ -26,7 +27,8 @@ struct e8_report {
     const struct e8_log_run *run;
     const struct e8_stats *stats;
     enum e8_run_verdict verdict;
-    char reason[160]; /* of the verdict, one line */
+    char reason
+        [160]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
     char warnings[E8_WARNINGS_MAX][200];

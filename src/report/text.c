@@ -160,7 +160,9 @@ static void put_warnings(const struct e8_report *report, struct e8_page *page)
 
 static void put_verdict(const struct e8_report *report, struct e8_page *page)
 {
-    const char *word = verdicts[report->verdict].word;
+    char word[32];
+    snprintf(word, sizeof(word), "%s%s", verdicts[report->verdict].word,
+             report->run->interrupted ? " (interrupted)" : "");
     size_t width = strlen(word);
     e8_page_line(page);
     if (page->colour)

@@ -271,18 +271,15 @@ static void pass_or_fail(struct e8_report *report, const struct e8_totals *total
     }
 }
 
-static void add_prefix(struct e8_report *report, const char *prefix)
+static void check_end(struct e8_report *report)
 {
-    char reason[sizeof(report->reason)];
-    struct e8_buf buf;
-    e8_buf_fixed(&buf, reason, sizeof(reason));
-    e8_buf_puts(&buf, prefix);
-    e8_buf_put_clean(&buf, e8_str(report->reason));
-    memcpy(report->reason, e8_buf_cstr(&buf), buf.n + 1);
+    if (report->run->ended == 0)
+        invalid(report, "the run has no end in the log: it was killed, or is still running");
 }
 
 static void check_invalid(struct e8_report *report, const struct e8_totals *totals)
 {
+    check_end(report);
     check_generator(report);
     check_tested(report, totals);
     check_dropped(report, totals);
@@ -311,5 +308,4 @@ void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
         e8_report_warn(out, "%zu further thresholds were evaluated, but are not shown",
                        count - out->threshold_count);
     e8_report_warnings(out);
-    add_prefix(out, run->interrupted ? "interrupted; " : run->ended == 0 ? "not ended; " : "");
 }

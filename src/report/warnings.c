@@ -4,6 +4,7 @@
 #include "report/parts.h"
 
 #define RECONNECTS_MOST 0.01 /* of the attempts */
+#define DISABLED_NAMED  5    /* endpoints at most, so that other warnings have room */
 
 void e8_report_warn(struct e8_report *report, const char *format, ...)
 {
@@ -26,12 +27,29 @@ static void warn_run(struct e8_report *report)
     const struct e8_log_run *run = report->run;
     if (run->insecure)
         e8_report_warn(report, "certificates were not verified (--insecure)");
-    if (run->ended == 0)
-        e8_report_warn(report, "the run has no end in the log: it still goes on, or it was killed");
     if (run->stalls > 0)
         e8_report_warn(report,
                        "the log was too slow: %llu time%s a worker had to wait for it, which delays sending",
                        (unsigned long long)run->stalls, e8_plural(run->stalls));
+}
+
+/* What was therefore not sent is in no count. */
+static void warn_disabled(struct e8_report *report)
+{
+    const struct e8_log_run *run = report->run;
+    size_t disabled = 0;
+    for (size_t i = 0; i < run->endpoint_count; i++) {
+        const struct e8_counts *n = &e8_stats_endpoint(report->stats, (unsigned)i)->n;
+        if (n->outcomes[E8_GONE] == 0 || n->triggers[E8_TRIGGER_RESEND] == n->attempts)
+            continue;
+        if (disabled++ < DISABLED_NAMED)
+            e8_report_warn(report,
+                           "endpoint %.80s answered 410, which disabled it: nothing more was begun there",
+                           run->endpoints[i].name);
+    }
+    if (disabled > DISABLED_NAMED)
+        e8_report_warn(report, "a 410 disabled %zu further endpoint%s", disabled - DISABLED_NAMED,
+                       e8_plural(disabled - DISABLED_NAMED));
 }
 
 static void warn_lag(struct e8_report *report)
@@ -103,6 +121,7 @@ static void warn_samples(struct e8_report *report)
 void e8_report_warnings(struct e8_report *report)
 {
     warn_run(report);
+    warn_disabled(report);
     warn_lag(report);
     warn_connections(report);
     warn_flags(report);

@@ -171,21 +171,27 @@ const char *const *e8_parse_names(struct e8_parser *p, const struct e8_node *nod
     return list;
 }
 
-const char *e8_parse_environment(struct e8_parser *p, const struct e8_node *node)
+static const char *find_environment(const char *const *known, const char *name)
 {
-    const char *const *known = e8_catalog_platform(p->catalog)->environments;
-    const char *name = e8_parse_text(p, node);
-    for (size_t i = 0; name && known[i]; i++) {
+    for (size_t i = 0; known[i]; i++) {
         if (strcmp(known[i], name) == 0) {
             return known[i];
         }
     }
-    if (name) {
-        const char *near = e8_suggest(e8_str(name), known);
-        e8_parse_fail(p, node, near ? near : "production, staging or development",
-                      "unknown environment \"%s\"", name);
-    }
     return NULL;
+}
+
+const char *e8_parse_environment(struct e8_parser *p, const struct e8_node *node)
+{
+    const char *const *known = e8_catalog_platform(p->catalog)->environments;
+    const char *name = e8_parse_text(p, node);
+    const char *found = name ? find_environment(known, name) : NULL;
+    if (name && !found) {
+        char hint[E8_HINT_MAX];
+        e8_hint_near(e8_str(name), known, "production, staging or development", hint);
+        e8_parse_fail(p, node, hint, "unknown environment \"%s\"", name);
+    }
+    return found;
 }
 
 static void parse_thresholds(struct e8_parser *p, const struct e8_node *list)
@@ -238,6 +244,21 @@ static void parse_seed(struct e8_parser *p, const struct e8_node *node)
     }
 }
 
+static void override_environment(struct e8_parser *p)
+{
+    const char *name = p->options->environment;
+    const char *const *known = e8_catalog_platform(p->catalog)->environments;
+    const char *found = name ? find_environment(known, name) : NULL;
+    struct e8_err err = {0};
+    if (name && !found) {
+        char hint[E8_HINT_MAX];
+        e8_hint_near(e8_str(name), known, "production, staging or development", hint);
+        e8_fail(&err, E8_INPUT, hint, "unknown environment \"%s\"", name);
+        e8_errs_add(p->errs, &err);
+    }
+    p->environment = found ? found : p->environment;
+}
+
 static void parse_root(struct e8_parser *p, const struct e8_node *root)
 {
     static const char *const keys[] = {"scenario", "description", "seed",       "environment", "endpoints",
@@ -261,6 +282,7 @@ static void parse_root(struct e8_parser *p, const struct e8_node *root)
         const char *text = e8_parse_environment(p, environment);
         p->environment = text ? text : p->environment;
     }
+    override_environment(p);
     e8_parse_endpoints(p, endpoints ? endpoints : root);
     e8_parse_flows(p, flows ? flows : root);
     if (p->owned->plan.flow_count) {

@@ -126,9 +126,10 @@ static void parse_scheme(struct e8_parser *p, const struct e8_node *node, struct
         const char *name = e8_parse_text(p, node);
         endpoint->scheme = name ? e8_schemes_find(schemes, name) : NULL;
         if (name && !endpoint->scheme) {
-            const char *near = e8_suggest(e8_str(name), e8_schemes_names(schemes));
-            e8_parse_fail(p, node, near ? near : "8bit, standard-webhooks, stripe, github, slack, or a map",
-                          "unknown signature scheme \"%s\"", name);
+            char hint[E8_HINT_MAX];
+            e8_hint_near(e8_str(name), e8_schemes_names(schemes),
+                         "8bit, standard-webhooks, stripe, github, slack, or a map", hint);
+            e8_parse_fail(p, node, hint, "unknown signature scheme \"%s\"", name);
         }
     }
 }
@@ -142,9 +143,10 @@ static void check_patterns(struct e8_parser *p, const struct e8_node *node, cons
             any = any || e8_pattern_matches(e8_str(*patterns), e8_str(e8_catalog_type(p->catalog, i)->name));
         }
         if (!any) {
-            const char *near = e8_suggest(e8_str(*patterns), e8_catalog_names(p->catalog));
-            e8_parse_fail(p, item, near ? near : "a type, a category like conversation.*, or *",
-                          "no event type matches \"%s\"", *patterns);
+            char hint[E8_HINT_MAX];
+            e8_hint_near(e8_str(*patterns), e8_catalog_names(p->catalog),
+                         "a type, a category like conversation.*, or *", hint);
+            e8_parse_fail(p, item, hint, "no event type matches \"%s\"", *patterns);
         }
     }
 }

@@ -55,12 +55,9 @@ static void parse_emit(struct e8_parser *p, const struct e8_node *map, struct e8
     step->emit = emit;
     int type = name->kind == E8_STRING ? e8_catalog_find(p->catalog, name->text) : -1;
     if (type < 0) {
-        const char *near = e8_suggest(name->text, e8_catalog_names(p->catalog));
-        char hint[160];
-        struct e8_buf text;
-        e8_buf_fixed(&text, hint, sizeof hint - 1);
-        e8_buf_printf(&text, near ? "did you mean \"%s\"?" : "emit8 events lists them", near);
-        e8_parse_fail(p, name, e8_buf_cstr(&text), "unknown event type \"%.*s\"", E8_STR(name->text));
+        char hint[E8_HINT_MAX];
+        e8_hint_near(name->text, e8_catalog_names(p->catalog), "emit8 events lists them", hint);
+        e8_parse_fail(p, name, hint, "unknown event type \"%.*s\"", E8_STR(name->text));
         return;
     }
     if (plan->emit_count >= UINT16_MAX) {
@@ -174,13 +171,9 @@ static void parse_step(struct e8_parser *p, const struct e8_node *map, struct e8
         parse_choose(p, map, step, depth);
     } else {
         struct e8_str name = map->first ? map->first->key : E8_LIT("");
-        const char *near = e8_suggest(name, kinds);
-        char hint[80];
-        struct e8_buf text;
-        e8_buf_fixed(&text, hint, sizeof hint - 1);
-        e8_buf_printf(&text, near ? "did you mean \"%s\"?" : "emit, wait, repeat or choose", near);
-        e8_parse_fail_key(p, map->first ? map->first : map, e8_buf_cstr(&text), "unknown step \"%.*s\"",
-                          E8_STR(name));
+        char hint[E8_HINT_MAX];
+        e8_hint_near(name, kinds, "emit, wait, repeat or choose", hint);
+        e8_parse_fail_key(p, map->first ? map->first : map, hint, "unknown step \"%.*s\"", E8_STR(name));
     }
 }
 

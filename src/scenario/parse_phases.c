@@ -16,8 +16,9 @@ static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node
     for (size_t i = 0; i < plan->flow_count; i++) {
         names[i] = plan->flows[i].name;
     }
-    const char *near = e8_suggest(node->text, names);
-    e8_parse_fail(p, node, near ? near : "a name of flows:", "unknown flow \"%.*s\"", E8_STR(node->text));
+    char hint[E8_HINT_MAX];
+    e8_hint_near(node->text, names, "a name of flows:", hint);
+    e8_parse_fail(p, node, hint, "unknown flow \"%.*s\"", E8_STR(node->text));
     free(names);
     return NULL;
 }

@@ -104,6 +104,7 @@ struct e8_scenario_options {
     const char *to;                          /* URL for every endpoint, or NULL */
     const char *const *to_named;             /* "NAME=URL"; NULL-terminated or NULL */
     const char *secret;                      /* for endpoints that have none of their own; or NULL */
+    const char *environment;                 /* of events that name none; beats the file's; or NULL */
     bool seed_given;
     uint64_t seed;        /* beats the file's */
     uint64_t seed_random; /* taken where neither gives one */

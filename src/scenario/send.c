@@ -27,12 +27,9 @@ static void copy_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint 
 static void fail_pattern(const struct e8_catalog *catalog, const char *pattern, struct e8_errs *errs)
 {
     struct e8_err err = {0};
-    char hint[200];
-    struct e8_buf text;
-    const char *near = e8_suggest(e8_str(pattern), e8_catalog_names(catalog));
-    e8_buf_fixed(&text, hint, sizeof hint - 1);
-    e8_buf_printf(&text, near ? "did you mean %s?" : "emit8 events lists them", near);
-    e8_fail(&err, E8_INPUT, e8_buf_cstr(&text), "no event type matches \"%s\"", pattern);
+    char hint[E8_HINT_MAX];
+    e8_hint_near(e8_str(pattern), e8_catalog_names(catalog), "emit8 events lists them", hint);
+    e8_fail(&err, E8_INPUT, hint, "no event type matches \"%s\"", pattern);
     e8_errs_add(errs, &err);
 }
 

@@ -84,19 +84,17 @@ static int read_choice(struct reader *r, const char *key, const char *const *cho
     const char *text = read_text(r, key, NULL);
     if (text == NULL)
         return usual;
-    struct e8_buf hint;
-    char memory[128];
-    e8_buf_fixed(&hint, memory, sizeof memory);
-    const char *near = e8_suggest(e8_str(text), choices);
-    if (near != NULL)
-        e8_buf_printf(&hint, "did you mean \"%s\"? ", near);
-    e8_buf_puts(&hint, "known:");
+    struct e8_buf known;
+    char memory[128], hint[E8_HINT_MAX];
+    e8_buf_fixed(&known, memory, sizeof memory);
+    e8_buf_puts(&known, "known:");
     for (int i = 0; choices[i] != NULL; i++) {
         if (e8_str_is(e8_str(text), choices[i]))
             return i;
-        e8_buf_printf(&hint, " %s", choices[i]);
+        e8_buf_printf(&known, " %s", choices[i]);
     }
-    fault(r, member(r, key), e8_buf_cstr(&hint), "unknown %s \"%.60s\"", key, text);
+    e8_hint_near(e8_str(text), choices, e8_buf_cstr(&known), hint);
+    fault(r, member(r, key), hint, "unknown %s \"%.60s\"", key, text);
     return usual;
 }
 

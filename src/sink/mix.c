@@ -72,11 +72,9 @@ static bool find_fault(struct e8_str name, enum e8_fault *out)
 static enum e8_rc unknown_fault(struct e8_str name, struct e8_err *err)
 {
     static const char *const names[] = {"reset", "close", "hang", "truncate", NULL};
-    const char *meant = e8_suggest(name, names);
-    char hint[64] = "use reset, close, hang or truncate";
+    char hint[E8_HINT_MAX];
 
-    if (meant)
-        snprintf(hint, sizeof hint, "did you mean \"%s\"?", meant);
+    e8_hint_near(name, names, "use reset, close, hang or truncate", hint);
     return e8_fail(err, E8_INPUT, hint, "unknown fault \"%.*s\"", E8_STR(name));
 }
 
@@ -174,8 +172,7 @@ static enum e8_rc parse_named(struct e8_str name, struct e8_str rest, struct e8_
                               struct e8_err *err)
 {
     static const char *const names[] = {"exp", "normal", "lognormal", "bimodal", NULL};
-    const char *meant = e8_suggest(name, names);
-    char hint[64] = "use exp, normal, lognormal, bimodal, or a duration";
+    char hint[E8_HINT_MAX];
 
     for (size_t i = 0; i < E8_COUNT(forms); i++) {
         if (!e8_str_is(name, forms[i].name))
@@ -186,8 +183,7 @@ static enum e8_rc parse_named(struct e8_str name, struct e8_str rest, struct e8_
                            forms[i].name);
         return E8_OK;
     }
-    if (meant)
-        snprintf(hint, sizeof hint, "did you mean \"%s\"?", meant);
+    e8_hint_near(name, names, "use exp, normal, lognormal, bimodal, or a duration", hint);
     return e8_fail(err, E8_INPUT, hint, "unknown latency \"%.*s\"", E8_STR(name));
 }
 

@@ -51,13 +51,17 @@ bool e8_tpl_share(struct compiler *c, struct e8_str word, double *share)
     return e8_tpl_fail(c, "write 0% to 100%, for example 30%", "\"%.*s\" is no probability", E8_STR(word));
 }
 
+static const char *whole_number(struct compiler *c, int64_t low, int64_t high)
+{
+    return e8_arena_printf(c->arena, "a whole number from %lld to %lld", (long long)low, (long long)high);
+}
+
 bool e8_tpl_integer(struct compiler *c, struct e8_str word, int64_t low, int64_t high, int64_t *out)
 {
     if (!e8_parse_i64(word, out))
-        return e8_tpl_fail(c, NULL, "\"%.*s\" is no whole number", E8_STR(word));
+        return e8_tpl_fail(c, whole_number(c, low, high), "\"%.*s\" is no whole number", E8_STR(word));
     if (*out < low || *out > high)
-        return e8_tpl_fail(c, NULL, "%.*s is not in %lld..%lld", E8_STR(word), (long long)low,
-                           (long long)high);
+        return e8_tpl_fail(c, whole_number(c, low, high), "%.*s is out of range", E8_STR(word));
     return true;
 }
 
@@ -82,8 +86,9 @@ bool e8_tpl_weights(struct compiler *c, const uint64_t *weights, size_t count, s
     return true;
 }
 
-const char *e8_tpl_did_you_mean(struct compiler *c, struct e8_str name, const char *const *names)
+const char *e8_tpl_did_you_mean(struct compiler *c, struct e8_str name, const char *const *names,
+                                const char *otherwise)
 {
-    const char *suggestion = e8_suggest(name, names);
-    return suggestion ? e8_arena_printf(c->arena, "did you mean \"%s\"?", suggestion) : NULL;
+    char hint[E8_HINT_MAX];
+    return e8_arena_printf(c->arena, "%s", e8_hint_near(name, names, otherwise, hint));
 }

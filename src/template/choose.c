@@ -32,7 +32,8 @@ static const struct word_list *find_list(struct compiler *c, struct e8_str name)
     const char **names = e8_arena_alloc(c->arena, (count + 1) * sizeof(*names));
     for (const struct word_list *l = c->vocab->lists; l; l = l->next)
         names[--count] = l->name.p;
-    e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, names), "unknown word list \"%.*s\"", E8_STR(name));
+    e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, names, "a list is a file: words/NAME.json"),
+                "unknown word list \"%.*s\"", E8_STR(name));
     return NULL;
 }
 

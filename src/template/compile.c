@@ -41,6 +41,57 @@ bool e8_tpl_fits(struct compiler *c, const struct program *program)
     return true;
 }
 
+/* Whether a part of the whole that does not fit, `level` brackets down, is why. */
+static bool is_why(const struct program *whole, const struct program *part, unsigned level)
+{
+    if (whole->max > E8_TEMPLATE_OUT_MAX)
+        return part->max > E8_TEMPLATE_OUT_MAX / 2;
+    if (whole->steps > E8_TPL_STEPS_MAX)
+        return part->steps > E8_TPL_STEPS_MAX / 2;
+    if (whole->depth > E8_TPL_DEPTH_MAX)
+        return part->depth > E8_TPL_DEPTH_MAX;
+    return part->nest + level > E8_TPL_NEST_MAX;
+}
+
+static struct program measure(const struct compiler *c, const struct e8_node *node)
+{
+    struct compiler scratch = *c;
+    struct value value;
+
+    scratch.arena = e8_arena_new();
+    struct program program = *e8_tpl_program(&scratch, node, FORM_VALUE, &value);
+    e8_arena_free(&scratch.arena);
+    return program;
+}
+
+/* The innermost part that is too large by itself: in a payload, not at the envelope around it. */
+static const struct e8_node *find_why(const struct compiler *c, const struct program *whole,
+                                      const struct e8_node *tree)
+{
+    const struct e8_node *child = tree;
+
+    for (unsigned level = 1; child; level++) {
+        tree = child;
+        child = e8_tpl_is_directive(tree) ? NULL : tree->first;
+        for (; child; child = child->next) {
+            struct program part = measure(c, child);
+            if (is_why(whole, &part, level))
+                break;
+        }
+    }
+    return tree;
+}
+
+bool e8_tpl_tree_fits(struct compiler *c, const struct program *program, const struct e8_node *tree)
+{
+    bool fits = program->max <= E8_TEMPLATE_OUT_MAX && program->steps <= E8_TPL_STEPS_MAX &&
+                program->depth <= E8_TPL_DEPTH_MAX && program->nest <= E8_TPL_NEST_MAX;
+
+    if (!fits)
+        c->node = find_why(c, program, tree);
+    return fits || e8_tpl_fits(c, program);
+}
+
 /* Placeholders */
 
 static bool is_literal(struct e8_str text)

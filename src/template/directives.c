@@ -173,9 +173,9 @@ static bool unknown_directive(struct compiler *c, struct e8_str name)
 
     for (size_t i = 0; i < E8_COUNT(directives); i++)
         names[i] = directives[i].name;
-    const char *hint = e8_tpl_did_you_mean(c, name, names);
-    return e8_tpl_fail(c, hint ? hint : "directives are $repeat, $choose and $optional",
-                       "unknown directive \"%.*s\"", E8_STR(name));
+    const char *otherwise = "directives are $repeat, $choose and $optional";
+    return e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, names, otherwise), "unknown directive \"%.*s\"",
+                       E8_STR(name));
 }
 
 struct value e8_tpl_directive(struct builder *b, const struct e8_node *map, enum form form)

@@ -75,9 +75,11 @@ enum e8_rc e8_vocab_macros(struct e8_vocab *vocab, const struct e8_node *map, st
     struct compiler c = reporter(vocab, errs);
 
     E8_ASSERT(!vocab->finished);
-    if (expect_map(&c, map))
+    c.failed = !map;
+    if (map && expect_map(&c, map))
         for (const struct e8_node *node = map->first; node; node = node->next)
             add_macro(vocab, &c, node);
+    vocab->macros_faulty = c.failed || vocab->macros_faulty;
     return c.failed ? E8_INPUT : E8_OK;
 }
 
@@ -192,8 +194,10 @@ enum e8_rc e8_vocab_entities(struct e8_vocab *vocab, const struct e8_node *map, 
     struct compiler c = reporter(vocab, errs);
 
     E8_ASSERT(!vocab->finished);
-    if (expect_map(&c, map))
+    c.failed = !map;
+    if (map && expect_map(&c, map))
         for (const struct e8_node *node = map->first; node; node = node->next)
             add_entity(vocab, &c, node);
+    vocab->entities_faulty = c.failed || vocab->entities_faulty;
     return c.failed ? E8_INPUT : E8_OK;
 }

@@ -174,7 +174,8 @@ struct item {
 struct e8_vocab {
     struct e8_arena *arena;
     bool finished;
-    const char **types; /* NULL-terminated */
+    bool macros_faulty, entities_faulty; /* there may be names that are missing for that */
+    const char **types;                  /* NULL-terminated */
     size_t type_count;
     struct word_list *lists;
     struct item *macros, *last_macro;
@@ -247,6 +248,8 @@ struct value e8_tpl_placeholder(struct builder *b, struct e8_str text, enum form
 const struct program *e8_tpl_rest(struct compiler *c, struct e8_str text, enum form form,
                                   struct value *value);
 bool e8_tpl_fits(struct compiler *c, const struct program *program);
+/* The same for a whole tree; reports at that part of it which makes it too large. */
+bool e8_tpl_tree_fits(struct compiler *c, const struct program *program, const struct e8_node *tree);
 
 /* args.c */
 /* The next word; quotes may stand anywhere in it ('on hold'=3) and are known to be paired. False: nothing is left. */
@@ -258,7 +261,8 @@ bool e8_tpl_share(struct compiler *c, struct e8_str word, double *share);
 bool e8_tpl_integer(struct compiler *c, struct e8_str word, int64_t low, int64_t high, int64_t *out);
 bool e8_tpl_weight(struct compiler *c, struct e8_str word, uint64_t *out);
 bool e8_tpl_weights(struct compiler *c, const uint64_t *weights, size_t count, struct weights *out);
-const char *e8_tpl_did_you_mean(struct compiler *c, struct e8_str name, const char *const *names);
+const char *e8_tpl_did_you_mean(struct compiler *c, struct e8_str name, const char *const *names,
+                                const char *otherwise);
 
 /* functions.c: the one table */
 enum changing { CHANGES_NEVER, CHANGES_EVENT, CHANGES_FLOW }; /* from event to event: not in an entity */

@@ -149,9 +149,11 @@ bool e8_tpl_compile_items(struct e8_vocab *vocab, struct e8_errs *errs)
         e8_tpl_scope(&c, entity);
     for (struct item *macro = vocab->macros; macro; macro = macro->next)
         resolve(&c, macro);
+    vocab->macros_faulty = c.failed || vocab->macros_faulty;
     for (struct entity *entity = vocab->entities; entity; entity = entity->next)
         for (struct item *field = entity->fields; field; field = field->next)
             resolve(&c, field);
+    vocab->entities_faulty = c.failed || vocab->entities_faulty;
     return !c.failed;
 }
 
@@ -198,10 +200,23 @@ static void render_field(struct render *r, const struct op *op)
 
 /* Using items */
 
-static bool unknown(struct compiler *c, struct e8_str name)
+static bool is_excused(const struct e8_vocab *vocab, struct e8_str name)
 {
-    return e8_tpl_fail(c, e8_tpl_did_you_mean(c, name, c->vocab->names), "unknown placeholder \"%.*s\"",
-                       E8_STR(name));
+    if (name.p[0] == '$')
+        return vocab->macros_faulty;
+    return vocab->entities_faulty && !e8_str_starts(name, "event.") && !e8_str_starts(name, "flow.");
+}
+
+/* Where the names have faults of their own, it may be for those that one is not known: then it fails without a word. */
+static void unknown(struct compiler *c, struct e8_str name)
+{
+    c->failed = true;
+    if (is_excused(c->vocab, name))
+        return;
+    e8_tpl_fail(c,
+                e8_tpl_did_you_mean(c, name, c->vocab->names,
+                                    "fixtures/README.md, placeholders.json and entities.json list them"),
+                "unknown placeholder \"%.*s\"", E8_STR(name));
 }
 
 static const char *list_columns(struct compiler *c, const struct word_list *rows)

@@ -13,7 +13,7 @@ enum e8_rc e8_template_compile(const struct e8_vocab *vocab, const struct e8_nod
     *out = NULL;
     c.arena = t->arena = e8_arena_new();
     t->program = e8_tpl_program(&c, tree, FORM_VALUE, &value);
-    if (!c.failed && e8_tpl_fits(&c, t->program)) {
+    if (!c.failed && e8_tpl_tree_fits(&c, t->program, tree)) {
         E8_ASSERT(value.kinds);
         *out = t;
         return E8_OK;

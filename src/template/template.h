@@ -33,7 +33,8 @@ struct e8_facts {
 struct e8_vocab;
 struct e8_vocab *e8_vocab_new(void);
 void e8_vocab_free(struct e8_vocab **vocab);
-/* The nodes must outlive the vocab. Types in the order of the catalogue. Each adds every fault it finds to errs. */
+/* The nodes must outlive the vocab. Types in the order of the catalogue. Each adds every fault it finds to errs. A node NULL
+ * says that the file has faults of its own, which were told: that its names are missing is no fault then. */
 enum e8_rc e8_vocab_types(struct e8_vocab *vocab, const char *const *names, size_t count);
 enum e8_rc e8_vocab_words(struct e8_vocab *vocab, const char *name, const struct e8_node *list,
                           struct e8_errs *errs);

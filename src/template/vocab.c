@@ -105,8 +105,8 @@ const struct type_set *e8_tpl_types(struct compiler *c, struct e8_str pattern)
     }
     if (set->count > 0)
         return set;
-    e8_tpl_fail(c, e8_tpl_did_you_mean(c, pattern, vocab->types), "no event type matches \"%.*s\"",
-                E8_STR(pattern));
+    e8_tpl_fail(c, e8_tpl_did_you_mean(c, pattern, vocab->types, "emit8 events lists them"),
+                "no event type matches \"%.*s\"", E8_STR(pattern));
     return NULL;
 }
 

@@ -197,6 +197,6 @@ enum e8_rc e8_vocab_words(struct e8_vocab *vocab, const char *name, const struct
     list->name = e8_arena_str(vocab->arena, e8_str(name));
     list->next = vocab->lists;
     vocab->lists = list;
-    list->broken = !check_lists(&l, node) || !load(&l, node);
+    list->broken = !node || !check_lists(&l, node) || !load(&l, node);
     return list->broken ? E8_INPUT : E8_OK;
 }

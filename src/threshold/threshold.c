@@ -75,9 +75,9 @@ static enum e8_rc fail_outcome(struct e8_str name, struct e8_err *err)
     for (int i = 0; i < E8_OUTCOME_COUNT; i++) {
         known[i] = e8_outcome_info((enum e8_outcome)i)->name;
     }
-    const char *near = e8_suggest(name, known);
-    return e8_fail(err, E8_INPUT, near ? near : "an outcome's name, like outcome(reset)",
-                   "\"%.*s\" is no outcome", E8_STR(name));
+    char hint[E8_HINT_MAX];
+    e8_hint_near(name, known, "an outcome's name, like outcome(reset)", hint);
+    return e8_fail(err, E8_INPUT, hint, "\"%.*s\" is no outcome", E8_STR(name));
 }
 
 static enum e8_rc parse_argument(struct e8_str argument, struct e8_threshold *out, struct e8_err *err)
@@ -140,9 +140,9 @@ static enum e8_rc parse_measure(struct e8_str *rest, struct e8_threshold *out, c
     }
     *row = find_measure(word);
     if (!*row || (of && (*row)->bound != BOUND_DUR)) {
-        const char *near = e8_suggest(word, names);
-        return e8_fail(err, E8_INPUT, near ? near : EXAMPLES, "\"%.*s\" is nothing that a run measures",
-                       E8_STR(word));
+        char hint[E8_HINT_MAX];
+        e8_hint_near(word, names, EXAMPLES, hint);
+        return e8_fail(err, E8_INPUT, hint, "\"%.*s\" is nothing that a run measures", E8_STR(word));
     }
     out->measure = (*row)->measure;
     if ((*row)->argument) {

@@ -78,18 +78,16 @@ static bool was_reset(const struct e8_evidence *ev)
 }
 
 /* In TLS 1.3 the client has ended its handshake before the server has judged the client's certificate, or the lack of one: the
- * refusal comes where the answer should. What libcurl reports of it is the text of OpenSSL's reason ("tlsv13 alert certificate
- * required", "tlsv1 alert unknown ca"). */
+ * refusal comes where the answer should (RFC 8446, 4.4.2.4 and 6.2). */
 static bool client_refused(const struct e8_evidence *ev)
 {
-    static const char *const alerts[] = {"certificate", "unknown ca", "access denied", "decrypt error",
-                                         "handshake failure"};
-    const char *alert = strstr(ev->error, " alert ");
-    for (size_t i = 0; alert && i < E8_COUNT(alerts); i++) {
-        if (strstr(alert, alerts[i]))
+    static const int alerts[] = {40, 42, 43, 44, 45,
+                                 46, 48, 49, 51, 116}; /* about a certificate or its proof */
+    for (size_t i = 0; i < E8_COUNT(alerts); i++) {
+        if (ev->alert == alerts[i])
             return true;
     }
-    return false;
+    return ev->alert_unread && ev->code == CURLE_SEND_ERROR;
 }
 
 /* The connection broke. */

@@ -84,6 +84,16 @@ static enum found peek(const struct e8_conn *conn, int fd)
     return conn->tls ? peek_tls(conn, bytes, (size_t)n) : FOUND_BYTES;
 }
 
+/* A record of TLS 1.3 as long as an alert (RFC 8446, 6: level, description; then type and tag): libcurl does not read any more
+ * once it could not write. */
+static bool lies_alert(int fd)
+{
+    static const unsigned char alert[5] = {23, 3, 3, 0, 2 + 1 + 16};
+    unsigned char bytes[5];
+    return recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof bytes &&
+           memcmp(bytes, alert, sizeof alert) == 0;
+}
+
 static bool counters(int fd, struct tcp_info *out)
 {
     socklen_t size = sizeof *out;
@@ -167,6 +177,7 @@ static void note_wire(struct e8_slot *slot, const struct e8_conn *conn, int fd)
         slot->end = conn->tls ? E8_WIRE_FIN : E8_WIRE_RESET;
     else if (now.tcpi_state == STATE_CLOSE_WAIT || now.tcpi_state == STATE_LAST_ACK)
         slot->end = E8_WIRE_FIN;
+    slot->alert_unread = conn->tls13 && lies_alert(fd);
     slot->received = now.tcpi_bytes_received - conn->base;
     if (!conn->tls && !conn->h2 && slot->received > 1) /* FIN counts as a byte */
         slot->answered = true;
@@ -281,6 +292,39 @@ static int reconnect(struct e8_slot *slot, int fd, enum found found)
     return CURL_PREREQFUNC_ABORT;
 }
 
+/* OpenSSL's callback carries no pointer of ours, and runs on the thread of the transport that the connection belongs to. */
+static _Thread_local struct {
+    const void *ssl;
+    int alert;
+} last_alert;
+
+static void on_tls_info(const void *ssl, int where, int value)
+{
+    enum { READ_ALERT = 0x4004, CLOSE_NOTIFY = 0 };
+    if (where != READ_ALERT || (value & 0xff) == CLOSE_NOTIFY)
+        return;
+    last_alert.ssl = ssl;
+    last_alert.alert = value & 0xff;
+}
+
+static void listen_for_alerts(struct e8_slot *slot, void *ssl)
+{
+    typedef void listen_fn(void *ssl, void (*callback)(const void *ssl, int where, int value));
+    listen_fn *listen = NULL;
+    *(void **)&listen = dlsym(RTLD_DEFAULT, "SSL_set_info_callback");
+    if (!listen)
+        return;
+    if (last_alert.ssl == ssl) /* an earlier one at the same address */
+        last_alert.ssl = NULL;
+    slot->ssl = ssl;
+    listen(ssl, on_tls_info);
+}
+
+int e8_conn_alert(const struct e8_slot *slot)
+{
+    return slot->ssl && slot->ssl == last_alert.ssl ? last_alert.alert : 0;
+}
+
 /* libssl is not linked: it is asked of the one that libcurl has loaded, if it is OpenSSL at all. */
 static void note_handshake(struct e8_slot *slot, struct e8_conn *conn)
 {
@@ -295,6 +339,7 @@ static void note_handshake(struct e8_slot *slot, struct e8_conn *conn)
         info->backend != CURLSSLBACKEND_OPENSSL || !resumed || !version)
         return;
     conn->tls13 = version(info->internals) >= 0x0304;
+    listen_for_alerts(slot, info->internals);
     if (resumed(info->internals) == 1) {
         slot->transport->counts.resumed++;
         slot->exchange->flags |= E8_FLAG_TLS_RESUMED;

@@ -88,9 +88,11 @@ struct e8_slot {
         struct sockaddr_in6 in6;
     } last; /* address of the socket opened last */
     bool forbidden, resend, reconnect, trailing, capped, tls;
-    bool answered;   /* some byte of a response was on the wire */
-    int verdict;     /* enum e8_outcome, or -1: by what libcurl says */
-    const char *why; /* for people, with verdict */
+    bool answered;     /* some byte of a response was on the wire */
+    int verdict;       /* enum e8_outcome, or -1: by what libcurl says */
+    const char *why;   /* for people, with verdict */
+    bool alert_unread; /* lay on the connection when that had ended; TLS 1.3 */
+    const void *ssl;   /* of the connection opened for this exchange, if it is OpenSSL's; only compared */
     enum e8_wire_end end;
     uint64_t received;        /* bytes of this exchange on the wire; UINT64_MAX: not known */
     struct e8_addr dead_peer; /* of an idle connection that libcurl closed while it looked for one for us */
@@ -165,6 +167,8 @@ void e8_conn_release(struct e8_slot *slot, bool poison);
 bool e8_conn_established(const struct e8_slot *slot);
 /* Notes in the slot what is seen on its connection, if that is still open: `end`, `received` and `answered`. */
 void e8_conn_look(struct e8_slot *slot);
+/* The TLS alert that was read on the connection opened for the slot's exchange, even while libcurl closed it; 0: none. */
+int e8_conn_alert(const struct e8_slot *slot);
 /* EADDRNOTAVAIL towards this address: is there no local address for it at all, rather than no free port? */
 bool e8_conn_no_source(const struct sockaddr *peer);
 
@@ -217,6 +221,8 @@ struct e8_evidence {
     uint64_t received; /* bytes; UINT64_MAX: not known */
     bool no_source;    /* EADDRNOTAVAIL although there is no lack of ports */
     int status;        /* of the final head */
+    int alert; /* that came over TLS once our half of the handshake was done; 0: none, or close_notify */
+    bool alert_unread;
     const char *error;
 };
 enum e8_outcome e8_classify(const struct e8_evidence *evidence);

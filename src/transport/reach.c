@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define HINT_CONNECT_TO \
+#define HINT_CONNECT_TO                                                                                      \
     "HOST1:PORT1:HOST2:PORT2, an IPv6 address in brackets; an empty field means any, or as it was"
 #define HINT_RESOLVE "HOST:PORT:ADDRESS[,ADDRESS]; an address, not a name"
-#define HINT_ALLOW "loopback needs no permission; --allow-target %.*s permits this one"
+#define HINT_ALLOW   "loopback needs no permission; --allow-target %.*s permits this one"
 
 /* --- lists of --connect-to and --resolve -------------------------------------------------------------------------- */
 
@@ -83,11 +83,12 @@ struct pin {
     int port;
 };
 
-/* To libcurl "-HOST" is an order to forget a name; an address is never looked up, and until 8.12 libcurl refused one in
- * brackets here, with each transfer. */
+/* To libcurl "-HOST" is an order to forget a name; an address is never looked up, and 7.88 fails every transfer
+ * that is given one in this place (code 49). */
 static bool is_pinned(struct e8_str host)
 {
-    return e8_str_is(host, "*") || (host.n && host.p[0] != '-' && !memchr(host.p, ':', host.n) && is_host(host));
+    return e8_str_is(host, "*") ||
+           (host.n && host.p[0] != '-' && !memchr(host.p, ':', host.n) && is_host(host));
 }
 
 static bool pin_parse(struct e8_str text, struct pin *out)
@@ -217,13 +218,11 @@ static enum e8_rc check_lists(const struct e8_reach *reach, struct e8_err *err)
     struct pin pin;
     for (const char *const *p = reach->connect_to; p && *p; p++) {
         if (!redirect_parse(e8_str(*p), &redirect))
-            return e8_fail(err, E8_INPUT, HINT_CONNECT_TO,
-                           "--connect-to \"%s\" is not understood", *p);
+            return e8_fail(err, E8_INPUT, HINT_CONNECT_TO, "--connect-to \"%s\" is not understood", *p);
     }
     for (const char *const *p = reach->resolve; p && *p; p++) {
         if (!pin_parse(e8_str(*p), &pin))
-            return e8_fail(err, E8_INPUT, HINT_RESOLVE,
-                           "--resolve \"%s\" is not understood", *p);
+            return e8_fail(err, E8_INPUT, HINT_RESOLVE, "--resolve \"%s\" is not understood", *p);
     }
     for (const char *const *p = reach->allow; p && *p; p++) {
         enum e8_rc rc = e8_allow_check(*p, err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -250,6 +251,8 @@ void e8_transfer_reset(struct e8_slot *slot)
     slot->forbidden = slot->resend = slot->reconnect = slot->trailing = slot->capped = slot->answered = false;
     slot->verdict = -1;
     slot->why = NULL;
+    slot->ssl = NULL;
+    slot->alert_unread = false;
     slot->end = E8_WIRE_OPEN;
     slot->received = UINT64_MAX;
     slot->dead_flags = 0;
@@ -330,6 +333,8 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .open_errno = slot->open_errno,
         .received = slot->received,
         .status = slot->exchange->status,
+        .alert = e8_conn_alert(slot),
+        .alert_unread = slot->alert_unread,
         .error = slot->error,
     };
     if (slot->resend) /* libcurl was kept from sending again: the connection broke */
@@ -339,6 +344,23 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
     if (ev.os_errno == EADDRNOTAVAIL && slot->last.sa.sa_family != AF_UNSPEC)
         ev.no_source = e8_conn_no_source(&slot->last.sa);
     return e8_classify(&ev);
+}
+
+/* libcurl keeps the first error's text, which is that of the broken connection when the alert came with a reset. */
+static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
+{
+    char text[128];
+    enum e8_outcome outcome = judge(slot, code);
+    int alert = e8_conn_alert(slot);
+    char number[12];
+    snprintf(number, sizeof number, "%d", alert);
+    if (outcome == E8_TLS_HANDSHAKE && slot->exchange->sent) {
+        why = text;
+        snprintf(text, sizeof text,
+                 "the receiver refused the client's certificate or the lack of one (TLS alert %s)",
+                 alert ? number : "unread");
+    }
+    e8_transfer_end(slot, outcome, why);
 }
 
 void e8_transfer_done(struct e8_slot *slot, CURLcode code)
@@ -368,7 +390,7 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code)
     else if (slot->resend)
         e8_transfer_end(slot, judge(slot, code), "the kept-alive connection was closed before it answered");
     else
-        e8_transfer_end(slot, judge(slot, code), why);
+        end_by_code(slot, code, why);
 }
 
 void e8_transfer_expired(struct e8_slot *slot)

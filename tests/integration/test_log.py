@@ -341,6 +341,21 @@ def test_follow_filters_and_begins_with_the_newest(tmp_path):
     assert rows[:3] == log_rows(log, "--run", 1, "--failed")[-3:]
 
 
+def test_an_error_comes_without_a_tables_head(log):
+    with kit.Capture() as capture:
+        assert kit.emit8("send", "message.sent", "--to", capture.url, "--log", log).returncode == 0
+    for format in "table", "csv":
+        done = kit.emit8("log", log, "--run", 99, "--format", format)
+        assert (done.returncode, done.out) == (2, "") and "there is run 1 alone" in done.err
+        head = kit.emit8("log", log, "--failed", "--format", format)
+        assert head.returncode == 0 and len(head.out.splitlines()) == 1, "no rows, but the head"
+
+
+def test_an_environment_selects_no_rows(log):
+    done = kit.emit8("log", log, "--environment", "staging")
+    assert done.returncode == 2 and "unknown option --environment" in done.err
+
+
 # Showing
 
 
@@ -439,7 +454,28 @@ def test_show_takes_the_endpoints_own_headers_again(story, tmp_path):
     requests = [r for r in story["requests"] if r["headers"]["x-8bit-attempt"] == "1" and r["path"] == "/audit"]
     assert all(r["headers"]["x-archive"] == "yes" for r in requests)
     for request in requests[:5]:
-        assert_shows(story["log"], request, *secret, "-H", "X-Archive: yes")
+        assert not assert_shows(story["log"], request, *secret, "-H", "X-Archive: yes").err
+
+
+def test_show_says_which_headers_are_left_out(story, tmp_path):
+    secret = ["--secret-file", kit.secret_file(tmp_path)]
+    by_path = {r["path"]: r for r in story["requests"] if r["headers"]["x-8bit-attempt"] == "1"}
+    request, done = shown(story["log"], by_path["/audit"]["headers"]["x-8bit-delivery"], *secret)
+    assert done.err == "emit8: headers are left out, whose values the log does not keep: X-Archive; give them with -H\n"
+    assert request == by_path["/audit"]["raw"].replace(b"X-Archive: yes\r\n", b"") != by_path["/audit"]["raw"]
+    assert not shown(story["log"], by_path["/crm"]["headers"]["x-8bit-delivery"], *secret)[1].err
+
+
+def test_headers_of_the_command_line_are_left_out_too(log):
+    with kit.Capture() as capture:
+        headers = ["-H", "X-Token: hush-hush", "-H", "X-Team: support"]
+        assert kit.emit8("send", "message.sent", "--to", capture.url, *headers, "--log", log).returncode == 0
+        delivery = capture.take()[0]["headers"]["x-8bit-delivery"]
+        assert "X-Token, X-Team; give them with -H" in shown(log, delivery)[1].err
+        assert ": X-Token; give" in shown(log, delivery, "-H", "x-team: other")[1].err
+        again = kit.emit8("log", log, "--resend", delivery)
+        assert again.returncode == 0 and "X-Token, X-Team; give them with -H" in again.err
+    assert all(b"hush-hush" not in file.read_bytes() for file in log.parent.glob("log.db*"))
 
 
 def test_show_without_the_secret_leaves_out_the_signature(tmp_path, log):

@@ -376,7 +376,7 @@ def test_a_report_without_a_log(tmp_path, log):
     assert report["run"]["id"] == 0 and report["totals"]["delivered"] == 175
 
 
-def test_a_run_without_an_end_says_so(tmp_path, log):
+def test_a_run_without_an_end_is_invalid(tmp_path, log):
     """As a kill would leave it."""
     run_mixed(tmp_path, log, answer=lambda r: 200)
     with contextlib.closing(sqlite3.connect(log)) as db:
@@ -386,5 +386,8 @@ def test_a_run_without_an_end_says_so(tmp_path, log):
     report = valid(kit.report(log))
     assert report["run"]["ended"] is None
     assert report["totals"]["delivered"] == 175
-    assert "not ended" in report["reason"]
-    assert any("no end" in warning for warning in report["warnings"])
+    assert report["verdict"] == "invalid"
+    assert report["reason"] == "the run has no end in the log: it was killed, or is still running"
+    done = kit.emit8("report", log)
+    assert done.returncode == 4
+    assert done.out.split("\n\n")[-1].startswith("INVALID  the run has no end in the log")

@@ -214,3 +214,20 @@ def test_send_takes_a_pattern_and_an_environment(tmp_path):
         assert kit.emit8("send", "mesage.*", "--to", capture.url, "--no-log").returncode == 2
         assert kit.emit8("send", "*", "-e", "live", "--to", capture.url, "--no-log").returncode == 2
         assert len(capture.requests) == 4
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_an_environment_of_the_command_line(tmp_path, way):
+    """It stands for events that name none, and beats the scenario's own."""
+    flow = "\nflows: {f: [{emit: message.sent}, {emit: agent.error, environment: production}]}\n"
+    with kit.Capture() as capture:
+        path = write(tmp_path, {"a": (capture.url, None, None)}, flow, "environment: staging")
+        args = ("run", path, "--log", tmp_path / "log.db")
+        given, env = (("-e", "development"), {}) if way == "option" else ((), {"EMIT8_ENVIRONMENT": "development"})
+        assert kit.emit8(*args, *given, env=env).returncode == 0
+        events = [json.loads(r["body"]) for r in capture.take()]
+        assert {e["type"]: e["environment"] for e in events} == {"message.sent": "development", "agent.error": "production"}
+        given, env = (("-e", "stagin"), {}) if way == "option" else ((), {"EMIT8_ENVIRONMENT": "stagin"})
+        done = kit.emit8(*args, *given, env=env)
+        assert done.returncode == 2 and 'unknown environment "stagin"' in done.err and "staging" in done.err
+        assert capture.requests == []

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What README.md and src/README.md tell must stand in the code, and the other way round.
 
 docs.py ROOT: README.md names every command and every outcome; src/README.md has the modules of src/ with the levels of

@@ -203,12 +203,27 @@ static void http_dates(void **state)
         "Sun, 06 Nov 94 08:49:37 GMT",
         "Sun 06 Nov 1994 08:49:37 GMT",
         "Xyz, 06 Nov 1994 08:49:37 GMT",
-        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Nov 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 24:59:59 GMT",
+        "Sun, 30 Feb 2262 08:49:37 GMT",
+        "Tue, 29 Feb 9999 08:49:37 GMT",
         "120",
         "Sun, 06 Nov 1994 08:49:37 GM",
         "Sun, 06 ovN 1994 08:49:37 GMT",
     };
+    static const char *const late[] = {
+        "Fri, 11 Apr 2262 23:47:17 GMT",
+        "Fri, 01 Jan 2263 00:00:00 GMT",
+        "Tue, 29 Feb 9996 08:49:37 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    };
     e8_wall_ns wall;
+    assert_true(e8_http_date_parse(E8_LIT("Fri, 11 Apr 2262 23:47:16 GMT"), &wall));
+    assert_true(wall == INT64_MAX / E8_NS_S * E8_NS_S);
+    for (size_t i = 0; i < E8_COUNT(late); i++) {
+        wall = 0;
+        assert_true(e8_http_date_parse(e8_str(late[i]), &wall) && wall == INT64_MAX);
+    }
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         assert_true(e8_http_date_parse(e8_str(rows[i].text), &wall));
         assert_true(wall == rows[i].seconds * E8_NS_S);

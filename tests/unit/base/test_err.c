@@ -143,6 +143,48 @@ static void errs_keep_some_and_count_all(void **state)
     assert_int_equal(e8_errs_rc(&errs), E8_OK);
 }
 
+static void the_same_is_kept_once(void **state)
+{
+    (void)state;
+    struct e8_errs errs;
+    struct e8_err err;
+    char *text = NULL;
+    size_t n = 0;
+    e8_errs_init(&errs);
+    assert_int_equal(e8_errs_distinct(&errs), 0);
+    for (int i = 0; i < 300; i++) {
+        e8_fail_at(&err, "f", 1 + i % 3, 1, NULL, "bad");
+        assert_int_equal(e8_errs_add(&errs, &err), E8_INPUT);
+        assert_int_equal(errs.total, i + 1);
+    }
+    e8_fail_at(&err, "f", 1, 1, "a hint", "bad"); /* whatever differs makes another */
+    e8_errs_add(&errs, &err);
+    e8_fail_at(&err, "f", 1, 2, NULL, "bad");
+    e8_errs_add(&errs, &err);
+    e8_fail_at(&err, "g", 1, 1, NULL, "bad");
+    e8_errs_add(&errs, &err);
+    assert_int_equal(errs.count, 6);
+    assert_int_equal(e8_errs_distinct(&errs), 6);
+    FILE *out = open_memstream(&text, &n);
+    e8_errs_print(&errs, out);
+    fclose(out);
+    assert_string_equal(text,
+                        "f:1:1: bad\nf:2:1: bad\nf:3:1: bad\nf:1:1: bad; a hint\nf:1:2: bad\ng:1:1: bad\n");
+    free(text);
+    e8_errs_fini(&errs);
+}
+
+static void a_hint_names_what_is_near(void **state)
+{
+    static const char *const names[] = {"reset", "close", NULL};
+    char hint[E8_HINT_MAX];
+    (void)state;
+    assert_string_equal(e8_hint_near(E8_LIT("rest"), names, "one of two", hint), "did you mean \"reset\"?");
+    assert_ptr_equal(e8_hint_near(E8_LIT("zzzz"), names, "one of two", hint), hint);
+    assert_string_equal(hint, "one of two");
+    assert_string_equal(e8_hint_near(e8_str(NULL), names, NULL, hint), "");
+}
+
 static void the_gravest_decides(void **state)
 {
     (void)state;
@@ -152,7 +194,7 @@ static void the_gravest_decides(void **state)
     for (size_t i = 0; i < E8_COUNT(rising); i++) {
         struct e8_err err;
         for (int k = 0; k < 60; k++) { /* the last ones come when no more are kept */
-            e8_fail(&err, rising[i], NULL, "x");
+            e8_fail(&err, rising[i], NULL, "x%d", k);
             assert_int_equal(e8_errs_add(&errs, &err), rising[i]);
             assert_int_equal(e8_errs_rc(&errs), rising[i]);
         }
@@ -173,6 +215,8 @@ int test_err(void)
         cmocka_unit_test(caret_stands_under_the_column),
         cmocka_unit_test(the_longest_error_is_shown_whole),
         cmocka_unit_test(errs_keep_some_and_count_all),
+        cmocka_unit_test(the_same_is_kept_once),
+        cmocka_unit_test(a_hint_names_what_is_near),
         cmocka_unit_test(the_gravest_decides),
     };
     return cmocka_run_group_tests_name("err", tests, NULL, NULL);

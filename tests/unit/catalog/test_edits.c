@@ -121,6 +121,8 @@ static void paths_that_lead_nowhere_say_so(void **state)
     } table[] = {
         {"data.nothing", NULL, "nothing"},
         {"data.role.deeper", "1", "role"},
+        {"data.session_id.x", "1", "\"data.session_id\" is the placeholder {{session.id}}"},
+        {"data.session_id.x.y", NULL, "nothing below it can be removed"},
         {"data.attachments.5", "1", ""},
         {"data.attachments.x", "1", ""},
         {"", "1", ""},

@@ -159,7 +159,77 @@ static void all_faults_are_told_and_each_once(void **state)
             }
         }
     }
-    assert_int_equal(errs.total, errs.count);
+    assert_int_equal(e8_errs_distinct(&errs), errs.count);
+    e8_errs_fini(&errs);
+    place_remove(&place);
+}
+
+/* A fault of a list of names is told; that the names are missing is not, a hundred times. */
+static void faults_of_names_are_told_alone(void **state)
+{
+    static const struct {
+        const char *file, *text;
+    } bad[] = {
+        {"entities.json", "{\"user\": "},
+        {"entities.json", "[]"},
+        {"entities.json", "{\"user\": {\"id\": \"{{user.nmae}}\", \"name\": \"x\"}}"},
+        {"entities.json", "{\"user\": {\"$scope\": \"rnu\", \"id\": \"x\"}}"},
+        {"entities.json", "{\"user\": 5}"},
+        {"placeholders.json", "{\"$x\": 1,}"},
+        {"placeholders.json", "5"},
+        {"placeholders.json", "{\"$x\": \"{{$x}}\"}"},
+        {"placeholders.json", "{\"x\": 1}"},
+        {"words/tags.json", "["},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(bad); i++) {
+        struct place place;
+        struct e8_errs errs;
+        place_make(&place);
+        place_put(&place, bad[i].file, bad[i].text);
+        place_put(&place, "events/message.sent.json", "{\"a\": \"{{event.idd}} {{$hex x}}\"}");
+        load_bad(place.path, &errs);
+        expect_error(&errs, "message.sent.json", 1, 7, "event.idd");
+        expect_error(&errs, "message.sent.json", 1, 7, "whole number");
+        if (e8_errs_distinct(&errs) != 3) {
+            print_errors(&errs);
+            fail_msg("%s: %zu faults", bad[i].text, e8_errs_distinct(&errs));
+        }
+        e8_errs_fini(&errs);
+        place_remove(&place);
+    }
+}
+
+/* What is too large or too deep is a payload, though it is compiled with the envelope around it. */
+static void limits_point_into_the_payload(void **state)
+{
+    struct e8_buf text;
+    struct e8_errs errs;
+    struct place place;
+    (void)state;
+    place_make(&place);
+    e8_buf_init(&text, 4 << 20);
+    e8_buf_puts(&text, "{\"a\": 1,\n \"b\": \"");
+    for (int i = 0; i < 100000; i++) {
+        e8_buf_puts(&text, "0123456789abcdef");
+    }
+    e8_buf_puts(&text, "\"}");
+    place_put(&place, "events/message.sent.json", e8_buf_cstr(&text));
+    e8_buf_reset(&text);
+    e8_buf_puts(&text, "{\"a\": [1],\n \"b\": ");
+    for (int i = 0; i < 126; i++) {
+        e8_buf_putc(&text, i < 63 ? '[' : ']');
+    }
+    e8_buf_putc(&text, '}');
+    place_put(&place, "events/agent.error.json", e8_buf_cstr(&text));
+    place_put(&place, "events/agent.deployed.json",
+              "{\"a\": {\"{{$repeat 64}}\": {\"{{$repeat 64}}\": \"{{$hex 300}}\"}}}");
+    load_bad(place.path, &errs);
+    expect_error(&errs, "events/message.sent.json", 2, 7, "larger than 1048576 bytes");
+    expect_error(&errs, "events/agent.error.json", 2, 69, "nested too deeply");
+    expect_error(&errs, "events/agent.deployed.json", 1, 7, "larger than 1048576 bytes");
+    assert_int_equal(errs.total, 3);
+    e8_buf_fini(&text);
     e8_errs_fini(&errs);
     place_remove(&place);
 }
@@ -257,6 +327,7 @@ int test_faults(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_has_its_place),       cmocka_unit_test(all_faults_are_told_and_each_once),
         cmocka_unit_test(a_new_type_needs_its_files),     cmocka_unit_test(what_is_no_directory_is_refused),
+        cmocka_unit_test(faults_of_names_are_told_alone), cmocka_unit_test(limits_point_into_the_payload),
         cmocka_unit_test(a_directory_or_fifo_is_no_file), cmocka_unit_test(schemas_have_places_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,7 @@ static void retry_after_that_is_huge_is_clamped(void **state)
     assert_int_equal(after("99999999999999999999999999999999999999999999999999"), E8_NEVER / 4);
     assert_int_equal(e8_retry_after_parse(e8_str("Sun, 06 Nov 2094 08:49:37 GMT"), now), E8_NEVER / 4);
     assert_int_equal(e8_retry_after_parse(e8_str("Sun, 06 Nov 1994 08:49:37 GMT"), INT64_MIN), E8_NEVER / 4);
+    assert_int_equal(e8_retry_after_parse(e8_str("Fri, 31 Dec 9999 23:59:59 GMT"), now), E8_NEVER / 4);
 }
 
 static void retry_after_as_a_date(void **state)

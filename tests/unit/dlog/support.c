@@ -46,8 +46,9 @@ int place_remove(void **state)
 }
 
 static const struct e8_log_endpoint endpoints[ENDPOINTS] = {
-    {"crm", "http://127.0.0.1:9000/hooks", "platform", "message.* order.paid", "production", 10 * E8_NS_S, 5},
-    {"audit", "https://audit.example/in", NULL, "*", "", 5 * E8_NS_S, 1},
+    {"crm", "http://127.0.0.1:9000/hooks", "platform", "message.* order.paid", "production", 10 * E8_NS_S, 5,
+     "X-Archive X-Team"},
+    {"audit", "https://audit.example/in", NULL, "*", "", 5 * E8_NS_S, 1, NULL},
 };
 static const struct e8_log_step steps[STEPS] = {
     {"message.received", "production", "{\"set\":{\"data.channel\":\"sms\"}}", {NULL, 0}},

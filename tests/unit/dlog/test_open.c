@@ -72,7 +72,7 @@ static void a_new_file_is_private(void **state)
     umask(old);
     assert_int_equal(access(wal, F_OK), -1);
     assert_int_equal(ask(place->log, "PRAGMA application_id"), 0x65386c67);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 2);
     assert_sound(place->log);
 }
 
@@ -103,8 +103,54 @@ static void other_files_are_refused_and_stay(void **state)
     assert_int_equal(fread(after, 1, sizeof(after), file), sizeof(after));
     fclose(file);
     assert_memory_equal(text, after, sizeof(text));
-    write_file(place->log, "short", 5);
-    refused(place->log, "is not a delivery log");
+    for (size_t n = 1; n <= 600; n = n < 20 ? n + 1 : n + 29) {
+        write_file(place->log, text, n);
+        refused(place->log, "is not a delivery log of emit8");
+        file = fopen(place->log, "r");
+        assert_int_equal(fread(after, 1, sizeof(after), file), n);
+        fclose(file);
+        assert_memory_equal(text, after, n);
+    }
+}
+
+static void a_database_without_tables_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct e8_dlog *log;
+    struct e8_err err;
+
+    change(place->log, "CREATE TABLE mine(a); DROP TABLE mine");
+    assert_int_equal(e8_dlog_open(place->log, 1, &log, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "another program"));
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM sqlite_master"), 0);
+}
+
+/* What version 1 wrote lacks the names of headers. It is read as it is, and brought up by the next run. */
+static void an_older_log_is_read_and_brought_up(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run(), back;
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    struct e8_err err;
+
+    finish_log(&log, &run);
+    change(place->log, "ALTER TABLE endpoint DROP COLUMN headers; PRAGMA user_version = 1");
+    struct e8_dlog_reader *reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(reader, 1, &back, &err), E8_OK);
+    assert_null(back.endpoints[0].headers);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
+    log = begin_log(place->log, 1, &run);
+    finish_log(&log, &run);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 2);
+    assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK); /* it goes on as it began */
+    e8_dlog_reader_free(&reader);
+    reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(reader, 1, &back, &err), E8_OK);
+    assert_null(back.endpoints[0].headers);
+    assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK);
+    assert_string_equal(back.endpoints[0].headers, "X-Archive X-Team");
+    e8_dlog_reader_free(&reader);
+    assert_sound(place->log);
 }
 
 static void another_database_is_refused(void **state)
@@ -125,7 +171,7 @@ static void a_newer_log_is_refused(void **state)
     struct e8_dlog *log = begin_log(place->log, 1, &run);
 
     finish_log(&log, &run);
-    change(place->log, "PRAGMA user_version = 2");
+    change(place->log, "PRAGMA user_version = 3");
     refused(place->log, "newer version");
 }
 
@@ -382,6 +428,8 @@ int run_open_tests(void)
         TEST(an_empty_file_becomes_a_log),
         TEST(other_files_are_refused_and_stay),
         TEST(another_database_is_refused),
+        TEST(a_database_without_tables_is_refused),
+        TEST(an_older_log_is_read_and_brought_up),
         TEST(a_newer_log_is_refused),
         TEST(what_is_no_file_is_refused),
         TEST(an_unreadable_file_is_refused),

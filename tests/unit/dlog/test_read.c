@@ -43,6 +43,7 @@ static void same_lists(const struct e8_log_run *a, const struct e8_log_run *b)
         same_text(x->environments, y->environments);
         assert_int_equal(x->timeout, y->timeout);
         assert_int_equal(x->attempts, y->attempts);
+        same_text(x->headers, y->headers);
     }
     assert_int_equal(a->step_count, b->step_count);
     for (size_t i = 0; i < a->step_count; i++) {
@@ -274,6 +275,7 @@ static void a_delivery_has_all_that_made_it(void **state)
     assert_string_equal(d.endpoint, "audit");
     assert_string_equal(d.url, "https://audit.example/in");
     assert_null(d.scheme);
+    assert_null(d.headers);
     assert_string_equal(d.fixtures_digest, "bb22");
     assert_true(d.seed == run.seed && d.run == 1);
     assert_int_equal(d.attempts, 2);

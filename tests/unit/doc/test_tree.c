@@ -302,6 +302,28 @@ static void nodes_made_by_code_are_written(void **state)
     assert_string_equal(json_of(&node), "\"\"");
 }
 
+static void follow_goes_as_far_as_there_is_a_way(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t used;
+        const char *json;
+    } ways[] = {
+        {"data.channel", 12, "\"web\""}, {"data.channel.x", 12, "\"web\""},
+        {"data.tags.1", 11, "\"b\""},    {"data.tags.2", 9, "[\"a\",\"b\"]"},
+        {"data.'a.b'.c", 10, "1"},       {"'it''s'.x.y", 7, "2"},
+        {"nope.x", 0, sample},           {"data..x", 0, sample},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(ways); i++) {
+        struct tree tree = tree_new(sample);
+        size_t used;
+        assert_string_equal(json_of(e8_node_follow(tree.root, e8_str(ways[i].path), &used)), ways[i].json);
+        assert_int_equal(used, ways[i].used);
+        tree_free(&tree);
+    }
+}
+
 int run_tree_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +338,7 @@ int run_tree_tests(void)
         cmocka_unit_test(unknown_keys_are_all_told),
         cmocka_unit_test(get_finds_members),
         cmocka_unit_test(nodes_made_by_code_are_written),
+        cmocka_unit_test(follow_goes_as_far_as_there_is_a_way),
     };
     return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "sample.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void one_delivery_passes(void **state)
@@ -25,7 +26,7 @@ static void no_attempt_is_invalid(void **state)
     assert_has(s.report.reason, "no attempt was made");
     s.run.interrupted = true;
     assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
-    assert_has(s.report.reason, "interrupted; ");
+    assert_has(s.report.reason, "no attempt was made");
     sample_fini(&s);
 }
 
@@ -137,6 +138,17 @@ static void what_does_not_add_up_is_invalid(void **state)
     sample_fini(&s);
 }
 
+static void verdict_line_is(const struct sample *s, const char *line, const char *reason)
+{
+    char *text = sample_text(&s->report, E8_FORMAT_TEXT, (struct e8_style){0});
+    const char *last = strstr(text, line);
+    assert_true(last && last[-1] == '\n' && strlen(last) == strlen(line));
+    free(text);
+    text = sample_text(&s->report, E8_FORMAT_JSON, (struct e8_style){0});
+    assert_has(text, reason);
+    free(text);
+}
+
 static void an_interrupted_run_keeps_its_verdict(void **state)
 {
     (void)state;
@@ -146,16 +158,18 @@ static void an_interrupted_run_keeps_its_verdict(void **state)
     s.run.planned = 5;
     s.run.interrupted = true;
     assert_int_equal(sample_report(&s)->verdict, E8_PASS);
-    assert_string_equal(s.report.reason, "interrupted; 1 delivery delivered");
+    assert_string_equal(s.report.reason, "1 delivery delivered");
+    verdict_line_is(&s, "PASS (interrupted)  1 delivery delivered\n", "interrupted; 1 delivery delivered");
     assert_true(
         sample_warns(&s.report, "4 of 5 planned deliveries have no end, because the run was interrupted"));
     sample_add(&s, E8_RESET, 0, 5 * MS, "");
     assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
-    assert_has(s.report.reason, "interrupted; 1 of 2 deliveries");
+    verdict_line_is(&s, "FAIL (interrupted)  1 of 2 deliveries ended undelivered\n",
+                    "interrupted; 1 of 2 deliveries ended undelivered");
     sample_fini(&s);
 }
 
-static void an_unfinished_run_says_so(void **state)
+static void a_run_without_an_end_is_invalid(void **state)
 {
     (void)state;
     struct sample s;
@@ -163,11 +177,55 @@ static void an_unfinished_run_says_so(void **state)
     sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
     e8_stats_planned(s.stats, 0, 0);
     s.run.ended = 0;
-    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
-    assert_has(s.report.reason, "not ended; ");
-    assert_true(sample_warns(&s.report, "the run has no end in the log"));
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_string_equal(s.report.reason, "the run has no end in the log: it was killed, or is still running");
+    assert_false(sample_warns(&s.report, "no end in the log"));
     assert_true(
         sample_warns(&s.report, "1 of 2 planned deliveries have no end, because the run has not ended"));
+    sample_add(&s, E8_GEN_FD, 0, 5 * MS, "");
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "no end in the log");
+    assert_true(sample_warns(&s.report, "on emit8's own side"));
+    sample_fini(&s);
+}
+
+static void a_disabled_endpoint_is_named(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    assert_false(sample_warns(sample_report(&s), "410"));
+    struct e8_attempt gone = sample_make(E8_GONE, 410, 5 * MS, "");
+    gone.endpoint = 1;
+    sample_attempt(&s, &gone);
+    assert_true(sample_warns(sample_report(&s), "endpoint =analytics answered 410, which disabled it"));
+    assert_false(sample_warns(&s.report, "endpoint crm"));
+    sample_fini(&s);
+    sample_init(&s); /* a delivery sent again disables nothing */
+    gone.trigger = E8_TRIGGER_RESEND;
+    sample_attempt(&s, &gone);
+    assert_false(sample_warns(sample_report(&s), "disabled"));
+    sample_fini(&s);
+}
+
+static void many_disabled_endpoints_leave_room(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct e8_log_endpoint many[12];
+    sample_init(&s);
+    e8_stats_free(&s.stats);
+    s.stats = e8_stats_new(E8_COUNT(many), TYPES);
+    for (uint16_t i = 0; i < E8_COUNT(many); i++) {
+        struct e8_attempt gone = sample_make(E8_GONE, 410, 5 * MS, "");
+        gone.endpoint = i;
+        many[i] = (struct e8_log_endpoint){.name = "some"};
+        sample_attempt(&s, &gone);
+    }
+    s.run.endpoints = many;
+    s.run.endpoint_count = E8_COUNT(many);
+    assert_true(sample_warns(sample_report(&s), "a 410 disabled 7 further endpoints"));
     sample_fini(&s);
 }
 
@@ -405,7 +463,9 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(clamped_values_are_invalid),
     cmocka_unit_test(what_does_not_add_up_is_invalid),
     cmocka_unit_test(an_interrupted_run_keeps_its_verdict),
-    cmocka_unit_test(an_unfinished_run_says_so),
+    cmocka_unit_test(a_run_without_an_end_is_invalid),
+    cmocka_unit_test(a_disabled_endpoint_is_named),
+    cmocka_unit_test(many_disabled_endpoints_leave_room),
     cmocka_unit_test(an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it),
     cmocka_unit_test(thresholds_measure_what_they_say),
     cmocka_unit_test(a_quantile_is_that_of_the_histogram),

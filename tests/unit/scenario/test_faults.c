@@ -29,7 +29,7 @@ static const struct fault {
     {"seed: 1.5\n" END FLOW, 1, 7, "\"1.5\" is no seed", ""},
     {"seed: [1]\n" END FLOW, 1, 7, "no seed", ""},
     {"scenario: [x]\n" END FLOW, 1, 11, "must be a text", ""},
-    {"environment: prod\n" END FLOW, 1, 14, "unknown environment \"prod\"", "production"},
+    {"environment: prod\n" END FLOW, 1, 14, "unknown environment \"prod\"", "did you mean \"production\"?"},
     {"scenario: ${}\n" END FLOW, 1, 11, "", "${NAME}"},
     {"scenario: ${A\n" END FLOW, 1, 11, "not closed", "${NAME}"},
     {"scenario: ${NOTHING}\n" END FLOW, 1, 11, "the environment has no NOTHING", ":-default"},

@@ -186,6 +186,31 @@ static void seeds_have_an_order(void **state)
     e8_plan_free(&plan);
 }
 
+static void an_environment_from_outside_beats_the_files(void **state)
+{
+    static const char text[] = HEAD "environment: staging\n"
+                                    "flows: {f: [{emit: message.sent}, {emit: message.sent, environment: "
+                                    "production}]}\n";
+    struct e8_scenario_options options = defaults();
+    struct e8_errs errs;
+    struct e8_plan *plan;
+    (void)state;
+    options.environment = "development";
+    plan = plan_with(text, &options);
+    assert_string_equal(plan->emits[0].environment, "development");
+    assert_string_equal(plan->emits[1].environment, "production");
+    e8_plan_free(&plan);
+    options.environment = "stagin";
+    e8_errs_init(&errs);
+    assert_int_equal(e8_plan_parse(catalog(), "s.yaml", e8_str(text), &options, &plan, &errs), E8_INPUT);
+    assert_null(plan);
+    assert_int_equal(errs.total, 1);
+    assert_int_equal(errs.list[0].rc, E8_INPUT);
+    assert_string_equal(errs.list[0].what, "unknown environment \"stagin\"");
+    assert_non_null(strstr(errs.list[0].hint, "staging"));
+    e8_errs_fini(&errs);
+}
+
 static void flows_have_all_kinds_of_steps(void **state)
 {
     struct e8_plan *plan =
@@ -346,6 +371,7 @@ int test_parse(void)
         cmocka_unit_test(schemes_may_be_made_in_the_file),
         cmocka_unit_test(urls_are_overridden),
         cmocka_unit_test(seeds_have_an_order),
+        cmocka_unit_test(an_environment_from_outside_beats_the_files),
         cmocka_unit_test(flows_have_all_kinds_of_steps),
         cmocka_unit_test(phases_are_open_or_closed),
         cmocka_unit_test(two_poisson_phases_differ),

@@ -16,10 +16,12 @@ static const struct {
     {"{\n  \"a\": \"x {{usr.name}}\"}",
      "t.json:2:8: unknown placeholder \"usr.name\"; did you mean \"user.name\"?"},
     {"\"{{user.nam}}\"", "t.json:1:1: unknown placeholder \"user.nam\"; did you mean \"user.name\"?"},
-    {"\"{{nothing like it}}\"", "t.json:1:1: unknown placeholder \"nothing\""},
+    {"\"{{nothing like it}}\"", "t.json:1:1: unknown placeholder \"nothing\"; fixtures/README.md, "
+                                "placeholders.json and entities.json list them"},
     {"\"{{user}}\"", "t.json:1:1: unknown placeholder \"user\"; did you mean \"user.name\"?"},
     {"\"{{user.}}\"", "t.json:1:1: unknown placeholder \"user.\"; did you mean \"user.name\"?"},
-    {"\"{{.name}}\"", "t.json:1:1: unknown placeholder \".name\""},
+    {"\"{{.name}}\"", "t.json:1:1: unknown placeholder \".name\"; fixtures/README.md, placeholders.json and "
+                      "entities.json list them"},
     {"\"{{event.idd}}\"", "t.json:1:1: unknown placeholder \"event.idd\"; did you mean \"event.id\"?"},
     {"\"{{}}\"", "t.json:1:1: empty placeholder"},
     {"\"{{  }}\"", "t.json:1:1: empty placeholder"},
@@ -47,22 +49,24 @@ static const struct {
     /* arguments */
     {"\"{{$hex}}\"", "t.json:1:1: $hex lacks an argument; write $hex N"},
     {"\"{{$hex 1 2}}\"", "t.json:1:1: $hex has too many arguments; write $hex N"},
-    {"\"{{$hex x}}\"", "t.json:1:1: \"x\" is no whole number"},
-    {"\"{{$hex 0}}\"", "t.json:1:1: 0 is not in 1..1024"},
-    {"\"{{$digits 1025}}\"", "t.json:1:1: 1025 is not in 1..1024"},
+    {"\"{{$hex x}}\"", "t.json:1:1: \"x\" is no whole number; a whole number from 1 to 1024"},
+    {"\"{{$hex 0}}\"", "t.json:1:1: 0 is out of range; a whole number from 1 to 1024"},
+    {"\"{{$digits 1025}}\"", "t.json:1:1: 1025 is out of range; a whole number from 1 to 1024"},
     {"\"{{$randomInt 5}}\"", "t.json:1:1: \"5\" is no range; write $randomInt MIN..MAX"},
     {"\"{{$randomInt 5..1}}\"", "t.json:1:1: the range is reversed; the smaller number comes first"},
     {"\"{{$randomInt 5 1}}\"", "t.json:1:1: the range is reversed; the smaller number comes first"},
-    {"\"{{$randomInt 1..}}\"", "t.json:1:1: \"\" is no whole number"},
-    {"\"{{$randomInt 1.5..2}}\"", "t.json:1:1: \"1.5\" is no whole number"},
+    {"\"{{$randomInt 1..}}\"",
+     "t.json:1:1: \"\" is no whole number; a whole number from -9007199254740992 to 9007199254740992"},
+    {"\"{{$randomInt 1.5..2}}\"",
+     "t.json:1:1: \"1.5\" is no whole number; a whole number from -9007199254740992 to 9007199254740992"},
     {"\"{{$randomInt 1 2 3}}\"", "t.json:1:1: $randomInt has too many arguments; write $randomInt MIN..MAX"},
-    {"\"{{$randomInt 0..9007199254740993}}\"",
-     "t.json:1:1: 9007199254740993 is not in -9007199254740992..9007199254740992"},
+    {"\"{{$randomInt 0..9007199254740993}}\"", "t.json:1:1: 9007199254740993 is out of range; a whole number "
+                                               "from -9007199254740992 to 9007199254740992"},
     {"\"{{$randomFloat}}\"",
      "t.json:1:1: $randomFloat lacks an argument; write $randomFloat MIN..MAX DECIMALS"},
     {"\"{{$randomFloat 1}}\"", "t.json:1:1: \"1\" is no range; write $randomFloat MIN..MAX DECIMALS"},
     {"\"{{$randomFloat 2..1}}\"", "t.json:1:1: the range is reversed; the smaller number comes first"},
-    {"\"{{$randomFloat 0..1 7}}\"", "t.json:1:1: 7 is not in 0..6"},
+    {"\"{{$randomFloat 0..1 7}}\"", "t.json:1:1: 7 is out of range; a whole number from 0 to 6"},
     {"\"{{$randomFloat 0.125..1}}\"",
      "t.json:1:1: 0.125 has more than 2 decimals; ask for more: $randomFloat MIN..MAX DECIMALS"},
     {"\"{{$randomFloat a..1}}\"", "t.json:1:1: \"a\" is no decimal number"},
@@ -100,7 +104,8 @@ static const struct {
     {"\"{{$optional $guid}}\"", "t.json:1:1: \"$guid\" is no probability; write 0% to 100%, for example 30%"},
     {"\"{{$optional 5% $gid}}\"", "t.json:1:1: unknown placeholder \"$gid\"; did you mean \"$guid\"?"},
     {"\"{{$lower}}\"", "t.json:1:1: $lower lacks an argument; write $lower REST"},
-    {"\"{{$upper abc}}\"", "t.json:1:1: unknown placeholder \"abc\""},
+    {"\"{{$upper abc}}\"", "t.json:1:1: unknown placeholder \"abc\"; fixtures/README.md, placeholders.json "
+                           "and entities.json list them"},
     {"\"{{$count message}}\"",
      "t.json:1:1: no event type matches \"message\"; did you mean \"message.sent\"?"},
     {"\"{{$count mesage.sent}}\"",
@@ -140,9 +145,9 @@ static const struct {
      "picks a row of a word list"},
     /* directives */
     {"{\"a\": {\"{{$repeat}}\": 1}}", "t.json:1:8: $repeat lacks an argument; {\"{{$repeat 1..3}}\": ITEM}"},
-    {"{\"{{$repeat 65}}\": 1}", "t.json:1:2: 65 is not in 0..64"},
+    {"{\"{{$repeat 65}}\": 1}", "t.json:1:2: 65 is out of range; a whole number from 0 to 64"},
     {"{\"{{$repeat 3..1}}\": 1}", "t.json:1:2: the range 3..1 is reversed; the smaller number comes first"},
-    {"{\"{{$repeat x}}\": 1}", "t.json:1:2: \"x\" is no whole number"},
+    {"{\"{{$repeat x}}\": 1}", "t.json:1:2: \"x\" is no whole number; a whole number from 0 to 64"},
     {"{\"{{$repeat 2}}\": \"{{$gid}}\"}",
      "t.json:1:19: unknown placeholder \"$gid\"; did you mean \"$guid\"?"},
     {"{\"{{$choose}}\": 1}", "t.json:1:2: $choose needs an array of alternatives; {\"{{$choose}}\": [A, B]}"},
@@ -209,7 +214,10 @@ static const struct {
      "",
      {"macros.json:1:42: $a is made of itself: $a -> $b -> $c -> $a"}},
     {"{\"$a\": \"{{$a}}\"}", "", {"macros.json:1:8: $a is made of itself: $a -> $a"}},
-    {"{\"$a\": \"{{$nope}}\", \"$b\": \"{{$a}}\"}", "", {"macros.json:1:8: unknown placeholder \"$nope\""}},
+    {"{\"$a\": \"{{$nope}}\", \"$b\": \"{{$a}}\"}",
+     "",
+     {"macros.json:1:8: unknown placeholder \"$nope\"; fixtures/README.md, placeholders.json and "
+      "entities.json list them"}},
     {"{\"$a\": \"x{{$b}}\", \"$b\": {}}",
      "",
      {"macros.json:1:8: $b is an array or an object, which cannot stand within a text; use it alone: "
@@ -245,7 +253,7 @@ static const struct {
      "\"x.y\"}}, \"h\": {\"$scope\": {\"count\": 1}}}",
      {"entities.json:1:27: the size of a pool is a whole number from 1",
       "entities.json:1:57: the size of a pool is a whole number from 1",
-      "entities.json:1:90: no event type matches \"x.y\"",
+      "entities.json:1:90: no event type matches \"x.y\"; emit8 events lists them",
       "entities.json:1:125: \"\" is no pattern of event types; for example message.received, message.* or "
       "*"}},
     {"",
@@ -334,8 +342,8 @@ static void faults_of_macros_and_entities(void **state)
 /* One error where the fault is, none at each place that depends on it; but no template either. */
 static void what_names_a_broken_thing_is_not_compiled(void **state)
 {
-    static const char *const uses[] = {"\"{{$bad}}\"", "\"x{{e.bad}}\"", "\"{{e.bad.x}}\"",
-                                       "\"{{$pick broken}}\""};
+    static const char *const uses[] = {"\"{{$bad}}\"",         "\"x{{e.bad}}\"",   "\"{{e.bad.x}}\"",
+                                       "\"{{$pick broken}}\"", "\"{{$unknown}}\"", "\"{{e.unknown}}\""};
     struct world world = {.vocab = e8_vocab_new()};
     (void)state;
     e8_errs_init(&world.errs);
@@ -348,6 +356,25 @@ static void what_names_a_broken_thing_is_not_compiled(void **state)
     for (size_t i = 0; i < E8_COUNT(uses); i++)
         assert_null(world_compile(&world, uses[i]));
     assert_int_equal(world.errs.total, 2);
+    assert_null(world_compile(&world, "\"{{event.idd}}\"")); /* which does not depend on it */
+    assert_int_equal(world.errs.total, 3);
+    world_fini(&world);
+}
+
+/* What was not read is not known to be missing. */
+static void names_of_unread_files_are_not_missed(void **state)
+{
+    struct world world = {.vocab = e8_vocab_new()};
+    (void)state;
+    e8_errs_init(&world.errs);
+    assert_int_equal(e8_vocab_words(world.vocab, "w", NULL, &world.errs), E8_INPUT);
+    assert_int_equal(e8_vocab_macros(world.vocab, NULL, &world.errs), E8_INPUT);
+    assert_int_equal(e8_vocab_entities(world.vocab, NULL, &world.errs), E8_INPUT);
+    e8_vocab_finish(world.vocab, &world.errs);
+    assert_null(world_compile(&world, "\"{{$x}} {{e.x}} {{$pick w}}\""));
+    assert_int_equal(world.errs.total, 0);
+    assert_null(world_compile(&world, "\"{{$pick v}}\""));
+    assert_int_equal(world.errs.total, 1);
     world_fini(&world);
 }
 
@@ -443,6 +470,7 @@ const struct CMUnitTest error_tests[] = {
     cmocka_unit_test(all_faults_are_reported),
     cmocka_unit_test(faults_of_macros_and_entities),
     cmocka_unit_test(what_names_a_broken_thing_is_not_compiled),
+    cmocka_unit_test(names_of_unread_files_are_not_missed),
     cmocka_unit_test(faults_of_word_lists),
     cmocka_unit_test(two_of_a_name_are_refused),
     cmocka_unit_test(too_many_entities_are_refused),

@@ -226,7 +226,7 @@ static void too_deep_is_refused(void **state)
     e8_template_free(&t);
     /* What a field brings counts too: doc must be able to read it again. */
     assert_true(gives_error(world, nest(&json, "[", "\"{{user.tags}}\"", "]", 64),
-                            "t.json:1:1: this is nested too deeply"));
+                            "t.json:1:65: this is nested too deeply"));
     e8_buf_reset(&json);
     e8_buf_puts(&json, "\"{{");
     put_times(&json, "$lower ", 70);
