@@ -159,3 +159,16 @@ enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root,
     parse_environments(arena, places ? places : root, out, errs);
     return errs->total == before ? E8_OK : E8_INPUT;
 }
+
+const char *e8_environment_find(const struct e8_platform *platform, const char *name, struct e8_err *err)
+{
+    char hint[E8_HINT_MAX];
+    for (size_t i = 0; platform->environments[i]; i++) {
+        if (strcmp(platform->environments[i], name) == 0) {
+            return platform->environments[i];
+        }
+    }
+    e8_hint_near(e8_str(name), platform->environments, "production, staging or development", hint);
+    e8_fail(err, E8_INPUT, hint, "unknown environment \"%s\"", name);
+    return NULL;
+}

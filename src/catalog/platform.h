@@ -11,4 +11,7 @@ enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root,
  * platform.json and for endpoints in scenarios alike. */
 enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out, struct e8_errs *errs);
 
+/* The platform's own text of an environment's name; NULL, and *err filled with a hint, when it has none of that name. */
+const char *e8_environment_find(const struct e8_platform *platform, const char *name, struct e8_err *err);
+
 #endif

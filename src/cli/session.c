@@ -8,6 +8,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "catalog/platform.h"
+
 static int code_of(enum e8_rc rc)
 {
     return rc == E8_OK ? E8_EXIT_PASS : rc == E8_ENV ? E8_EXIT_ENV : E8_EXIT_INPUT;
@@ -242,18 +244,8 @@ enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalo
                               struct e8_err *err)
 {
     const char *name = e8_arg(args, "environment");
-    const char *const *known = e8_catalog_platform(catalog)->environments;
-    char hint[E8_HINT_MAX];
-    *out = name;
-    for (size_t i = 0; name && known[i]; i++) {
-        if (strcmp(name, known[i]) == 0) {
-            return E8_OK;
-        }
-    }
-    return name ? e8_fail(err, E8_INPUT,
-                          e8_hint_near(e8_str(name), known, "production, staging or development", hint),
-                          "unknown environment \"%s\"", name)
-                : E8_OK;
+    *out = name ? e8_environment_find(e8_catalog_platform(catalog), name, err) : NULL;
+    return !name || *out ? E8_OK : E8_INPUT;
 }
 
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err)
