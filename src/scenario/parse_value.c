@@ -8,6 +8,9 @@
 #include "catalog/platform.h"
 
 static void fail_at(struct e8_parser *p, const struct e8_node *node, bool key, const char *hint,
+                    const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+
+static void fail_at(struct e8_parser *p, const struct e8_node *node, bool key, const char *hint,
                     const char *format, va_list args)
 {
     char what[400];
