@@ -63,6 +63,9 @@ enum e8_rc e8_catalog_export(const struct e8_catalog *catalog, const char *direc
 /* Renders `count` events of each type and checks them against their schemas. Faults point at the schema's or the payload's file. */
 enum e8_rc e8_catalog_check(const struct e8_catalog *catalog, unsigned count, struct e8_errs *errs);
 
+/* The schemas alone, for when the catalogue cannot be loaded: every fault of every schema file. overlay may be NULL. */
+enum e8_rc e8_catalog_check_schemas(const char *overlay, struct e8_errs *errs);
+
 /* A built-in file ("scenarios/support-day.yaml"); p is NULL when there is none. */
 struct e8_str e8_catalog_builtin(const char *path);
 

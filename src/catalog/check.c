@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
+#include "catalog/files.h"
 #include "catalog/schema.h"
 
 #define CHECK_TIME ((e8_wall_ns)1767225600 * E8_NS_S) /* 2026-01-01: the same events at each check */
@@ -71,5 +72,26 @@ enum e8_rc e8_catalog_check(const struct e8_catalog *catalog, unsigned count, st
         e8_buf_fini(&k.body);
         e8_schema_free(&k.schema);
     }
+    return errs->total == before ? E8_OK : E8_INPUT;
+}
+
+enum e8_rc e8_catalog_check_schemas(const char *overlay, struct e8_errs *errs)
+{
+    struct e8_fixture_files files;
+    struct e8_errs unread; /* e8_catalog_load has told those */
+    size_t before = errs->total;
+    e8_errs_init(&unread);
+    e8_fixture_files_load(overlay, &files, &unread);
+    for (size_t i = 0; i < files.count; i++) {
+        struct e8_schema *schema = NULL;
+        struct e8_err err = {0};
+        if (strncmp(files.list[i].path, "schemas/", 8) == 0 &&
+            e8_schema_parse(files.list[i].shown, files.list[i].text, &schema, &err)) {
+            e8_errs_add(errs, &err);
+        }
+        e8_schema_free(&schema);
+    }
+    e8_fixture_files_fini(&files);
+    e8_errs_fini(&unread);
     return errs->total == before ? E8_OK : E8_INPUT;
 }

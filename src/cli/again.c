@@ -451,7 +451,11 @@ int e8_cli_resend(const struct e8_args *args, struct e8_dlog_reader *reader, con
         code = e8_exit_error(&err);
     } else {
         char took[E8_DUR_MAX];
-        printf("%d  %s  %s #%d  %s%s%s\n", x.status, e8_outcome_info(x.outcome)->name, a->rows[0].delivery_id,
+        char status[16] = "---";
+        if (x.status) {
+            snprintf(status, sizeof status, "%d", x.status);
+        }
+        printf("%s  %s  %s #%d  %s%s%s\n", status, e8_outcome_info(x.outcome)->name, a->rows[0].delivery_id,
                a->rows[a->row_count - 1].number + 1, e8_dur_text(x.done - x.sent, took),
                x.error[0] ? "  " : "", x.error);
         code = x.outcome == E8_DELIVERED ? E8_EXIT_PASS : E8_EXIT_FAIL;

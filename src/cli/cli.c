@@ -1,6 +1,8 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,7 +178,7 @@ static int show_help(const char *topic)
     return 0;
 }
 
-int e8_cli_main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     guard_stdio();
     signal(SIGPIPE, SIG_IGN);
@@ -194,4 +196,26 @@ int e8_cli_main(int argc, char **argv)
     }
     const struct e8_command *command = e8_command_find(name);
     return command ? run_command(command, argc - 2, argv + 2) : unknown_command(name);
+}
+
+/* A result that did not reach stdout whole is no result; only a reader that went away (| head) is none of our business. */
+static int check_stdout(int code)
+{
+    int flushed = fflush(stdout), reason = errno;
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (!flushed && !ferror(stdout)) {
+        return code;
+    }
+    if (poll(&out, 1, 0) > 0 && (out.revents & POLLERR)) {
+        return code;
+    }
+    struct e8_err err = {0};
+    e8_fail(&err, E8_ENV, "is the disk full?", "what stands on stdout is not whole: %s",
+            strerror(flushed ? reason : EIO));
+    return e8_exit_error(&err);
+}
+
+int e8_cli_main(int argc, char **argv)
+{
+    return check_stdout(run(argc, argv));
 }

@@ -177,6 +177,8 @@ static int validate_events(const struct e8_args *args)
     e8_errs_init(&errs);
     if (!e8_catalog_load(directory, &catalog, &errs)) {
         e8_catalog_check(catalog, (unsigned)number, &errs);
+    } else {
+        e8_catalog_check_schemas(directory, &errs);
     }
     if (errs.total) {
         size_t count = e8_errs_distinct(&errs);

@@ -195,7 +195,7 @@ static void show_attempt(void *state, const struct e8_attempt *attempt, const st
     }
     printf("%-18s  %-26s %s #%d  %s%s%s\n", e8_outcome_info((enum e8_outcome)attempt->outcome)->name,
            e8_catalog_type(s->catalog, attempt->type)->name, attempt->delivery_id, attempt->number,
-           e8_dur_text(e8_service_time(&attempt->times), took), attempt->error[0] ? "  " : "",
+           e8_dur_text(e8_response_time(&attempt->times), took), attempt->error[0] ? "  " : "",
            attempt->error);
     if (s->verbose && exchange) {
         print_clean(e8_buf_str(&exchange->head), stdout);

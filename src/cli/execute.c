@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +195,7 @@ static enum e8_rc open_log(struct execution *x, struct e8_err *err)
     return rc;
 }
 
-static void take_signal(struct execution *x, struct e8_engine *engine, int signal)
+static void take_signal(struct execution *x, struct e8_engine *engine, struct e8_live *live, int signal)
 {
     if (!signal) {
         return;
@@ -206,14 +207,16 @@ static void take_signal(struct execution *x, struct e8_engine *engine, int signa
     x->stopped_by = signal;
     e8_engine_stop(engine);
     if (!e8_arg_set(x->args, "quiet")) {
-        fputs("\nemit8: stopping; waiting for what is in flight (again to stop at once)\n", stderr);
+        e8_live_end(live);
+        fputs("emit8: stopping; waiting for what is under way (again to stop at once)\n", stderr);
     }
 }
 
 static void watch(struct execution *x, struct e8_engine *engine)
 {
     uint64_t events = 0, deliveries = 0;
-    bool quiet = e8_arg_set(x->args, "quiet");
+    /* Lines for each attempt and a view that is redrawn in place do not share a terminal. */
+    bool quiet = e8_arg_set(x->args, "quiet") || x->run->on_done;
     bool terminal = isatty(STDERR_FILENO) != 0;
     e8_plan_size(x->run->plan, x->run->catalog, 200000, &events, &deliveries);
     struct e8_live live = {
@@ -224,7 +227,7 @@ static void watch(struct execution *x, struct e8_engine *engine)
         .planned = deliveries,
     };
     while (!e8_engine_wait(engine, 50 * E8_NS_MS)) {
-        take_signal(x, engine, e8_signals_take(0));
+        take_signal(x, engine, &live, e8_signals_take(0));
         const struct e8_stats *stats = e8_engine_stats(engine);
         if (!quiet) {
             live.style.width = e8_cli_style(x->args, stderr).width;
@@ -290,7 +293,7 @@ static enum e8_rc end_run(struct execution *x, struct e8_err *err)
     x->facts.aborted = n->aborted;
     x->facts.stalls = x->result.stalls;
     x->facts.timer_floor = x->result.timer_floor;
-    x->facts.interrupted = x->result.interrupted || x->result.log_failed || x->result.generator_limited;
+    x->facts.interrupted = x->result.interrupted || x->result.log_failed;
     x->facts.notes = transport_notes(x);
     x->facts.stats = x->result.stats;
     return x->log ? e8_dlog_finish(&x->log, &x->facts, err) : E8_OK;
@@ -301,7 +304,7 @@ static enum e8_rc write_file(const struct e8_report *report, enum e8_format form
 {
     FILE *out = path ? fopen(path, "we") : NULL;
     if (path && !out) {
-        return e8_fail_at(err, path, 0, 0, NULL, "cannot write the report");
+        return e8_fail(err, E8_ENV, NULL, "%s: the report cannot be written: %s", path, strerror(errno));
     }
     if (!out) {
         return E8_OK;
@@ -313,17 +316,35 @@ static enum e8_rc write_file(const struct e8_report *report, enum e8_format form
     return E8_OK;
 }
 
+static const struct {
+    const char *option;
+    enum e8_format format;
+} files[] = {
+    {"report-json", E8_FORMAT_JSON},
+    {"report-ndjson", E8_FORMAT_NDJSON},
+    {"report-csv", E8_FORMAT_CSV},
+    {"report-text", E8_FORMAT_TEXT},
+};
+
+/* Before anything is sent: may the files be written? */
+static enum e8_rc check_files(struct execution *x, struct e8_err *err)
+{
+    for (size_t i = 0; i < E8_COUNT(files); i++) {
+        const char *path = e8_arg(x->args, files[i].option);
+        FILE *out = path ? fopen(path, "ae") : NULL;
+        if (path && !out) {
+            return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
+                           "--%s %s: %s", files[i].option, path, strerror(errno));
+        }
+        if (out) {
+            fclose(out);
+        }
+    }
+    return E8_OK;
+}
+
 static enum e8_rc write_files(struct execution *x, const struct e8_report *report, struct e8_err *err)
 {
-    static const struct {
-        const char *option;
-        enum e8_format format;
-    } files[] = {
-        {"report-json", E8_FORMAT_JSON},
-        {"report-ndjson", E8_FORMAT_NDJSON},
-        {"report-csv", E8_FORMAT_CSV},
-        {"report-text", E8_FORMAT_TEXT},
-    };
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < E8_COUNT(files); i++) {
         rc = write_file(report, files[i].format, e8_arg(x->args, files[i].option), err);
@@ -362,8 +383,13 @@ static int verdict_code(const struct execution *x, const struct e8_report *repor
     if (x->stopped_by) {
         return 128 + x->stopped_by;
     }
-    if (x->result.generator_limited || report->verdict == E8_INVALID) {
+    /* A single event is no measurement: that it was refused is a failed delivery, and the reason is said below. */
+    bool single = !x->run->report && report->stats && e8_stats_all(report->stats)->n.failed > 0;
+    if (x->result.generator_limited || (report->verdict == E8_INVALID && !single)) {
         return E8_EXIT_INVALID;
+    }
+    if (single) {
+        return E8_EXIT_FAIL;
     }
     return report->verdict == E8_FAIL ? E8_EXIT_FAIL : E8_EXIT_PASS;
 }
@@ -381,6 +407,13 @@ static int report_run(struct execution *x)
     if (x->run->report) {
         e8_report_write(report, x->format, e8_cli_style(x->args, stdout), stdout);
         fflush(stdout);
+    }
+    if (x->result.generator_limited) {
+        fputs("emit8: stopped early: its own descriptors, ports or memory ran out; raise ulimit -n, or lower "
+              "the load\n",
+              stderr);
+    } else if (!x->run->report && report->verdict == E8_INVALID && !x->stopped_by) {
+        fprintf(stderr, "emit8: %s\n", report->reason);
     }
     free(report);
     return code == E8_EXIT_PASS ? sinks : code;
@@ -403,6 +436,7 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     enum e8_rc rc = e8_plan_check(x->run->plan, x->run->catalog, &note, err);
     rc = rc ? rc : e8_cli_format(x->args, E8_FORMAT_TEXT, &x->format, err);
     rc = rc ? rc : collect_thresholds(x, err);
+    rc = rc ? rc : check_files(x, err);
     if (!rc && note.n && !e8_arg_set(x->args, "quiet")) {
         fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
     }

@@ -27,7 +27,7 @@ static bool parse_status(const char *text, struct statuses *out)
         *out = (struct statuses){0, 0};
         return true;
     }
-    if (strlen(text) != 3 || text[0] < '1' || text[0] > '9')
+    if (strlen(text) != 3 || text[0] < '1' || text[0] > '5')
         return false;
     if (strcmp(text + 1, "xx") == 0) {
         int low = (text[0] - '0') * 100;

@@ -57,7 +57,7 @@ static enum e8_rc whole_id(struct e8_dlog_reader *reader, const char *prefix, co
     " FROM attempt a JOIN event e ON e.id = a.event JOIN run r ON r.id = a.run"                              \
     " JOIN type t ON t.run = a.run AND t.number = e.type JOIN step s ON s.run = a.run AND s.number = e.step" \
     " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"                                            \
-    " WHERE a.delivery_id = ?1 ORDER BY a.id DESC LIMIT 1"
+    " WHERE a.delivery_id = ?1 ORDER BY a.id LIMIT 1"
 
 static void fill_event(sqlite3_stmt *row, struct e8_event_record *event)
 {

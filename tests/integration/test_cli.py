@@ -544,3 +544,46 @@ def test_a_new_type_is_sent_run_logged_shown_and_reported(tmp_path):
     assert without.returncode == 2 and "invoice.paid" in without.err
     shown = kit.emit8("log", log, "--show", paid[0]["headers"]["x-8bit-delivery"])
     assert shown.returncode == 2 and "--fixtures" in shown.err
+
+
+# --- what users met --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["events"], ["events", "show", "message.sent"], ["version"], ["--help"], ["completion", "bash"]])
+def test_a_result_that_is_not_whole_is_no_success(args):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([kit.EMIT8, *args], stdout=full, stderr=subprocess.PIPE, env=kit.environment(), timeout=60)
+    assert done.returncode == 3
+    assert b"No space left" in done.stderr
+
+
+def test_a_report_file_is_checked_before_anything_is_sent(tmp_path):
+    with kit.Capture() as server:
+        done = kit.emit8("send", "message.sent", "--to", server.url, "--no-log", "--report-json", tmp_path / "no" / "x.json")
+        assert done.returncode == 2 and "--report-json" in done.err and "No such file" in done.err
+        assert server.requests == []
+
+
+def test_a_single_refused_event_is_a_failure_with_its_reason():
+    with kit.Capture(lambda request: 401) as server:
+        done = kit.emit8("send", "message.sent", "--to", server.url, "--no-log", "--retries", "0")
+    assert done.returncode == 1 and "401" in done.out and "is the secret right?" in done.err
+
+
+def test_resend_goes_to_the_endpoint_again(tmp_path):
+    log = tmp_path / "log.db"
+    with kit.Capture() as first, kit.Capture() as second:
+        kit.emit8("send", "message.sent", "--to", first.url, "--log", log)
+        delivery = kit.attempts(log)[0]["delivery_id"]
+        assert kit.emit8("log", log, "--resend", delivery, "--to", second.url).returncode == 0
+        assert kit.emit8("log", log, "--resend", delivery).returncode == 0
+        assert (len(first.requests), len(second.requests)) == (2, 1)
+
+
+def test_validate_tells_of_schemas_though_a_payload_is_broken(tmp_path):
+    assert kit.emit8("events", "export", tmp_path / "f").returncode == 0
+    (tmp_path / "f/events/message.sent.json").write_text("{,")
+    (tmp_path / "f/schemas/agent.error.json").write_text("{")
+    done = kit.emit8("events", "validate", tmp_path / "f")
+    assert done.returncode == 2
+    assert "events/message.sent.json:1:2: " in done.err and "schemas/agent.error.json:1:2: " in done.err, done.err

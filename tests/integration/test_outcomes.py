@@ -168,7 +168,7 @@ flows: {{f: [{{emit: message.received}}]}}
 
 def exit_code(outcome, code):
     """Answers that are all 401, 403, 404 or 405 test nothing: the run is invalid."""
-    return 0 if outcome == "delivered" else 4 if code in (401, 403, 404, 405) else 1
+    return 0 if outcome == "delivered" else 1
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -20,7 +20,7 @@ import pytest
 import kit
 
 SLOW = 4 if kit.is_sanitized() else 1
-STOPPING = b"stopping; waiting for what is in flight"
+STOPPING = b"stopping; waiting for what is under way"
 
 
 class Hanging(kit.Capture):
