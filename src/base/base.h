@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/ring.h"
 #include "base/rng.h"
+#include "base/spread.h"
 #include "base/str.h"
 #include "base/timers.h"
 #include "base/units.h"

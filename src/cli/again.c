@@ -180,7 +180,9 @@ static enum e8_rc build_request(struct again *a, int64_t timestamp, int attempt,
         .environment = e8_str(a->delivery.environment),
         .attempt = attempt,
     };
-    if (e8_request_build(a->catalog, &a->endpoint, a->signer, &in, &memory, &a->parts)) {
+    struct e8_keys keys = {.right = a->signer};
+    const struct e8_emit emit = {.endpoint = -1};
+    if (e8_request_build(a->catalog, &a->endpoint, &emit, &keys, &in, 0, &memory, NULL, &a->parts)) {
         return e8_fail(err, E8_INPUT, "fewer or shorter -H", "the headers do not fit");
     }
     return E8_OK;

@@ -183,8 +183,10 @@ static void print_clean(struct e8_str text, FILE *out)
 }
 
 /* On the worker's thread. */
-static void show_attempt(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange)
+static void show_attempt(void *state, const struct e8_done *done)
 {
+    const struct e8_attempt *attempt = done->attempt;
+    const struct e8_exchange *exchange = done->exchange;
     struct sender *s = state;
     char took[E8_DUR_MAX];
     pthread_mutex_lock(&s->lock);

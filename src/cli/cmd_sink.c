@@ -42,7 +42,7 @@ static enum e8_rc read_mixes(struct receiver *r, struct e8_err *err)
     const char *status = e8_arg(r->args, "status"), *latency = e8_arg(r->args, "latency");
     const char *fail = e8_arg(r->args, "fail");
     enum e8_rc rc = status ? e8_status_mix_parse(e8_str(status), &r->options.status, err) : E8_OK;
-    rc = rc || !latency ? rc : e8_latency_parse(e8_str(latency), &r->options.latency, err);
+    rc = rc || !latency ? rc : e8_spread_parse(e8_str(latency), &r->options.latency, err);
     return rc || !fail ? rc : e8_fault_mix_parse(e8_str(fail), &r->options.fault, err);
 }
 

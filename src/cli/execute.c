@@ -140,7 +140,8 @@ static void describe_plan(struct execution *x)
         x->steps[i] = (struct e8_log_step){
             .type = e8_catalog_type(x->run->catalog, emit->type)->name,
             .environment = emit->environment,
-            .edits = emit->edits,
+            .edits = emit->json,
+            .name = emit->name,
             .body = emit->raw,
         };
     }
@@ -252,6 +253,7 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .keep = run->keep,
         .trigger = run->trigger,
         .on_done = run->on_done,
+        .on_effect = run->on_effect,
         .state = run->state,
     };
     enum e8_rc rc = e8_engine_start(run->plan, run->catalog, &options, &engine, err);

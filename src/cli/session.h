@@ -64,7 +64,8 @@ struct e8_cli_run {
     bool report; /* print the report */
     bool keep;
     enum e8_trigger trigger;
-    void (*on_done)(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange);
+    void (*on_done)(void *state, const struct e8_done *done);
+    void (*on_effect)(void *state, const struct e8_effect_reading *reading);
     void *state;
 };
 /* Checks targets, opens the log, runs, reports. Returns the exit code. */

@@ -77,8 +77,24 @@ enum {
 };
 
 /* Why an attempt was made. */
-enum e8_trigger { E8_TRIGGER_EVENT, E8_TRIGGER_RETRY, E8_TRIGGER_STALE, E8_TRIGGER_RESEND, E8_TRIGGER_TEST };
+enum e8_trigger {
+    E8_TRIGGER_EVENT,
+    E8_TRIGGER_RETRY,
+    E8_TRIGGER_STALE,
+    E8_TRIGGER_RESEND,
+    E8_TRIGGER_TEST,
+    E8_TRIGGER_DUPLICATE, /* a copy of a delivery, sent on purpose */
+    E8_TRIGGER_REPLAY,    /* of a recording */
+};
 const char *e8_trigger_name(enum e8_trigger trigger);
+
+/* What a step expected, and whether it came. */
+enum e8_attempt_verdict {
+    E8_EXPECTED_NOTHING,
+    E8_EXPECTATION_MET,
+    E8_EXPECTATION_UNMET,
+    E8_EXPECTATION_REPORTED
+};
 
 /* The three times of an attempt. due <= sent <= done; sent is done's value where nothing was sent. */
 struct e8_times {
@@ -106,9 +122,12 @@ struct e8_attempt {
     uint8_t outcome;   /* enum e8_outcome */
     uint8_t trigger;   /* enum e8_trigger */
     uint16_t flags;
-    int16_t status; /* 0: none was read */
-    bool last;      /* the delivery ended with this attempt */
-    uint16_t type;  /* index in the catalogue */
+    int16_t status;  /* 0: none was read */
+    bool last;       /* the delivery ended with this attempt */
+    uint8_t verdict; /* enum e8_attempt_verdict: of the step's expectation */
+    uint16_t copy;   /* 0: the delivery itself; 1, 2, …: sent once more on purpose, with the same ids */
+    uint32_t step;   /* index of the emit step in the plan; of a copy by `again`, that step's own */
+    uint16_t type;   /* index in the catalogue */
     struct e8_times times;
     struct e8_phases phases;
     uint64_t bytes_sent, bytes_received;

@@ -16,7 +16,7 @@
 /* An event as the log keeps it: enough to render the same bytes again. */
 struct e8_event_record {
     uint32_t event; /* number in the run; attempts refer to it */
-    uint16_t step;  /* index in the run's steps */
+    uint32_t step;  /* index in the run's steps */
     uint16_t type;
     uint32_t sequence;
     uint64_t flow; /* key */
@@ -43,8 +43,10 @@ struct e8_log_endpoint {
 };
 struct e8_log_step {
     const char *type, *environment;
-    const char *edits;  /* JSON, or NULL */
+    const char *
+        edits; /* JSON: {"edits": […], "tamper": {…}, "headers": {…}, …}, what the step says beside its type; or NULL */
     struct e8_str body; /* of a raw event; p NULL otherwise */
+    const char *name;   /* of the step, or NULL */
 };
 /* Facts of a run, written at its start. Texts are copied. */
 struct e8_log_run {
@@ -67,6 +69,7 @@ struct e8_log_run {
     uint64_t planned, dropped, aborted, stalls;
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers, probed at the start */
     bool interrupted;
+    int64_t resumes;   /* the run that this one goes on with; 0: none. Written at the start */
     const char *notes; /* JSON object of further facts (transport counters), or NULL */
     /* What the attempts cannot tell (planned, dropped, abandoned), per endpoint and type; read by e8_dlog_finish alone, NULL
      * from the reading side. Without it, a report from the log knows only the deliveries that have an attempt. */
@@ -129,6 +132,9 @@ struct e8_log_row {
     uint16_t flags;
     int64_t timestamp; /* that was signed */
     bool last;
+    int copy;            /* as in e8_attempt */
+    const char *verdict; /* of the expectation: "", "met", "unmet", "reported" */
+    int64_t step;
 };
 typedef bool e8_log_row_fn(void *state, const struct e8_log_row *row); /* false: no more */
 enum e8_rc e8_dlog_query(struct e8_dlog_reader *reader, const struct e8_log_filter *filter, e8_log_row_fn *fn,
@@ -153,5 +159,25 @@ struct e8_log_delivery {
  * long as the reader. */
 enum e8_rc e8_dlog_delivery(struct e8_dlog_reader *reader, const char *delivery_id,
                             struct e8_log_delivery *out, struct e8_err *err);
+
+/* ---- what resuming and replaying need ---- */
+
+/* Deliveries of a run, and of those that it resumed, that are over: delivered, as expected, or failed for good. */
+struct e8_done_deliveries;
+enum e8_rc e8_dlog_done(struct e8_dlog_reader *reader, int64_t run, struct e8_done_deliveries **out,
+                        struct e8_err *err);
+void e8_done_free(struct e8_done_deliveries **done);
+/* Any thread. */
+bool e8_done_has(const struct e8_done_deliveries *done, uint64_t flow, uint64_t instance, uint32_t sequence,
+                 uint16_t endpoint, uint16_t copy);
+/* An event that had been made: its time, so that its bytes are the same again. False: it had not. */
+bool e8_done_event(const struct e8_done_deliveries *done, uint64_t flow, uint64_t instance, uint32_t sequence,
+                   e8_wall_ns *at, e8_wall_ns *flow_started);
+uint64_t e8_done_count(const struct e8_done_deliveries *done);
+/* How far the run had come: the latest due time of an attempt, from the run's start. */
+e8_dur_ns e8_done_elapsed(const struct e8_done_deliveries *done);
+/* The newest run of this scenario that has no end or was interrupted. E8_INPUT where there is none, with what there is. */
+enum e8_rc e8_dlog_unfinished(struct e8_dlog_reader *reader, const char *scenario_digest, int64_t *run,
+                              struct e8_err *err);
 
 #endif

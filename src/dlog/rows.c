@@ -32,7 +32,7 @@ static bool put_event(struct e8_dlog *log, const struct e8_event_record *event)
     sqlite3_stmt *row = log->statements[S_EVENT];
 
     sqlite3_bind_int64(row, 1, event_key(log, event->event));
-    sqlite3_bind_int(row, 2, event->step);
+    sqlite3_bind_int64(row, 2, event->step);
     sqlite3_bind_int(row, 3, event->type);
     sqlite3_bind_int64(row, 4, event->sequence);
     bind_u64(row, 5, event->flow);

@@ -54,12 +54,12 @@ static void sign_attempt(struct e8_worker *worker, struct e8_delivery *delivery)
         .id = e8_str(delivery->id),
         .timestamp = delivery->timestamp,
         .body = e8_buf_str(&delivery->event->body),
-        .type = e8_str(e8_catalog_type(engine->catalog, emit->type)->name),
+        .type = e8_str(engine->plan->types[emit->type]),
         .environment = e8_str(emit->environment),
         .attempt = delivery->number,
     };
-    enum e8_rc rc = e8_request_build(engine->catalog, &engine->plan->endpoints[delivery->endpoint],
-                                     worker->signers[delivery->endpoint], &in, &memory, &delivery->parts);
+    struct e8_keys keys = {.right = worker->signers[delivery->endpoint]};
+    enum e8_rc rc = e8_request_build(engine->catalog, &engine->plan->endpoints[delivery->endpoint], emit, &keys, &in, delivery->key, &memory, NULL, &delivery->parts);
     E8_ASSERT(rc == E8_OK);
 }
 
@@ -96,7 +96,7 @@ static void make_delivery(struct e8_worker *worker, struct e8_instance *instance
 static bool takes(const struct e8_worker *worker, size_t endpoint, const struct e8_emit *emit)
 {
     const struct e8_engine *engine = worker->engine;
-    return e8_endpoint_takes(&engine->plan->endpoints[endpoint], engine->catalog, emit) &&
+    return e8_emit_goes_to(engine->plan, emit, endpoint) &&
            !atomic_load_explicit(&engine->disabled[endpoint], memory_order_relaxed);
 }
 
@@ -280,7 +280,12 @@ static void record_attempt(struct e8_worker *worker, struct e8_delivery *deliver
     e8_stats_add(worker->stats, attempt);
     e8_worker_log(worker, &record);
     if (worker->engine->options.on_done) {
-        worker->engine->options.on_done(worker->engine->options.state, attempt, x);
+        const struct e8_done done = {.attempt = attempt,
+                                     .exchange = x,
+                                     .flow = delivery->instance->walk.flow,
+                                     .emit = delivery->event->emit,
+                                     .instance = delivery->instance->number};
+        worker->engine->options.on_done(worker->engine->options.state, &done);
     }
 }
 

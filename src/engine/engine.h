@@ -14,6 +14,26 @@
 #include "stats/stats.h"
 #include "transport/transport.h"
 
+/* An attempt that has ended, with what it was for. */
+struct e8_done {
+    const struct e8_attempt *attempt;
+    const struct e8_exchange *exchange;
+    const struct e8_flow *flow;
+    const struct e8_emit *emit; /* of the step that sent it */
+    uint64_t instance;
+    uint32_t sequence;
+    const char *why; /* the expectation was not met: one line; else NULL */
+};
+struct e8_effect_reading {
+    const struct e8_flow *flow;
+    const struct e8_emit *emit;
+    uint64_t instance;
+    bool measured; /* false: why says what went wrong */
+    bool met;      /* after - before is as expected */
+    int64_t before, after;
+    const char *why; /* one line; NULL when met */
+};
+
 struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */
@@ -27,8 +47,14 @@ struct e8_engine_options {
     e8_mono_ns epoch;        /* start of the run; 0, or too near: as soon as the workers are ready */
     bool keep;               /* hand responses to `on_done` */
     enum e8_trigger trigger; /* of first attempts */
-    /* Each ended attempt, on the worker's thread; may be NULL. The exchange is valid during the call. */
-    void (*on_done)(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange);
+    double rate_max; /* attempts per second at most, over all workers, copies apart; 0: no such bound */
+    bool exec;       /* commands of the scenario may be run */
+    e8_wall_ns wall; /* ids and events' times count from here instead of from now: the start of the run that is resumed; 0: now */
+    const struct e8_done_deliveries *done; /* of the run that is resumed: not sent again; NULL: none */
+    /* Each ended attempt, on the worker's thread; may be NULL. What it points to is valid during the call. */
+    void (*on_done)(void *state, const struct e8_done *done);
+    /* Each second reading of an effect probe, likewise; may be NULL. */
+    void (*on_effect)(void *state, const struct e8_effect_reading *reading);
     void *state;
 };
 
@@ -46,6 +72,11 @@ void e8_engine_stop(struct e8_engine *engine);
 /* Abort what is in flight at once. */
 void e8_engine_abort(struct e8_engine *engine);
 
+struct e8_expected {
+    uint64_t met, unmet, reported, not_measured; /* effects count as well */
+    char why[160];                               /* of the first that was not met */
+    char delivery_id[E8_ID_MAX];                 /* of the same */
+};
 struct e8_engine_result {
     struct e8_stats *stats; /* owned by the caller: e8_stats_free */
     struct e8_transport_counts transport;
@@ -55,29 +86,50 @@ struct e8_engine_result {
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
     unsigned workers;
+    bool stopped_by_step; /* a step says `on_failure: stop-run`, and failed */
+    uint64_t flows_stopped; /* instances that ended early because an awaited delivery failed */
+    /* What steps expected; for each emit of the plan; owned by the caller: free(). NULL when no step expects anything. */
+    struct e8_expected *expected;
+    /* Concurrent copies: how long from the first send of a release to its last. Owned by the caller: e8_hist_free. NULL: none. */
+    struct e8_hist *spread;
     e8_dur_ns elapsed;
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers */
 };
 /* Joins the workers and frees the engine. */
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result);
 
-/* A delivery's headers and body as the wire gets them; shared by the engine, --dry-run and log --show. Slices point into `memory`,
- * which the caller gives and resets. signer NULL: not signed. */
+/* The signers of an endpoint. NULL: not signed; of all but `right` also: not needed. */
+struct e8_keys {
+    struct e8_signer *right;
+    struct e8_signer *other;           /* with a secret that nobody has */
+    struct e8_signer *previous, *next; /* before and after a rotation */
+};
+/* A delivery as the wire gets it; shared by the engine, --dry-run and log --show. Slices point into `memory` (headers; fixed, the
+ * caller resets it), `scratch` (a body that was tampered with; growing; may be NULL where the step does not tamper), the plan, and
+ * what `in` points to. seed: of what tampering draws. */
 struct e8_request_parts {
     struct e8_header headers[64];
     size_t count;
+    struct e8_str method, body;
+    const struct e8_wire *wire; /* NULL: as usual */
 };
 enum e8_rc e8_request_build(const struct e8_catalog *catalog, const struct e8_endpoint *endpoint,
-                            struct e8_signer *signer, const struct e8_sign_input *in, struct e8_buf *memory,
-                            struct e8_request_parts *out);
+                            const struct e8_emit *emit, const struct e8_keys *keys,
+                            const struct e8_sign_input *in, uint64_t seed, struct e8_buf *memory,
+                            struct e8_buf *scratch, struct e8_request_parts *out);
 
 /* What a plan would send, in the order of its schedule per flow instance, without sending it. Texts are valid during the call. */
 struct e8_preview {
     const struct e8_endpoint *endpoint;
     const struct e8_emit *emit;
+    const struct e8_flow *flow;
+    uint64_t instance;
+    uint32_t sequence;
+    const struct e8_deliver *deliver; /* faults and copies */
     const char *event_id, *delivery_id;
+    e8_dur_ns offset; /* from the start of the run, where nothing waits for the receiver */
     e8_wall_ns at;
-    struct e8_str body;
+    struct e8_str body; /* = parts->body */
     const struct e8_request_parts *parts;
 };
 typedef bool e8_preview_fn(void *state, const struct e8_preview *preview); /* false: no more */

@@ -28,12 +28,19 @@ static bool preview_delivery(struct previewer *p, const struct e8_endpoint *endp
         .id = e8_str(delivery_id),
         .timestamp = at / E8_NS_S,
         .body = e8_buf_str(&p->body),
-        .type = e8_str(e8_catalog_type(p->catalog, emit->type)->name),
+        .type = e8_str(p->plan->types[emit->type]),
         .environment = e8_str(emit->environment),
         .attempt = 1,
     };
-    e8_request_build(p->catalog, endpoint, p->signers[endpoint - p->plan->endpoints], &in, &memory, &parts);
-    struct e8_preview preview = {endpoint, emit, event_id, delivery_id, at, in.body, &parts};
+    struct e8_keys keys = {.right = p->signers[endpoint - p->plan->endpoints]};
+    e8_request_build(p->catalog, endpoint, emit, &keys, &in, 0, &memory, NULL, &parts);
+    struct e8_preview preview = {.endpoint = endpoint,
+                                 .emit = emit,
+                                 .event_id = event_id,
+                                 .delivery_id = delivery_id,
+                                 .at = at,
+                                 .body = parts.body,
+                                 .parts = &parts};
     return p->fn(p->state, &preview);
 }
 
@@ -55,7 +62,7 @@ static bool preview_instance(struct previewer *p, const struct e8_flow *flow, ui
         e8_event_render(emit, &facts, &p->body);
         for (size_t i = 0; i < p->plan->endpoint_count; i++) {
             const struct e8_endpoint *endpoint = &p->plan->endpoints[i];
-            if (e8_endpoint_takes(endpoint, p->catalog, emit) &&
+            if (e8_emit_goes_to(p->plan, emit, i) &&
                 !preview_delivery(p, endpoint, emit, &place, at, id)) {
                 return false;
             }

@@ -12,6 +12,15 @@ struct e8_header {
     struct e8_str value;
 };
 
+/* How a request goes on the wire where that is not as usual. Zero but for close_after is as usual. */
+struct e8_wire {
+    bool chunked;  /* the body in chunks, without a Content-Length */
+    bool expect;   /* Expect: 100-continue, and the body when 100 came, or after a second */
+    uint64_t rate; /* of the body, bytes per second; 0: as fast as it goes */
+    int64_t
+        close_after; /* close the connection after so many bytes of the body, without an answer; -1: not */
+};
+
 /* RFC 9110, 5.1 and 5.5: a token; no CR, LF, NUL or other control character but tab. */
 bool e8_header_name_valid(struct e8_str name);
 bool e8_header_value_valid(struct e8_str value);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "dlog/dlog.h"
+#include "results/results.h"
 #include "stats/stats.h"
 #include "threshold/threshold.h"
 
@@ -37,11 +38,6 @@ struct e8_report {
 /* Evaluates thresholds, verdict and warnings. `run` and `stats` must outlive the report. */
 void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
                     const struct e8_threshold *thresholds, size_t count, struct e8_report *out);
-/* width: columns of the terminal, 0: 80. colour: ANSI sequences. */
-struct e8_style {
-    int width;
-    bool colour;
-};
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out);
 

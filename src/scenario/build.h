@@ -15,7 +15,7 @@ struct e8_plan_owned {
     size_t secret_count;
 };
 
-struct e8_plan_owned *e8_plan_new(void);
+struct e8_plan_owned *e8_plan_new(const struct e8_catalog *catalog);
 /* Keeps a copy that is wiped with the plan. */
 const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret);
 /* The template of a type with these edits; the catalogue's own when there are none. NULL after a fault. */

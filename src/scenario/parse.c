@@ -106,7 +106,7 @@ enum e8_rc e8_plan_parse(const struct e8_catalog *catalog, const char *name, str
                          const struct e8_scenario_options *options, struct e8_plan **out,
                          struct e8_errs *errs)
 {
-    struct e8_plan_owned *owned = e8_plan_new();
+    struct e8_plan_owned *owned = e8_plan_new(catalog);
     struct e8_err err = {0};
     size_t before = errs->total;
     *out = &owned->plan;

@@ -69,12 +69,13 @@ static void parse_emit(struct e8_parser *p, const struct e8_node *map, struct e8
     }
     struct e8_edit *edits;
     size_t count = parse_edits(p, map, &edits);
-    emit->index = (uint16_t)plan->emit_count++;
+    emit->index = (uint32_t)plan->emit_count++;
+    emit->endpoint = -1;
     emit->type = (uint16_t)type;
     emit->line = name->line;
     emit->environment = environment ? e8_parse_environment(p, environment) : p->environment;
     emit->body = e8_plan_template(p->owned, p->catalog, (size_t)type, edits, count, p->errs);
-    emit->edits = e8_edits_json(p->owned->arena, edits, count);
+    emit->json = e8_edits_json(p->owned->arena, edits, count);
 }
 
 static void parse_wait(struct e8_parser *p, const struct e8_node *map, struct e8_step *step)
@@ -85,9 +86,9 @@ static void parse_wait(struct e8_parser *p, const struct e8_node *map, struct e8
     e8_node_only(map, keys, p->errs);
     e8_parse_range(text, &low, &high);
     step->kind = E8_STEP_WAIT;
-    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(low, &step->wait_low) ||
-        !e8_parse_dur(high, &step->wait_high) || step->wait_low > step->wait_high ||
-        step->wait_high > E8_SPAN_MAX) {
+    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_dur(low, &step->wait.low) ||
+        !e8_parse_dur(high, &step->wait.high) || step->wait.low > step->wait.high ||
+        step->wait.high > E8_SPAN_MAX) {
         e8_parse_fail(p, node, "a duration or a range: 500ms, 200ms..2s; at most a year",
                       "\"%.*s\" is no wait", E8_STR(text));
     }
@@ -99,12 +100,12 @@ static void parse_repeat(struct e8_parser *p, const struct e8_node *map, struct 
     const struct e8_node *steps = e8_node_get(map, "steps");
     e8_node_only(map, keys, p->errs);
     step->kind = E8_STEP_REPEAT;
-    e8_parse_count_range(p, e8_node_get(map, "repeat"), &step->repeat_low, &step->repeat_high);
+    e8_parse_count_range(p, e8_node_get(map, "repeat"), &step->repeat.low, &step->repeat.high);
     if (!steps) {
         e8_parse_fail(p, map, "repeat: 2..4 with steps: [ … ] beside it", "repeat has no steps");
         return;
     }
-    step->body = parse_steps(p, steps, depth + 1);
+    step->repeat.body = parse_steps(p, steps, depth + 1);
 }
 
 static double branch_weight(struct e8_parser *p, const struct e8_node *branch)
@@ -136,7 +137,7 @@ static void parse_choose(struct e8_parser *p, const struct e8_node *map, struct 
     struct e8_branch *branches = e8_arena_alloc(p->owned->arena, list->count * sizeof *branches);
     for (const struct e8_node *node = list->first; node; node = node->next) {
         const struct e8_node *steps = e8_node_get(node, "steps");
-        struct e8_branch *branch = &branches[step->branch_count++];
+        struct e8_branch *branch = &branches[step->branches.count++];
         if (node->kind != E8_MAP || !steps) {
             e8_parse_fail(p, node, "{weight: 1, steps: [ … ]}", "a branch is a map with steps");
             continue;
@@ -150,10 +151,10 @@ static void parse_choose(struct e8_parser *p, const struct e8_node *map, struct 
         e8_parse_fail(p, list, "give one of them a weight above 0", "the weights sum to 0");
         return;
     }
-    for (size_t i = 0; sum > 0 && i < step->branch_count; i++) {
+    for (size_t i = 0; sum > 0 && i < step->branches.count; i++) {
         branches[i].upto /= sum;
     }
-    step->branches = branches;
+    step->branches.list = branches;
 }
 
 static void parse_step(struct e8_parser *p, const struct e8_node *map, struct e8_step *step, int depth)
@@ -202,9 +203,9 @@ static double most_steps(struct e8_steps steps)
     double sum = 0;
     for (size_t i = 0; i < steps.count; i++) {
         const struct e8_step *step = &steps.list[i];
-        double most = step->kind == E8_STEP_REPEAT ? step->repeat_high * most_steps(step->body) : 0;
-        for (size_t j = 0; step->branches && j < step->branch_count; j++) {
-            double branch = most_steps(step->branches[j].steps);
+        double most = step->kind == E8_STEP_REPEAT ? step->repeat.high * most_steps(step->repeat.body) : 0;
+        for (size_t j = 0; step->kind == E8_STEP_CHOOSE && j < step->branches.count; j++) {
+            double branch = most_steps(step->branches.list[j].steps);
             most = branch > most ? branch : most;
         }
         sum += 1 + most;

@@ -5,10 +5,12 @@
 #include "doc/json.h"
 #include "scenario/build.h"
 
-struct e8_plan_owned *e8_plan_new(void)
+struct e8_plan_owned *e8_plan_new(const struct e8_catalog *catalog)
 {
     struct e8_plan_owned *owned = e8_new(1, sizeof *owned);
     owned->arena = e8_arena_new();
+    owned->plan.types = e8_catalog_names(catalog);
+    owned->plan.type_count = e8_catalog_count(catalog);
     return owned;
 }
 
@@ -100,17 +102,23 @@ enum e8_rc e8_plan_url(const char *url, struct e8_err *err)
     return e8_url_parse(e8_str(url), &parts, err);
 }
 
-bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_catalog *catalog,
+bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_plan *plan,
                        const struct e8_emit *emit)
 {
-    return e8_subscription_takes(&endpoint->subscription, e8_str(e8_catalog_type(catalog, emit->type)->name),
+    return e8_subscription_takes(&endpoint->subscription, e8_str(plan->types[emit->type]),
                                  e8_str(emit->environment));
 }
 
-static bool taken_by_any(const struct e8_plan *plan, const struct e8_catalog *catalog, size_t endpoint)
+bool e8_emit_goes_to(const struct e8_plan *plan, const struct e8_emit *emit, size_t endpoint)
+{
+    return emit->endpoint >= 0 ? (size_t)emit->endpoint == endpoint
+                               : e8_endpoint_takes(&plan->endpoints[endpoint], plan, emit);
+}
+
+static bool taken_by_any(const struct e8_plan *plan, size_t endpoint)
 {
     for (size_t i = 0; i < plan->emit_count; i++) {
-        if (e8_endpoint_takes(&plan->endpoints[endpoint], catalog, &plan->emits[i])) {
+        if (e8_emit_goes_to(plan, &plan->emits[i], endpoint)) {
             return true;
         }
     }
@@ -138,12 +146,13 @@ enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *ca
                          struct e8_err *err)
 {
     size_t useful = 0;
+    (void)catalog;
     if (plan->endpoint_count == 0) {
         return e8_fail(err, E8_INPUT, "add endpoints: {NAME: {url: …}}, or --to URL",
                        "the plan has no endpoint");
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        bool any = taken_by_any(plan, catalog, i);
+        bool any = taken_by_any(plan, i);
         useful += any;
         if (!any && note) {
             e8_buf_printf(note, "endpoint \"%s\" takes no event of this plan\n", plan->endpoints[i].name);
@@ -169,12 +178,11 @@ uint64_t e8_plan_instances(const struct e8_plan *plan)
     return sum;
 }
 
-static uint64_t takers(const struct e8_plan *plan, const struct e8_catalog *catalog,
-                       const struct e8_emit *emit)
+static uint64_t takers(const struct e8_plan *plan, const struct e8_emit *emit)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        n += e8_endpoint_takes(&plan->endpoints[i], catalog, emit);
+        n += e8_emit_goes_to(plan, emit, i);
     }
     return n;
 }
@@ -214,8 +222,9 @@ void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, 
     uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
     struct sizing s = {.plan = plan, .fans = fans, .limit = limit};
     bool good = true;
+    (void)catalog;
     for (size_t i = 0; i < plan->emit_count; i++) {
-        fans[i] = takers(plan, catalog, &plan->emits[i]);
+        fans[i] = takers(plan, &plan->emits[i]);
     }
     for (size_t i = 0; good && i < plan->phase_count; i++) {
         good = size_phase(&s, &plan->phases[i]);

@@ -57,7 +57,8 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
 {
     struct e8_plan *plan = &owned->plan;
     struct e8_emit *emit = &plan->emits[plan->emit_count];
-    emit->index = (uint16_t)plan->emit_count++;
+    emit->index = (uint32_t)plan->emit_count++;
+    emit->endpoint = -1;
     emit->type = (uint16_t)type;
     emit->environment =
         e8_arena_str(owned->arena,
@@ -68,7 +69,7 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
         emit->raw = e8_arena_str(owned->arena, options->raw);
     } else {
         emit->body = e8_plan_template(owned, catalog, type, options->edits, options->edit_count, errs);
-        emit->edits = e8_edits_json(owned->arena, options->edits, options->edit_count);
+        emit->json = e8_edits_json(owned->arena, options->edits, options->edit_count);
     }
     step->kind = E8_STEP_EMIT;
     step->emit = emit;
@@ -87,7 +88,7 @@ static void make_flow(struct e8_plan_owned *owned, const struct e8_catalog *cata
         }
     }
     struct e8_flow *flow = e8_arena_alloc(owned->arena, sizeof *flow);
-    *flow = (struct e8_flow){"send", e8_hash_str(E8_LIT("send")), {steps, total}, true, true};
+    *flow = (struct e8_flow){.name = "send", .key = e8_hash_str(E8_LIT("send")), .steps = {steps, total}, .rotate = true, .aged = true};
     plan->flows = flow;
     plan->flow_count = 1;
 }
@@ -113,7 +114,7 @@ static void make_phase(struct e8_plan_owned *owned, const struct e8_send_options
 enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options,
                         struct e8_plan **out, struct e8_errs *errs)
 {
-    struct e8_plan_owned *owned = e8_plan_new();
+    struct e8_plan_owned *owned = e8_plan_new(catalog);
     bool chosen[E8_TYPES_MAX] = {false};
     size_t before = errs->total;
     struct e8_err err = {0};
@@ -140,7 +141,7 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
         copy_endpoint(owned, &options->endpoint);
         make_flow(owned, catalog, options, chosen, total, errs);
         make_phase(owned, options, total);
-        const char *edits = owned->plan.emits[0].edits;
+        const char *edits = owned->plan.emits[0].json;
         e8_plan_digest(e8_str(edits ? edits : ""), owned->plan.digest);
     }
     if (errs->total != before) {

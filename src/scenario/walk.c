@@ -38,10 +38,10 @@ static void enter_branch(struct e8_walk *walk, const struct e8_step *step)
 {
     double x = e8_rng_unit(&walk->rng);
     size_t i = 0;
-    while (i + 1 < step->branch_count && x >= step->branches[i].upto) {
+    while (i + 1 < step->branches.count && x >= step->branches.list[i].upto) {
         i++;
     }
-    enter(walk, step->branches[i].steps, 1);
+    enter(walk, step->branches.list[i].steps, 1);
 }
 
 /* The next step in the innermost frame that has one; NULL at the end of the flow. */
@@ -81,13 +81,15 @@ const struct e8_emit *e8_walk_next(struct e8_walk *walk)
             walk->sequence++;
             return step->emit;
         case E8_STEP_WAIT:
-            wait_for(walk, e8_rng_range(&walk->rng, step->wait_low, step->wait_high));
+            wait_for(walk, e8_rng_range(&walk->rng, step->wait.low, step->wait.high));
             break;
         case E8_STEP_REPEAT:
-            enter(walk, step->body, (uint32_t)e8_rng_range(&walk->rng, step->repeat_low, step->repeat_high));
+            enter(walk, step->repeat.body, (uint32_t)e8_rng_range(&walk->rng, step->repeat.low, step->repeat.high));
             break;
         case E8_STEP_CHOOSE:
             enter_branch(walk, step);
+            break;
+        default:
             break;
         }
     }
@@ -101,4 +103,10 @@ e8_dur_ns e8_flow_age(const struct e8_flow *flow, uint64_t seed, uint64_t instan
     }
     struct e8_rng rng = e8_rng_new(e8_mix(instance_key(flow, seed, instance), AGE_STREAM));
     return e8_rng_range(&rng, 120, 1800) * E8_NS_S;
+}
+
+enum e8_move e8_walk_move(struct e8_walk *walk, const struct e8_step **step)
+{
+    *step = NULL;
+    return e8_walk_next(walk) ? E8_MOVE_EMIT : E8_MOVE_END;
 }

@@ -53,6 +53,7 @@ enum e8_rc e8_scheme_parse(struct e8_arena *arena, const char *name, const struc
 struct e8_sign_input {
     struct e8_str id; /* the delivery's */
     int64_t timestamp;
+    struct e8_str timestamp_text; /* in its place, where a tampered one is no number; p NULL: none */
     struct e8_str body;
     struct e8_str type, environment; /* for headers alone */
     int attempt;

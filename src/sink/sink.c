@@ -98,7 +98,7 @@ static struct draw draw(const struct e8_sink_options *options, uint64_t key)
     for (size_t i = options->fault.count; i-- > 0;)
         if (fault < options->fault.rows[i].upto)
             drawn.fault = options->fault.rows[i].fault;
-    drawn.delay = e8_latency_draw(&options->latency, &rng);
+    drawn.delay = e8_spread_draw(&options->latency, &rng);
     return drawn;
 }
 

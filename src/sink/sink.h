@@ -19,22 +19,6 @@ struct e8_status_mix {
 };
 enum e8_rc e8_status_mix_parse(struct e8_str text, struct e8_status_mix *out, struct e8_err *err);
 
-/* A latency: "20ms", "5ms..50ms" (uniform), "exp:20ms", "normal:20ms,5ms", "lognormal:20ms,1.5" (median, sigma as a factor),
- * "bimodal:5ms,500ms,2%". */
-struct e8_latency {
-    enum {
-        E8_LATENCY_FIXED,
-        E8_LATENCY_UNIFORM,
-        E8_LATENCY_EXP,
-        E8_LATENCY_NORMAL,
-        E8_LATENCY_LOGNORMAL,
-        E8_LATENCY_BIMODAL
-    } kind;
-    double a, b, share; /* nanoseconds; see the kind */
-};
-enum e8_rc e8_latency_parse(struct e8_str text, struct e8_latency *out, struct e8_err *err);
-e8_dur_ns e8_latency_draw(const struct e8_latency *latency, struct e8_rng *rng);
-
 /* Faults in shares: "reset:1%,close:0.5%,hang:0.1%,truncate:1%". */
 struct e8_fault_mix {
     size_t count;
@@ -52,7 +36,7 @@ struct e8_sink_options {
     size_t secret_count;
     e8_dur_ns tolerance;         /* of signed timestamps; < 0: not checked */
     struct e8_status_mix status; /* count 0: 200 */
-    struct e8_latency latency;
+    struct e8_spread latency;
     struct e8_fault_mix fault;
     uint64_t seed;
     bool reject;             /* answer 401 to what does not verify (else only counted) */

@@ -11,7 +11,7 @@
 #include "hist/hist.h"
 
 #define E8_STATUSES      600
-#define E8_TRIGGER_COUNT (E8_TRIGGER_TEST + 1)
+#define E8_TRIGGER_COUNT (E8_TRIGGER_REPLAY + 1)
 #define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags */
 
 /* Nothing but uint64_t stands here. */
@@ -20,6 +20,10 @@ struct e8_counts {
     uint64_t events;
     /* Deliveries: one event to one endpoint. At the end of a run planned = delivered + failed + dropped + aborted. */
     uint64_t planned, delivered, failed, dropped, aborted;
+    /* withheld: not sent because a fault said so (`drop`); not in `dropped`. At the end planned = delivered + failed + dropped +
+     * aborted + withheld. expected: deliveries that ended with an answer that is no 2xx, just as the step expected it; they
+     * count as delivered. unmet: deliveries whose last attempt was not as expected. */
+    uint64_t withheld, expected, unmet;
     /* All below are of attempts. sent: a byte went to the kernel. generator: failed by our own fault, not the receiver's,
      * though a delivery that ended so is in `failed`. connects, handshakes: opened a connection, made a TLS handshake. */
     uint64_t attempts, sent, generator, connects, handshakes;
@@ -55,6 +59,8 @@ void e8_stats_reset(struct e8_stats *stats); /* as new, memory kept */
 void e8_stats_event(struct e8_stats *stats, unsigned type);
 void e8_stats_planned(struct e8_stats *stats, unsigned endpoint, unsigned type);
 void e8_stats_dropped(struct e8_stats *stats, unsigned endpoint, unsigned type);
+/* A delivery that a seeded fault keeps back. */
+void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* A planned delivery that the end of the run left without a last attempt; where there was one, e8_stats_add has counted it. */
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* One attempt. With `last` it also ends its delivery: delivered, aborted, or else failed. A status that is not 100..599 counts

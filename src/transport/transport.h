@@ -54,10 +54,13 @@ struct e8_exchange {
     const struct e8_header *headers; /* complete, valid, without Host and Content-Length */
     size_t header_count;
     struct e8_str body;
-    e8_mono_ns deadline; /* the attempt ends then, whatever its state; E8_NEVER for none */
-    bool fresh;          /* on a new connection */
-    bool keep;           /* keep response head and body for showing */
-    void *owner;         /* the caller's */
+    e8_mono_ns deadline;        /* the attempt ends then, whatever its state; E8_NEVER for none */
+    bool fresh;                 /* on a new connection */
+    const struct e8_wire *wire; /* NULL: as usual */
+    bool
+        hold; /* connect, send all but the last byte of the body (without one: nothing), then wait for e8_transport_release */
+    bool keep;   /* keep response head and body for showing */
+    void *owner; /* the caller's */
     /* Out, valid once it has been handed back by e8_transport_next. */
     enum e8_outcome outcome;
     int status;       /* 0: none was read */
@@ -95,6 +98,10 @@ void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exc
 void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
+/* Has a held exchange sent all that it may, so that it waits? True also when it has ended. */
+bool e8_transport_held(const struct e8_transport *transport, const struct e8_exchange *exchange);
+/* Lets held exchanges go on, one right after the other; `sent` becomes the moment of its release. */
+void e8_transport_release(struct e8_transport *transport, struct e8_exchange *const *list, size_t count);
 /* Ends it as aborted; it comes back through e8_transport_next. Harmless when it has ended already. */
 void e8_transport_abort(struct e8_transport *transport, struct e8_exchange *exchange);
 /* From any thread, and from a signal handler. */

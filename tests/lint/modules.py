@@ -9,12 +9,12 @@ import _lint
 LEVELS = [
     ["base"],
     ["doc", "digest", "hist", "http1", "delivery", "match"],
-    ["template", "sign", "pace", "threshold"],
-    ["catalog"],
+    ["template", "sign", "pace", "threshold", "expect", "results"],
+    ["catalog", "tamper"],
     ["scenario", "stats"],
     ["transport", "httpd", "dlog"],
     ["engine"],
-    ["report", "sink", "platform"],
+    ["report", "sink", "check", "platform"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -51,9 +51,9 @@ static const struct e8_log_endpoint endpoints[ENDPOINTS] = {
     {"audit", "https://audit.example/in", NULL, "*", "", 5 * E8_NS_S, 1, NULL},
 };
 static const struct e8_log_step steps[STEPS] = {
-    {"message.received", "production", "{\"set\":{\"data.channel\":\"sms\"}}", {NULL, 0}},
-    {"message.sent", "staging", NULL, {NULL, 0}},
-    {"order.paid", "production", NULL, {"raw\0body", 8}},
+    {"message.received", "production", "{\"set\":{\"data.channel\":\"sms\"}}", {NULL, 0}, NULL},
+    {"message.sent", "staging", NULL, {NULL, 0}, NULL},
+    {"order.paid", "production", NULL, {"raw\0body", 8}, NULL},
 };
 static const char *const types[TYPES] = {"message.received", "message.sent", "order.paid"};
 static const char *const thresholds[] = {"p(99) < 250ms", "outcome(\"x\\y\") < 1%", NULL};

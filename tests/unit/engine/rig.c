@@ -17,16 +17,15 @@ const struct e8_catalog *catalog(void)
     return loaded;
 }
 
-static void keep(void *state, const struct e8_attempt *attempt, const struct e8_exchange *exchange)
+static void keep(void *state, const struct e8_done *done)
 {
     struct rig *rig = state;
-    (void)exchange;
     pthread_mutex_lock(&rig->lock);
     if (rig->count == rig->room) {
         rig->room = rig->room ? 2 * rig->room : 64;
         rig->attempts = e8_resize(rig->attempts, rig->room, sizeof *rig->attempts);
     }
-    rig->attempts[rig->count++] = *attempt;
+    rig->attempts[rig->count++] = *done->attempt;
     pthread_mutex_unlock(&rig->lock);
 }
 

@@ -243,21 +243,21 @@ static void flows_have_all_kinds_of_steps(void **state)
     assert_ptr_equal(step[0].emit, &plan->emits[0]);
     assert_string_equal(step[0].emit->environment, "staging");
     assert_int_equal(step[0].emit->line, 9);
-    assert_null(step[0].emit->edits);
-    assert_int_equal(step[1].wait_low, 5 * E8_NS_MS);
-    assert_int_equal(step[1].wait_high, 5 * E8_NS_MS);
-    assert_int_equal(step[2].wait_low, E8_NS_S);
-    assert_int_equal(step[2].wait_high, 2 * E8_NS_S);
-    assert_int_equal(step[4].repeat_low, 3);
-    assert_int_equal(step[4].repeat_high, 3);
-    assert_string_equal(step[4].body.list[0].emit->environment, "production");
-    assert_int_equal(step[5].repeat_low, 2);
-    assert_int_equal(step[5].repeat_high, 4);
-    assert_int_equal(step[6].branch_count, 2);
-    assert_true(step[6].branches[0].upto > 0.7499 && step[6].branches[0].upto < 0.7501);
-    assert_true(step[6].branches[1].upto >= 1 && step[6].branches[1].upto <= 1);
+    assert_null(step[0].emit->json);
+    assert_int_equal(step[1].wait.low, 5 * E8_NS_MS);
+    assert_int_equal(step[1].wait.high, 5 * E8_NS_MS);
+    assert_int_equal(step[2].wait.low, E8_NS_S);
+    assert_int_equal(step[2].wait.high, 2 * E8_NS_S);
+    assert_int_equal(step[4].repeat.low, 3);
+    assert_int_equal(step[4].repeat.high, 3);
+    assert_string_equal(step[4].repeat.body.list[0].emit->environment, "production");
+    assert_int_equal(step[5].repeat.low, 2);
+    assert_int_equal(step[5].repeat.high, 4);
+    assert_int_equal(step[6].branches.count, 2);
+    assert_true(step[6].branches.list[0].upto > 0.7499 && step[6].branches.list[0].upto < 0.7501);
+    assert_true(step[6].branches.list[1].upto >= 1 && step[6].branches.list[1].upto <= 1);
     assert_string_equal(
-        step[7].emit->edits,
+        step[7].emit->json,
         "{\"edits\":[{\"path\":\"data.role\",\"value\":\"x\"},{\"path\":\"data.tokens\",\"value\":{\"a\":1}},"
         "{\"path\":\"created_at\"},{\"path\":\"data.model\"}]}");
     assert_ptr_not_equal(step[7].emit->body, step[0].emit->body);

@@ -271,7 +271,7 @@ static void sending_with_edits(void **state)
     options.edits = edits;
     options.edit_count = 2;
     struct e8_plan *plan = sent(&options);
-    assert_string_equal(plan->emits[0].edits,
+    assert_string_equal(plan->emits[0].json,
                         "{\"edits\":[{\"path\":\"data.role\",\"value\":\"x\"},{\"path\":\"created_at\"}]}");
     assert_string_not_equal(plan->digest, plain->digest);
     e8_plan_free(&plan);

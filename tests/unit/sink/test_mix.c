@@ -118,12 +118,12 @@ static void bad_fault_mixes(void **state)
     }
 }
 
-static struct e8_latency latency(const char *text)
+static struct e8_spread latency(const char *text)
 {
-    struct e8_latency latency;
+    struct e8_spread latency;
     struct e8_err err = {0};
 
-    if (e8_latency_parse(e8_str(text), &latency, &err) != E8_OK)
+    if (e8_spread_parse(e8_str(text), &latency, &err) != E8_OK)
         fail_msg("%s: %s", text, err.what);
     return latency;
 }
@@ -152,13 +152,13 @@ static void bad_latencies(void **state)
                 {"bimodal:5ms,500ms,200%", "share"},
                 {"bimodel:5ms,500ms,2%", "\"bimodal\""},
                 {"gamma:1ms", "use exp"}};
-    struct e8_latency out;
+    struct e8_spread out;
 
     (void)state;
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         struct e8_err err = {0};
 
-        if (e8_latency_parse(e8_str(rows[i].text), &out, &err) != E8_INPUT)
+        if (e8_spread_parse(e8_str(rows[i].text), &out, &err) != E8_INPUT)
             fail_msg("\"%s\" was taken", rows[i].text);
         if (!strstr(err.hint, rows[i].hint))
             fail_msg("\"%s\": %s", rows[i].text, err.hint);
@@ -175,12 +175,12 @@ static int by_value(const void *a, const void *b)
 /* Sorted draws in milliseconds, and their mean. The caller frees them. */
 static double *draws(const char *text, double *mean)
 {
-    struct e8_latency model = latency(text);
+    struct e8_spread model = latency(text);
     struct e8_rng rng = e8_rng_new(42);
     double *out = e8_new(DRAWS, sizeof *out), sum = 0;
 
     for (size_t i = 0; i < DRAWS; i++) {
-        e8_dur_ns drawn = e8_latency_draw(&model, &rng);
+        e8_dur_ns drawn = e8_spread_draw(&model, &rng);
 
         assert_true(drawn >= 0);
         out[i] = (double)drawn / 1e6;

@@ -257,7 +257,7 @@ static void receipts_are_kept(void **state)
     struct reply reply;
 
     (void)state;
-    assert_int_equal(e8_latency_parse(E8_LIT("2ms"), &options.latency, NULL), E8_OK);
+    assert_int_equal(e8_spread_parse(E8_LIT("2ms"), &options.latency, NULL), E8_OK);
     for (int i = 0; i < 2; i++) { /* the second run appends */
         struct e8_sink *sink = start(&options);
 
