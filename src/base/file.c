@@ -107,6 +107,19 @@ enum e8_rc e8_file_read(const char *path, size_t limit, struct e8_buf *out, stru
     return rc;
 }
 
+enum e8_rc e8_file_read_headed(const char *path, size_t limit, const char *head, size_t head_limit,
+                               struct e8_buf *out, struct e8_err *err)
+{
+    struct e8_err larger = {0};
+    enum e8_rc rc = e8_file_read(path, head_limit, out, &larger);
+
+    if (rc == E8_OK && out->n > limit && !e8_str_starts(e8_buf_str(out), head))
+        return fail_larger(err, path, limit);
+    if (rc && err)
+        *err = larger;
+    return rc;
+}
+
 static bool write_all(int fd, struct e8_str content)
 {
     while (content.n > 0) {

@@ -12,6 +12,9 @@
 /* Reads a regular file of at most `limit` bytes into *out (initialised here; the caller calls e8_buf_fini, also after an
  * error). "-" is stdin. A directory, FIFO, device, unreadable or larger file: E8_INPUT. Never blocks on a FIFO. */
 enum e8_rc e8_file_read(const char *path, size_t limit, struct e8_buf *out, struct e8_err *err);
+/* The same with another limit for a file that begins with `head`. */
+enum e8_rc e8_file_read_headed(const char *path, size_t limit, const char *head, size_t head_limit,
+                               struct e8_buf *out, struct e8_err *err);
 /* Writes the file whole or not at all (temporary file beside it, then rename). */
 enum e8_rc e8_file_write(const char *path, struct e8_str content, struct e8_err *err);
 /* All of mkdir -p, mode 0700. */

@@ -514,6 +514,17 @@ struct e8_str e8_catalog_builtin(const char *path)
     return (struct e8_str){NULL, 0};
 }
 
+const char *e8_catalog_builtin_next(const char *prefix, const char *path)
+{
+    for (size_t i = 0; i < e8_embedded_count; i++) {
+        const char *found = e8_embedded_files[i].path;
+        if (e8_str_starts(e8_str(found), prefix) && (!path || strcmp(found, path) > 0)) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
 void e8_id_make(const char *prefix, e8_wall_ns at, uint64_t random_high, uint64_t random_low, char *out)
 {
     static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";

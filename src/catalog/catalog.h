@@ -68,6 +68,8 @@ enum e8_rc e8_catalog_check_schemas(const char *overlay, struct e8_errs *errs);
 
 /* A built-in file ("scenarios/support-day.yaml"); p is NULL when there is none. */
 struct e8_str e8_catalog_builtin(const char *path);
+/* The paths of those that begin with `prefix`, sorted, one after another: the first for NULL; NULL behind the last. */
+const char *e8_catalog_builtin_next(const char *prefix, const char *path);
 
 /* Ids that sort by time: prefix, 10 characters of milliseconds, 16 of `random`, in Crockford's base 32, lower case (the layout
  * of a ULID). out has room for E8_ID_MAX bytes. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/logged.h"
 #include "cli/session.h"
 
 /* What it takes to make the request of a logged delivery again. */
@@ -14,13 +15,15 @@ struct again {
     struct e8_log_delivery delivery;
     struct e8_log_row *rows; /* its attempts; texts in the arena */
     size_t row_count;
-    struct e8_doc *edits_doc, *scheme_doc;
-    struct e8_template *compiled;
+    struct e8_log_run run; /* that made it */
+    struct e8_logged *logged;
+    struct e8_doc *scheme_doc;
     struct e8_cli_secrets secrets;
     struct e8_endpoint endpoint;
     struct e8_header *headers;
-    struct e8_signer *signer;
-    struct e8_buf body;
+    struct e8_signer *signer, *other,
+        *second; /* all secrets; one that nobody has; the second that is given alone */
+    struct e8_buf body, scratch;
     struct e8_request_parts parts;
     char memory[16 << 10];
 };
@@ -46,97 +49,20 @@ static bool keep_row(void *state, const struct e8_log_row *row)
     to->trigger = kept(a, row->trigger);
     to->outcome = kept(a, row->outcome);
     to->error = kept(a, row->error);
+    to->verdict = kept(a, row->verdict);
     return true;
 }
 
-static enum e8_rc parse_edits(struct again *a, struct e8_edit **edits, size_t *count, struct e8_err *err)
+static enum e8_rc make_signers(struct again *a, struct e8_err *err)
 {
-    const char *text = a->delivery.step.edits;
-    *edits = NULL;
-    *count = 0;
-    if (!text) {
-        return E8_OK;
+    const struct e8_scheme *scheme = a->endpoint.scheme;
+    const char *const *secrets = (const char *const *)a->secrets.list, *nobodys = e8_nobodys_secret(scheme);
+    enum e8_rc rc = e8_signer_new(scheme, secrets, a->secrets.count, &a->signer, err);
+    rc = rc ? rc : e8_signer_new(scheme, &nobodys, 1, &a->other, err);
+    if (!rc && a->secrets.count > 1) {
+        rc = e8_signer_new(scheme, secrets + 1, 1, &a->second, err);
     }
-    enum e8_rc rc = e8_doc_parse("the log's step", e8_str(text), E8_DOC_JSON, &a->edits_doc, err);
-    const struct e8_node *list = rc ? NULL : e8_node_get(e8_doc_root(a->edits_doc), "edits");
-    if (!list) {
-        return rc ? rc : e8_fail(err, E8_INPUT, NULL, "the log's step is damaged");
-    }
-    *edits = e8_arena_alloc(a->arena, (list->count + 1) * sizeof **edits);
-    for (const struct e8_node *node = list->first; node; node = node->next) {
-        const struct e8_node *path = e8_node_get(node, "path");
-        if (path) {
-            (*edits)[(*count)++] = (struct e8_edit){path->text, e8_node_get(node, "value"), NULL};
-        }
-    }
-    return E8_OK;
-}
-
-static enum e8_rc compile(struct again *a, size_t type, const struct e8_template **out, struct e8_err *err)
-{
-    struct e8_edit *edits;
-    size_t count;
-    struct e8_errs errs;
-    enum e8_rc rc = parse_edits(a, &edits, &count, err);
-    if (rc || count == 0) {
-        *out = rc ? NULL : e8_catalog_event(a->catalog, type);
-        return rc;
-    }
-    e8_errs_init(&errs);
-    rc = e8_catalog_template(a->catalog, type, edits, count, &a->compiled, &errs);
-    if (rc && errs.count) {
-        *err = errs.list[0];
-    }
-    e8_errs_fini(&errs);
-    *out = a->compiled;
     return rc;
-}
-
-/* Counts of the log stand by the run's types; rendering wants them by the catalogue's. */
-static uint16_t *own_counts(struct again *a)
-{
-    uint16_t *counts = e8_arena_alloc(a->arena, e8_catalog_count(a->catalog) * sizeof *counts);
-    for (size_t i = 0; i < a->delivery.type_count; i++) {
-        int type = e8_catalog_find(a->catalog, e8_str(a->delivery.types[i]));
-        if (type >= 0) {
-            counts[type] = a->delivery.counts[i];
-        }
-    }
-    return counts;
-}
-
-static enum e8_rc render_body(struct again *a, struct e8_err *err)
-{
-    const struct e8_log_delivery *d = &a->delivery;
-    int type = e8_catalog_find(a->catalog, e8_str(d->type));
-    const struct e8_template *template;
-    if (d->step.body.p) {
-        e8_buf_putstr(&a->body, d->step.body);
-        return E8_OK;
-    }
-    if (type < 0) {
-        return e8_fail(err, E8_INPUT, "give the run's --fixtures", "the fixtures have no event type \"%s\"",
-                       d->type);
-    }
-    enum e8_rc rc = compile(a, (size_t)type, &template, err);
-    if (rc) {
-        return rc;
-    }
-    struct e8_facts facts = {
-        .seed = d->seed,
-        .flow = d->event.flow,
-        .instance = d->event.instance,
-        .sequence = d->event.sequence,
-        .flow_started = d->event.flow_started,
-        .at = d->event.at,
-        .id = e8_str(d->event.id),
-        .type = e8_str(d->type),
-        .category = e8_str(e8_catalog_type(a->catalog, (size_t)type)->category),
-        .environment = e8_str(d->environment),
-        .counts = own_counts(a),
-        .type_index = (uint16_t)type,
-    };
-    return e8_template_render(template, &facts, &a->body);
 }
 
 static enum e8_rc make_endpoint(struct again *a, struct e8_err *err)
@@ -161,16 +87,50 @@ static enum e8_rc make_endpoint(struct again *a, struct e8_err *err)
             : e8_cli_policy(a->args, e8_catalog_platform(a->catalog), &a->endpoint.timeout,
                             &a->endpoint.retry, err);
     rc = rc ? rc : e8_cli_secrets(a->args, &a->secrets, err);
-    if (!rc && a->secrets.count) {
-        rc = e8_signer_new(a->endpoint.scheme, (const char *const *)a->secrets.list, a->secrets.count,
-                           &a->signer, err);
+    return rc || !a->secrets.count ? rc : make_signers(a, err);
+}
+
+/* The step that a row is of: the event's own, or one that sends it once more in a form of its own. */
+static enum e8_rc restore_step(struct again *a, const struct e8_log_row *row, struct e8_emit *out,
+                               struct e8_err *err)
+{
+    const struct e8_emit *step;
+    uint32_t origin = a->delivery.event.step;
+    enum e8_rc rc = e8_logged_step(a->logged, origin, &a->delivery.step, &step, err);
+    if (rc) {
+        return rc;
+    }
+    *out = *step;
+    bool own = row->step == origin || row->run != a->run.id || (size_t)row->step >= a->run.step_count;
+    rc = own ? E8_OK : e8_logged_step(a->logged, (uint32_t)row->step, &a->run.steps[row->step], &step, err);
+    if (!rc && !own && (step->tamper || step->again == E8_AGAIN_RETRY)) {
+        out->tamper = step->tamper;
     }
     return rc;
 }
 
-static enum e8_rc build_request(struct again *a, int64_t timestamp, int attempt, struct e8_err *err)
+/* Of a rotation, the other secret is the second that is given. */
+static struct e8_keys keys_for(const struct again *a, const struct e8_emit *emit)
+{
+    enum e8_tamper_secret secret = emit->tamper ? e8_tamper_secret(emit->tamper) : E8_SECRET_RIGHT;
+    if (a->signer && !a->second && (secret == E8_SECRET_PREVIOUS || secret == E8_SECRET_NEXT)) {
+        fputs(
+            "emit8: it was signed with the secret of another moment of the rotation: give that as the second "
+            "--secret-file\n",
+            stderr);
+    }
+    return (struct e8_keys){.right = a->signer, .other = a->other, .previous = a->second, .next = a->second};
+}
+
+static enum e8_rc build_request(struct again *a, const struct e8_log_row *row, int64_t timestamp, int attempt,
+                                struct e8_err *err)
 {
     struct e8_buf memory;
+    struct e8_emit emit;
+    enum e8_rc rc = restore_step(a, row, &emit, err);
+    if (rc) {
+        return rc;
+    }
     e8_buf_fixed(&memory, a->memory, sizeof a->memory);
     struct e8_sign_input in = {
         .id = e8_str(a->rows[0].delivery_id),
@@ -180,9 +140,10 @@ static enum e8_rc build_request(struct again *a, int64_t timestamp, int attempt,
         .environment = e8_str(a->delivery.environment),
         .attempt = attempt,
     };
-    struct e8_keys keys = {.right = a->signer};
-    const struct e8_emit emit = {.endpoint = -1};
-    if (e8_request_build(a->catalog, &a->endpoint, &emit, &keys, &in, 0, &memory, NULL, &a->parts)) {
+    struct e8_keys keys = keys_for(a, &emit);
+    uint64_t seed = e8_hash_str(in.id);
+    if (e8_request_build(a->catalog, &a->endpoint, &emit, &keys, &in, seed, &memory, &a->scratch,
+                         &a->parts)) {
         return e8_fail(err, E8_INPUT, "fewer or shorter -H", "the headers do not fit");
     }
     return E8_OK;
@@ -202,19 +163,26 @@ static enum e8_rc open_again(struct again *a, const char *delivery, struct e8_er
     if (!rc && !e8_cli_catalog(a->args, &a->catalog, &code)) {
         rc = e8_fail(err, E8_INPUT, NULL, "the fixtures cannot be used");
     }
-    rc = rc ? rc : render_body(a, err);
+    rc = rc ? rc : e8_dlog_run(a->reader, a->delivery.run, &a->run, err);
+    if (rc) {
+        return rc;
+    }
+    a->logged = e8_logged_new(a->catalog);
+    rc = e8_logged_body(a->logged, &a->delivery, &a->body, err);
     return rc ? rc : make_endpoint(a, err);
 }
 
 static void close_again(struct again *a)
 {
     e8_signer_free(&a->signer);
+    e8_signer_free(&a->other);
+    e8_signer_free(&a->second);
     e8_cli_secrets_fini(&a->secrets);
-    e8_template_free(&a->compiled);
-    e8_doc_free(&a->edits_doc);
+    e8_logged_free(&a->logged);
     e8_doc_free(&a->scheme_doc);
     e8_catalog_free(&a->catalog);
     e8_buf_fini(&a->body);
+    e8_buf_fini(&a->scratch);
     free(a->rows);
     free(a->headers);
     e8_arena_free(&a->arena);
@@ -228,6 +196,7 @@ static struct again *new_again(const struct e8_args *args, struct e8_dlog_reader
     a->reader = reader;
     a->arena = e8_arena_new();
     e8_buf_init(&a->body, SIZE_MAX / 2);
+    e8_buf_init(&a->scratch, SIZE_MAX / 2);
     return a;
 }
 
@@ -277,11 +246,45 @@ static void print_request(struct again *a)
     struct e8_buf out;
     e8_buf_init(&out, SIZE_MAX / 2);
     if (!e8_url_parse(e8_str(a->endpoint.url), &url, NULL)) {
-        e8_http1_request(&out, E8_LIT("POST"), &url, a->parts.headers, a->parts.count, e8_buf_str(&a->body));
+        e8_http1_request(&out, a->parts.method, &url, a->parts.headers, a->parts.count, a->parts.body);
         fwrite(out.p, 1, out.n, stdout);
         putchar('\n');
     }
     e8_buf_fini(&out);
+}
+
+/* Was a request in the form of this row's step shown before? */
+static bool is_shown(const struct again *a, size_t index)
+{
+    const struct e8_log_row *row = &a->rows[index];
+    for (size_t i = 0; i < index; i++) {
+        if (a->rows[i].step == row->step || row->run != a->run.id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first, and the first of each step that sent it once more in another form. */
+static enum e8_rc show_requests(struct again *a, struct e8_err *err)
+{
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < a->row_count; i++) {
+        const struct e8_log_row *row = &a->rows[i];
+        if (is_shown(a, i)) {
+            continue;
+        }
+        rc = build_request(a, row, row->timestamp, row->number, err);
+        if (!rc && row->copy) {
+            printf("\nRequest of attempt %d, copy %d, rendered again:\n\n", row->number, row->copy);
+        } else if (!rc) {
+            printf("\nRequest of attempt %d, rendered again:\n\n", row->number);
+        }
+        if (!rc) {
+            print_request(a);
+        }
+    }
+    return rc;
 }
 
 int e8_cli_show(const struct e8_args *args, struct e8_dlog_reader *reader, const char *delivery)
@@ -290,14 +293,15 @@ int e8_cli_show(const struct e8_args *args, struct e8_dlog_reader *reader, const
     struct e8_err err = {0};
     int code = E8_EXIT_PASS;
     enum e8_rc rc = open_again(a, delivery, &err);
-    rc = rc ? rc : build_request(a, a->rows[0].timestamp, a->rows[0].number, &err);
-    if (rc) {
-        code = e8_exit_error(&err);
-    } else {
+    if (!rc) {
         warn_fixtures(a);
         e8_timeline_write(a->rows, a->row_count, e8_cli_style(args, stdout), stdout);
-        printf("\nRequest of attempt %d, rendered again:\n\n", a->rows[0].number);
-        print_request(a);
+        rc = show_requests(a, &err);
+    }
+    if (rc) {
+        fflush(stdout);
+        code = e8_exit_error(&err);
+    } else {
         warn_headers(a);
         if (!a->signer && strcmp(a->delivery.scheme, "none") != 0) {
             fprintf(stderr, "emit8: the signature is left out: give --secret-file or EMIT8_SECRET\n");
@@ -367,10 +371,11 @@ static enum e8_rc exchange_once(struct again *a, const struct e8_reach *reach, s
         .magic = E8_EXCHANGE_MAGIC,
         .url = e8_str(a->endpoint.url),
         .reach = reach,
-        .method = E8_LIT("POST"),
+        .method = a->parts.method,
         .headers = a->parts.headers,
         .header_count = a->parts.count,
-        .body = e8_buf_str(&a->body),
+        .body = a->parts.body,
+        .wire = a->parts.wire,
         .deadline = e8_mono_now() + a->endpoint.timeout,
     };
     e8_transport_submit(transport, x);
@@ -391,7 +396,7 @@ static enum e8_rc resend(struct again *a, const char *path, struct e8_exchange *
     rc = rc ? rc : e8_reach_permits(&reach.reach, e8_str(a->endpoint.url), address, err);
     e8_wall_ns wall = e8_wall_now();
     e8_mono_ns due = e8_mono_now();
-    rc = rc ? rc : build_request(a, wall / E8_NS_S, number, err);
+    rc = rc ? rc : build_request(a, &a->rows[0], wall / E8_NS_S, number, err);
     rc = rc ? rc : exchange_once(a, &reach.reach, x, err);
     if (!rc) {
         struct e8_stats *stats = e8_stats_new(1, (unsigned)e8_catalog_count(a->catalog));

@@ -28,6 +28,7 @@ const struct e8_command e8_commands[] = {
      "run a scenario: a file, or a built-in one by name",
      "SCENARIO [options]",
      "  emit8 run support-day --sink\n"
+     "  emit8 run scenario.yaml --dry-run\n"
      "  emit8 run scenario.yaml --to http://localhost:3000/hooks --threshold 'p(99) < 500ms'\n"
      "  emit8 run scenario.yaml --to crm=http://localhost:3000/crm --to audit=http://localhost:3000/audit "
      "--speed 10x\n",
@@ -35,6 +36,39 @@ const struct e8_command e8_commands[] = {
      1,
      {e8_run_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
      e8_cmd_run},
+    {"validate",
+     "find every fault of scenario files",
+     "FILE|DIRECTORY|-… [options]",
+     "  emit8 validate scenario.yaml\n"
+     "  emit8 validate scenarios/ --format json\n"
+     "  emit8 validate --schema > scenario.schema.json\n",
+     0,
+     -1,
+     {e8_validate_options, e8_options_general, NULL},
+     e8_cmd_validate},
+    {"init",
+     "write a scenario to start from, or show the built-in ones",
+     "[NAME] [options]",
+     "  emit8 init\n"
+     "  emit8 init --list\n"
+     "  emit8 init my-day --from support-day\n",
+     0,
+     1,
+     {e8_init_options, e8_options_general, NULL},
+     e8_cmd_init},
+    {"check",
+     "check a receiver: does it survive what happens in production",
+     "--to URL --secret-file FILE [options]",
+     "  emit8 check --to http://localhost:3000/hooks --secret-file secret.txt\n"
+     "  emit8 check --to http://localhost:3000/hooks --secret-file secret.txt --only SIG,RAW-03\n"
+     "  emit8 check --to http://localhost:3000/hooks --secret-file secret.txt --effect-get "
+     "http://localhost:3000/count --effect-pointer /count --report-junit check.xml\n"
+     "\nExit code: 0 nothing failed, 1 a probe failed, 4 a valid delivery was not accepted, so that nothing "
+     "can be said.\n",
+     0,
+     0,
+     {e8_check_options, e8_options_reach, e8_options_general, NULL},
+     e8_cmd_check},
     {"sink",
      "a test receiver: verifies, is slow or fails as told, keeps receipts",
      "[options]",
@@ -44,6 +78,18 @@ const struct e8_command e8_commands[] = {
      0,
      {e8_sink_options, e8_options_general, NULL},
      e8_cmd_sink},
+    {"replay",
+     "send again what a sink recorded, or what a run sent",
+     "RECORDING|LOG --to URL [options]",
+     "  emit8 sink --record day.yaml\n"
+     "  emit8 replay day.yaml --to http://localhost:3000/hooks\n"
+     "  emit8 replay day.yaml --to http://localhost:3000/hooks --speed max --type 'conversation.*'\n"
+     "  emit8 replay deliveries.db --run 7 --to http://localhost:3000/hooks --secret-file secret.txt "
+     "--fresh-time\n",
+     1,
+     1,
+     {e8_replay_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     e8_cmd_replay},
     {"events",
      "list, show, export and validate event types",
      "[list | show TYPE… | schema TYPE | export DIR | validate DIR]",

@@ -5,7 +5,7 @@
 
 const struct e8_option e8_report_options[] = {
     {"run", 0, "N", "which run of the log; default: the newest", false},
-    {"format", 0, "FORMAT", "text, json, ndjson or csv", false},
+    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit or markdown", false},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
     {NULL, 0, NULL, NULL, false},
@@ -60,7 +60,8 @@ static enum e8_rc open_log(struct reporter *r, struct e8_err *err)
 static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
 {
     uint64_t run = 0;
-    enum e8_rc rc = e8_cli_format(r->args, E8_FORMAT_TEXT, &r->format, err);
+    const char *format = e8_arg(r->args, "format");
+    enum e8_rc rc = format ? e8_report_format(format, &r->format, err) : E8_OK;
     rc = rc ? rc : e8_arg_u64(r->args, "run", 1, INT64_MAX, &run, err);
     rc = rc ? rc : open_log(r, err);
     rc = rc ? rc : e8_dlog_run(r->reader, (int64_t)run, &r->run, err);
@@ -72,7 +73,7 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     rc = e8_dlog_stats(r->reader, &r->run, r->stats, err);
     if (!rc) {
         r->report = e8_new(1, sizeof *r->report);
-        e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, r->report);
+        e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, NULL, r->report);
     }
     return rc;
 }

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/plan_view.h"
+#include "cli/resume.h"
 #include "cli/session.h"
+#include "cli/source.h"
 
 #define HEADERS_MAX 48 /* of an endpoint: a request has room for these and its own */
 
@@ -11,12 +14,24 @@ const struct e8_option e8_run_options[] = {
     {"to", 't', "[NAME=]URL",
      "send to this URL instead of the scenario's; for one endpoint, or for all (repeatable)", false},
     {"sink", 0, NULL, "send to built-in receivers that verify every signature", false},
+    {"var", 0, "NAME=VALUE", "a variable of the scenario, instead of its default (repeatable)", false},
     {"environment", 'e', "NAME", "of events that name none, instead of the scenario's", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same bytes", true},
     {"speed", 0, "FACTOR", "run all schedules and waits faster or slower: 10x", false},
     {"clock", 0, "TIME", "let the events' time start here, instead of now", false},
     {"workers", 0, "N", "threads that send; default: the cores", true},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
+    {"resume", 0, NULL, "go on with a run of this scenario that was killed or interrupted", false},
+    {"run", 0, "N", "the run to resume; default: the newest that is not finished", false},
+    {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
+    {"plan", 0, "FORMAT", "the same for machines: json (one document) or ndjson (a line for each delivery)",
+     false},
+    {"limit", 0, "N", "events of --dry-run (default 50) or --plan (default: all); 0: all", false},
+    {"allow-exec", 0, NULL, "let the scenario run its commands", false},
+    {"effect-get", 0, "URL", "where the number of effects is read, instead of the scenario's `effect`",
+     false},
+    {"effect-pointer", 0, "POINTER", "the number's place in that JSON: /count", false},
+    {"effect-command", 0, "COMMAND", "a shell command that prints the number; needs --allow-exec", false},
     {NULL, 0, NULL, NULL, false},
 };
 
@@ -25,47 +40,24 @@ struct runner {
     struct e8_catalog *catalog;
     struct e8_plan *plan;
     struct e8_cli_secrets secrets;
+    struct e8_source source;
     struct e8_arena *arena;
     struct e8_doc *scheme_doc;
-    const char **to;    /* as given */
-    const char **named; /* those with a name */
-    const char *all;    /* the one without */
-    char ephemeral[65]; /* for endpoints without a secret, with --sink */
+    const char **vars;
+    const char **to;              /* as given */
+    const char **named;           /* those with a name */
+    const char *all;              /* the one without */
+    char ephemeral[65], next[65]; /* for endpoints without a secret, with --sink */
+    struct e8_effect effect;      /* of the command line */
+    struct e8_resume resume;
+    bool resumes;
     bool sink;
+    bool dry; /* --dry-run or --plan */
     bool seed_given;
-    uint64_t seed, workers, in_flight;
+    uint64_t seed, workers, in_flight, limit;
     double speed;
     e8_wall_ns clock;
 };
-
-/* A path that exists is a file; a plain word is one of the built-in scenarios. */
-static enum e8_rc read_scenario(const char *name, struct e8_buf *out, const char **shown, struct e8_err *err)
-{
-    static char path[256];
-    struct e8_buf text;
-    e8_buf_init(out, E8_FILE_MAX);
-    bool plain =
-        !strchr(name, '/') && !strchr(name, '.') && strcmp(name, "-") != 0 && access(name, F_OK) != 0;
-    if (plain) {
-        e8_buf_fixed(&text, path, sizeof path - 1);
-        e8_buf_printf(&text, "scenarios/%s.yaml", name);
-        struct e8_str builtin = e8_catalog_builtin(e8_buf_cstr(&text));
-        if (builtin.p) {
-            e8_buf_putstr(out, builtin);
-            *shown = path;
-            return E8_OK;
-        }
-    }
-    *shown = name;
-    e8_buf_fini(out);
-    if (plain) {
-        static const char *const builtin[] = {"quick", "support-day", "fan-out", NULL};
-        char hint[E8_HINT_MAX];
-        e8_hint_near(e8_str(name), builtin, "built in are quick, support-day and fan-out", hint);
-        return e8_fail(err, E8_INPUT, hint, "\"%s\" is no file and no built-in scenario", name);
-    }
-    return e8_file_read(name, E8_FILE_MAX, out, err);
-}
 
 static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
 {
@@ -96,24 +88,52 @@ static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
                : E8_OK;
 }
 
+static void make_secret(char out[65])
+{
+    uint8_t random[32];
+    struct e8_buf hex;
+    e8_random_bytes(random, sizeof random);
+    e8_buf_fixed(&hex, out, 64);
+    e8_hex_put(&hex, random, sizeof random);
+}
+
+static enum e8_rc read_preview(struct runner *r, struct e8_err *err)
+{
+    const char *plan = e8_arg(r->args, "plan");
+    r->dry = plan || e8_arg_set(r->args, "dry-run");
+    r->limit = plan ? 0 : 50;
+    if (plan && strcmp(plan, "json") != 0 && strcmp(plan, "ndjson") != 0) {
+        return e8_fail(err, E8_INPUT, "json or ndjson", "--plan \"%s\" is not known", plan);
+    }
+    if (!r->dry && e8_arg_set(r->args, "limit")) {
+        return e8_fail(err, E8_INPUT, "add --dry-run", "--limit is for --dry-run and --plan");
+    }
+    r->resumes = e8_arg_set(r->args, "resume");
+    if (r->resumes && r->dry) {
+        return e8_fail(err, E8_INPUT, "leave one of them out", "--resume and a preview exclude each other");
+    }
+    if (!r->resumes && e8_arg_set(r->args, "run")) {
+        return e8_fail(err, E8_INPUT, "add --resume", "--run says which run to resume");
+    }
+    return e8_arg_u64(r->args, "limit", 0, INT64_MAX, &r->limit, err);
+}
+
 static enum e8_rc read_options(struct runner *r, struct e8_err *err)
 {
     r->sink = e8_arg_set(r->args, "sink");
     r->speed = 1;
+    r->vars = e8_arg_all(r->args, "var");
     enum e8_rc rc = sort_targets(r, err);
     rc = rc ? rc : e8_cli_seed(r->args, &r->seed_given, &r->seed, err);
     rc = rc ? rc : e8_arg_factor(r->args, "speed", &r->speed, err);
     rc = rc ? rc : e8_arg_time(r->args, "clock", &r->clock, err);
     rc = rc ? rc : e8_arg_u64(r->args, "workers", 1, 256, &r->workers, err);
     rc = rc ? rc : e8_arg_u64(r->args, "in-flight", 1, 10000000, &r->in_flight, err);
+    rc = rc ? rc : read_preview(r, err);
+    rc = rc ? rc : e8_cli_effect(r->args, r->arena, &r->effect, err);
     rc = rc ? rc : e8_cli_secrets(r->args, &r->secrets, err);
-    if (!rc && r->sink && r->secrets.count == 0) {
-        uint8_t random[32];
-        struct e8_buf hex;
-        e8_random_bytes(random, sizeof random);
-        e8_buf_fixed(&hex, r->ephemeral, sizeof r->ephemeral - 1);
-        e8_hex_put(&hex, random, sizeof random);
-    }
+    make_secret(r->ephemeral);
+    make_secret(r->next);
     return rc;
 }
 
@@ -122,34 +142,86 @@ static const char *environment(const char *name)
     return getenv(name);
 }
 
-static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
+/* Where nothing leaves this machine, endpoints without a secret get one. */
+static const char *secret_of(const struct runner *r, size_t index, const char *made)
 {
-    struct e8_buf text;
-    const char *shown;
-    struct e8_err err = {0};
-    enum e8_rc rc = read_options(r, &err);
-    if (rc) {
-        return e8_errs_add(errs, &err);
-    }
-    if (read_scenario(r->args->words[0], &text, &shown, &err)) {
-        e8_buf_fini(&text);
-        return e8_errs_add(errs, &err);
-    }
+    return r->secrets.count > index ? r->secrets.list[index] : r->sink || r->dry ? made : NULL;
+}
+
+static enum e8_rc parse_plan(struct runner *r, struct e8_errs *errs)
+{
     struct e8_scenario_options options = {
         .getenv = environment,
-        .to = r->sink ? "http://127.0.0.1:1/" : r->all,
+        .to = r->sink && !r->dry ? "http://127.0.0.1:1/" : r->all,
         .to_named = r->named,
+        .vars = r->vars,
         .environment = e8_arg(r->args, "environment"),
-        .secret = r->secrets.count ? r->secrets.list[0]
-                  : r->sink        ? r->ephemeral
-                                   : NULL,
+        .secret = secret_of(r, 0, r->ephemeral),
+        .next_secret = secret_of(r, 1, r->next),
+        .effect = r->effect.get || r->effect.command ? &r->effect : NULL,
         .seed_given = r->seed_given,
         .seed = r->seed,
         .seed_random = r->seed,
     };
-    rc = e8_plan_parse(r->catalog, shown, e8_buf_str(&text), &options, &r->plan, errs);
-    e8_buf_fini(&text);
-    return rc;
+    return e8_source_parse(&r->source, r->catalog, &options, r->dry ? "http://127.0.0.1:9000/" : NULL,
+                           &r->plan, errs);
+}
+
+/* The events' time and the speed are those of then. */
+static enum e8_rc take_pace(struct runner *r, struct e8_err *err)
+{
+    const struct e8_log_run *run = &r->resume.run;
+    double speed = run->speed > 0 ? run->speed : 1;
+    if (e8_arg_set(r->args, "clock") && r->clock != run->clock) {
+        return e8_fail(err, E8_INPUT, "leave --clock out: the run's own is taken",
+                       "run %lld began at another --clock", (long long)run->id);
+    }
+    if (e8_arg_set(r->args, "speed") && (r->speed < speed || r->speed > speed)) {
+        return e8_fail(err, E8_INPUT, "leave --speed out: the run's own is taken",
+                       "run %lld had another --speed", (long long)run->id);
+    }
+    r->clock = run->clock;
+    r->speed = speed;
+    return E8_OK;
+}
+
+/* The seed may be one that was drawn then, or that the command line gave: the plan is read once more with it. */
+static enum e8_rc resume_plan(struct runner *r, struct e8_errs *errs)
+{
+    struct e8_err err = {0};
+    if (e8_resume_find(r->args, r->plan->digest, &r->resume, &err)) {
+        return e8_errs_add(errs, &err);
+    }
+    if (!r->seed_given && r->plan->seed != r->resume.run.seed) {
+        r->seed_given = true;
+        r->seed = r->resume.run.seed;
+        e8_plan_free(&r->plan);
+        if (parse_plan(r, errs)) {
+            return e8_errs_rc(errs);
+        }
+    }
+    enum e8_rc rc = e8_resume_check(&r->resume, r->plan, r->catalog, &err);
+    rc = rc ? rc : take_pace(r, &err);
+    rc = rc ? rc : e8_resume_load(&r->resume, &err);
+    return rc ? e8_errs_add(errs, &err) : E8_OK;
+}
+
+static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
+{
+    struct e8_err err = {0};
+    if (read_options(r, &err) || e8_source_open(r->args->words[0], &r->source, &err)) {
+        return e8_errs_add(errs, &err);
+    }
+    if (parse_plan(r, errs) || (r->resumes && resume_plan(r, errs))) {
+        return e8_errs_rc(errs);
+    }
+    bool executes = r->plan->executes || r->effect.command;
+    if (executes && !r->dry && !e8_arg_set(r->args, "allow-exec")) {
+        e8_fail(&err, E8_INPUT, "look at them with --dry-run, then add --allow-exec",
+                "the scenario runs commands on this machine");
+        return e8_errs_add(errs, &err);
+    }
+    return E8_OK;
 }
 
 static bool is_among(const struct e8_header *list, size_t count, struct e8_str name)
@@ -227,6 +299,34 @@ static enum e8_rc override_endpoints(struct runner *r, struct e8_errs *errs)
     return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
 
+static int show_plan(struct runner *r)
+{
+    struct e8_err err = {0};
+    const char *plan = e8_arg(r->args, "plan");
+    struct e8_plan_view view = {.plan = r->plan,
+                                .catalog = r->catalog,
+                                .clock = r->clock ? r->clock : e8_wall_now(),
+                                .limit = r->limit,
+                                .style = e8_cli_style(r->args, stdout),
+                                .out = stdout};
+    const char *columns = isatty(STDOUT_FILENO) ? NULL : getenv("COLUMNS");
+    uint64_t width;
+    if (columns && e8_parse_u64(e8_str(columns), &width) && width >= 60 && width <= 1000) {
+        view.style.width = (int)width;
+    }
+    struct e8_buf note;
+    e8_buf_init(&note, 64 << 10);
+    enum e8_rc rc = e8_plan_check(r->plan, r->catalog, &note, &err);
+    if (!rc && note.n && !e8_arg_set(r->args, "quiet")) {
+        fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
+    }
+    e8_buf_fini(&note);
+    if (!rc) {
+        rc = plan ? e8_plan_json(&view, strcmp(plan, "ndjson") == 0, &err) : e8_plan_print(&view, &err);
+    }
+    return rc ? e8_exit_error(&err) : E8_EXIT_PASS;
+}
+
 static int run_plan(struct runner *r)
 {
     struct e8_cli_run run = {
@@ -238,6 +338,10 @@ static int run_plan(struct runner *r)
         .in_flight = (size_t)r->in_flight,
         .sinks = r->sink,
         .report = true,
+        .exec = e8_arg_set(r->args, "allow-exec"),
+        .resumes = r->resumes ? r->resume.run.id : 0,
+        .done = r->resume.done,
+        .wall = r->resume.wall,
     };
     return e8_cli_execute(r->args, &run);
 }
@@ -249,11 +353,16 @@ int e8_cmd_run(const struct e8_args *args)
     int code;
     e8_errs_init(&errs);
     if (e8_cli_catalog(args, &r.catalog, &code)) {
-        code = load_plan(&r, &errs) || override_endpoints(&r, &errs) ? e8_exit_errs(&errs) : run_plan(&r);
+        code = load_plan(&r, &errs) || override_endpoints(&r, &errs) ? e8_exit_errs(&errs)
+               : r.dry                                               ? show_plan(&r)
+                                                                     : run_plan(&r);
     }
     e8_errs_fini(&errs);
     e8_plan_free(&r.plan);
+    e8_resume_fini(&r.resume);
+    e8_source_fini(&r.source);
     e8_cli_secrets_fini(&r.secrets);
+    free(r.vars);
     free(r.to);
     free(r.named);
     e8_doc_free(&r.scheme_doc);

@@ -239,8 +239,9 @@ static int send_plan(struct sender *s)
     }
     uint64_t deliveries = e8_plan_instances(s->plan);
     s->verbose = e8_arg_set(s->args, "verbose");
-    enum e8_format format;
-    if (e8_cli_format(s->args, E8_FORMAT_TEXT, &format, &err)) {
+    enum e8_format format = E8_FORMAT_TEXT;
+    const char *name = e8_arg(s->args, "format");
+    if (name && e8_report_format(name, &format, &err)) {
         return e8_exit_error(&err);
     }
     s->lines = (s->verbose || deliveries <= LINES_MAX) && format == E8_FORMAT_TEXT;

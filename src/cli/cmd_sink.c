@@ -19,6 +19,8 @@ const struct e8_option e8_sink_options[] = {
     {"delivery-header", 0, "NAME", "header with the delivery's id, where it is not X-8bit-Delivery", false},
     {"attempt-header", 0, "NAME", "header with the attempt's number, where it is not X-8bit-Attempt", false},
     {"receipts", 0, "FILE", "keep receipts in this SQLite file", false},
+    {"record", 0, "FILE", "record what arrives as a scenario, for emit8 run and emit8 replay", false},
+    {"force", 0, NULL, "record over a file that is there already", false},
     {"seed", 0, "N", "of statuses, latencies and faults", true},
     {"number", 'n', "N", "stop after so many deliveries", false},
     {"for", 0, "DUR", "stop after this time", false},
@@ -84,6 +86,8 @@ static enum e8_rc read_options(struct receiver *r, struct e8_errs *errs)
     o->attempt_header = e8_arg(r->args, "attempt-header");
     o->reject = e8_arg_set(r->args, "reject");
     o->receipts = e8_arg(r->args, "receipts");
+    o->record = e8_arg(r->args, "record");
+    o->record_force = e8_arg_set(r->args, "force");
     o->retry_after = after;
     o->ndjson = !rc && format == E8_FORMAT_NDJSON;
     o->out = e8_arg_set(r->args, "quiet") ? NULL : stdout;

@@ -1,33 +1,27 @@
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/session.h"
-#include "doc/json.h"
+#include "cli/execute.h"
 
-#define SINKS_MAX 64
-
-/* All that one run holds on to, so that there is one way out. */
-struct execution {
-    const struct e8_args *args;
-    struct e8_cli_run *run;
-    struct e8_cli_reach reach;
-    struct e8_sink *sinks[SINKS_MAX];
-    size_t sink_count;
-    struct e8_dlog *log;
-    struct e8_log_run facts;
-    struct e8_log_endpoint *endpoints;
-    struct e8_log_step *steps;
-    const char **threshold_texts;
-    struct e8_threshold *thresholds;
-    size_t threshold_count;
-    struct e8_arena *arena;
-    struct e8_engine_result result;
-    enum e8_format format;
-    int stopped_by; /* signal */
-};
+/* The secrets that a sink takes: also those of rotations to come. */
+static enum e8_rc accept_secrets(const struct e8_endpoint *endpoint, const char *out[E8_SECRETS_MAX],
+                                 size_t *count, struct e8_err *err)
+{
+    *count = 0;
+    if (endpoint->secret_count + endpoint->rotation_count > E8_SECRETS_MAX) {
+        return e8_fail(err, E8_INPUT, "give --to instead", "--sink holds at most %d secrets of an endpoint",
+                       E8_SECRETS_MAX);
+    }
+    for (size_t i = 0; i < endpoint->secret_count; i++) {
+        out[(*count)++] = endpoint->secrets[i];
+    }
+    for (size_t i = 0; i < endpoint->rotation_count; i++) {
+        out[(*count)++] = endpoint->rotation[i];
+    }
+    return E8_OK;
+}
 
 static enum e8_rc start_sinks(struct execution *x, struct e8_err *err)
 {
@@ -37,14 +31,17 @@ static enum e8_rc start_sinks(struct execution *x, struct e8_err *err)
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         struct e8_endpoint *endpoint = &plan->endpoints[i];
+        const char *secrets[E8_SECRETS_MAX];
+        size_t count;
+        enum e8_rc rc = accept_secrets(endpoint, secrets, &count, err);
         struct e8_sink_options options = {
             .scheme = endpoint->scheme,
-            .secrets = endpoint->secrets,
-            .secret_count = endpoint->secret_count,
+            .secrets = secrets,
+            .secret_count = count,
             .tolerance = x->run->clock || x->run->speed > 1 ? -1 : endpoint->scheme->tolerance,
             .reject = true,
         };
-        enum e8_rc rc = e8_sink_start(&options, &x->sinks[i], err);
+        rc = rc ? rc : e8_sink_start(&options, &x->sinks[i], err);
         if (rc) {
             return rc;
         }
@@ -91,90 +88,14 @@ static enum e8_rc collect_thresholds(struct execution *x, struct e8_err *err)
     return rc;
 }
 
-static const char *joined_names(struct e8_arena *arena, const char *const *names)
+static enum e8_rc check_thresholds(const struct execution *x, struct e8_err *err)
 {
-    struct e8_buf text;
-    e8_buf_init(&text, 64 << 10);
-    for (size_t i = 0; names && names[i]; i++) {
-        e8_buf_puts(&text, i ? " " : "");
-        e8_buf_puts(&text, names[i]);
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < x->threshold_count; i++) {
+        rc =
+            e8_threshold_check(&x->thresholds[i], x->endpoints, x->facts.endpoint_count, x->facts.types, err);
     }
-    if (!text.n) {
-        e8_buf_puts(&text, "*");
-    }
-    const char *result = e8_arena_str(arena, e8_buf_str(&text)).p;
-    e8_buf_fini(&text);
-    return result;
-}
-
-static const char *redacted(struct e8_arena *arena, const char *url)
-{
-    struct e8_buf text;
-    e8_buf_init(&text, 64 << 10);
-    e8_url_redacted(e8_str(url), &text);
-    const char *result = e8_arena_str(arena, e8_buf_str(&text)).p;
-    e8_buf_fini(&text);
-    return result;
-}
-
-static void describe_plan(struct execution *x)
-{
-    const struct e8_plan *plan = x->run->plan;
-    x->endpoints = e8_arena_alloc(x->arena, (plan->endpoint_count + 1) * sizeof *x->endpoints);
-    x->steps = e8_arena_alloc(x->arena, (plan->emit_count + 1) * sizeof *x->steps);
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        const struct e8_endpoint *endpoint = &plan->endpoints[i];
-        x->endpoints[i] = (struct e8_log_endpoint){
-            .name = endpoint->name,
-            .url = redacted(x->arena, endpoint->url),
-            .scheme = endpoint->secret_count ? endpoint->scheme->name : "none",
-            .events = joined_names(x->arena, endpoint->subscription.patterns),
-            .environments = joined_names(x->arena, endpoint->subscription.environments),
-            .timeout = endpoint->timeout,
-            .attempts = endpoint->retry.attempts,
-            .headers = e8_cli_header_names(x->arena, endpoint->headers, endpoint->header_count),
-        };
-    }
-    for (size_t i = 0; i < plan->emit_count; i++) {
-        const struct e8_emit *emit = &plan->emits[i];
-        x->steps[i] = (struct e8_log_step){
-            .type = e8_catalog_type(x->run->catalog, emit->type)->name,
-            .environment = emit->environment,
-            .edits = emit->json,
-            .name = emit->name,
-            .body = emit->raw,
-        };
-    }
-}
-
-static void describe_run(struct execution *x)
-{
-    const struct e8_plan *plan = x->run->plan;
-    struct e8_buf command;
-    e8_buf_init(&command, 64 << 10);
-    e8_cli_command(x->args, &command);
-    describe_plan(x);
-    x->facts = (struct e8_log_run){
-        .name = plan->name,
-        .scenario_digest = plan->digest,
-        .fixtures_digest = e8_catalog_digest(x->run->catalog),
-        .version = E8_VERSION,
-        .curl_version = e8_transport_curl_version(),
-        .command = e8_arena_str(x->arena, e8_buf_str(&command)).p,
-        .seed = plan->seed,
-        .started = e8_wall_now(),
-        .epoch = e8_mono_now(),
-        .workers = x->run->workers,
-        .insecure = x->reach.reach.insecure,
-        .endpoints = x->endpoints,
-        .endpoint_count = plan->endpoint_count,
-        .steps = x->steps,
-        .step_count = plan->emit_count,
-        .types = e8_catalog_names(x->run->catalog),
-        .type_count = e8_catalog_count(x->run->catalog),
-        .thresholds = x->threshold_texts,
-    };
-    e8_buf_fini(&command);
+    return rc;
 }
 
 static enum e8_rc open_log(struct execution *x, struct e8_err *err)
@@ -190,7 +111,8 @@ static enum e8_rc open_log(struct execution *x, struct e8_err *err)
     } else {
         rc = e8_dlog_default_path(&path, err);
     }
-    rc = rc ? rc : e8_dlog_open(e8_buf_cstr(&path), x->run->workers, &x->log, err);
+    x->log_path = e8_arena_str(x->arena, e8_buf_str(&path)).p;
+    rc = rc ? rc : e8_dlog_open(x->log_path, x->run->workers, &x->log, err);
     rc = rc ? rc : e8_dlog_begin(x->log, &x->facts, err);
     e8_buf_fini(&path);
     return rc;
@@ -213,6 +135,29 @@ static void take_signal(struct execution *x, struct e8_engine *engine, struct e8
     }
 }
 
+/* Stops a run that a threshold with `abort` has already failed. */
+static void look_at_thresholds(struct execution *x, struct e8_engine *engine, const struct e8_stats *stats,
+                               struct e8_live *live)
+{
+    e8_dur_ns elapsed = e8_mono_now() - x->facts.epoch;
+    for (size_t i = 0; !x->lost && !x->stopped_by && i < x->threshold_count; i++) {
+        const struct e8_threshold *threshold = &x->thresholds[i];
+        if (threshold->abort && e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
+            x->lost = threshold;
+        }
+    }
+    if (!x->lost || x->told) {
+        return;
+    }
+    x->told = true;
+    e8_engine_stop(engine);
+    if (!e8_arg_set(x->args, "quiet")) {
+        e8_live_end(live);
+        fprintf(stderr, "emit8: stopping early: %s cannot hold; waiting for what is under way\n",
+                x->lost->text);
+    }
+}
+
 static void watch(struct execution *x, struct e8_engine *engine)
 {
     uint64_t events = 0, deliveries = 0;
@@ -230,6 +175,7 @@ static void watch(struct execution *x, struct e8_engine *engine)
     while (!e8_engine_wait(engine, 50 * E8_NS_MS)) {
         take_signal(x, engine, &live, e8_signals_take(0));
         const struct e8_stats *stats = e8_engine_stats(engine);
+        look_at_thresholds(x, engine, stats, &live);
         if (!quiet) {
             live.style.width = e8_cli_style(x->args, stderr).width;
             e8_live_draw(&live, stats, e8_mono_now());
@@ -252,6 +198,9 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .epoch = x->facts.epoch,
         .keep = run->keep,
         .trigger = run->trigger,
+        .exec = run->exec,
+        .done = run->done,
+        .wall = run->wall ? run->wall : x->facts.started,
         .on_done = run->on_done,
         .on_effect = run->on_effect,
         .state = run->state,
@@ -265,27 +214,6 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
     return E8_OK;
 }
 
-static const char *transport_notes(struct execution *x)
-{
-    const struct e8_transport_counts *counts = &x->result.transport;
-    struct e8_buf text;
-    e8_buf_init(&text, 4096);
-    struct e8_json w = e8_json_new(&text, 0);
-    e8_json_object(&w, NULL);
-    e8_json_int(&w, "connections", (int64_t)counts->connections);
-    e8_json_int(&w, "reused", (int64_t)counts->reused);
-    e8_json_int(&w, "handshakes", (int64_t)counts->handshakes);
-    e8_json_int(&w, "handshakes_resumed", (int64_t)counts->resumed);
-    e8_json_int(&w, "idle_closed", (int64_t)counts->idle_closed);
-    e8_json_int(&w, "idle_bytes", (int64_t)counts->idle_bytes);
-    e8_json_int(&w, "multi_rebuilt", (int64_t)counts->rebuilt);
-    e8_json_int(&w, "endpoints_disabled", (int64_t)x->result.disabled);
-    e8_json_end(&w, '}');
-    const char *notes = e8_arena_str(x->arena, e8_buf_str(&text)).p;
-    e8_buf_fini(&text);
-    return notes;
-}
-
 static enum e8_rc end_run(struct execution *x, struct e8_err *err)
 {
     const struct e8_counts *n = &e8_stats_all(x->result.stats)->n;
@@ -296,129 +224,9 @@ static enum e8_rc end_run(struct execution *x, struct e8_err *err)
     x->facts.stalls = x->result.stalls;
     x->facts.timer_floor = x->result.timer_floor;
     x->facts.interrupted = x->result.interrupted || x->result.log_failed;
-    x->facts.notes = transport_notes(x);
+    x->facts.notes = e8_execution_notes(x);
     x->facts.stats = x->result.stats;
     return x->log ? e8_dlog_finish(&x->log, &x->facts, err) : E8_OK;
-}
-
-static enum e8_rc write_file(const struct e8_report *report, enum e8_format format, const char *path,
-                             struct e8_err *err)
-{
-    FILE *out = path ? fopen(path, "we") : NULL;
-    if (path && !out) {
-        return e8_fail(err, E8_ENV, NULL, "%s: the report cannot be written: %s", path, strerror(errno));
-    }
-    if (!out) {
-        return E8_OK;
-    }
-    enum e8_rc rc = e8_report_write(report, format, (struct e8_style){100, false}, out);
-    if (fclose(out) != 0 || rc) {
-        return e8_fail(err, E8_ENV, "is the disk full?", "%s: the report could not be written whole", path);
-    }
-    return E8_OK;
-}
-
-static const struct {
-    const char *option;
-    enum e8_format format;
-} files[] = {
-    {"report-json", E8_FORMAT_JSON},
-    {"report-ndjson", E8_FORMAT_NDJSON},
-    {"report-csv", E8_FORMAT_CSV},
-    {"report-text", E8_FORMAT_TEXT},
-};
-
-/* Before anything is sent: may the files be written? */
-static enum e8_rc check_files(struct execution *x, struct e8_err *err)
-{
-    for (size_t i = 0; i < E8_COUNT(files); i++) {
-        const char *path = e8_arg(x->args, files[i].option);
-        FILE *out = path ? fopen(path, "ae") : NULL;
-        if (path && !out) {
-            return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
-                           "--%s %s: %s", files[i].option, path, strerror(errno));
-        }
-        if (out) {
-            fclose(out);
-        }
-    }
-    return E8_OK;
-}
-
-static enum e8_rc write_files(struct execution *x, const struct e8_report *report, struct e8_err *err)
-{
-    enum e8_rc rc = E8_OK;
-    for (size_t i = 0; !rc && i < E8_COUNT(files); i++) {
-        rc = write_file(report, files[i].format, e8_arg(x->args, files[i].option), err);
-    }
-    return rc;
-}
-
-static int say_sinks(struct execution *x)
-{
-    struct e8_sink_counts all = {0}, one;
-    size_t types = 0, known = e8_catalog_count(x->run->catalog);
-    for (size_t i = 0; i < x->sink_count; i++) {
-        e8_sink_counts(x->sinks[i], &one);
-        all.received += one.received;
-        all.verified += one.verified;
-        all.rejected += one.rejected;
-        all.duplicates += one.duplicates;
-    }
-    for (unsigned i = 0; i < known; i++) {
-        types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
-    }
-    fprintf(
-        stderr,
-        "sink: %llu received, %llu verified, %llu rejected, %llu duplicates\n      %zu of %zu event types "
-        "delivered\n",
-        (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
-        (unsigned long long)all.duplicates, types, known);
-    return all.rejected ? E8_EXIT_FAIL : E8_EXIT_PASS;
-}
-
-static int verdict_code(const struct execution *x, const struct e8_report *report)
-{
-    if (x->result.log_failed) {
-        return E8_EXIT_ENV;
-    }
-    if (x->stopped_by) {
-        return 128 + x->stopped_by;
-    }
-    /* A single event is no measurement: that it was refused is a failed delivery, and the reason is said below. */
-    bool single = !x->run->report && report->stats && e8_stats_all(report->stats)->n.failed > 0;
-    if (x->result.generator_limited || (report->verdict == E8_INVALID && !single)) {
-        return E8_EXIT_INVALID;
-    }
-    if (single) {
-        return E8_EXIT_FAIL;
-    }
-    return report->verdict == E8_FAIL ? E8_EXIT_FAIL : E8_EXIT_PASS;
-}
-
-static int report_run(struct execution *x)
-{
-    struct e8_report *report = e8_new(1, sizeof *report);
-    struct e8_err err = {0};
-    e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, report);
-    int code = verdict_code(x, report);
-    int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
-    if (write_files(x, report, &err)) {
-        code = e8_exit_error(&err);
-    }
-    if (x->run->report) {
-        e8_report_write(report, x->format, e8_cli_style(x->args, stdout), stdout);
-        fflush(stdout);
-    }
-    if (x->result.generator_limited) {
-        fputs("emit8: stopped early: its own descriptors, ports or memory ran out; raise ulimit -n, or lower "
-              "the load\n",
-              stderr);
-    } else if (!x->run->report && report->verdict == E8_INVALID && !x->stopped_by) {
-        fprintf(stderr, "emit8: %s\n", report->reason);
-    }
-    free(report);
-    return code == E8_EXIT_PASS ? sinks : code;
 }
 
 static void stop_sinks(struct execution *x)
@@ -436,9 +244,10 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     struct e8_buf note;
     e8_buf_init(&note, 64 << 10);
     enum e8_rc rc = e8_plan_check(x->run->plan, x->run->catalog, &note, err);
-    rc = rc ? rc : e8_cli_format(x->args, E8_FORMAT_TEXT, &x->format, err);
+    const char *format = e8_arg(x->args, "format");
+    rc = rc || !format ? rc : e8_report_format(format, &x->format, err);
     rc = rc ? rc : collect_thresholds(x, err);
-    rc = rc ? rc : check_files(x, err);
+    rc = rc ? rc : e8_execution_files(x, err);
     if (!rc && note.n && !e8_arg_set(x->args, "quiet")) {
         fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
     }
@@ -447,10 +256,10 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     rc = rc || !x->run->sinks ? rc : start_sinks(x, err);
     rc = rc ? rc : check_targets(x, err);
     if (!rc) {
-        describe_run(x);
-        rc = open_log(x, err);
+        e8_execution_describe(x);
+        rc = check_thresholds(x, err);
     }
-    return rc;
+    return rc ? rc : open_log(x, err);
 }
 
 int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
@@ -469,11 +278,13 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
         }
     } else {
         rc = end_run(&x, &err);
-        code = report_run(&x);
+        code = e8_execution_report(&x);
         code = rc ? e8_exit_error(&err) : code;
     }
     stop_sinks(&x);
     e8_stats_free(&x.result.stats);
+    e8_hist_free(&x.result.spread);
+    free(x.result.expected);
     e8_cli_reach_fini(&x.reach);
     e8_arena_free(&x.arena);
     return code;

@@ -248,6 +248,34 @@ enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalo
     return !name || *out ? E8_OK : E8_INPUT;
 }
 
+enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, struct e8_effect *out,
+                         struct e8_err *err)
+{
+    const char *get = e8_arg(args, "effect-get"), *pointer = e8_arg(args, "effect-pointer");
+    const char *command = e8_arg(args, "effect-command");
+    struct e8_url url;
+    if (get && command) {
+        return e8_fail(err, E8_INPUT, "leave one of them out",
+                       "--effect-get and --effect-command exclude each other");
+    }
+    if (!get != !pointer) {
+        return e8_fail(err, E8_INPUT, "--effect-get http://127.0.0.1:3000/count --effect-pointer /count",
+                       "--effect-get and --effect-pointer belong together");
+    }
+    if (pointer && pointer[0] && pointer[0] != '/') {
+        return e8_fail(err, E8_INPUT, "/count", "--effect-pointer \"%s\" is no JSON pointer", pointer);
+    }
+    *out = (struct e8_effect){.get = get, .pointer = pointer, .settle = 200 * E8_NS_MS};
+    if (command) {
+        const char **argv = e8_arena_alloc(arena, 4 * sizeof *argv);
+        argv[0] = "/bin/sh";
+        argv[1] = "-c";
+        argv[2] = command;
+        out->command = argv;
+    }
+    return get ? e8_url_parse(e8_str(get), &url, err) : E8_OK;
+}
+
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err)
 {
     uint32_t fresh;
@@ -288,6 +316,9 @@ void e8_cli_command(const struct e8_args *args, struct e8_buf *out)
         e8_buf_printf(out, " --%s", args->set[i].option->name);
         if (args->set[i].value && says_secret(args->set[i].option)) {
             e8_buf_puts(out, " ***");
+        } else if (args->set[i].value && strcmp(args->set[i].option->name, "var") == 0) {
+            size_t name = strcspn(args->set[i].value, "=");
+            e8_buf_printf(out, " %.*s=***", (int)name, args->set[i].value);
         } else if (args->set[i].value) {
             e8_buf_putc(out, ' ');
             put_url(args->set[i].value, out);

@@ -50,6 +50,9 @@ enum e8_rc e8_cli_policy(const struct e8_args *args, const struct e8_platform *p
 /* --environment, which must be one of the platform's; NULL where it is not given. */
 enum e8_rc e8_cli_environment(const struct e8_args *args, const struct e8_catalog *catalog, const char **out,
                               struct e8_err *err);
+/* --effect-get with --effect-pointer, or --effect-command; *out stays empty where neither is given. */
+enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, struct e8_effect *out,
+                         struct e8_err *err);
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err);
 
 /* How a plan is run. */
@@ -62,6 +65,10 @@ struct e8_cli_run {
     size_t in_flight;
     bool sinks;  /* give every endpoint a sink of its own and its URL */
     bool report; /* print the report */
+    bool exec;   /* the scenario's commands may be run */
+    int64_t resumes; /* the run that is gone on with, what of it is over, and its start; 0, NULL, 0: none */
+    const struct e8_done_deliveries *done;
+    e8_wall_ns wall;
     bool keep;
     enum e8_trigger trigger;
     void (*on_done)(void *state, const struct e8_done *done);

@@ -107,7 +107,8 @@ const char *e8_trigger_name(enum e8_trigger trigger)
 {
     static const char *const names[] = {
         [E8_TRIGGER_EVENT] = "event",   [E8_TRIGGER_RETRY] = "retry", [E8_TRIGGER_STALE] = "stale",
-        [E8_TRIGGER_RESEND] = "resend", [E8_TRIGGER_TEST] = "test",
+        [E8_TRIGGER_RESEND] = "resend", [E8_TRIGGER_TEST] = "test",   [E8_TRIGGER_DUPLICATE] = "duplicate",
+        [E8_TRIGGER_REPLAY] = "replay",
     };
 
     E8_ASSERT(trigger >= 0 && trigger < E8_COUNT(names));

@@ -9,7 +9,7 @@
 
 #define E8_LOG_APPLICATION 0x65386c67 /* "e8lg", PRAGMA application_id */
 #define E8_LOG_VERSION                                                                                       \
-    2 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
+    3 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
 
 /* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
 #define E8_EVENT_BITS 32
@@ -34,6 +34,10 @@ sqlite3_stmt *e8_db_prepare(sqlite3 *db, const char *sql); /* NULL: failed */
 
 /* schema.c: the statements that make an empty file a log, for one transaction. */
 void e8_schema_put(struct e8_buf *sql);
+/* Those that bring a log of an older version up, likewise. */
+void e8_schema_upgrade(struct e8_buf *sql, int64_t version);
+/* query.c: "met", "unmet", "reported"; "" for everything else. */
+const char *e8_log_verdict(int64_t verdict);
 
 /* open.c: the default place without EMIT8_LOG; false when the environment names none. */
 bool e8_dlog_state_path(struct e8_buf *out);

@@ -70,6 +70,9 @@ struct e8_log_run {
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers, probed at the start */
     bool interrupted;
     int64_t resumes;   /* the run that this one goes on with; 0: none. Written at the start */
+    uint64_t over;     /* deliveries of that run, and of those before it, that were over. Likewise */
+    e8_wall_ns clock;  /* where the events' time was made to start; 0: at `started`. Likewise */
+    double speed;      /* 0: 1. Likewise */
     const char *notes; /* JSON object of further facts (transport counters), or NULL */
     /* What the attempts cannot tell (planned, dropped, abandoned), per endpoint and type; read by e8_dlog_finish alone, NULL
      * from the reading side. Without it, a report from the log knows only the deliveries that have an attempt. */
@@ -154,13 +157,22 @@ struct e8_log_delivery {
         *counts; /* events of each type so far in the instance, this one included, by the run's type index */
     size_t type_count;
     const char *const *types;
+    /* Of its first attempt: */
+    int number;
+    e8_wall_ns due;
+    int64_t timestamp;
 };
-/* A unique prefix of the id will do. Unknown or not unique: E8_INPUT. Where several runs have it: the newest. Texts live as
+/* A unique prefix of the id will do. Unknown or not unique: E8_INPUT. Where several runs have it: the oldest, which made it. Texts live as
  * long as the reader. */
 enum e8_rc e8_dlog_delivery(struct e8_dlog_reader *reader, const char *delivery_id,
                             struct e8_log_delivery *out, struct e8_err *err);
 
 /* ---- what resuming and replaying need ---- */
+
+/* All deliveries of a run that have an attempt, copies left out; by flow, instance and number of the event. Valid during the call. */
+typedef bool e8_log_delivery_fn(void *state, const struct e8_log_delivery *delivery); /* false: no more */
+enum e8_rc e8_dlog_deliveries(struct e8_dlog_reader *reader, const struct e8_log_run *run,
+                              e8_log_delivery_fn *fn, void *state, struct e8_err *err);
 
 /* Deliveries of a run, and of those that it resumed, that are over: delivered, as expected, or failed for good. */
 struct e8_done_deliveries;
@@ -179,5 +191,7 @@ e8_dur_ns e8_done_elapsed(const struct e8_done_deliveries *done);
 /* The newest run of this scenario that has no end or was interrupted. E8_INPUT where there is none, with what there is. */
 enum e8_rc e8_dlog_unfinished(struct e8_dlog_reader *reader, const char *scenario_digest, int64_t *run,
                               struct e8_err *err);
+/* E8_INPUT where the run cannot be gone on with: it has ended whole, another has gone on with it, or it is still going on. */
+enum e8_rc e8_dlog_resumable(struct e8_dlog_reader *reader, int64_t run, struct e8_err *err);
 
 #endif

@@ -220,9 +220,9 @@ static bool make_tables(sqlite3 *db)
     return good;
 }
 
-/* Version 2 keeps the names of an endpoint's own headers. */
 static bool upgrade(sqlite3 *db)
 {
+    struct e8_buf sql;
     int64_t version;
 
     if (!e8_db_int(db, "PRAGMA user_version", &version))
@@ -231,10 +231,13 @@ static bool upgrade(sqlite3 *db)
         return true;
     if (!e8_db_exec(db, "BEGIN IMMEDIATE") || !e8_db_int(db, "PRAGMA user_version", &version))
         return false;
-    return e8_db_exec(db,
-                      version >= E8_LOG_VERSION
-                          ? "COMMIT"
-                          : "ALTER TABLE endpoint ADD COLUMN headers TEXT; PRAGMA user_version = 2; COMMIT");
+    e8_buf_init(&sql, SCHEMA_MAX);
+    if (version < E8_LOG_VERSION)
+        e8_schema_upgrade(&sql, version);
+    e8_buf_puts(&sql, "COMMIT");
+    bool good = e8_db_exec(db, e8_buf_cstr(&sql));
+    e8_buf_fini(&sql);
+    return good;
 }
 
 /* The change of mode does not wait for locks by itself. Where the file system cannot do it, the file stays as it is, which

@@ -9,7 +9,10 @@ static const char columns[] =
     "p.scheme, a.number,"
     " a.\"trigger\", a.outcome, r.text, a.status, a.due, a.sent, a.done, a.dns, a.connect, a.tls, "
     "a.first_byte, a.total,"
-    " a.bytes_sent, a.bytes_received, a.flags, a.timestamp, a.last"
+    " a.bytes_sent, a.bytes_received, a.flags, a.timestamp, a.last, ";
+/* The same of a file of version 2 and of today. */
+static const char columns_v2[] = "0, 0, e.step", columns_v3[] = "a.copy, a.verdict, coalesce(a.step, e.step)";
+static const char tables[] =
     " FROM attempt a CROSS JOIN event e ON e.id = a.event" /* CROSS: attempts are the outer loop, in order */
     " LEFT JOIN type t ON t.run = a.run AND t.number = a.type"
     " LEFT JOIN step s ON s.run = a.run AND s.number = e.step"
@@ -105,12 +108,15 @@ static void put_type(struct e8_buf *sql, const char *type)
         e8_buf_puts(sql, " AND t.name GLOB substr(:type, 1, length(:type) - 1) || '?*'");
 }
 
-static void put_query(struct e8_buf *sql, const struct e8_log_filter *filter)
+static void put_query(struct e8_buf *sql, const struct e8_dlog_reader *reader,
+                      const struct e8_log_filter *filter)
 {
     bool one_run = filter->run != -1;
 
     e8_buf_puts(sql, filter->limit ? "SELECT * FROM (" : "");
     e8_buf_puts(sql, columns);
+    e8_buf_puts(sql, reader->version < 3 ? columns_v2 : columns_v3);
+    e8_buf_puts(sql, tables);
     where(sql, one_run, "a.id <= :last AND a.run = :run");
     where(sql, filter->delivery, "a.delivery_id = :delivery");
     where(sql, filter->event, "a.event IN (SELECT id FROM event WHERE event_id = :event");
@@ -167,11 +173,23 @@ static const char *text_of(sqlite3_stmt *statement, int column)
     return (const char *)sqlite3_column_text(statement, column);
 }
 
+const char *e8_log_verdict(int64_t verdict)
+{
+    static const char *const names[] = {
+        [E8_EXPECTED_NOTHING] = "",
+        [E8_EXPECTATION_MET] = "met",
+        [E8_EXPECTATION_UNMET] = "unmet",
+        [E8_EXPECTATION_REPORTED] = "reported",
+    };
+
+    return verdict >= 0 && verdict < (int64_t)E8_COUNT(names) ? names[verdict] : "";
+}
+
 static const char *trigger_of(sqlite3_stmt *statement, int column)
 {
-    uint32_t trigger = e8_read_upto(statement, column, E8_TRIGGER_TEST);
+    uint32_t trigger = e8_read_upto(statement, column, E8_TRIGGER_COUNT - 1);
 
-    return trigger <= E8_TRIGGER_TEST ? e8_trigger_name((enum e8_trigger)trigger) : "unknown";
+    return trigger < E8_TRIGGER_COUNT ? e8_trigger_name((enum e8_trigger)trigger) : "unknown";
 }
 
 static e8_dur_ns between(e8_wall_ns from, e8_wall_ns to)
@@ -209,6 +227,9 @@ static void fill_row(const struct e8_dlog_reader *reader, sqlite3_stmt *statemen
         .flags = (uint16_t)e8_read_upto(statement, 24, UINT16_MAX - 1),
         .timestamp = sqlite3_column_int64(statement, 25),
         .last = sqlite3_column_int64(statement, 26) != 0,
+        .copy = (int)e8_read_upto(statement, 27, UINT16_MAX),
+        .verdict = e8_log_verdict(sqlite3_column_int64(statement, 28)),
+        .step = sqlite3_column_int64(statement, 29),
     };
     row->response_time = between(row->due, row->done);
     row->service_time = between(row->sent, row->done);
@@ -236,7 +257,7 @@ static enum e8_rc query_range(struct e8_dlog_reader *reader, const struct e8_log
     struct e8_buf sql;
 
     e8_buf_init(&sql, 16 << 10);
-    put_query(&sql, filter);
+    put_query(&sql, reader, filter);
     sqlite3_stmt *statement = e8_read_prepare(reader, e8_buf_cstr(&sql), err);
     e8_buf_fini(&sql);
     if (!statement)

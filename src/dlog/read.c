@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_MAX 65536 /* of what has 16-bit indices */
+#define LIST_MAX  65536 /* of what has 16-bit indices */
+#define STEPS_MAX ((uint32_t)4 << 20)
 
 sqlite3_stmt *e8_read_prepare(struct e8_dlog_reader *reader, const char *sql, struct e8_err *err)
 {
@@ -217,15 +218,21 @@ static void fill_run(struct e8_dlog_reader *reader, sqlite3_stmt *row, struct e8
     out->timer_floor = sqlite3_column_int64(row, c++);
     out->interrupted = sqlite3_column_int64(row, c++) != 0;
     out->notes = e8_read_text(reader, row, c++);
+    out->resumes = sqlite3_column_int64(row, c++);
+    out->clock = sqlite3_column_int64(row, c++);
+    out->speed = sqlite3_column_double(row, c++);
+    out->over = e8_read_u64(row, c++);
 }
+
+#define RUN(more)                                                                                            \
+    "SELECT id, name, scenario_digest, fixtures_digest, version, curl_version, command, seed,"               \
+    " started, ended, epoch, workers, insecure, planned, dropped, aborted, stalls,"                          \
+    " timer_floor, interrupted, notes, " more OF_RUN
 
 static enum e8_rc read_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log_run *out,
                            struct e8_err *err)
 {
-    static const char sql[] =
-        "SELECT id, name, scenario_digest, fixtures_digest, version, curl_version, command, seed,"
-        " started, ended, epoch, workers, insecure, planned, dropped, aborted, stalls,"
-        " timer_floor, interrupted, notes" OF_RUN;
+    const char *sql = reader->version < 3 ? RUN("0, 0, 0.0, 0") : RUN("resumes, clock, speed, over");
     sqlite3_stmt *row;
     enum e8_rc rc = find_run(reader, run, sql, &row, err);
 
@@ -244,21 +251,22 @@ struct list {
     const char *rows;  /* the first column numbers them */
     size_t size;       /* of an item */
     fill_fn *fill;
+    uint32_t max;
 };
 
-static enum e8_rc count_list(struct e8_dlog_reader *reader, const char *sql, int64_t run, size_t *count,
-                             struct e8_err *err)
+static enum e8_rc count_list(struct e8_dlog_reader *reader, const struct list *list, int64_t run,
+                             size_t *count, struct e8_err *err)
 {
-    sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
+    sqlite3_stmt *row = e8_read_prepare(reader, list->count, err);
 
     *count = 0;
     if (!row)
         return err->rc;
     sqlite3_bind_int64(row, 1, run);
     int code = sqlite3_step(row);
-    *count = code == SQLITE_ROW ? e8_read_upto(row, 0, LIST_MAX) : 0;
+    *count = code == SQLITE_ROW ? e8_read_upto(row, 0, list->max) : 0;
     enum e8_rc rc = e8_read_end(reader, row, code, err);
-    return rc || *count <= LIST_MAX ? rc : e8_read_damaged(reader, "a run's list is too long", err);
+    return rc || *count <= list->max ? rc : e8_read_damaged(reader, "a run's list is too long", err);
 }
 
 static enum e8_rc fill_list(struct e8_dlog_reader *reader, sqlite3_stmt *row, const struct list *list,
@@ -282,7 +290,7 @@ static enum e8_rc fill_list(struct e8_dlog_reader *reader, sqlite3_stmt *row, co
 static enum e8_rc read_list(struct e8_dlog_reader *reader, int64_t run, const struct list *list, void **items,
                             size_t *count, struct e8_err *err)
 {
-    enum e8_rc rc = count_list(reader, list->count, run, count, err);
+    enum e8_rc rc = count_list(reader, list, run, count, err);
 
     if (rc)
         return rc;
@@ -319,6 +327,7 @@ static bool fill_step(struct e8_dlog_reader *reader, sqlite3_stmt *row, void *it
         .environment = e8_read_text(reader, row, 2),
         .edits = e8_read_text(reader, row, 3),
         .body = e8_read_blob(reader, row, 4),
+        .name = e8_read_text(reader, row, 5),
     };
     return true;
 }
@@ -336,26 +345,30 @@ static bool fill_text(struct e8_dlog_reader *reader, sqlite3_stmt *row, void *it
         "SELECT count(*) FROM endpoint WHERE run = ?1",                                                      \
             "SELECT number, name, url, scheme, events, environments, timeout, attempts, " headers            \
             " FROM endpoint WHERE run = ?1 ORDER BY number",                                                 \
-            sizeof(struct e8_log_endpoint), fill_endpoint,                                                   \
+            sizeof(struct e8_log_endpoint), fill_endpoint, LIST_MAX,                                         \
     }
 static const struct list endpoints = ENDPOINTS("headers"), endpoints_v1 = ENDPOINTS("NULL");
-static const struct list steps = {
-    "SELECT count(*) FROM step WHERE run = ?1",
-    "SELECT number, type, environment, edits, body FROM step WHERE run = ?1 ORDER BY number",
-    sizeof(struct e8_log_step),
-    fill_step,
-};
+#define STEPS(name)                                                                                          \
+    {                                                                                                        \
+        "SELECT count(*) FROM step WHERE run = ?1",                                                          \
+            "SELECT number, type, environment, edits, body, " name " FROM step WHERE run = ?1 ORDER BY "     \
+            "number",                                                                                        \
+            sizeof(struct e8_log_step), fill_step, STEPS_MAX,                                                \
+    }
+static const struct list steps = STEPS("name"), steps_v2 = STEPS("NULL");
 static const struct list types = {
     "SELECT count(*) FROM type WHERE run = ?1",
     "SELECT number, name FROM type WHERE run = ?1 ORDER BY number",
     sizeof(const char *),
     fill_text,
+    LIST_MAX,
 };
 static const struct list thresholds = {
     "SELECT coalesce(json_array_length(thresholds), 0) FROM run WHERE id = ?1",
     "SELECT j.key, j.value FROM run, json_each(run.thresholds) AS j WHERE run.id = ?1",
     sizeof(const char *),
     fill_text,
+    LIST_MAX,
 };
 
 static enum e8_rc read_lists(struct e8_dlog_reader *reader, struct e8_log_run *out, struct e8_err *err)
@@ -365,7 +378,9 @@ static enum e8_rc read_lists(struct e8_dlog_reader *reader, struct e8_log_run *o
     enum e8_rc rc = read_list(reader, out->id, reader->version < 2 ? &endpoints_v1 : &endpoints, &lists[0],
                               &out->endpoint_count, err);
 
-    rc = rc ? rc : read_list(reader, out->id, &steps, &lists[1], &out->step_count, err);
+    rc = rc ? rc
+            : read_list(reader, out->id, reader->version < 3 ? &steps_v2 : &steps, &lists[1],
+                        &out->step_count, err);
     rc = rc ? rc : read_list(reader, out->id, &types, &lists[2], &out->type_count, err);
     rc = rc ? rc : read_list(reader, out->id, &thresholds, &lists[3], &ignored, err);
     out->endpoints = lists[0];
@@ -375,13 +390,35 @@ static enum e8_rc read_lists(struct e8_dlog_reader *reader, struct e8_log_run *o
     return rc;
 }
 
+const char *e8_read_chain(const struct e8_dlog_reader *reader)
+{
+    return reader->version < 3 ? "WITH chain(id) AS (VALUES(?1)) "
+                               : "WITH RECURSIVE chain(id) AS (VALUES(?1) UNION SELECT r.resumes FROM run r"
+                                 " JOIN chain c ON r.id = c.id WHERE r.resumes > 0) ";
+}
+
+/* A copy may begin with a later number. */
+void e8_read_put_first(const struct e8_dlog_reader *reader, struct e8_buf *sql)
+{
+    if (reader->version < 3)
+        e8_buf_puts(sql, "a.number = 1");
+    else
+        e8_buf_printf(sql, "(a.number = 1 OR (a.copy > 0 AND a.\"trigger\" NOT IN (%d, %d)))",
+                      E8_TRIGGER_RETRY, E8_TRIGGER_STALE);
+}
+
 /* Of a run that has not ended, or never will: what its attempts tell. */
 static enum e8_rc count_so_far(struct e8_dlog_reader *reader, struct e8_log_run *out, struct e8_err *err)
 {
-    static const char sql[] =
-        "SELECT count(*) FILTER (WHERE number = 1), count(*) FILTER (WHERE last) FROM attempt"
-        " WHERE run = ?1 AND id > (SELECT after_attempt FROM run WHERE id = ?1)";
-    sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
+    struct e8_buf sql;
+
+    e8_buf_init(&sql, 4096);
+    e8_buf_puts(&sql, "SELECT count(*) FILTER (WHERE ");
+    e8_read_put_first(reader, &sql);
+    e8_buf_puts(&sql, "), count(*) FILTER (WHERE last) FROM attempt a"
+                      " WHERE run = ?1 AND id > (SELECT after_attempt FROM run WHERE id = ?1)");
+    sqlite3_stmt *row = e8_read_prepare(reader, e8_buf_cstr(&sql), err);
+    e8_buf_fini(&sql);
 
     if (!row)
         return err->rc;

@@ -39,6 +39,10 @@ const char *e8_read_text(struct e8_dlog_reader *reader, sqlite3_stmt *row, int c
 struct e8_str e8_read_blob(struct e8_dlog_reader *reader, sqlite3_stmt *row, int column);
 uint64_t e8_read_u64(sqlite3_stmt *row, int column);
 struct e8_phases e8_read_phases(sqlite3_stmt *row, int column); /* five of them; NULL: -1 */
+/* A table `chain` of the run ?1 and of those that it goes on with, for what begins with it. */
+const char *e8_read_chain(const struct e8_dlog_reader *reader);
+/* The condition that an attempt (as `a`) is the first of its delivery or copy. */
+void e8_read_put_first(const struct e8_dlog_reader *reader, struct e8_buf *sql);
 /* The value where it is in 0..max, else max + 1, which is then refused. */
 uint32_t e8_read_upto(sqlite3_stmt *row, int column, uint32_t max);
 

@@ -17,7 +17,7 @@ struct replay {
     const struct e8_log_run *run;
     struct e8_read_range range;
     struct e8_stats *stats;
-    struct margins planned, dropped, aborted;
+    struct margins planned, dropped, aborted, withheld;
     bool tallied; /* the end of the run wrote them */
 };
 
@@ -52,12 +52,11 @@ static bool read_times(const struct e8_log_run *run, sqlite3_stmt *row, int colu
            times->sent <= times->done && !__builtin_sub_overflow(times->done, times->due, &ignored);
 }
 
-static const char attempts[] =
-    "SELECT a.endpoint, a.type, a.number, a.outcome, a.\"trigger\", a.flags, a.status, a.last, a.due, "
-    "a.sent, a.done,"
-    " a.dns, a.connect, a.tls, a.first_byte, a.total, a.bytes_sent, a.bytes_received, a.timestamp, r.text"
-    " FROM attempt a LEFT JOIN error r ON r.id = a.error WHERE a.run = ?1 AND a.id > ?2 AND a.id <= ?3 ORDER "
-    "BY a.id";
+#define ATTEMPTS(more)                                                                                       \
+    "SELECT a.endpoint, a.type, a.number, a.outcome, a.\"trigger\", a.flags, a.status, a.last, a.due, "      \
+    "a.sent, a.done, a.dns, a.connect, a.tls, a.first_byte, a.total, a.bytes_sent, a.bytes_received, "       \
+    "a.timestamp, r.text, " more " FROM attempt a LEFT JOIN error r ON r.id = a.error"                       \
+    " WHERE a.run = ?1 AND a.id > ?2 AND a.id <= ?3 ORDER BY a.id"
 
 /* False: no run of ours has written such a row. */
 static bool read_attempt(const struct replay *replay, sqlite3_stmt *row, struct e8_attempt *out)
@@ -85,13 +84,22 @@ static bool read_attempt(const struct replay *replay, sqlite3_stmt *row, struct 
     size_t n = error ? strnlen((const char *)error, sizeof(out->error) - 1) : 0;
     if (n > 0)
         memcpy(out->error, error, n);
-    return true;
+    out->copy = (uint16_t)e8_read_upto(row, 20, UINT16_MAX - 1);
+    out->verdict = (uint8_t)e8_read_upto(row, 21, E8_EXPECTATION_REPORTED);
+    return out->verdict <= E8_EXPECTATION_REPORTED;
+}
+
+/* A copy may begin with a later number. */
+static bool is_first(const struct e8_attempt *attempt)
+{
+    return attempt->number == 1 || (attempt->copy > 0 && attempt->trigger != E8_TRIGGER_RETRY &&
+                                    attempt->trigger != E8_TRIGGER_STALE);
 }
 
 static void add_attempt(struct replay *replay, const struct e8_attempt *attempt)
 {
     e8_stats_add(replay->stats, attempt);
-    if (!replay->tallied && attempt->number == 1) {
+    if (!replay->tallied && is_first(attempt)) {
         replay->planned.endpoint[attempt->endpoint]++;
         replay->planned.type[attempt->type]++;
     }
@@ -99,7 +107,8 @@ static void add_attempt(struct replay *replay, const struct e8_attempt *attempt)
 
 static enum e8_rc add_attempts(struct replay *replay, struct e8_err *err)
 {
-    sqlite3_stmt *row = e8_read_prepare(replay->reader, attempts, err);
+    const char *sql = replay->reader->version < 3 ? ATTEMPTS("0, 0") : ATTEMPTS("a.copy, a.verdict");
+    sqlite3_stmt *row = e8_read_prepare(replay->reader, sql, err);
     struct e8_attempt attempt;
     bool good = true;
     int code;
@@ -124,28 +133,31 @@ static void add_events(struct replay *replay, unsigned type, uint64_t count)
         e8_stats_event(replay->stats, type);
 }
 
-/* One row of `tally`: events, planned, dropped, aborted from column 2 on. */
+/* One row of `tally`: events, planned, dropped, aborted, withheld from column 2 on. */
 static bool add_tally(struct replay *replay, sqlite3_stmt *row)
 {
     bool of_type = sqlite3_column_int64(row, 0) != 0;
     size_t count = of_type ? replay->run->type_count : replay->run->endpoint_count;
     uint32_t i = e8_read_upto(row, 1, UINT16_MAX);
-    struct margins *margins[] = {&replay->planned, &replay->dropped, &replay->aborted};
+    struct margins *margins[] = {&replay->planned, &replay->dropped, &replay->aborted, &replay->withheld};
 
     if (i >= count || e8_read_u64(row, 2) > DELIVERIES_MAX)
         return false;
     if (of_type)
         add_events(replay, i, e8_read_u64(row, 2));
-    for (int m = 0; m < 3; m++)
+    for (int m = 0; m < 4; m++)
         (of_type ? margins[m]->type : margins[m]->endpoint)[i] = e8_read_u64(row, 3 + m);
     replay->tallied = true;
     return true;
 }
 
+#define TALLIES(withheld)                                                                                    \
+    "SELECT kind = 'type', number, events, planned, dropped, aborted, " withheld " FROM tally WHERE run = "  \
+    "?1"
+
 static enum e8_rc read_tallies(struct replay *replay, struct e8_err *err)
 {
-    static const char sql[] =
-        "SELECT kind = 'type', number, events, planned, dropped, aborted FROM tally WHERE run = ?1";
+    const char *sql = replay->reader->version < 3 ? TALLIES("0") : TALLIES("withheld");
     sqlite3_stmt *row = e8_read_prepare(replay->reader, sql, err);
     bool good = true;
     int code;
@@ -248,7 +260,8 @@ static enum e8_rc add_counts(struct replay *replay, struct e8_err *err)
     find_aborted(replay, replay->aborted.type, replay->planned.type, run->type_count, e8_stats_type);
     if (spread(replay, &replay->planned, e8_stats_planned) &&
         spread(replay, &replay->dropped, e8_stats_dropped) &&
-        spread(replay, &replay->aborted, e8_stats_aborted))
+        spread(replay, &replay->aborted, e8_stats_aborted) &&
+        spread(replay, &replay->withheld, e8_stats_withheld))
         return E8_OK;
     return e8_read_damaged(replay->reader, "the tallies contradict each other", err);
 }
@@ -274,9 +287,11 @@ enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run 
     margins_init(&replay.planned, run);
     margins_init(&replay.dropped, run);
     margins_init(&replay.aborted, run);
+    margins_init(&replay.withheld, run);
     enum e8_rc rc = replay_all(&replay, err ? err : &local);
     margins_fini(&replay.planned);
     margins_fini(&replay.dropped);
     margins_fini(&replay.aborted);
+    margins_fini(&replay.withheld);
     return rc;
 }

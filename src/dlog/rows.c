@@ -1,5 +1,6 @@
 /* What is written, row by row. */
 #include <string.h>
+#include <unistd.h>
 
 #include "dlog/write.h"
 #include "doc/json.h"
@@ -120,6 +121,9 @@ static bool put_attempt(struct e8_dlog *log, const struct e8_attempt *attempt)
     bind_u64(row, 20, attempt->bytes_received);
     sqlite3_bind_int64(row, 21, attempt->timestamp);
     bind_text(row, 23, attempt->delivery_id);
+    sqlite3_bind_int(row, 24, attempt->copy);
+    sqlite3_bind_int(row, 25, attempt->verdict);
+    sqlite3_bind_int64(row, 26, attempt->step);
     return bind_error(log, row, 22, attempt->error) && e8_db_run(row);
 }
 
@@ -190,6 +194,7 @@ static bool put_step(sqlite3_stmt *row, const struct e8_log_step *step)
         sqlite3_bind_blob64(row, 6, step->body.n ? step->body.p : "", step->body.n, SQLITE_STATIC);
     else
         sqlite3_bind_null(row, 6);
+    bind_text(row, 7, step->name);
     return e8_db_run(row);
 }
 
@@ -228,7 +233,7 @@ static bool put_endpoints(struct e8_dlog *log, const struct e8_log_run *run)
 
 static bool put_steps(struct e8_dlog *log, const struct e8_log_run *run)
 {
-    sqlite3_stmt *row = list_row(log, "INSERT INTO step VALUES(?1, ?2, ?3, ?4, ?5, ?6)", run->id);
+    sqlite3_stmt *row = list_row(log, "INSERT INTO step VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)", run->id);
     bool good = row;
 
     for (size_t i = 0; good && i < run->step_count; i++)
@@ -263,9 +268,11 @@ static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thr
     sqlite3_stmt *row = e8_db_prepare(
         log->db,
         "INSERT INTO run(name, scenario_digest, fixtures_digest, version, curl_version, command, seed,"
-        " started, epoch, workers, insecure, thresholds, after_attempt)"
+        " started, epoch, workers, insecure, thresholds, after_attempt, resumes, clock, speed,"
+        " process, over)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(id), 0) FROM "
-        "attempt))");
+        "attempt), nullif(?13, 0), nullif(?14, 0), nullif(?15, 0.0), ?16,"
+        " iif(?13 = 0, NULL, ?17))");
 
     if (!row)
         return false;
@@ -281,6 +288,11 @@ static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thr
     sqlite3_bind_int64(row, 10, run->workers);
     sqlite3_bind_int(row, 11, run->insecure);
     bind_text(row, 12, thresholds);
+    sqlite3_bind_int64(row, 13, run->resumes);
+    sqlite3_bind_int64(row, 14, run->clock);
+    sqlite3_bind_double(row, 15, run->speed);
+    sqlite3_bind_int64(row, 16, getpid());
+    bind_u64(row, 17, run->over);
     bool good = e8_db_run(row);
     sqlite3_finalize(row);
     run->id = sqlite3_last_insert_rowid(log->db);
@@ -307,13 +319,14 @@ static bool put_tally(sqlite3_stmt *row, const char *kind, const struct e8_count
     bind_u64(row, 5, n->planned);
     bind_u64(row, 6, n->dropped);
     bind_u64(row, 7, n->aborted);
+    bind_u64(row, 8, n->withheld);
     return e8_db_run(row);
 }
 
 static bool put_tallies(struct e8_dlog *log, const struct e8_log_run *run)
 {
-    static const char sql[] = "INSERT INTO tally(run, number, kind, events, planned, dropped, aborted)"
-                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    static const char sql[] = "INSERT INTO tally(run, number, kind, events, planned, dropped, aborted,"
+                              " withheld) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     sqlite3_stmt *row = list_row(log, sql, log->run);
     bool good = row;
 
@@ -331,7 +344,7 @@ static bool put_end(struct e8_dlog *log, const struct e8_log_run *run)
     sqlite3_stmt *row = e8_db_prepare(
         log->db,
         "UPDATE run SET ended = ?2, planned = ?3, dropped = ?4, aborted = ?5, stalls = ?6, timer_floor = ?7,"
-        " interrupted = ?8, notes = ?9, workers = ?10,"
+        " interrupted = ?8, notes = ?9, workers = ?10, process = NULL,"
         " last_attempt = (SELECT coalesce(max(id), 0) FROM attempt) WHERE id = ?1");
 
     if (!row)

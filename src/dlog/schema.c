@@ -12,7 +12,10 @@ static const char tables[] =
     " thresholds TEXT," /* JSON array */
     " planned INTEGER, dropped INTEGER, aborted INTEGER, stalls INTEGER, timer_floor INTEGER,"
     " interrupted INTEGER, notes TEXT,"
-    " after_attempt INTEGER NOT NULL, last_attempt INTEGER" /* its rows of attempt lie in between */
+    " after_attempt INTEGER NOT NULL, last_attempt INTEGER," /* its rows of attempt lie in between */
+    " resumes INTEGER, over INTEGER," /* the run that it goes on with, and what was over of that */
+    " clock INTEGER, speed REAL,"     /* where the user fixed them */
+    " process INTEGER"                /* that makes the run; NULL: it has ended */
     ") STRICT;"
     "CREATE TABLE endpoint(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, url TEXT,"
     " scheme TEXT, events TEXT, environments TEXT, timeout INTEGER NOT NULL, attempts INTEGER NOT NULL,"
@@ -23,10 +26,12 @@ static const char tables[] =
     "CREATE TABLE step(run INTEGER NOT NULL, number INTEGER NOT NULL, type TEXT, environment TEXT,"
     " edits TEXT," /* JSON */
     " body BLOB,"  /* of a raw event */
+    " name TEXT,"
     " PRIMARY KEY(run, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE tally(run INTEGER NOT NULL, kind TEXT NOT NULL," /* 'endpoint' or 'type' */
     " number INTEGER NOT NULL, events INTEGER NOT NULL, planned INTEGER NOT NULL, dropped INTEGER NOT NULL,"
-    " aborted INTEGER NOT NULL, PRIMARY KEY(run, kind, number)) STRICT, WITHOUT ROWID;"
+    " aborted INTEGER NOT NULL, withheld INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(run, kind, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE outcome(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;"
     "CREATE TABLE error(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE event(id INTEGER PRIMARY KEY," /* run << 32 | number in the run */
@@ -40,14 +45,19 @@ static const char tables[] =
     " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER," /* NULL: did not happen */
     " bytes_sent INTEGER NOT NULL, bytes_received INTEGER NOT NULL,"
     " timestamp INTEGER NOT NULL," /* Unix seconds that were signed */
-    " error INTEGER, delivery_id TEXT NOT NULL) STRICT;"
+    " error INTEGER, delivery_id TEXT NOT NULL,"
+    " copy INTEGER NOT NULL DEFAULT 0, verdict INTEGER NOT NULL DEFAULT 0,"
+    " step INTEGER" /* NULL: its event's */
+    ") STRICT;"
     "CREATE INDEX attempt_delivery ON attempt(delivery_id);";
 
-static const char names_of_attempt[] = " FROM attempt a JOIN event e ON e.id = a.event"
-                                       " LEFT JOIN type t ON t.run = a.run AND t.number = a.type"
-                                       " LEFT JOIN step s ON s.run = a.run AND s.number = e.step"
-                                       " LEFT JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"
-                                       " LEFT JOIN outcome o ON o.code = a.outcome";
+static const char names_of_attempt[] =
+    " FROM attempt a JOIN event e ON e.id = a.event"
+    " LEFT JOIN type t ON t.run = a.run AND t.number = a.type"
+    " LEFT JOIN step s ON s.run = a.run AND s.number = e.step"
+    " LEFT JOIN step n ON n.run = a.run AND n.number = coalesce(a.step, e.step)"
+    " LEFT JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"
+    " LEFT JOIN outcome o ON o.code = a.outcome";
 
 static void put_time(struct e8_buf *sql, const char *column, const char *name)
 {
@@ -62,9 +72,17 @@ static void put_ms(struct e8_buf *sql, const char *expression, const char *name)
 static void put_trigger(struct e8_buf *sql)
 {
     e8_buf_puts(sql, ", CASE a.\"trigger\"");
-    for (int i = E8_TRIGGER_EVENT; i <= E8_TRIGGER_TEST; i++)
+    for (int i = E8_TRIGGER_EVENT; i <= E8_TRIGGER_REPLAY; i++)
         e8_buf_printf(sql, " WHEN %d THEN '%s'", i, e8_trigger_name((enum e8_trigger)i));
     e8_buf_puts(sql, " END AS \"trigger\"");
+}
+
+static void put_verdict(struct e8_buf *sql)
+{
+    e8_buf_puts(sql, ", CASE a.verdict");
+    for (int i = E8_EXPECTATION_MET; i <= E8_EXPECTATION_REPORTED; i++)
+        e8_buf_printf(sql, " WHEN %d THEN '%s'", i, e8_log_verdict(i));
+    e8_buf_puts(sql, " ELSE '' END AS verdict");
 }
 
 static void put_attempts(struct e8_buf *sql)
@@ -82,16 +100,19 @@ static void put_attempts(struct e8_buf *sql)
     put_ms(sql, "a.tls", "tls_ms");
     put_ms(sql, "a.first_byte", "first_byte_ms");
     put_ms(sql, "a.total", "total_ms");
-    e8_buf_puts(sql, ", a.bytes_sent, a.bytes_received, r.text AS error, a.last");
+    e8_buf_puts(sql, ", a.bytes_sent, a.bytes_received, r.text AS error, a.last, a.copy");
+    put_verdict(sql);
+    e8_buf_puts(sql, ", coalesce(a.step, e.step) AS step, n.name AS step_name");
     e8_buf_puts(sql, names_of_attempt);
     e8_buf_puts(sql, " LEFT JOIN error r ON r.id = a.error;");
 }
 
-/* The newest attempt of each delivery; `last` says whether it ended the delivery. Only where there were several attempts are
- * the others looked up. */
+/* The newest attempt of each delivery and of each copy; `last` says whether it ended. Only where there were several attempts
+ * are the others looked up. */
 static void put_deliveries(struct e8_buf *sql)
 {
-    static const char others[] = "FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run";
+    static const char others[] = "FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run"
+                                 " AND b.event = a.event AND b.endpoint = a.endpoint AND b.copy = a.copy";
 
     e8_buf_puts(sql,
                 "CREATE VIEW deliveries AS SELECT run, delivery_id, event_id, type, environment, endpoint,"
@@ -100,11 +121,15 @@ static void put_deliveries(struct e8_buf *sql)
     put_time(sql, "last_done", "last_done");
     put_ms(sql, "last_done - first_due", "total_ms");
     e8_buf_puts(sql,
-                ", ended FROM (SELECT a.id, a.run, a.delivery_id, e.event_id, t.name AS type,"
-                " s.environment, p.name AS endpoint, o.name AS outcome, a.status, a.number AS attempts,");
+                ", ended, copy, verdict, step, step_name FROM (SELECT a.id, a.run, a.delivery_id, e.event_id,"
+                " t.name AS type, s.environment, p.name AS endpoint, o.name AS outcome, a.status,");
+    e8_buf_printf(sql, " CASE WHEN a.copy = 0 THEN a.number ELSE (SELECT count(*) %s) END AS attempts,",
+                  others);
     e8_buf_printf(sql, " CASE a.number WHEN 1 THEN a.due ELSE (SELECT min(b.due) %s) END AS first_due,",
                   others);
-    e8_buf_puts(sql, " a.done AS last_done, a.last AS ended");
+    e8_buf_puts(sql, " a.done AS last_done, a.last AS ended, a.copy");
+    put_verdict(sql);
+    e8_buf_puts(sql, ", coalesce(a.step, e.step) AS step, n.name AS step_name");
     e8_buf_puts(sql, names_of_attempt);
     e8_buf_printf(sql, " WHERE a.last OR NOT EXISTS (SELECT 1 %s AND b.number > a.number));", others);
 }
@@ -127,4 +152,24 @@ void e8_schema_put(struct e8_buf *sql)
     put_outcomes(sql);
     e8_buf_printf(sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", E8_LOG_APPLICATION,
                   E8_LOG_VERSION);
+}
+
+/* Version 2 keeps the names of an endpoint's own headers; version 3 copies, expectations, names of steps, and what a resumed
+ * run goes on with. */
+void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
+{
+    if (version < 2)
+        e8_buf_puts(sql, "ALTER TABLE endpoint ADD COLUMN headers TEXT;");
+    e8_buf_puts(sql, "ALTER TABLE run ADD COLUMN resumes INTEGER; ALTER TABLE run ADD COLUMN over INTEGER;"
+                     "ALTER TABLE run ADD COLUMN clock INTEGER;"
+                     "ALTER TABLE run ADD COLUMN speed REAL; ALTER TABLE run ADD COLUMN process INTEGER;"
+                     "ALTER TABLE step ADD COLUMN name TEXT;"
+                     "ALTER TABLE attempt ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE attempt ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;"
+                     "ALTER TABLE attempt ADD COLUMN step INTEGER;"
+                     "ALTER TABLE tally ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;"
+                     "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;");
+    put_attempts(sql);
+    put_deliveries(sql);
+    e8_buf_printf(sql, "PRAGMA user_version = %d;", E8_LOG_VERSION);
 }

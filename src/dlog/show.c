@@ -49,11 +49,13 @@ static enum e8_rc whole_id(struct e8_dlog_reader *reader, const char *prefix, co
     return rc ? rc : end;
 }
 
-/* Columns end with the names of the endpoint's headers, which a file of version 1 does not have. */
-#define FACTS(headers)                                                                                       \
+/* Columns end with the names of the endpoint's headers, which a file of version 1 does not have, and that of the step, which
+ * one of version 2 does not. */
+#define FACTS(headers, name)                                                                                 \
     "SELECT a.run, e.id, e.step, e.type, e.sequence, e.flow, e.instance, e.at, e.flow_started, e.event_id,"  \
     " s.type, s.environment, s.edits, s.body, r.seed, t.name, p.name, p.url, p.scheme, r.fixtures_digest,"   \
     " (SELECT count(*) FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run), " headers      \
+    ", " name ", a.number, a.due, a.timestamp"                                                               \
     " FROM attempt a JOIN event e ON e.id = a.event JOIN run r ON r.id = a.run"                              \
     " JOIN type t ON t.run = a.run AND t.number = e.type JOIN step s ON s.run = a.run AND s.number = e.step" \
     " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"                                            \
@@ -64,7 +66,7 @@ static void fill_event(sqlite3_stmt *row, struct e8_event_record *event)
     const unsigned char *id = sqlite3_column_text(row, 9);
 
     event->event = (uint32_t)sqlite3_column_int64(row, 1);
-    event->step = (uint16_t)sqlite3_column_int(row, 2);
+    event->step = (uint32_t)sqlite3_column_int64(row, 2);
     event->type = (uint16_t)sqlite3_column_int(row, 3);
     event->sequence = (uint32_t)sqlite3_column_int64(row, 4);
     event->flow = e8_read_u64(row, 5);
@@ -90,11 +92,17 @@ static void fill_delivery(struct e8_dlog_reader *reader, sqlite3_stmt *row, stru
     out->fixtures_digest = e8_read_text(reader, row, 19);
     out->attempts = sqlite3_column_int(row, 20);
     out->headers = e8_read_text(reader, row, 21);
+    out->step.name = e8_read_text(reader, row, 22);
+    out->number = sqlite3_column_int(row, 23);
+    out->due = sqlite3_column_int64(row, 24);
+    out->timestamp = sqlite3_column_int64(row, 25);
 }
 
 static enum e8_rc read_facts(struct e8_dlog_reader *reader, struct e8_log_delivery *out, struct e8_err *err)
 {
-    const char *sql = reader->version < 2 ? FACTS("NULL") : FACTS("p.headers");
+    const char *sql = reader->version < 2   ? FACTS("NULL", "NULL")
+                      : reader->version < 3 ? FACTS("p.headers", "NULL")
+                                            : FACTS("p.headers", "s.name");
     sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
 
     if (!row)
@@ -111,19 +119,22 @@ static enum e8_rc read_facts(struct e8_dlog_reader *reader, struct e8_log_delive
 static enum e8_rc count_types(struct e8_dlog_reader *reader, const struct e8_log_delivery *delivery,
                               uint16_t *counts, struct e8_err *err)
 {
-    static const char sql[] = "SELECT type, count(*) FROM event WHERE id BETWEEN ?1 AND ?2 AND flow = ?3"
-                              " AND instance = ?4 AND sequence <= ?5 GROUP BY type";
-    sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
-    int64_t first = (int64_t)((uint64_t)delivery->run << E8_EVENT_BITS);
+    struct e8_buf sql;
     int code;
 
+    e8_buf_init(&sql, 4096);
+    e8_buf_puts(&sql, e8_read_chain(reader));
+    e8_buf_puts(&sql, "SELECT e.type, count(DISTINCT e.sequence) FROM chain c"
+                      " JOIN event e ON e.id BETWEEN c.id << 32 AND (c.id << 32) + 4294967295"
+                      " WHERE e.flow = ?2 AND e.instance = ?3 AND e.sequence <= ?4 GROUP BY e.type");
+    sqlite3_stmt *row = e8_read_prepare(reader, e8_buf_cstr(&sql), err);
+    e8_buf_fini(&sql);
     if (!row)
         return err->rc;
-    sqlite3_bind_int64(row, 1, first);
-    sqlite3_bind_int64(row, 2, first | UINT32_MAX);
-    sqlite3_bind_int64(row, 3, (sqlite3_int64)delivery->event.flow);
-    sqlite3_bind_int64(row, 4, (sqlite3_int64)delivery->event.instance);
-    sqlite3_bind_int64(row, 5, delivery->event.sequence);
+    sqlite3_bind_int64(row, 1, delivery->run);
+    sqlite3_bind_int64(row, 2, (sqlite3_int64)delivery->event.flow);
+    sqlite3_bind_int64(row, 3, (sqlite3_int64)delivery->event.instance);
+    sqlite3_bind_int64(row, 4, delivery->event.sequence);
     while ((code = sqlite3_step(row)) == SQLITE_ROW) {
         uint32_t type = e8_read_upto(row, 0, UINT16_MAX);
         if (type < delivery->type_count)

@@ -9,7 +9,7 @@ enum { RING_SLOTS = 16384 };
 
 static const char insert_attempt[] = "INSERT INTO attempt VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
                                      "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-                                     " ?20, ?21, ?22, ?23)";
+                                     " ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 static const char *const texts[S_COUNT] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",

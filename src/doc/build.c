@@ -171,12 +171,18 @@ static enum e8_rc check_controls(struct e8_build *build)
     return E8_OK;
 }
 
+bool e8_build_is_recording(const struct e8_build *build)
+{
+    return e8_str_starts(build->text, E8_RECORDING_HEAD);
+}
+
 enum e8_rc e8_build_check(struct e8_build *build, enum e8_doc_mode mode)
 {
     struct e8_str text = build->text;
-    if (text.n > E8_FILE_MAX)
+    size_t limit = e8_build_is_recording(build) ? E8_RECORDING_MAX : E8_FILE_MAX;
+    if (text.n > limit)
         return e8_fail_at(build->err, build->name, 0, 0, "split it", "has %zu bytes; %zu are the limit",
-                          text.n, (size_t)E8_FILE_MAX);
+                          text.n, limit);
     if (text.n >= 3 && !memcmp(text.p, "\xEF\xBB\xBF", 3))
         return e8_build_fail(build, 0, "save the file as UTF-8 without a BOM",
                              "begins with a byte order mark");
@@ -295,8 +301,9 @@ static void attach(struct e8_build *build, struct e8_node *node)
 
 struct e8_node *e8_build_add(struct e8_build *build, enum e8_node_kind kind, size_t at)
 {
-    if (build->values == E8_DOC_VALUES_MAX) {
-        e8_build_fail(build, at, "split it", "more than %d values", E8_DOC_VALUES_MAX);
+    size_t limit = e8_build_is_recording(build) ? E8_RECORDING_VALUES_MAX : E8_DOC_VALUES_MAX;
+    if (build->values == limit) {
+        e8_build_fail(build, at, "split it", "more than %zu values", limit);
         return NULL;
     }
     build->values++;

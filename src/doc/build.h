@@ -7,8 +7,9 @@
 
 #include "doc/doc.h"
 
-#define E8_DOC_DEPTH_MAX  64
-#define E8_DOC_VALUES_MAX 1000000
+#define E8_DOC_DEPTH_MAX        64
+#define E8_DOC_VALUES_MAX       1000000
+#define E8_RECORDING_VALUES_MAX 4000000
 
 struct e8_doc {
     struct e8_arena *arena;
@@ -48,6 +49,7 @@ struct e8_build {
 void e8_build_init(struct e8_build *build, struct e8_arena *arena, const char *name, struct e8_str text,
                    struct e8_err *err);
 void e8_build_fini(struct e8_build *build);
+bool e8_build_is_recording(const struct e8_build *build);
 /* Refuses what no document may hold: too many bytes, invalid UTF-8, a BOM; in YAML also NUL and control characters. */
 enum e8_rc e8_build_check(struct e8_build *build, enum e8_doc_mode mode);
 /* Error at a byte of the text. Returns E8_INPUT. */
@@ -66,6 +68,9 @@ void e8_build_close(struct e8_build *build);
 
 enum e8_rc e8_parse_json(struct e8_build *build);
 enum e8_rc e8_parse_yaml(struct e8_build *build);
+enum e8_rc e8_parse_recording(struct e8_build *build);
+/* One JSON value from byte `at` on, where it stands; it may not go on at byte `end`. *at is then behind it. */
+enum e8_rc e8_parse_json_value(struct e8_build *build, size_t *at, size_t end);
 /* Refuses what libfyaml cannot stand. */
 enum e8_rc e8_yaml_guard(struct e8_build *build);
 /* The values of scalars, from the document's text: plain and single-quoted, double-quoted (both without their quotes), and the

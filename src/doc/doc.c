@@ -19,7 +19,9 @@ static enum e8_rc doc_build(struct e8_doc *doc, enum e8_doc_mode mode, struct e8
     struct e8_build build;
     e8_build_init(&build, doc->arena, doc->name, doc->text, err);
     build.doc = doc;
-    enum e8_rc rc = mode == E8_DOC_JSON ? e8_parse_json(&build) : e8_parse_yaml(&build);
+    enum e8_rc rc = mode == E8_DOC_JSON             ? e8_parse_json(&build)
+                    : e8_build_is_recording(&build) ? e8_parse_recording(&build)
+                                                    : e8_parse_yaml(&build);
     e8_build_fini(&build);
     doc->root = build.root;
     return rc;
@@ -69,12 +71,18 @@ enum e8_rc e8_doc_load(const char *path, struct e8_doc **out, struct e8_err *err
 {
     struct e8_buf content;
     *out = NULL;
-    enum e8_rc rc = e8_file_read(path, E8_FILE_MAX, &content, err);
+    enum e8_rc rc =
+        e8_file_read_headed(path, E8_FILE_MAX, E8_RECORDING_HEAD, E8_RECORDING_MAX, &content, err);
     if (rc == E8_OK)
         rc = e8_doc_parse(strcmp(path, "-") ? path : "stdin", e8_buf_str(&content),
                           ends_with(path, ".json") ? E8_DOC_JSON : E8_DOC_YAML, out, err);
     e8_buf_fini(&content);
     return rc;
+}
+
+struct e8_doc *e8_doc_plain(const char *name, struct e8_str text)
+{
+    return doc_new(name, text);
 }
 
 void e8_doc_free(struct e8_doc **doc)

@@ -3,7 +3,11 @@
  * Accepted: YAML 1.2 core schema, of which JSON is a subset; one document. Refused, each with its place: aliases and anchors,
  * tags, several documents, duplicate keys, keys that are no scalars, depth over 64, more than a million values or 8 MiB,
  * invalid UTF-8, NUL (but for \0 and \u0000 in values), lone surrogates, a BOM, NaN and infinities, numbers that do not fit.
- * In JSON mode, everything RFC 8259 does not allow. In YAML mode also lines over 256 KiB. */
+ * In JSON mode, everything RFC 8259 does not allow. In YAML mode also lines over 256 KiB.
+ *
+ * A text that begins with E8_RECORDING_HEAD may have 64 MiB and four million values. Where it is as the sink writes it, one JSON
+ * object on each line of its last list, those lines may have any length and are read as JSON, which is ten times as fast; a last
+ * line that does not end is passed over. */
 #ifndef E8_DOC_DOC_H
 #define E8_DOC_DOC_H
 
@@ -31,6 +35,9 @@ struct e8_node {
 
 struct e8_doc;
 
+#define E8_RECORDING_HEAD "# emit8 recording 1\n"
+#define E8_RECORDING_MAX  ((size_t)64 << 20)
+
 enum e8_doc_mode { E8_DOC_YAML, E8_DOC_JSON };
 
 /* Parses `text` (copied). `name` is what errors call the file. On success the caller owns *out and calls e8_doc_free; nodes
@@ -39,6 +46,8 @@ enum e8_rc e8_doc_parse(const char *name, struct e8_str text, enum e8_doc_mode m
                         struct e8_err *err);
 /* e8_file_read, then e8_doc_parse; the mode by the file's ending (".json" is JSON). */
 enum e8_rc e8_doc_load(const char *path, struct e8_doc **out, struct e8_err *err);
+/* A text that is no tree (copied), so that nodes made by code can say where in it they stand. */
+struct e8_doc *e8_doc_plain(const char *name, struct e8_str text);
 void e8_doc_free(struct e8_doc **doc);
 const struct e8_node *e8_doc_root(const struct e8_doc *doc);
 const char *e8_doc_name(const struct e8_doc *doc);

@@ -337,3 +337,11 @@ enum e8_rc e8_parse_json(struct e8_build *build)
     skip_space(&r);
     return peek(&r) < 0 ? E8_OK : expected(&r, "the end of the document", NULL);
 }
+
+enum e8_rc e8_parse_json_value(struct e8_build *build, size_t *at, size_t end)
+{
+    struct reader r = {.build = build, .text = {build->text.p, end}, .at = *at};
+    enum e8_rc rc = read_value(&r);
+    *at = r.at;
+    return rc;
+}

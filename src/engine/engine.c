@@ -57,22 +57,37 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;
     engine->fixed = o->clock != 0;
+    engine->interval = o->rate_max > 0 ? (e8_dur_ns)(1e9 / o->rate_max) : 0;
 }
 
-static enum e8_rc make_signers(struct e8_worker *worker, struct e8_err *err)
+static void look_at_plan(struct e8_engine *engine)
+{
+    for (size_t i = 0; i < engine->plan->emit_count; i++) {
+        const struct e8_emit *emit = &engine->plan->emits[i];
+        engine->traces = engine->traces || emit->again;
+        engine->expects = engine->expects || emit->expect;
+    }
+}
+
+/* The schedule of a run that is resumed goes on where it had come to; its ids are those of the run that it resumes. */
+static void set_times(struct e8_engine *engine)
+{
+    const struct e8_engine_options *o = &engine->options;
+    e8_mono_ns now = e8_mono_now();
+    engine->begun = o->epoch > now + E8_PREPARE_LEAD ? o->epoch : now + E8_PREPARE_LEAD;
+    engine->epoch = engine->begun - (o->done ? e8_done_elapsed(o->done) : 0);
+    engine->wall = engine->fixed ? o->clock : e8_after(e8_wall_now(), engine->epoch - now);
+    engine->base = engine->fixed || !o->wall ? engine->wall : o->wall;
+}
+
+static enum e8_rc make_keys(struct e8_worker *worker, struct e8_err *err)
 {
     const struct e8_plan *plan = worker->engine->plan;
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        const struct e8_endpoint *endpoint = &plan->endpoints[i];
-        if (endpoint->secret_count) {
-            enum e8_rc rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count,
-                                          &worker->signers[i], err);
-            if (rc) {
-                return rc;
-            }
-        }
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < plan->endpoint_count; i++) {
+        rc = e8_keyring_init(&worker->keys[i], &plan->endpoints[i], err);
     }
-    return E8_OK;
+    return rc;
 }
 
 static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
@@ -83,7 +98,7 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
     }
     for (unsigned i = 0; i < engine->count; i++) {
         enum e8_rc rc = e8_transport_new(&engine->workers[i].transport, err);
-        rc = rc ? rc : make_signers(&engine->workers[i], err);
+        rc = rc ? rc : make_keys(&engine->workers[i], err);
         if (rc) {
             return rc;
         }
@@ -97,7 +112,9 @@ static void free_engine(struct e8_engine **engine)
     for (unsigned i = 0; e->workers && i < e->count; i++) {
         e8_worker_fini(&e->workers[i]);
     }
+    e8_helper_free(&e->helper);
     free(e->workers);
+    free(e->rotations);
     free(e->disabled);
     free(e->gates);
     e8_stats_free(&e->total);
@@ -138,12 +155,13 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     fill_options(engine, options);
     engine->disabled = e8_new(plan->endpoint_count + 1, sizeof *engine->disabled);
     engine->gates = e8_new(plan->phase_count + 1, sizeof *engine->gates);
-    engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(catalog));
+    engine->rotations = e8_new(plan->endpoint_count + 1, sizeof *engine->rotations);
+    engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)plan->type_count);
+    engine->helper = e8_helper_new(engine);
     engine->timer_floor = probe_timers();
+    look_at_plan(engine);
     enum e8_rc rc = make_workers(engine, err);
-    e8_mono_ns now = e8_mono_now();
-    engine->epoch = options->epoch > now + E8_PREPARE_LEAD ? options->epoch : now + E8_PREPARE_LEAD;
-    engine->wall = engine->fixed ? options->clock : e8_after(e8_wall_now(), engine->epoch - now);
+    set_times(engine);
     rc = rc ? rc : start_threads(engine, err);
     if (rc) {
         free_engine(&engine);
@@ -191,6 +209,31 @@ static void add_counts(struct e8_transport_counts *into, struct e8_transport_cou
     into->rebuilt += from.rebuilt;
 }
 
+/* What each worker has gathered, as one. */
+static void gather(struct e8_engine *e, struct e8_engine_result *result)
+{
+    if (e->expects) {
+        result->expected = e8_new(e->plan->emit_count, sizeof *result->expected);
+    }
+    for (unsigned i = 0; i < e->count; i++) {
+        struct e8_worker *worker = &e->workers[i];
+        e8_stats_merge(e->total, worker->stats);
+        add_counts(&result->transport, e8_transport_counts(worker->transport));
+        result->stalls += worker->stalls;
+        result->flows_stopped += worker->flows_stopped;
+        if (e->expects) {
+            e8_expected_merge(result->expected, worker->expected, e->plan->emit_count);
+        }
+        if (worker->spread) {
+            result->spread = result->spread ? result->spread : e8_hist_new();
+            e8_hist_merge(result->spread, worker->spread);
+        }
+    }
+    for (size_t i = 0; i < e->plan->endpoint_count; i++) {
+        result->disabled += atomic_load(&e->disabled[i]);
+    }
+}
+
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result)
 {
     struct e8_engine *e = *engine;
@@ -199,22 +242,15 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
         pthread_join(e->workers[i].thread, NULL);
     }
     e8_engine_stats(e);
-    for (unsigned i = 0; i < e->count; i++) {
-        struct e8_worker *worker = &e->workers[i];
-        e8_stats_merge(e->total, worker->stats);
-        add_counts(&result->transport, e8_transport_counts(worker->transport));
-        result->stalls += worker->stalls;
-    }
-    for (size_t i = 0; i < e->plan->endpoint_count; i++) {
-        result->disabled += atomic_load(&e->disabled[i]);
-    }
-    result->interrupted =
-        atomic_load(&e->stop) && !atomic_load(&e->log_failed) && !atomic_load(&e->generator_limited);
+    gather(e, result);
     result->log_failed = atomic_load(&e->log_failed);
     result->generator_limited = atomic_load(&e->generator_limited);
+    result->stopped_by_step = atomic_load(&e->stopped_by_step);
+    result->interrupted = atomic_load(&e->stop) && !result->log_failed && !result->generator_limited &&
+                          !result->stopped_by_step;
     result->workers = e->count;
     e8_mono_ns now = e8_mono_now();
-    result->elapsed = now > e->epoch ? now - e->epoch : 0;
+    result->elapsed = now > e->begun ? now - e->begun : 0;
     result->timer_floor = e->timer_floor;
     result->stats = e->total;
     e->total = NULL;

@@ -107,6 +107,7 @@ struct e8_keys {
 /* A delivery as the wire gets it; shared by the engine, --dry-run and log --show. Slices point into `memory` (headers; fixed, the
  * caller resets it), `scratch` (a body that was tampered with; growing; may be NULL where the step does not tamper), the plan, and
  * what `in` points to. seed: of what tampering draws. */
+const char *e8_nobodys_secret(const struct e8_scheme *scheme); /* that signs `other` */
 struct e8_request_parts {
     struct e8_header headers[64];
     size_t count;

@@ -67,36 +67,38 @@ static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, 
     }
 }
 
-/* The events' time at the start of an instance. A fixed clock follows the plan alone, in which what is closed takes no time. */
-static e8_wall_ns events_time(const struct e8_engine *engine, const struct e8_phase_state *state,
-                              e8_mono_ns start)
+/* By the plan alone, in which what is closed takes no time. */
+static e8_wall_ns planned_time(const struct e8_engine *engine, const struct e8_phase_state *state,
+                               e8_mono_ns start)
 {
-    if (!engine->fixed) {
-        return e8_after(engine->wall, start - engine->epoch);
-    }
-    return e8_after(e8_after(engine->wall, state->offset), state->phase->open ? start - state->base : 0);
+    return e8_after(e8_after(engine->base, state->offset), state->phase->open ? start - state->base : 0);
 }
 
 static void start_instance(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns start)
 {
     struct e8_engine *engine = worker->engine;
-    struct e8_instance *instance = e8_instance_take(worker);
     const struct e8_flow *flow = state->phase->flow;
-    instance->phase = state;
-    instance->number = state->phase->first + state->next;
-    instance->start = start;
-    instance->at = events_time(engine, state, start);
-    instance->flow_started = e8_after(instance->at, -e8_flow_age(flow, engine->plan->seed, instance->number));
-    instance->walk = e8_walk_begin(flow, engine->plan->seed, instance->number);
-    state->active++;
+    uint64_t number = state->phase->first + state->next;
     state->next += state->stride;
-    e8_instance_advance(worker, instance);
+    if (e8_resume_instance_done(worker, flow, number)) {
+        worker->settled++;
+        return;
+    }
+    struct e8_instance *instance = e8_instance_take(worker);
+    instance->phase = state;
+    instance->number = number;
+    instance->start = start;
+    instance->planned = planned_time(engine, state, start);
+    instance->at = engine->fixed ? instance->planned : e8_wall_of(engine, start);
+    instance->flow_started = e8_after(instance->at, -e8_flow_age(flow, engine->plan->seed, number));
+    state->active++;
+    e8_strand_begin(worker, instance);
 }
 
 /* Where events are dropped at the bound, the schedule goes on. */
 static bool has_room(const struct e8_worker *worker)
 {
-    return worker->deliveries < worker->bound || worker->engine->options.drop;
+    return !e8_worker_full(worker) || worker->engine->options.drop;
 }
 
 /* Of the next arrivals of all open phases the earliest; NULL: none. */
@@ -135,7 +137,7 @@ static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *s
 {
     for (unsigned n = 0; state->active < state->share && state->next < state->phase->times; n++) {
         e8_worker_prepare(worker, now);
-        if (worker->deliveries >= worker->bound) {
+        if (e8_worker_full(worker)) {
             return E8_NEVER;
         }
         if (n == STARTS_MAX) {

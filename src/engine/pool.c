@@ -4,22 +4,18 @@
 #include "engine/worker.h"
 
 #define INSTANCE_MAGIC 0x494e5354u
+#define STRAND_MAGIC   0x5354524eu
 #define EVENT_MAGIC    0x45564e54u
 #define DELIVERY_MAGIC 0x444c5659u
-
-static size_t instance_size(const struct e8_worker *worker)
-{
-    return sizeof(struct e8_instance) + e8_catalog_count(worker->engine->catalog) * sizeof(uint16_t);
-}
 
 struct e8_instance *e8_instance_take(struct e8_worker *worker)
 {
     struct e8_instance *instance = worker->free_instances;
     if (instance) {
         worker->free_instances = instance->next_free;
-        memset(instance, 0, instance_size(worker));
+        memset(instance, 0, sizeof *instance);
     } else {
-        instance = e8_new(1, instance_size(worker));
+        instance = e8_new(1, sizeof *instance);
     }
     instance->magic = INSTANCE_MAGIC;
     worker->instances++;
@@ -29,20 +25,73 @@ struct e8_instance *e8_instance_take(struct e8_worker *worker)
 void e8_instance_drop(struct e8_worker *worker, struct e8_instance *instance)
 {
     E8_CHECK_MAGIC(instance, INSTANCE_MAGIC);
-    E8_ASSERT(instance->timer.place == 0);
+    E8_ASSERT(!instance->strands);
     instance->magic = 0;
     instance->next_free = worker->free_instances;
     worker->free_instances = instance;
     worker->instances--;
 }
 
-void e8_instance_settle(struct e8_worker *worker, struct e8_instance *instance)
+static size_t strand_size(const struct e8_worker *worker)
 {
-    if (!instance->emit && !instance->resting && instance->deliveries == 0) {
-        instance->phase->active--;
-        worker->settled++;
-        e8_instance_drop(worker, instance);
+    return sizeof(struct e8_strand) + worker->engine->plan->type_count * sizeof(uint16_t);
+}
+
+static struct e8_strand *new_strand(struct e8_worker *worker)
+{
+    struct e8_strand *strand = e8_new(1, strand_size(worker));
+    if (worker->engine->traces) {
+        strand->traces = e8_new(worker->engine->plan->endpoint_count, sizeof *strand->traces);
     }
+    return strand;
+}
+
+static void clear_strand(struct e8_worker *worker, struct e8_strand *strand)
+{
+    struct e8_trace *traces = strand->traces;
+    memset(strand, 0, strand_size(worker));
+    strand->traces = traces;
+    if (traces) {
+        memset(traces, 0, worker->engine->plan->endpoint_count * sizeof *traces);
+    }
+}
+
+struct e8_strand *e8_strand_take(struct e8_worker *worker, struct e8_instance *instance,
+                                 struct e8_strand *parent)
+{
+    struct e8_strand *strand = worker->free_strands;
+    if (strand) {
+        worker->free_strands = strand->next;
+        clear_strand(worker, strand);
+    } else {
+        strand = new_strand(worker);
+    }
+    strand->magic = STRAND_MAGIC;
+    strand->instance = instance;
+    strand->parent = parent;
+    strand->next = instance->strands;
+    if (instance->strands) {
+        instance->strands->prev = strand;
+    }
+    instance->strands = strand;
+    return strand;
+}
+
+void e8_strand_drop(struct e8_worker *worker, struct e8_strand *strand)
+{
+    E8_CHECK_MAGIC(strand, STRAND_MAGIC);
+    E8_ASSERT(strand->timer.place == 0 && !strand->kept && !strand->outstanding && !strand->children);
+    if (strand->prev) {
+        strand->prev->next = strand->next;
+    } else {
+        strand->instance->strands = strand->next;
+    }
+    if (strand->next) {
+        strand->next->prev = strand->prev;
+    }
+    strand->magic = 0;
+    strand->next = worker->free_strands;
+    worker->free_strands = strand;
 }
 
 struct e8_event *e8_event_take(struct e8_worker *worker)
@@ -75,9 +124,10 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker)
     struct e8_delivery *delivery = worker->free_deliveries;
     if (delivery) {
         worker->free_deliveries = delivery->next_free;
-        memset(delivery, 0, offsetof(struct e8_delivery, memory));
+        memset(delivery, 0, offsetof(struct e8_delivery, scratch));
     } else {
         delivery = e8_new(1, sizeof *delivery);
+        e8_buf_init(&delivery->scratch, 2 * E8_TAMPER_BODY_MAX);
     }
     delivery->magic = DELIVERY_MAGIC;
     delivery->next_live = worker->live;
@@ -92,7 +142,7 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker)
 void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     E8_CHECK_MAGIC(delivery, DELIVERY_MAGIC);
-    E8_ASSERT(delivery->timer.place == 0);
+    E8_ASSERT(delivery->timer.place == 0 && !delivery->followers && !delivery->group);
     if (delivery->prev_live) {
         delivery->prev_live->next_live = delivery->next_live;
     } else {
@@ -108,13 +158,47 @@ void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery)
     worker->deliveries--;
 }
 
-void e8_pools_fini(struct e8_worker *worker)
+struct e8_group *e8_group_take(struct e8_worker *worker, size_t count)
 {
-    E8_ASSERT(worker->live == NULL);
+    struct e8_group *group = worker->free_groups;
+    if (group) {
+        worker->free_groups = group->next;
+    } else {
+        group = e8_new(1, sizeof *group);
+    }
+    struct e8_group taken = {.list = group->list, .held = group->held, .room = group->room};
+    if (taken.room < count) {
+        taken.list = e8_resize(taken.list, count, sizeof(struct e8_delivery *));
+        taken.held = e8_resize(taken.held, count, sizeof(struct e8_exchange *));
+        taken.room = count;
+    }
+    *group = taken;
+    return group;
+}
+
+void e8_group_drop(struct e8_worker *worker, struct e8_group *group)
+{
+    group->next = worker->free_groups;
+    worker->free_groups = group;
+}
+
+static void free_strands(struct e8_worker *worker)
+{
+    for (struct e8_strand *next, *s = worker->free_strands; s; s = next) {
+        next = s->next;
+        free(s->traces);
+        free(s);
+    }
     for (struct e8_instance *next, *i = worker->free_instances; i; i = next) {
         next = i->next_free;
         free(i);
     }
+}
+
+void e8_pools_fini(struct e8_worker *worker)
+{
+    E8_ASSERT(worker->live == NULL && worker->groups == NULL);
+    free_strands(worker);
     for (struct e8_event *next, *e = worker->free_events; e; e = next) {
         next = e->next_free;
         e8_buf_fini(&e->body);
@@ -122,6 +206,13 @@ void e8_pools_fini(struct e8_worker *worker)
     }
     for (struct e8_delivery *next, *d = worker->free_deliveries; d; d = next) {
         next = d->next_free;
+        e8_buf_fini(&d->scratch);
         free(d);
+    }
+    for (struct e8_group *next, *g = worker->free_groups; g; g = next) {
+        next = g->next;
+        free(g->list);
+        free(g->held);
+        free(g);
     }
 }

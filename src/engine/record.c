@@ -1,10 +1,11 @@
+#include <string.h>
 #include <time.h>
 
 #include "engine/worker.h"
 
 #define STALL_SLEEP (50 * E8_NS_US)
 
-void e8_worker_log(struct e8_worker *worker, const struct e8_record *record)
+static void write_record(struct e8_worker *worker, const struct e8_record *record)
 {
     if (!worker->ring) {
         return;
@@ -20,4 +21,96 @@ void e8_worker_log(struct e8_worker *worker, const struct e8_record *record)
     }
     *slot = *record;
     e8_ring_push(worker->ring);
+}
+
+void e8_record_event(struct e8_worker *worker, const struct e8_strand *strand, const struct e8_event *event)
+{
+    struct e8_record record = {.kind = E8_RECORD_EVENT};
+    record.event = (struct e8_event_record){
+        .event = event->number,
+        .step = event->emit->index,
+        .type = event->emit->type,
+        .sequence = event->sequence,
+        .flow = strand->walk.flow->key,
+        .instance = strand->instance->number,
+        .at = event->at,
+        .flow_started = strand->instance->flow_started,
+    };
+    memcpy(record.event.id, event->id, sizeof event->id);
+    write_record(worker, &record);
+}
+
+static void put_text(struct e8_str text, char error[E8_ERROR_MAX])
+{
+    text.n = text.n < E8_ERROR_MAX ? text.n : E8_ERROR_MAX - 1;
+    text.n = e8_utf8_valid(text);
+    memcpy(error, text.p, text.n);
+    error[text.n] = '\0';
+}
+
+/* What was not as expected says more than the outcome. A redirect is told with where it leads; what may be secret in that is left
+ * out. */
+static void put_error(const struct e8_exchange *x, const struct e8_judgement *j, char error[E8_ERROR_MAX])
+{
+    char memory[E8_ERROR_MAX + sizeof x->location * 4];
+    struct e8_buf text;
+    if (!j->holds) {
+        put_text(e8_str(j->why), error);
+        return;
+    }
+    memcpy(error, x->error, E8_ERROR_MAX);
+    if (x->outcome != E8_REDIRECT || !x->location[0]) {
+        return;
+    }
+    e8_buf_fixed(&text, memory, sizeof memory - 1);
+    e8_buf_printf(&text, "HTTP %d to ", x->status);
+    e8_url_redacted(e8_str(x->location), &text);
+    put_text(e8_buf_str(&text), error);
+}
+
+static void fill(const struct e8_delivery *delivery, struct e8_attempt *attempt)
+{
+    const struct e8_exchange *x = &delivery->exchange;
+    e8_mono_ns sent = x->sent < delivery->due ? delivery->due : x->sent;
+    attempt->event = delivery->event->number;
+    attempt->endpoint = delivery->endpoint;
+    attempt->number = delivery->number;
+    attempt->outcome = (uint8_t)x->outcome;
+    attempt->trigger = (uint8_t)delivery->trigger;
+    attempt->flags = x->flags;
+    attempt->status = (int16_t)x->status;
+    attempt->copy = delivery->copy;
+    attempt->step = delivery->emit->index;
+    attempt->type = delivery->event->emit->type;
+    attempt->times = (struct e8_times){delivery->due, sent, x->done < sent ? sent : x->done};
+    attempt->phases = x->phases;
+    attempt->bytes_sent = x->bytes_sent;
+    attempt->bytes_received = x->bytes_received;
+    attempt->timestamp = delivery->timestamp;
+    memcpy(attempt->event_id, delivery->event->id, sizeof attempt->event_id);
+    memcpy(attempt->delivery_id, delivery->id, sizeof attempt->delivery_id);
+}
+
+void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *delivery, bool last,
+                       const struct e8_judgement *j)
+{
+    const struct e8_engine_options *options = &worker->engine->options;
+    struct e8_record record = {.kind = E8_RECORD_ATTEMPT};
+    struct e8_attempt *attempt = &record.attempt;
+    fill(delivery, attempt);
+    attempt->last = last;
+    attempt->verdict = (uint8_t)j->verdict;
+    put_error(&delivery->exchange, j, attempt->error);
+    e8_stats_add(worker->stats, attempt);
+    write_record(worker, &record);
+    if (options->on_done) {
+        const struct e8_done done = {.attempt = attempt,
+                                     .exchange = &delivery->exchange,
+                                     .flow = delivery->strand->walk.flow,
+                                     .emit = delivery->emit,
+                                     .instance = delivery->strand->instance->number,
+                                     .sequence = delivery->event->sequence,
+                                     .why = j->holds ? NULL : j->why};
+        options->on_done(options->state, &done);
+    }
 }

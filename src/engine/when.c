@@ -19,3 +19,16 @@ int64_t e8_after(int64_t at, e8_dur_ns wait)
     }
     return sum < E8_NEVER ? sum : E8_NEVER - 1;
 }
+
+e8_dur_ns e8_multiple(e8_dur_ns offset, e8_dur_ns step)
+{
+    if (step <= 0 || offset <= 0 || offset % step == 0) {
+        return offset > 0 ? offset : 0;
+    }
+    return e8_after(offset, step - offset % step);
+}
+
+e8_wall_ns e8_wall_of(const struct e8_engine *engine, e8_mono_ns at)
+{
+    return e8_after(engine->wall, at - engine->epoch);
+}

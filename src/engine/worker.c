@@ -6,22 +6,25 @@
 #include <time.h>
 
 #define PUBLISH_EVERY (100 * E8_NS_MS)
+#define LOOK_EVERY    (5 * E8_NS_MS)
 #define BATCH         16 /* of events or attempts, then the network is looked at */
 
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index)
 {
     const struct e8_plan *plan = engine->plan;
+    unsigned endpoints = (unsigned)plan->endpoint_count, types = (unsigned)plan->type_count;
     worker->engine = engine;
     worker->index = index;
     worker->bound =
         engine->options.in_flight / engine->count + (index < engine->options.in_flight % engine->count);
     worker->bound = worker->bound ? worker->bound : 1;
     worker->ring = engine->options.log ? e8_dlog_ring(engine->options.log, index) : NULL;
-    worker->stats = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(engine->catalog));
+    worker->stats = e8_stats_new(endpoints, types);
     atomic_init(&worker->published, NULL);
-    atomic_init(&worker->spare,
-                e8_stats_new((unsigned)plan->endpoint_count, (unsigned)e8_catalog_count(engine->catalog)));
-    worker->signers = e8_new(plan->endpoint_count + 1, sizeof(struct e8_signer *));
+    atomic_init(&worker->spare, e8_stats_new(endpoints, types));
+    worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
+    worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
+    worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
     e8_phases_init(worker);
 }
 
@@ -33,18 +36,31 @@ void e8_worker_fini(struct e8_worker *worker)
     e8_timers_fini(&worker->planned);
     e8_timers_fini(&worker->ready);
     for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
-        e8_signer_free(&worker->signers[i]);
+        e8_keyring_fini(&worker->keys[i]);
     }
-    free(worker->signers);
+    free(worker->keys);
+    free(worker->copies);
+    free(worker->expected);
+    e8_hist_free(&worker->spread);
     free(worker->phases);
     e8_stats_free(&worker->stats);
     e8_stats_free(&published);
     e8_stats_free(&spare);
 }
 
-static struct e8_instance *take_instance(struct e8_worker *worker)
+bool e8_worker_full(const struct e8_worker *worker)
 {
-    return E8_TIMER_OWNER(e8_timers_take(&worker->planned), struct e8_instance, timer);
+    return worker->deliveries - worker->kept >= worker->bound;
+}
+
+bool e8_worker_stopping(const struct e8_worker *worker)
+{
+    return atomic_load_explicit(&worker->engine->stop, memory_order_relaxed);
+}
+
+static struct e8_strand *take_strand(struct e8_worker *worker)
+{
+    return E8_TIMER_OWNER(e8_timers_take(&worker->planned), struct e8_strand, timer);
 }
 
 static struct e8_delivery *take_delivery(struct e8_worker *worker)
@@ -82,14 +98,14 @@ e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
     for (unsigned n = 0; e8_timers_due(&worker->planned) - E8_PREPARE_LEAD <= now; n++) {
-        if ((worker->deliveries >= worker->bound && !drop) || !has_number(worker)) {
+        if ((e8_worker_full(worker) && !drop) || !has_number(worker)) {
             return E8_NEVER;
         }
         if (n == BATCH) {
             return now; /* look at the network in between */
         }
         e8_mono_ns due = e8_timers_due(&worker->planned);
-        e8_event_emit(worker, take_instance(worker), due);
+        e8_strand_wake(worker, take_strand(worker), due);
     }
     e8_mono_ns due = e8_timers_due(&worker->planned);
     return due == E8_NEVER ? E8_NEVER : due - E8_PREPARE_LEAD;
@@ -100,39 +116,78 @@ static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery
     return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
 }
 
+/* The next attempt's place in the rate that all workers share: 0 when it has one, else when there is one to be had. */
+static e8_mono_ns take_place(struct e8_engine *engine, e8_mono_ns now)
+{
+    e8_mono_ns next = atomic_load(&engine->next_attempt);
+    if (!engine->interval) {
+        return 0;
+    }
+    do {
+        if (next > now) {
+            return next;
+        }
+    } while (!atomic_compare_exchange_weak(&engine->next_attempt, &next, now + engine->interval));
+    return 0;
+}
+
+/* Starts the delivery that is due, or all of its group. */
+static void send_delivery(struct e8_worker *worker, struct e8_delivery *delivery)
+{
+    if (is_disabled(worker, delivery)) {
+        e8_delivery_abandon(worker, delivery);
+    } else if (delivery->group) {
+        e8_group_start(worker, delivery->group);
+    } else {
+        e8_attempt_start(worker, delivery);
+    }
+}
+
+/* The earliest that is ready. */
+static struct e8_delivery *next_delivery(const struct e8_worker *worker)
+{
+    return E8_TIMER_OWNER(e8_timers_peek(&worker->ready), struct e8_delivery, timer);
+}
+
+static bool has_place(const struct e8_worker *worker, const struct e8_delivery *next)
+{
+    return next->group ? e8_group_fits(worker, next->group) : worker->on_wire < worker->bound;
+}
+
 static e8_mono_ns send_due(struct e8_worker *worker)
 {
     for (unsigned n = 0; e8_timers_due(&worker->ready) != E8_NEVER; n++) {
-        e8_mono_ns now = e8_mono_now();
+        e8_mono_ns now = e8_mono_now(), place;
         if (worker->paused_until > now) {
             return worker->paused_until;
         }
         if (e8_timers_due(&worker->ready) > now) {
             return e8_timers_due(&worker->ready);
         }
-        if (worker->on_wire >= worker->bound) {
-            return E8_NEVER;
-        }
         if (n == BATCH) {
             return now;
         }
-        struct e8_delivery *delivery = take_delivery(worker);
-        if (is_disabled(worker, delivery)) {
-            e8_delivery_abandon(worker, delivery);
-        } else {
-            e8_attempt_start(worker, delivery);
+        if (next_delivery(worker)->in_line && !e8_line_turn(worker, next_delivery(worker))) {
+            e8_line_wait(worker, take_delivery(worker));
+            continue;
         }
+        if (!has_place(worker, next_delivery(worker))) {
+            return E8_NEVER;
+        }
+        place = take_place(worker->engine, now);
+        if (place) {
+            return place;
+        }
+        send_delivery(worker, take_delivery(worker));
     }
     return E8_NEVER;
 }
 
 static void drain_planned(struct e8_worker *worker)
 {
-    struct e8_instance *instance;
-    while ((instance = take_instance(worker)) != NULL) {
-        instance->emit = NULL;
-        instance->resting = false;
-        e8_instance_settle(worker, instance);
+    struct e8_strand *strand;
+    while ((strand = take_strand(worker)) != NULL) {
+        e8_strand_halt(worker, strand);
     }
     for (size_t i = 0; i < worker->engine->plan->phase_count; i++) {
         worker->phases[i].started = worker->phases[i].ended = true;
@@ -148,15 +203,19 @@ static e8_mono_ns stop_step(struct e8_worker *worker, e8_mono_ns now)
         drain_planned(worker);
     }
     struct e8_delivery *delivery;
+    e8_lines_step(worker, now, true);
     while ((delivery = take_delivery(worker)) != NULL) {
         e8_delivery_abandon(worker, delivery);
     }
     e8_mono_ns end = e8_after(worker->stopped_at, engine->options.grace);
     if (atomic_load(&engine->abort) || now >= end) {
+        e8_helper_give_up(engine->helper);
         for (delivery = worker->live; delivery; delivery = delivery->next_live) {
-            e8_transport_abort(worker->transport, &delivery->exchange);
+            if (delivery->in_flight) {
+                e8_transport_abort(worker->transport, &delivery->exchange);
+            }
         }
-        return now;
+        return worker->on_wire ? now : e8_after(now, LOOK_EVERY);
     }
     return end;
 }
@@ -194,17 +253,21 @@ static void worker_loop(struct e8_worker *worker)
             uint64_t settled = worker->settled;
             wake = e8_phases_step(worker, now);
             wake = earlier(wake, e8_worker_prepare(worker, now));
+            e8_lines_step(worker, now, false);
             wake = earlier(wake, send_due(worker));
+            wake = earlier(wake, e8_lines_step(worker, now, false));
             if (worker->settled != settled) { /* without a delivery; its place is free */
                 wake = now;
             }
         }
+        wake = earlier(wake, e8_groups_step(worker, now));
         publish(worker, now);
         if (worker_ended(worker)) {
             break;
         }
         e8_transport_wait(worker->transport, earlier(wake, now + PUBLISH_EVERY));
         take_done(worker);
+        e8_worker_take_mail(worker);
     }
 }
 

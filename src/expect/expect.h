@@ -7,6 +7,9 @@
  *     body: {contains: accepted, lacks: Traceback, /status: ok, /count: 3}   # a key that begins with '/' is a JSON pointer
  *     effect: 0..1                   # by how much the effect probe's number may grow; see the scenario's `effect:`
  *     report: true                   # judged and told, but never a failure
+ *
+ * Where no status is named, 2xx is expected. A 2xx that broke off before its end is none. Texts of contains and lacks may be lists.
+ * A Content-Type without parameters also stands for the same with parameters; of a header that came several times one must match.
  */
 #ifndef E8_EXPECT_EXPECT_H
 #define E8_EXPECT_EXPECT_H

@@ -119,6 +119,11 @@ static bool has_brackets(struct e8_str url)
 
 static void put_method(struct e8_buf *out, struct e8_str method)
 {
+    if (e8_str_is(method, "HEAD")) { /* with -X curl would wait for the body of the answer */
+        e8_buf_puts(out, "--head");
+        return;
+    }
+    e8_buf_puts(out, "-X ");
     bool plain = method.n > 0;
     for (size_t i = 0; i < method.n; i++)
         plain = plain && method.p[i] >= 'A' && method.p[i] <= 'Z';
@@ -134,7 +139,7 @@ void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
     bool has_body = wants_body(method, body), piped = !fits_argument(body);
     if (piped)
         put_printf(out, body);
-    e8_buf_puts(out, has_brackets(url) ? "curl -g -X " : "curl -X ");
+    e8_buf_puts(out, has_brackets(url) ? "curl -g " : "curl ");
     put_method(out, method);
     e8_buf_putc(out, ' ');
     put_quoted(out, url);
@@ -145,5 +150,19 @@ void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
     if (has_body) {
         e8_buf_puts(out, " \\\n  --data-binary ");
         put_quoted(out, piped ? E8_LIT("@-") : body);
+    }
+}
+
+void e8_http1_curl_wire(struct e8_buf *out, const struct e8_wire *wire)
+{
+    if (wire == NULL)
+        return;
+    if (wire->chunked)
+        e8_buf_puts(out, " \\\n  -H 'Transfer-Encoding: chunked'");
+    if (wire->expect)
+        e8_buf_puts(out, " \\\n  -H 'Expect: 100-continue'");
+    if (wire->rate > 0) {
+        e8_buf_puts(out, " \\\n  --limit-rate ");
+        e8_buf_putu(out, wire->rate);
     }
 }

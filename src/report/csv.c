@@ -62,8 +62,11 @@ static void put_row(struct e8_buf *out, const char *scope, const char *name, con
     put_ms(out, hist, hist ? (double)e8_hist_max(hist) : 0);
     e8_buf_putc(out, ',');
     e8_buf_putu(out, totals->dropped);
-    e8_buf_putc(out, ',');
-    e8_buf_putu(out, totals->aborted);
+    const uint64_t more[] = {totals->aborted, totals->withheld, totals->expected, totals->unmet};
+    for (size_t i = 0; i < E8_COUNT(more); i++) {
+        e8_buf_putc(out, ',');
+        e8_buf_putu(out, more[i]);
+    }
     e8_buf_putc(out, '\n');
 }
 
@@ -74,7 +77,7 @@ void e8_report_csv(const struct e8_report *report, struct e8_buf *out)
     e8_buf_puts(out, "scope,name,planned,delivered,failed,attempts,retries");
     for (size_t i = 0; i < E8_PERCENTILES; i++)
         e8_buf_printf(out, ",%s_ms", e8_percentiles[i].key);
-    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted\n");
+    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet\n");
     put_row(out, "overall", run->name, &totals, e8_stats_all(report->stats)->response);
     for (unsigned i = 0; i < run->endpoint_count; i++) {
         const struct e8_tally *tally = e8_stats_endpoint(report->stats, i);

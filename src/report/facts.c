@@ -7,7 +7,7 @@ const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
 
 uint64_t e8_totals_ended(const struct e8_totals *totals)
 {
-    return totals->delivered + totals->failed + totals->dropped + totals->aborted;
+    return totals->delivered + totals->failed + totals->dropped + totals->aborted + totals->withheld;
 }
 
 bool e8_totals_any(const struct e8_totals *totals)
@@ -24,6 +24,9 @@ static struct e8_totals counted(const struct e8_tally *tally)
         .failed = n->failed,
         .dropped = n->dropped,
         .aborted = n->aborted,
+        .withheld = n->withheld,
+        .expected = n->expected,
+        .unmet = n->unmet,
         .attempts = n->attempts,
         .retries = n->triggers[E8_TRIGGER_RETRY] + n->triggers[E8_TRIGGER_STALE],
     };
@@ -63,13 +66,12 @@ e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats 
     return all->n.attempts ? all->span.last_done - all->span.first_due : 0;
 }
 
-double e8_report_rate(const struct e8_stats *stats)
+double e8_report_rate(const struct e8_counts *n, const struct e8_span *span)
 {
-    const struct e8_tally *all = e8_stats_all(stats);
-    e8_dur_ns span = all->span.last_done - all->span.first_due;
-    if (all->n.attempts == 0 || span <= 0)
+    e8_dur_ns length = span->last_done - span->first_due;
+    if (n->attempts == 0 || length <= 0)
         return -1;
-    return (double)(all->n.delivered + all->n.failed) / ((double)span / (double)E8_NS_S);
+    return (double)(n->delivered + n->failed) / ((double)length / (double)E8_NS_S);
 }
 
 bool e8_report_shaky(const struct e8_hist *hist, double q)

@@ -147,7 +147,11 @@ void e8_text_errors(const struct e8_report *report, struct e8_page *page)
     for (size_t i = 0; i < count; i++)
         sum += groups[i].count;
     if (count > 0) {
+        uint64_t expected = e8_stats_all(report->stats)->n.expected;
         snprintf(note, sizeof(note), "%s attempt%s", e8_count_text(sum, text), e8_plural(sum));
+        if (expected > 0)
+            snprintf(note + strlen(note), sizeof(note) - strlen(note), ", %s of them as expected",
+                     e8_count_text(expected, text));
         e8_page_section(page, "Errors", note);
         put_groups(report, page, groups, count < ERRORS_MOST ? count : ERRORS_MOST);
     }

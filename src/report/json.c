@@ -65,13 +65,20 @@ static void put_run(struct e8_json *w, const struct e8_report *report)
     put_ms(w, "timer_floor_ms", true, (double)run->timer_floor);
     e8_json_bool(w, "interrupted", run->interrupted);
     e8_json_bool(w, "insecure", run->insecure);
+    if (run->resumes > 0) {
+        e8_json_object(w, "resumes");
+        e8_json_int(w, "run", run->resumes);
+        e8_json_int(w, "over", (int64_t)run->over);
+        e8_json_end(w, '}');
+    }
     e8_json_end(w, '}');
 }
 
 static void put_reason(struct e8_json *w, const struct e8_report *report)
 {
     char text[sizeof(report->reason) + 16];
-    snprintf(text, sizeof(text), "%s%s", report->run->interrupted ? "interrupted; " : "", report->reason);
+    snprintf(text, sizeof(text), "%s%s",
+             report->run->interrupted && !report->more.aborted ? "interrupted; " : "", report->reason);
     e8_json_cstr(w, "reason", text);
 }
 
@@ -83,6 +90,9 @@ static void put_totals(struct e8_json *w, const struct e8_totals *totals)
     e8_json_int(w, "failed", (int64_t)totals->failed);
     e8_json_int(w, "dropped", (int64_t)totals->dropped);
     e8_json_int(w, "aborted", (int64_t)totals->aborted);
+    e8_json_int(w, "withheld", (int64_t)totals->withheld);
+    e8_json_int(w, "expected", (int64_t)totals->expected);
+    e8_json_int(w, "unmet", (int64_t)totals->unmet);
     e8_json_int(w, "attempts", (int64_t)totals->attempts);
     e8_json_int(w, "retries", (int64_t)totals->retries);
     e8_json_end(w, '}');
@@ -169,9 +179,62 @@ static void put_thresholds(struct e8_json *w, const struct e8_report *report)
         else
             e8_json_null(w, "measured");
         e8_json_bool(w, "pass", result->pass);
+        e8_json_bool(w, "aborted", result->aborted);
         e8_json_end(w, '}');
     }
     e8_json_end(w, ']');
+}
+
+static void put_clean(struct e8_json *w, const char *key, const char *text)
+{
+    struct e8_buf clean;
+    if (!text || !text[0]) {
+        e8_json_null(w, key);
+        return;
+    }
+    e8_buf_init(&clean, (size_t)1 << 20);
+    e8_buf_put_clean(&clean, e8_str(text));
+    e8_json_str(w, key, e8_buf_str(&clean));
+    e8_buf_fini(&clean);
+}
+
+static void put_steps(struct e8_json *w, const struct e8_report_more *more)
+{
+    if (more->step_count == 0) {
+        e8_json_null(w, "expectations");
+        return;
+    }
+    e8_json_array(w, "expectations");
+    for (size_t i = 0; i < more->step_count; i++) {
+        const struct e8_report_step *step = &more->steps[i];
+        e8_json_object(w, NULL);
+        put_clean(w, "step", step->id);
+        put_clean(w, "type", step->type);
+        put_clean(w, "expects", step->expects);
+        e8_json_bool(w, "reports", step->reports);
+        e8_json_int(w, "met", (int64_t)step->met);
+        e8_json_int(w, "unmet", (int64_t)step->unmet);
+        e8_json_int(w, "reported", (int64_t)step->reported);
+        e8_json_int(w, "not_measured", (int64_t)step->not_measured);
+        put_clean(w, "why", step->why);
+        put_clean(w, "delivery_id", step->delivery_id);
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+}
+
+/* null: there were none, or (from a log) it is not known. */
+static void put_more(struct e8_json *w, const struct e8_report_more *more)
+{
+    put_steps(w, more);
+    if (more->spread && e8_hist_count(more->spread) > 0)
+        put_times(w, "copies_spread_ms", more->spread);
+    else
+        e8_json_null(w, "copies_spread_ms");
+    if (more->flows_stopped > 0)
+        e8_json_int(w, "flows_stopped", (int64_t)more->flows_stopped);
+    else
+        e8_json_null(w, "flows_stopped");
 }
 
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out)
@@ -193,6 +256,7 @@ void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *o
     put_endpoints(w, report);
     put_types(w, report);
     put_thresholds(w, report);
+    put_more(w, &report->more);
     e8_json_array(w, "warnings");
     for (size_t i = 0; i < report->warning_count; i++)
         e8_json_cstr(w, NULL, report->warnings[i]);

@@ -8,7 +8,8 @@
 /* ---- facts (facts.c) ---- */
 
 struct e8_totals {
-    uint64_t planned, delivered, failed, dropped, aborted; /* deliveries */
+    uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
+    uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
 };
 /* Over all: what the end of the run wrote down goes before what its attempts say. */
@@ -19,7 +20,7 @@ bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run *
 /* From start to end; of a run without an end, up to its last attempt. */
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats);
 /* Deliveries delivered or failed per second, from the first due time to the last answer; < 0: nothing to measure. */
-double e8_report_rate(const struct e8_stats *stats);
+double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 
@@ -30,7 +31,16 @@ struct e8_percentile {
 #define E8_PERCENTILES 6
 extern const struct e8_percentile e8_percentiles[E8_PERCENTILES];
 
-/* ---- verdict.c, warnings.c ---- */
+/* ---- measure.c, verdict.c, warnings.c ---- */
+
+struct e8_threshold_result e8_threshold_evaluate(const struct e8_threshold *threshold,
+                                                 const struct e8_log_run *run, const struct e8_stats *stats);
+const struct e8_hist *e8_hist_of(const struct e8_stats *stats, enum e8_of of); /* or NULL */
+/* Over all steps: what was judged, and what was not as expected. */
+struct e8_step_sums {
+    uint64_t judged, unmet, reported, not_measured;
+};
+struct e8_step_sums e8_steps_sum(const struct e8_report_more *more);
 
 void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void e8_report_warnings(struct e8_report *report);
@@ -116,6 +126,9 @@ void e8_text_percentiles(const struct e8_report *report, struct e8_page *page);
 void e8_text_endpoints(const struct e8_report *report, struct e8_page *page);
 void e8_text_types(const struct e8_report *report, struct e8_page *page);
 void e8_text_errors(const struct e8_report *report, struct e8_page *page);
+void e8_text_steps(const struct e8_report *report, struct e8_page *page);
+void e8_text_spread(const struct e8_report *report, struct e8_page *page);
+enum e8_rc e8_report_results(const struct e8_report *report, enum e8_results_format format, FILE *out);
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 

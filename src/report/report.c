@@ -24,6 +24,22 @@ bool e8_format_find(struct e8_str name, enum e8_format *out)
     return false;
 }
 
+enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err)
+{
+    static const char *const names[] = {"text", "json", "ndjson", "csv", "tap", "junit", "markdown", NULL};
+    static const enum e8_format found[] = {E8_FORMAT_TEXT, E8_FORMAT_JSON,  E8_FORMAT_NDJSON,  E8_FORMAT_CSV,
+                                           E8_FORMAT_TAP,  E8_FORMAT_JUNIT, E8_FORMAT_MARKDOWN};
+    char hint[E8_HINT_MAX];
+    for (size_t i = 0; names[i]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *out = found[i];
+            return E8_OK;
+        }
+    }
+    e8_hint_near(e8_str(name), names, "text, json, ndjson, csv, tap, junit or markdown", hint);
+    return e8_fail(err, E8_INPUT, hint, "unknown format \"%s\"", name);
+}
+
 void e8_buf_flush(struct e8_buf *buf, FILE *out)
 {
     if (buf->n > 0)
@@ -48,6 +64,12 @@ enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format
     struct e8_page page;
     e8_buf_init(&buf, REPORT_MAX);
     switch (format) {
+    case E8_FORMAT_TAP:
+        return e8_report_results(report, E8_RESULTS_TAP, out);
+    case E8_FORMAT_JUNIT:
+        return e8_report_results(report, E8_RESULTS_JUNIT, out);
+    case E8_FORMAT_MARKDOWN:
+        return e8_report_results(report, E8_RESULTS_MARKDOWN, out);
     case E8_FORMAT_TEXT:
     case E8_FORMAT_TABLE:
         page = e8_page_new(&buf, style);

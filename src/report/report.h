@@ -13,14 +13,47 @@
 /* Of a run without an end: invalid. Of one that was interrupted: that of what it did. */
 enum e8_run_verdict { E8_PASS, E8_FAIL, E8_INVALID };
 
-enum e8_format { E8_FORMAT_TEXT, E8_FORMAT_JSON, E8_FORMAT_NDJSON, E8_FORMAT_CSV, E8_FORMAT_TABLE };
-bool e8_format_find(struct e8_str name, enum e8_format *out);
+enum e8_format {
+    E8_FORMAT_TEXT,
+    E8_FORMAT_JSON,
+    E8_FORMAT_NDJSON,
+    E8_FORMAT_CSV,
+    E8_FORMAT_TABLE,
+    /* Of whole reports alone, with each step that expects and each threshold as a test; see results.h. */
+    E8_FORMAT_TAP,
+    E8_FORMAT_JUNIT,
+    E8_FORMAT_MARKDOWN
+};
+bool e8_format_find(struct e8_str name, enum e8_format *out); /* text to table */
+/* Of a report's: text, json, ndjson, csv, tap, junit, markdown. E8_INPUT with a hint. */
+enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err);
 
 struct e8_threshold_result {
     struct e8_threshold threshold;
     double measured;
     bool pass;
     bool measurable; /* false: there was nothing to measure; never a pass */
+    bool aborted;    /* the run was stopped because of it */
+};
+
+/* What a step expected, and how often it came. */
+struct e8_report_step {
+    const char *id;      /* its name, or the flow's and the line's: "support:12" */
+    const char *type;    /* of its event */
+    const char *expects; /* for people */
+    bool reports;        /* told, and never a failure */
+    uint64_t met, unmet, reported, not_measured;
+    const char *why, *delivery_id; /* of the first that was not as expected; or empty */
+};
+/* What only a run that has just ended can tell. All of it is borrowed and must outlive the report. */
+struct e8_report_more {
+    const struct e8_report_step *steps; /* those that expect something */
+    size_t step_count;
+    const struct e8_hist *spread;       /* of copies released at one barrier; NULL: there were none */
+    uint64_t flows_stopped;             /* instances of flows that ended early */
+    const struct e8_threshold *aborted; /* the threshold, one of those given, that stopped the run; or NULL */
+    bool stopped_by_step;
+    const char *log; /* the file of the log; NULL: there is none */
 };
 
 #define E8_WARNINGS_MAX 32
@@ -29,15 +62,27 @@ struct e8_report {
     const struct e8_stats *stats;
     enum e8_run_verdict verdict;
     char reason
-        [160]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
+        [320]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
     char warnings[E8_WARNINGS_MAX][200];
     size_t warning_count;
+    struct e8_report_more more;
 };
-/* Evaluates thresholds, verdict and warnings. `run` and `stats` must outlive the report. */
+/* Evaluates thresholds, verdict and warnings. `run` and `stats` must outlive the report. more: NULL from a log. */
 void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
-                    const struct e8_threshold *thresholds, size_t count, struct e8_report *out);
+                    const struct e8_threshold *thresholds, size_t count, const struct e8_report_more *more,
+                    struct e8_report *out);
+/* E8_INPUT where the threshold is narrowed down to an endpoint or to types that the run does not have. types: NULL-terminated. */
+enum e8_rc e8_threshold_check(const struct e8_threshold *threshold, const struct e8_log_endpoint *endpoints,
+                              size_t endpoint_count, const char *const *types, struct e8_err *err);
+/* Of a run that goes on: can the threshold not hold any more, or does it fail with enough behind it to stop the run? Counts that
+ * only grow, max and min are judged at once; everything else after E8_ABORT_ATTEMPTS attempts within its braces and E8_ABORT_AFTER
+ * of the run. */
+#define E8_ABORT_ATTEMPTS 100
+#define E8_ABORT_AFTER    E8_NS_S
+bool e8_threshold_lost(const struct e8_threshold *threshold, const struct e8_log_run *run,
+                       const struct e8_stats *stats, e8_dur_ns elapsed);
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out);
 

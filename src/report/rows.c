@@ -11,6 +11,7 @@ static const char *const keys[] = {
     "run",     "event_id", "delivery_id", "type",       "environment",      "endpoint",        "attempt",
     "trigger", "due",      "sent",        "done",       "response_time_ms", "service_time_ms", "send_lag_ms",
     "status",  "outcome",  "error",       "bytes_sent", "bytes_received",   "scheme",          "reused",
+    "copy",    "verdict",  "step",
 };
 
 static double ms(e8_dur_ns dur)
@@ -71,6 +72,12 @@ static void put_ndjson(const struct e8_log_row *row, struct e8_buf *out)
     e8_json_int(w, "bytes_received", (int64_t)row->bytes_received);
     e8_json_cstr(w, "scheme", row->scheme);
     e8_json_bool(w, "reused", row->flags & E8_FLAG_REUSED);
+    e8_json_int(w, "copy", row->copy);
+    if (row->verdict && row->verdict[0])
+        e8_json_cstr(w, "verdict", row->verdict);
+    else
+        e8_json_null(w, "verdict");
+    e8_json_int(w, "step", row->step);
     e8_json_end(w, '}');
     e8_buf_putc(out, '\n');
 }
@@ -114,7 +121,8 @@ static void put_csv(const struct e8_log_row *row, struct e8_buf *out)
     e8_buf_printf(out, "%llu,%llu,", (unsigned long long)row->bytes_sent,
                   (unsigned long long)row->bytes_received);
     csv_texts(out, &row->scheme, 1);
-    e8_buf_puts(out, row->flags & E8_FLAG_REUSED ? "true\n" : "false\n");
+    e8_buf_printf(out, "%s,%d,%s,%lld\n", row->flags & E8_FLAG_REUSED ? "true" : "false", row->copy,
+                  row->verdict ? row->verdict : "", (long long)row->step);
 }
 
 /* ---- people ---- */

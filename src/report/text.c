@@ -44,6 +44,16 @@ static void put_title(const struct e8_report *report, struct e8_page *page)
     e8_page_line(page);
 }
 
+/* "resumes run 3: 12,000 were over, 8,000 went on"; NULL: it resumes none. */
+static const char *resumed(struct e8_arena *arena, const struct e8_log_run *run)
+{
+    char over[E8_NUMBER_MAX], rest[E8_NUMBER_MAX];
+    if (run->resumes <= 0)
+        return NULL;
+    return e8_arena_printf(arena, "resumes run %lld: %s were over, %s went on", (long long)run->resumes,
+                           e8_count_text(run->over, over), e8_count_text(run->planned, rest));
+}
+
 static void put_header(const struct e8_report *report, struct e8_page *page)
 {
     const struct e8_log_run *run = report->run;
@@ -60,6 +70,7 @@ static void put_header(const struct e8_report *report, struct e8_page *page)
         run->timer_floor > 0 ? e8_arena_printf(arena, "timer floor %s", floor) : NULL,
         digest(arena, "scenario", run->scenario_digest),
         digest(arena, "fixtures", run->fixtures_digest),
+        resumed(arena, run),
     };
     put_title(report, page);
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_DIM);
@@ -106,7 +117,8 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
     uint64_t ended = e8_totals_ended(&totals);
     uint64_t open = totals.planned > ended ? totals.planned - ended : 0;
     char note[96], count[E8_NUMBER_MAX], per_s[E8_NUMBER_MAX];
-    double rate = e8_report_rate(report->stats);
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    double rate = e8_report_rate(&all->n, &all->span);
     snprintf(note, sizeof(note), "%s planned%s%s", e8_count_text(totals.planned, count),
              rate < 0 ? "" : " · ", rate < 0 ? "" : e8_rate_text(rate, per_s));
     struct e8_table table;
@@ -114,6 +126,8 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
     e8_table_init(&table, columns, E8_COUNT(columns));
     delivery_row(&table, "delivered", totals.delivered, totals.planned, E8_GREEN);
     delivery_row(&table, "failed", totals.failed, totals.planned, E8_RED);
+    if (totals.withheld)
+        delivery_row(&table, "withheld", totals.withheld, totals.planned, E8_CYAN);
     if (totals.dropped)
         delivery_row(&table, "dropped", totals.dropped, totals.planned, E8_YELLOW);
     if (totals.aborted)
@@ -162,7 +176,9 @@ static void put_verdict(const struct e8_report *report, struct e8_page *page)
 {
     char word[32];
     snprintf(word, sizeof(word), "%s%s", verdicts[report->verdict].word,
-             report->run->interrupted ? " (interrupted)" : "");
+             report->more.stopped_by_step                        ? " (stopped early)"
+             : report->run->interrupted && !report->more.aborted ? " (interrupted)"
+                                                                 : "");
     size_t width = strlen(word);
     e8_page_line(page);
     if (page->colour)
@@ -182,6 +198,8 @@ void e8_report_text(const struct e8_report *report, struct e8_page *page)
     e8_text_endpoints(report, page);
     e8_text_types(report, page);
     e8_text_errors(report, page);
+    e8_text_spread(report, page);
+    e8_text_steps(report, page);
     put_thresholds(report, page);
     put_warnings(report, page);
     put_verdict(report, page);

@@ -1,4 +1,3 @@
-#include <math.h>
 #include <string.h>
 
 #include "report/parts.h"
@@ -6,95 +5,7 @@
 #define DROPPED_MOST  0.001 /* of the planned deliveries */
 #define UNTESTED_FROM 0.9   /* of the answers: 401, 403, 404 or 405 */
 
-/* ---- thresholds ---- */
-
-static const struct e8_hist *hist_of(const struct e8_stats *stats, enum e8_of of)
-{
-    const struct e8_tally *all = e8_stats_all(stats);
-    return of == E8_OF_SERVICE ? all->service : of == E8_OF_LAG ? all->lag : all->response;
-}
-
-static double measure_time(const struct e8_threshold *threshold, const struct e8_stats *stats)
-{
-    const struct e8_hist *hist = hist_of(stats, threshold->of);
-    if (!hist || e8_hist_count(hist) == 0)
-        return NAN;
-    switch (threshold->measure) {
-    case E8_MEASURE_MIN:
-        return (double)e8_hist_min(hist);
-    case E8_MEASURE_MEAN:
-        return e8_hist_mean(hist);
-    case E8_MEASURE_MAX:
-        return (double)e8_hist_max(hist);
-    default:
-        return (double)e8_hist_quantile(hist, threshold->quantile);
-    }
-}
-
-static double share(uint64_t part, uint64_t whole)
-{
-    return whole ? (double)part / (double)whole : (double)NAN;
-}
-
-static double measure_status(const struct e8_threshold *threshold, const struct e8_stats *stats,
-                             uint64_t attempts)
-{
-    uint64_t sum = 0;
-    for (int status = threshold->status_low; status <= threshold->status_high && status < E8_STATUSES;
-         status++)
-        sum += e8_stats_statuses(stats)[status];
-    return share(sum, attempts);
-}
-
-static double measure_outcome(const struct e8_threshold *threshold, const struct e8_counts *n)
-{
-    enum e8_outcome outcome;
-    if (!e8_outcome_find(e8_str(threshold->outcome), &outcome))
-        return NAN;
-    return share(n->outcomes[outcome], n->attempts);
-}
-
-/* NaN: there is nothing to measure. */
-static double measure(const struct e8_threshold *threshold, const struct e8_log_run *run,
-                      const struct e8_stats *stats)
-{
-    const struct e8_counts *n = &e8_stats_all(stats)->n;
-    struct e8_totals totals = e8_totals_all(run, stats);
-    double rate = e8_report_rate(stats);
-    switch (threshold->measure) {
-    case E8_MEASURE_QUANTILE:
-    case E8_MEASURE_MIN:
-    case E8_MEASURE_MEAN:
-    case E8_MEASURE_MAX:
-        return measure_time(threshold, stats);
-    case E8_MEASURE_SUCCESS:
-        return share(totals.delivered, totals.delivered + totals.failed + totals.dropped);
-    case E8_MEASURE_STATUS:
-        return measure_status(threshold, stats, n->attempts);
-    case E8_MEASURE_OUTCOME:
-        return measure_outcome(threshold, n);
-    case E8_MEASURE_RATE:
-        return rate < 0 ? (double)NAN : rate;
-    case E8_MEASURE_FAILED:
-        return totals.attempts ? (double)totals.failed : (double)NAN;
-    case E8_MEASURE_RETRIES:
-        return totals.attempts ? (double)totals.retries : (double)NAN;
-    }
-    E8_UNREACHABLE();
-}
-
-static struct e8_threshold_result evaluate(const struct e8_threshold *threshold, const struct e8_log_run *run,
-                                           const struct e8_stats *stats)
-{
-    double measured = measure(threshold, run, stats);
-    bool measurable = !isnan(measured);
-    return (struct e8_threshold_result){
-        .threshold = *threshold,
-        .measured = measurable ? measured : 0,
-        .measurable = measurable,
-        .pass = measurable && e8_threshold_holds(threshold, measured),
-    };
-}
+/* ---- measured values ---- */
 
 static bool is_share(enum e8_measure measure)
 {
@@ -160,6 +71,9 @@ static void check_tested(struct e8_report *report, const struct e8_totals *total
         if (statuses[refusals[i]] > statuses[most])
             most = refusals[i];
     }
+    /* A refusal that a step expects has tested something. */
+    refused -= totals->expected < refused ? totals->expected : refused;
+    answered -= totals->expected < answered ? totals->expected : answered;
     if (totals->attempts == 0) {
         invalid(report, "nothing was tested: no attempt was made");
     } else if (totals->delivered + totals->failed == 0) {
@@ -167,7 +81,7 @@ static void check_tested(struct e8_report *report, const struct e8_totals *total
     } else if (refused > 0 && (double)refused >= UNTESTED_FROM * (double)answered) {
         snprintf(reason, sizeof(reason), "nothing was tested: %s of the answers %s %u (%s)",
                  e8_share_text(refused, answered, of),
-                 statuses[most] == refused ? "are" : "are 401, 403, 404 or 405, mostly", most,
+                 statuses[most] >= refused ? "are" : "are 401, 403, 404 or 405, mostly", most,
                  most >= 404 ? "is the URL right?" : "is the secret right?");
         invalid(report, reason);
     }
@@ -209,7 +123,7 @@ static void check_clamped(struct e8_report *report)
     uint64_t sum = 0;
     char reason[REASON_MAX];
     for (int of = E8_OF_RESPONSE; of <= E8_OF_LAG; of++) {
-        const struct e8_hist *hist = hist_of(report->stats, (enum e8_of)of);
+        const struct e8_hist *hist = e8_hist_of(report->stats, (enum e8_of)of);
         sum += hist ? e8_hist_clamped(hist) : 0;
     }
     if (sum == 0)
@@ -234,41 +148,83 @@ static void check_sum(struct e8_report *report, const struct e8_totals *totals)
     }
     snprintf(reason, sizeof(reason),
              "deliveries do not add up: %llu planned, %llu ended (%llu delivered, %llu failed, %llu dropped, "
-             "%llu aborted)",
+             "%llu aborted, %llu withheld)",
              (unsigned long long)totals->planned, (unsigned long long)ended,
              (unsigned long long)totals->delivered, (unsigned long long)totals->failed,
-             (unsigned long long)totals->dropped, (unsigned long long)totals->aborted);
+             (unsigned long long)totals->dropped, (unsigned long long)totals->aborted,
+             (unsigned long long)totals->withheld);
     invalid(report, reason);
 }
 
-/* Whether a threshold says how many deliveries may fail. */
-static bool speaks_of_failure(enum e8_measure measure)
+struct judgement {
+    size_t missed, first;            /* thresholds */
+    bool speaks_of_failed, of_unmet; /* a threshold says how many may be */
+};
+
+static void say_missed(struct e8_report *report, const struct judgement *j)
 {
-    return measure == E8_MEASURE_SUCCESS || measure == E8_MEASURE_FAILED || measure == E8_MEASURE_STATUS;
+    char text[E8_MEASURED_MAX], more[48] = "";
+    size_t first = j->first;
+    if (j->missed > 1)
+        snprintf(more, sizeof(more), "; %zu other%s missed too", j->missed - 1, e8_plural(j->missed - 1));
+    if (first < report->threshold_count) {
+        const struct e8_threshold_result *result = &report->thresholds[first];
+        snprintf(report->reason, sizeof(report->reason), "%s%s: %s%s%s",
+                 result->aborted ? "stopped early, because it cannot hold: " : "", result->threshold.text,
+                 result->measurable ? "measured " : "", e8_measured_text(result, text), more);
+    } else {
+        snprintf(report->reason, sizeof(report->reason), "%zu threshold%s missed", j->missed,
+                 e8_plural(j->missed));
+    }
 }
 
-static void pass_or_fail(struct e8_report *report, const struct e8_totals *totals, size_t missed,
-                         size_t first, bool spoken)
+/* The steps know how much was judged; a log knows the deliveries alone. */
+static void say_unmet(struct e8_report *report, uint64_t unmet)
 {
-    char text[E8_MEASURED_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], more[48] = "";
-    report->verdict = missed > 0 || (!spoken && totals->failed > 0) ? E8_FAIL : E8_PASS;
-    if (missed > 1)
-        snprintf(more, sizeof(more), "; %zu other%s missed too", missed - 1, e8_plural(missed - 1));
-    if (missed > 0 && first < report->threshold_count) {
-        const struct e8_threshold_result *result = &report->thresholds[first];
-        snprintf(report->reason, sizeof(report->reason), "%s: %s%s%s", result->threshold.text,
-                 result->measurable ? "measured " : "", e8_measured_text(result, text), more);
-    } else if (missed > 0) {
-        snprintf(report->reason, sizeof(report->reason), "%zu threshold%s missed", missed, e8_plural(missed));
-    } else if (totals->failed > 0) {
+    struct e8_step_sums sums = e8_steps_sum(&report->more);
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];
+    if (sums.unmet > 0)
+        snprintf(report->reason, sizeof(report->reason), "%s of %s expectation%s %s not met",
+                 e8_count_text(sums.unmet, a), e8_count_text(sums.judged, b), e8_plural(sums.judged),
+                 sums.unmet == 1 ? "was" : "were");
+    else
+        snprintf(report->reason, sizeof(report->reason), "%s deliver%s did not end as expected",
+                 e8_count_text(unmet, a), unmet == 1 ? "y" : "ies");
+}
+
+static void say_rest(struct e8_report *report, const struct e8_totals *totals, bool allowed)
+{
+    struct e8_step_sums sums = e8_steps_sum(&report->more);
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], met[64] = "";
+    if (totals->failed > 0) {
         snprintf(report->reason, sizeof(report->reason), "%s of %s deliveries ended undelivered%s",
                  e8_count_text(totals->failed, a), e8_count_text(totals->delivered + totals->failed, b),
-                 spoken ? ", which the thresholds allow" : "");
-    } else {
-        snprintf(report->reason, sizeof(report->reason), "%s deliver%s delivered%s",
-                 e8_count_text(totals->delivered, a), totals->delivered == 1 ? "y" : "ies",
-                 report->threshold_count ? ", all thresholds hold" : "");
+                 allowed ? ", which the thresholds allow" : "");
+        return;
     }
+    if (sums.judged > 0 && sums.unmet == 0)
+        snprintf(met, sizeof(met), ", %s expectation%s met", e8_count_text(sums.judged, b),
+                 e8_plural(sums.judged));
+    snprintf(report->reason, sizeof(report->reason), "%s deliver%s delivered%s%s",
+             e8_count_text(totals->delivered, a), totals->delivered == 1 ? "y" : "ies", met,
+             report->threshold_count ? ", all thresholds hold" : "");
+}
+
+static void pass_or_fail(struct e8_report *report, const struct e8_totals *totals, const struct judgement *j)
+{
+    uint64_t effects = e8_steps_sum(&report->more).unmet;
+    bool unmet = totals->unmet + effects > 0 && !j->of_unmet;
+    bool failed = totals->failed > 0 && !j->speaks_of_failed;
+    bool stopped = report->more.stopped_by_step;
+    report->verdict = j->missed > 0 || unmet || failed || stopped ? E8_FAIL : E8_PASS;
+    if (j->missed > 0)
+        say_missed(report, j);
+    else if (unmet)
+        say_unmet(report, totals->unmet);
+    else if (stopped && !failed)
+        snprintf(report->reason, sizeof(report->reason), "a step that failed stopped the run");
+    else
+        say_rest(report, totals, j->speaks_of_failed);
 }
 
 static void check_end(struct e8_report *report)
@@ -287,25 +243,39 @@ static void check_invalid(struct e8_report *report, const struct e8_totals *tota
     check_sum(report, totals);
 }
 
-void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
-                    const struct e8_threshold *thresholds, size_t count, struct e8_report *out)
+static void judge_thresholds(struct e8_report *report, const struct e8_threshold *thresholds, size_t count,
+                             struct judgement *j)
 {
-    size_t missed = 0, first = 0;
-    bool spoken = false;
-    *out = (struct e8_report){.run = run, .stats = stats};
     for (size_t i = 0; i < count; i++) {
-        struct e8_threshold_result result = evaluate(&thresholds[i], run, stats);
-        spoken |= speaks_of_failure(thresholds[i].measure);
-        first = !result.pass && missed == 0 ? i : first;
-        missed += !result.pass;
-        if (i < E8_COUNT(out->thresholds))
-            out->thresholds[out->threshold_count++] = result;
+        enum e8_measure measure = thresholds[i].measure;
+        bool whole = !thresholds[i].endpoint[0] && !thresholds[i].type[0];
+        struct e8_threshold_result result = e8_threshold_evaluate(&thresholds[i], report->run, report->stats);
+        result.aborted = &thresholds[i] == report->more.aborted;
+        result.pass = result.pass && !result.aborted;
+        j->speaks_of_failed |= whole && (measure == E8_MEASURE_SUCCESS || measure == E8_MEASURE_FAILED ||
+                                         measure == E8_MEASURE_STATUS);
+        j->of_unmet |= whole && measure == E8_MEASURE_UNMET;
+        j->first = result.aborted || (!result.pass && j->missed == 0) ? i : j->first;
+        j->missed += !result.pass;
+        if (i < E8_COUNT(report->thresholds))
+            report->thresholds[report->threshold_count++] = result;
     }
+    if (count > report->threshold_count)
+        e8_report_warn(report, "%zu further thresholds were evaluated, but are not shown",
+                       count - report->threshold_count);
+}
+
+void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
+                    const struct e8_threshold *thresholds, size_t count, const struct e8_report_more *more,
+                    struct e8_report *out)
+{
+    struct judgement j = {0};
+    *out = (struct e8_report){.run = run, .stats = stats};
+    if (more)
+        out->more = *more;
+    judge_thresholds(out, thresholds, count, &j);
     struct e8_totals totals = e8_totals_all(run, stats);
-    pass_or_fail(out, &totals, missed, first, spoken);
+    pass_or_fail(out, &totals, &j);
     check_invalid(out, &totals);
-    if (count > out->threshold_count)
-        e8_report_warn(out, "%zu further thresholds were evaluated, but are not shown",
-                       count - out->threshold_count);
     e8_report_warnings(out);
 }

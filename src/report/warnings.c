@@ -107,6 +107,18 @@ static void warn_dropped(struct e8_report *report)
                        (unsigned long long)totals.dropped, totals.dropped == 1 ? "y was" : "ies were");
 }
 
+static void warn_flows(struct e8_report *report)
+{
+    uint64_t stopped = report->more.flows_stopped, unmeasured = e8_steps_sum(&report->more).not_measured;
+    if (stopped > 0)
+        e8_report_warn(report, "%llu flow instance%s ended early, because something they waited for failed",
+                       (unsigned long long)stopped, e8_plural(stopped));
+    if (unmeasured > 0)
+        e8_report_warn(
+            report, "%llu expected effect%s not measured: the scenario's `effect` or --effect-get says how",
+            (unsigned long long)unmeasured, unmeasured == 1 ? " was" : "s were");
+}
+
 static void warn_samples(struct e8_report *report)
 {
     const struct e8_hist *hist = e8_stats_all(report->stats)->response;
@@ -126,5 +138,6 @@ void e8_report_warnings(struct e8_report *report)
     warn_connections(report);
     warn_flags(report);
     warn_dropped(report);
+    warn_flows(report);
     warn_samples(report);
 }

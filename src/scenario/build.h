@@ -8,7 +8,8 @@
 struct e8_plan_owned {
     struct e8_plan plan;
     struct e8_arena *arena;
-    struct e8_doc *doc;
+    struct e8_doc **docs; /* the file and all that it includes */
+    size_t doc_count;
     struct e8_template **templates; /* compiled for this plan alone */
     size_t template_count;
     char **secrets; /* wiped and freed */
@@ -25,6 +26,11 @@ const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const st
 /* {"edits": [{"path": PATH, "value": VALUE}, …]}, without a value for what is removed; NULL when there are no edits; in the
  * plan's arena. */
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);
+/* The plan's one endpoint, copied. */
+void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from);
+struct e8_json;
+void e8_edits_put(struct e8_json *w, const char *key, const struct e8_edit *edits,
+                  size_t count); /* the list alone */
 /* Digest of a text as 64 hex digits. */
 void e8_plan_digest(struct e8_str text, char out[65]);
 /* E8_INPUT where a delivery's headers could be more than E8_HEADERS_MAX. */

@@ -121,11 +121,12 @@ static bool tells(struct e8_str text, int number)
     return secretive;
 }
 
-void e8_hide_secrets(struct e8_str text, struct e8_errs *errs, size_t from)
+static void hide_lines(struct e8_parser *p, size_t from)
 {
-    for (size_t i = from; i < errs->count; i++) {
-        struct e8_err *err = &errs->list[i];
-        if (err->line == 0 || !err->source[0] || !tells(text, err->line)) {
+    for (size_t i = from; i < p->errs->count; i++) {
+        struct e8_err *err = &p->errs->list[i];
+        struct e8_str text = e8_sources_text(p->files, err->file);
+        if (err->line == 0 || !err->source[0] || !text.n || !tells(text, err->line)) {
             continue;
         }
         err->source[0] = '\0';
@@ -134,4 +135,10 @@ void e8_hide_secrets(struct e8_str text, struct e8_errs *errs, size_t from)
                    sizeof "is read as a number, and as that it is not valid");
         }
     }
+}
+
+void e8_hide(struct e8_parser *p, size_t from)
+{
+    hide_lines(p, from);
+    e8_hide_values(p->vars, p->errs, from);
 }

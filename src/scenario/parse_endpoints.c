@@ -3,6 +3,8 @@
 #include "catalog/platform.h"
 #include "scenario/parse.h"
 
+#define ROTATION_MAX 100
+
 static const char *named_url(struct e8_parser *p, struct e8_str name)
 {
     for (size_t i = 0; p->options->to_named && p->options->to_named[i]; i++) {
@@ -32,74 +34,6 @@ static void parse_url(struct e8_parser *p, const struct e8_node *map, struct e8_
     }
 }
 
-static const char *secret_from_env(struct e8_parser *p, const struct e8_node *node)
-{
-    const char *name = e8_parse_text(p, node);
-    const char *value = name && p->options->getenv ? p->options->getenv(name) : NULL;
-    if (name && (!value || !*value)) {
-        if (p->options->secret) {
-            return e8_plan_secret(p->owned, p->options->secret);
-        }
-        e8_parse_fail(p, node, "set it, or give --secret-file", "the environment has no %s", name);
-        return NULL;
-    }
-    return value ? e8_plan_secret(p->owned, value) : NULL;
-}
-
-static const char *secret_from_file(struct e8_parser *p, const struct e8_node *node)
-{
-    const char *path = e8_parse_text(p, node);
-    struct e8_err err = {0};
-    char *secret = NULL;
-    if (!path) {
-        return NULL;
-    }
-    if (e8_secret_read(path, &secret, &err)) {
-        e8_parse_fail_err(p, node, &err);
-        return NULL;
-    }
-    const char *kept = e8_plan_secret(p->owned, secret);
-    e8_secret_free(&secret);
-    return kept;
-}
-
-static const char *parse_secret(struct e8_parser *p, const struct e8_node *node)
-{
-    if (node->kind == E8_MAP) { /* its keys are not shown: it may be a secret without quotes */
-        const struct e8_node *env = e8_node_get(node, "env"), *file = e8_node_get(node, "file");
-        if (!env == !file || node->count > 1) {
-            e8_parse_fail(p, node, "{env: CRM_SECRET} or {file: path}", "a secret comes from one place");
-            return NULL;
-        }
-        return env ? secret_from_env(p, env) : secret_from_file(p, file);
-    }
-    const char *text = e8_parse_text(p, node);
-    return text ? e8_plan_secret(p->owned, text) : NULL;
-}
-
-static void parse_secrets(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
-{
-    const struct e8_node *node = e8_node_get(map, "secret");
-    bool list = node && node->kind == E8_SEQ;
-    const char **secrets = e8_arena_alloc(p->owned->arena, (list ? node->count + 1 : 2) * sizeof *secrets);
-    endpoint->secrets = secrets;
-    if (!node && p->options->secret) {
-        secrets[endpoint->secret_count++] = e8_plan_secret(p->owned, p->options->secret);
-    } else if (list && node->count > E8_SECRETS_MAX) {
-        e8_parse_fail(p, node, NULL, "at most %d secrets at a time", E8_SECRETS_MAX);
-    } else if (list) {
-        for (const struct e8_node *item = node->first; item; item = item->next) {
-            const char *secret = parse_secret(p, item);
-            if (secret) {
-                secrets[endpoint->secret_count++] = secret;
-            }
-        }
-    } else if (node) {
-        secrets[0] = parse_secret(p, node);
-        endpoint->secret_count = secrets[0] ? 1 : 0;
-    }
-}
-
 static void check_secrets(struct e8_parser *p, const struct e8_node *map, const struct e8_endpoint *endpoint)
 {
     const struct e8_node *node = e8_node_get(map, "secret"), *scheme = e8_node_get(map, "scheme");
@@ -112,6 +46,27 @@ static void check_secrets(struct e8_parser *p, const struct e8_node *map, const 
         e8_parse_fail_err(p, node ? node : map, &err);
     }
     e8_signer_free(&signer);
+}
+
+/* What a rotation goes on to is as good as what it starts with. */
+static void parse_rotation(struct e8_parser *p, const struct e8_node *node, struct e8_endpoint *endpoint)
+{
+    const char *otherwise = endpoint->secret_count ? p->options->next_secret : NULL;
+    endpoint->rotation = e8_parse_secrets(p, node, otherwise, ROTATION_MAX, &endpoint->rotation_count);
+    for (size_t i = 0; endpoint->scheme && i < endpoint->rotation_count; i++) {
+        struct e8_signer *signer = NULL;
+        struct e8_err err = {0};
+        if (e8_signer_new(endpoint->scheme, &endpoint->rotation[i], 1, &signer, &err) && node) {
+            e8_parse_fail_err(p, node, &err);
+        } else if (err.rc) {
+            e8_errs_add(p->errs, &err);
+        }
+        e8_signer_free(&signer);
+    }
+    if (node && endpoint->rotation_count && !endpoint->secret_count) {
+        e8_parse_fail_key(p, node, "secret: {env: CRM_SECRET}",
+                          "endpoint \"%s\" has no secret to rotate from", endpoint->name);
+    }
 }
 
 static void parse_scheme(struct e8_parser *p, const struct e8_node *node, struct e8_endpoint *endpoint)
@@ -134,23 +89,6 @@ static void parse_scheme(struct e8_parser *p, const struct e8_node *node, struct
     }
 }
 
-static void check_patterns(struct e8_parser *p, const struct e8_node *node, const char *const *patterns)
-{
-    const struct e8_node *item = node->kind == E8_SEQ ? node->first : node;
-    for (; *patterns; patterns++, item = item->next) {
-        bool any = false;
-        for (size_t i = 0; i < e8_catalog_count(p->catalog); i++) {
-            any = any || e8_pattern_matches(e8_str(*patterns), e8_str(e8_catalog_type(p->catalog, i)->name));
-        }
-        if (!any) {
-            char hint[E8_HINT_MAX];
-            e8_hint_near(e8_str(*patterns), e8_catalog_names(p->catalog),
-                         "a type, a category like conversation.*, or *", hint);
-            e8_parse_fail(p, item, hint, "no event type matches \"%s\"", *patterns);
-        }
-    }
-}
-
 static bool takes_some(struct e8_parser *p, const struct e8_node *list)
 {
     if (list->kind == E8_SEQ && list->count == 0) {
@@ -166,9 +104,7 @@ static void parse_subscription(struct e8_parser *p, const struct e8_node *map, s
                          *environments = e8_node_get(map, "environments");
     if (events && takes_some(p, events)) {
         endpoint->subscription.patterns = e8_parse_names(p, events, "events");
-        if (endpoint->subscription.patterns) {
-            check_patterns(p, events, endpoint->subscription.patterns);
-        }
+        p->events[endpoint - p->owned->plan.endpoints] = events;
     }
     if (environments && takes_some(p, environments)) {
         endpoint->subscription.environments = e8_parse_names(p, environments, "environments");
@@ -178,40 +114,6 @@ static void parse_subscription(struct e8_parser *p, const struct e8_node *map, s
             e8_parse_environment(p, item);
         }
     }
-}
-
-static void parse_header(struct e8_parser *p, const struct e8_node *node, struct e8_header *out)
-{
-    const char *value = e8_parse_text(p, node);
-    *out = (struct e8_header){node->key, e8_str(value)};
-    if (!e8_header_name_valid(node->key)) {
-        e8_parse_fail_key(p, node, "letters, digits and hyphens", "\"%.*s\" is no header name",
-                          E8_STR(node->key));
-    } else if (e8_header_is_framing(node->key)) {
-        e8_parse_fail_key(p, node, "emit8 sets it itself", "header \"%.*s\" would break the framing",
-                          E8_STR(node->key));
-    } else if (value && !e8_header_value_valid(out->value)) {
-        e8_parse_fail(p, node, "one line of text", "header \"%.*s\" contains a control character",
-                      E8_STR(node->key));
-    }
-}
-
-static void parse_headers(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
-{
-    if (map->kind != E8_MAP || map->count > 32) {
-        e8_parse_fail(p, map, "headers: {X-Team: billing}, at most 32", "headers must be a map");
-        return;
-    }
-    struct e8_header *headers = e8_arena_alloc(p->owned->arena, (map->count + 1) * sizeof *headers);
-    size_t bytes = 0;
-    for (const struct e8_node *node = map->first; node; node = node->next) {
-        parse_header(p, node, &headers[endpoint->header_count++]);
-        bytes += node->key.n + headers[endpoint->header_count - 1].value.n;
-    }
-    if (bytes > 4096) {
-        e8_parse_fail(p, map, "at most 4 KiB in all", "headers are too long");
-    }
-    endpoint->headers = headers;
 }
 
 /* Names stand in URLs of sinks, on the command line and in the log. */
@@ -229,8 +131,9 @@ static bool name_good(struct e8_str name)
 
 static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struct e8_endpoint *endpoint)
 {
-    static const char *const keys[] = {"url",     "secret", "scheme",  "events",      "environments",
-                                       "timeout", "retry",  "headers", "description", NULL};
+    static const char *const keys[] = {"url",          "secret",   "scheme", "events",
+                                       "environments", "timeout",  "retry",  "headers",
+                                       "description",  "rotation", NULL};
     const struct e8_platform *platform = e8_catalog_platform(p->catalog);
     endpoint->name = e8_arena_str(p->owned->arena, map->key).p;
     endpoint->timeout = platform->deadline;
@@ -248,8 +151,10 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
     const struct e8_node *headers = e8_node_get(map, "headers");
     parse_url(p, map, endpoint);
     parse_scheme(p, e8_node_get(map, "scheme"), endpoint);
-    parse_secrets(p, map, endpoint);
+    endpoint->secrets = e8_parse_secrets(p, e8_node_get(map, "secret"), p->options->secret, E8_SECRETS_MAX,
+                                         &endpoint->secret_count);
     check_secrets(p, map, endpoint);
+    parse_rotation(p, e8_node_get(map, "rotation"), endpoint);
     parse_subscription(p, map, endpoint);
     if (timeout && e8_parse_dur_node(p, timeout, &endpoint->timeout) && endpoint->timeout <= 0) {
         e8_parse_fail(p, timeout, "5s", "a time-out of 0 leaves no time for an answer");
@@ -258,8 +163,18 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
         e8_retry_parse(retry, &endpoint->retry, p->errs);
     }
     if (headers) {
-        parse_headers(p, headers, endpoint);
+        e8_parse_headers(p, headers, 32, 4096, &endpoint->headers, &endpoint->header_count);
     }
+}
+
+static const struct e8_endpoint *find_endpoint(const struct e8_plan *plan, struct e8_str name)
+{
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        if (e8_str_is(name, plan->endpoints[i].name)) {
+            return &plan->endpoints[i];
+        }
+    }
+    return NULL;
 }
 
 static void check_named(struct e8_parser *p, const struct e8_node *map)
@@ -267,32 +182,115 @@ static void check_named(struct e8_parser *p, const struct e8_node *map)
     for (size_t i = 0; p->options->to_named && p->options->to_named[i]; i++) {
         const char *text = p->options->to_named[i];
         struct e8_str name = {text, strcspn(text, "=")};
-        bool known = false;
-        for (const struct e8_node *node = map->first; node; node = node->next) {
-            known = known || e8_str_eq(node->key, name);
-        }
-        if (!known) {
+        if (!find_endpoint(&p->owned->plan, name)) {
             e8_parse_fail(p, map, "--to NAME=URL takes a name of this scenario's endpoints",
                           "no endpoint is called \"%.*s\"", E8_STR(name));
         }
     }
 }
 
-void e8_parse_endpoints(struct e8_parser *p, const struct e8_node *map)
+/* The map without its URL, whose variables need not be there when another is given. */
+static const struct e8_node *without_url(struct e8_parser *p, const struct e8_node *map)
+{
+    struct e8_node *copy = e8_arena_alloc(p->owned->arena, sizeof *copy);
+    struct e8_node **link = &copy->first;
+    *copy = *map;
+    *link = copy->last = NULL;
+    for (const struct e8_node *node = map->first; node; node = node->next) {
+        if (!e8_str_is(node->key, "url")) {
+            struct e8_node *twin = e8_arena_alloc(p->owned->arena, sizeof *twin);
+            *twin = *node;
+            twin->next = NULL;
+            *link = copy->last = twin;
+            link = &twin->next;
+        }
+    }
+    return copy;
+}
+
+/* A file's endpoints. */
+static void parse_map(struct e8_parser *p, const struct e8_node *map)
 {
     struct e8_plan *plan = &p->owned->plan;
-    if (!e8_str_is(map->key, "endpoints") || map->kind != E8_MAP || map->count == 0) {
-        e8_parse_fail(p, map, "endpoints: {crm: {url: http://127.0.0.1:9000/webhooks}}",
-                      "the scenario has no endpoint");
-        return;
-    }
-    if (map->count > E8_ENDPOINTS_MAX) {
-        e8_parse_fail(p, map, NULL, "more than %d endpoints", E8_ENDPOINTS_MAX);
-        return;
-    }
-    plan->endpoints = e8_arena_alloc(p->owned->arena, map->count * sizeof *plan->endpoints);
     for (const struct e8_node *node = map->first; node; node = node->next) {
-        parse_endpoint(p, node, &plan->endpoints[plan->endpoint_count++]);
+        if (find_endpoint(plan, node->key)) {
+            e8_parse_fail_key(p, node, "call it otherwise",
+                              "endpoint \"%.*s\" stands in another file as well", E8_STR(node->key));
+        } else {
+            p->events[plan->endpoint_count] = NULL;
+            bool given = node->kind == E8_MAP && named_url(p, node->key);
+            parse_endpoint(p, e8_value(p, given ? without_url(p, node) : node),
+                           &plan->endpoints[plan->endpoint_count++]);
+        }
     }
-    check_named(p, map);
+}
+
+/* The scenario says nothing of endpoints, and a URL is given: everything goes there. */
+static void make_target(struct e8_parser *p)
+{
+    struct e8_node node = {.kind = E8_MAP, .key = E8_LIT("target")};
+    struct e8_plan *plan = &p->owned->plan;
+    plan->endpoints = e8_arena_alloc(p->owned->arena, sizeof *plan->endpoints);
+    p->events = e8_arena_alloc(p->owned->arena, sizeof(const struct e8_node *));
+    parse_endpoint(p, &node, &plan->endpoints[plan->endpoint_count++]);
+}
+
+void e8_parse_endpoints(struct e8_parser *p, const struct e8_node *root)
+{
+    struct e8_plan *plan = &p->owned->plan;
+    const struct e8_node *map, *first = NULL;
+    size_t count = 0, state = 0;
+    while ((map = e8_sources_each(p, "endpoints", &state)) != NULL) {
+        map = e8_value_top(p, map);
+        first = first ? first : map;
+        count += map->kind == E8_MAP ? map->count : 0;
+        if (map->kind != E8_MAP && count) {
+            e8_parse_fail(p, map, "endpoints: {crm: {url: http://127.0.0.1:9000/webhooks}}",
+                          "endpoints must be a map");
+        }
+    }
+    if (!first && p->options->to) {
+        make_target(p);
+        check_named(p, root);
+        return;
+    }
+    if (count == 0 || count > E8_ENDPOINTS_MAX) {
+        e8_parse_fail(p, first ? first : root,
+                      count ? NULL : "endpoints: {crm: {url: http://127.0.0.1:9000/webhooks}}",
+                      count ? "more than %d endpoints" : "the scenario has no endpoint", E8_ENDPOINTS_MAX);
+        return;
+    }
+    plan->endpoints = e8_arena_alloc(p->owned->arena, count * sizeof *plan->endpoints);
+    p->events = e8_arena_alloc(p->owned->arena, count * sizeof(const struct e8_node *));
+    for (state = 0; (map = e8_sources_each(p, "endpoints", &state)) != NULL;) {
+        parse_map(p, e8_value_top(p, map));
+    }
+    check_named(p, first);
+}
+
+static bool pattern_matches_some(const struct e8_plan *plan, const char *pattern)
+{
+    for (size_t i = 0; i < plan->type_count; i++) {
+        if (e8_pattern_matches(e8_str(pattern), e8_str(plan->types[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void e8_parse_patterns(struct e8_parser *p)
+{
+    struct e8_plan *plan = &p->owned->plan;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        const char *const *pattern = plan->endpoints[i].subscription.patterns;
+        const struct e8_node *list = p->events[i], *item = list && list->kind == E8_SEQ ? list->first : list;
+        for (; pattern && *pattern; pattern++, item = item->next) {
+            if (!pattern_matches_some(plan, *pattern)) {
+                char hint[E8_HINT_MAX];
+                e8_hint_near(e8_str(*pattern), plan->types, "a type, a category like conversation.*, or *",
+                             hint);
+                e8_parse_fail(p, item, hint, "no event type matches \"%s\"", *pattern);
+            }
+        }
+    }
 }

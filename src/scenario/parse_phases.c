@@ -4,12 +4,20 @@
 
 #include "scenario/parse.h"
 
-static const struct e8_flow *find_flow(struct e8_parser *p, const struct e8_node *node)
+/* The flows of a name: one, or those that `each` has made of it. NULL: there is none, which is told. */
+static const struct e8_flow *find_flows(struct e8_parser *p, const struct e8_node *node, size_t *count)
 {
     const struct e8_plan *plan = &p->owned->plan;
+    *count = 1;
     for (size_t i = 0; i < plan->flow_count; i++) {
         if (e8_str_is(node->text, plan->flows[i].name)) {
             return &plan->flows[i];
+        }
+    }
+    for (size_t i = 0; i < p->group_count; i++) {
+        if (e8_str_eq(node->text, p->groups[i].name)) {
+            *count = p->groups[i].count;
+            return &plan->flows[p->groups[i].first];
         }
     }
     const char **names = e8_new(plan->flow_count + 1, sizeof *names);
@@ -63,7 +71,6 @@ static void parse_open(struct e8_parser *p, const struct e8_node *map, struct e8
     e8_node_only(map, keys, p->errs);
     phase->open = true;
     pace->kind = E8_PACE_CONSTANT;
-    pace->seed = e8_mix(p->owned->plan.seed, (uint64_t)p->owned->plan.phase_count);
     if (rate && ramp) {
         e8_parse_fail(p, ramp, NULL, "give rate or ramp, not both");
     } else if (ramp) {
@@ -111,36 +118,49 @@ static void parse_closed(struct e8_parser *p, const struct e8_node *map, struct 
     }
 }
 
-static void parse_phase(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
+static void parse_arrivals(struct e8_parser *p, const struct e8_node *arrivals, struct e8_phase *phase)
+{
+    bool paced = e8_node_get(arrivals, "rate") || e8_node_get(arrivals, "ramp");
+    if (arrivals->kind != E8_MAP) {
+        e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}",
+                      "arrivals must be a map");
+    } else if (paced) {
+        parse_open(p, arrivals, phase);
+    } else if (e8_node_get(arrivals, "for")) {
+        e8_parse_fail(p, arrivals, "{rate: 20/s, for: 30s}", "arrivals for a time need a rate");
+    } else {
+        parse_closed(p, arrivals, phase);
+    }
+}
+
+/* An entry of `run`: a phase, or one for each of the flows that `each` has made. */
+static void parse_phase(struct e8_parser *p, const struct e8_node *map)
 {
     static const char *const keys[] = {"flow", "arrivals", "at", NULL};
+    struct e8_plan *plan = &p->owned->plan;
     const struct e8_node *flow = e8_node_get(map, "flow"), *arrivals = e8_node_get(map, "arrivals");
     const struct e8_node *at = e8_node_get(map, "at");
-    phase->times = 1;
-    phase->concurrency = 1;
-    phase->at = -1;
+    struct e8_phase *phase = &plan->phases[plan->phase_count];
+    size_t count = 1;
+    *phase = (struct e8_phase){.times = 1, .concurrency = 1, .at = -1};
     if (map->kind != E8_MAP || !flow) {
         e8_parse_fail(p, map, "- {flow: NAME, arrivals: {rate: 20/s, for: 30s}}",
                       "an entry of run names a flow");
         return;
     }
     e8_node_only(map, keys, p->errs);
-    phase->flow = find_flow(p, flow);
+    phase->flow = find_flows(p, flow, &count);
     if (at) {
         e8_parse_dur_node(p, at, &phase->at);
     }
-    if (arrivals && arrivals->kind != E8_MAP) {
-        e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}",
-                      "arrivals must be a map");
-    } else if (arrivals && (e8_node_get(arrivals, "rate") || e8_node_get(arrivals, "ramp") ||
-                            e8_node_get(arrivals, "for"))) {
-        if (!e8_node_get(arrivals, "rate") && !e8_node_get(arrivals, "ramp")) {
-            e8_parse_fail(p, arrivals, "{rate: 20/s, for: 30s}", "arrivals for a time need a rate");
-        } else {
-            parse_open(p, arrivals, phase);
-        }
-    } else if (arrivals) {
-        parse_closed(p, arrivals, phase);
+    if (arrivals) {
+        parse_arrivals(p, arrivals, phase);
+    }
+    const struct e8_phase first = *phase;
+    for (size_t i = 0; i < count; i++, phase++) {
+        *phase = first;
+        phase->flow = first.flow ? first.flow + i : NULL;
+        phase->pace.seed = e8_mix(plan->seed, plan->phase_count++);
     }
 }
 
@@ -169,23 +189,37 @@ static void number_instances(struct e8_plan *plan)
     free(next);
 }
 
+/* How many phases the list makes at most. */
+static size_t count_phases(struct e8_parser *p, const struct e8_node *list)
+{
+    size_t count = 0;
+    for (const struct e8_node *node = list->first; node; node = node->next) {
+        const struct e8_node *flow = e8_node_get(node, "flow");
+        size_t n = 1;
+        for (size_t i = 0; flow && i < p->group_count; i++) {
+            n = e8_str_eq(flow->text, p->groups[i].name) ? p->groups[i].count : n;
+        }
+        count += n;
+    }
+    return count;
+}
+
 void e8_parse_phases(struct e8_parser *p, const struct e8_node *list)
 {
     struct e8_plan *plan = &p->owned->plan;
     size_t before = p->errs->total;
-    size_t count = list ? list->count : plan->flow_count;
-    plan->phases = e8_arena_alloc(p->owned->arena, (count + 1) * sizeof *plan->phases);
     if (list && (list->kind != E8_SEQ || list->count == 0)) {
         e8_parse_fail(p, list, "run: [{flow: NAME, arrivals: {rate: 20/s, for: 30s}}]", "run must be a list");
         return;
     }
-    if (list && list->count > E8_PHASES_MAX) {
+    size_t count = list ? count_phases(p, list) : plan->flow_count;
+    if (list && count > E8_PHASES_MAX) {
         e8_parse_fail(p, list, "raise times or for", "run has more than %d entries", E8_PHASES_MAX);
         return;
     }
+    plan->phases = e8_arena_alloc(p->owned->arena, (count + 1) * sizeof *plan->phases);
     for (const struct e8_node *node = list ? list->first : NULL; node; node = node->next) {
-        parse_phase(p, node, &plan->phases[plan->phase_count]);
-        plan->phase_count++;
+        parse_phase(p, node);
     }
     for (size_t i = 0; !list && i < count; i++) {
         plan->phases[plan->phase_count++] =

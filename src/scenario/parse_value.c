@@ -7,6 +7,8 @@
 
 #include "catalog/platform.h"
 
+#define TEXT_MAX ((size_t)64 << 10)
+
 static void fail_at(struct e8_parser *p, const struct e8_node *node, bool key, const char *hint,
                     const char *format, va_list args) __attribute__((format(printf, 5, 0)));
 
@@ -46,74 +48,28 @@ void e8_parse_fail_err(struct e8_parser *p, const struct e8_node *node, const st
     e8_parse_fail(p, node, err->hint[0] ? err->hint : NULL, "%s", err->what);
 }
 
-static bool name_char(char c)
-{
-    return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* One "${NAME}" or "${NAME:-default}" at *at; moves *at behind it. */
-static bool expand_one(struct e8_parser *p, const struct e8_node *node, size_t *at, struct e8_buf *out)
-{
-    struct e8_str text = node->text;
-    const char *close = memchr(text.p + *at, '}', text.n - *at);
-    size_t begin = *at + 2, n = 0;
-    if (!close) {
-        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "\"${\" is not closed");
-        return false;
-    }
-    size_t end = (size_t)(close - text.p);
-    while (begin + n < end && name_char(text.p[begin + n])) {
-        n++;
-    }
-    bool fallback = begin + n + 1 < end && text.p[begin + n] == ':' && text.p[begin + n + 1] == '-';
-    if (n == 0 || (begin + n != end && !fallback)) {
-        e8_parse_fail(p, node, "${NAME} or ${NAME:-default}", "there is no variable's name behind \"${\"");
-        return false;
-    }
-    char *name = e8_dup_str((struct e8_str){text.p + begin, n});
-    const char *value = p->options->getenv ? p->options->getenv(name) : NULL;
-    bool known = value && *value;
-    if (known) {
-        e8_buf_puts(out, value);
-    } else if (fallback) {
-        e8_buf_put(out, text.p + begin + n + 2, end - begin - n - 2);
-    } else {
-        e8_parse_fail(p, node, "set it, or give a default: ${NAME:-default}", "the environment has no %s",
-                      name);
-    }
-    free(name);
-    *at = end + 1;
-    return known || fallback;
-}
-
 const char *e8_parse_text(struct e8_parser *p, const struct e8_node *node)
 {
-    struct e8_buf out;
-    bool good = true;
     if (node->kind == E8_SEQ || node->kind == E8_MAP || node->kind == E8_NULL) {
         e8_parse_fail(p, node, NULL, "\"%.*s\" must be a text, this is %s", E8_STR(node->key),
                       e8_node_kind_name(node->kind));
         return NULL;
     }
-    e8_buf_init(&out, 64 << 10);
-    for (size_t i = 0; good && i < node->text.n;) {
-        if (i + 1 < node->text.n && node->text.p[i] == '$' && node->text.p[i + 1] == '{') {
-            good = expand_one(p, node, &i, &out);
-        } else {
-            e8_buf_putc(&out, node->text.p[i++]);
-        }
-    }
-    if (good && out.full) {
+    if (node->text.n > TEXT_MAX) {
         e8_parse_fail(p, node, "at most 64 KiB", "text is too long");
-        good = false;
+        return NULL;
     }
-    if (good && memchr(out.p ? out.p : "", 0, out.n)) {
+    if (memchr(node->text.p ? node->text.p : "", 0, node->text.n)) {
         e8_parse_fail(p, node, NULL, "text contains a NUL");
-        good = false;
+        return NULL;
     }
-    const char *text = good ? e8_arena_str(p->owned->arena, e8_buf_str(&out)).p : NULL;
-    e8_buf_fini(&out);
-    return text;
+    if (!e8_vars_hidden(p->vars, node->text)) {
+        return e8_arena_str(p->owned->arena, node->text).p;
+    }
+    char *copy = e8_dup_str(node->text); /* what came from the environment may be a secret */
+    const char *kept = e8_plan_secret(p->owned, copy);
+    e8_secret_free(&copy);
+    return kept;
 }
 
 bool e8_parse_dur_node(struct e8_parser *p, const struct e8_node *node, e8_dur_ns *out)
@@ -124,6 +80,28 @@ bool e8_parse_dur_node(struct e8_parser *p, const struct e8_node *node, e8_dur_n
                       "\"%.*s\" is no duration", E8_STR(node->text));
         return false;
     }
+    return true;
+}
+
+bool e8_parse_long_dur(struct e8_parser *p, const struct e8_node *node, e8_dur_ns *out)
+{
+    if (!e8_parse_dur_node(p, node, out)) {
+        return false;
+    }
+    if (*out == 0) {
+        e8_parse_fail(p, node, "a number with a unit: 200ms, 5s, 2m; at most a year",
+                      "\"%.*s\" is not above 0", E8_STR(node->text));
+    }
+    return *out > 0;
+}
+
+bool e8_parse_bool(struct e8_parser *p, const struct e8_node *node, bool *out)
+{
+    if (node->kind != E8_BOOL) {
+        e8_parse_fail(p, node, NULL, "\"%.*s\" must be true or false", E8_STR(node->key));
+        return false;
+    }
+    *out = node->b;
     return true;
 }
 
@@ -145,7 +123,8 @@ bool e8_parse_count_range(struct e8_parser *p, const struct e8_node *node, uint3
     struct e8_str a, b;
     uint64_t x, y;
     e8_parse_range(node->text, &a, &b);
-    if (!e8_parse_u64(a, &x) || !e8_parse_u64(b, &y) || x > y || y == 0 || y > 1000000) {
+    if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_u64(a, &x) || !e8_parse_u64(b, &y) ||
+        x > y || y == 0 || y > 1000000) {
         e8_parse_fail(p, node, "a number or a range: 3, 2..4; at most 1000000", "\"%.*s\" is no count",
                       E8_STR(node->text));
         return false;
@@ -185,4 +164,53 @@ const char *e8_parse_environment(struct e8_parser *p, const struct e8_node *node
         e8_parse_fail_err(p, node, &err);
     }
     return found;
+}
+
+const char *const *e8_parse_command(struct e8_parser *p, const struct e8_node *node)
+{
+    if (node->kind != E8_SEQ || node->count == 0 || node->count > 1000) {
+        e8_parse_fail(p, node, "[./count.sh, argument]; for a shell: [sh, -c, \"…\"]",
+                      "a command is a list of the program and its arguments");
+        return NULL;
+    }
+    const char *const *argv = e8_parse_names(p, node, "a command");
+    if (argv && !argv[0][0]) {
+        e8_parse_fail(p, node->first, "[./count.sh, argument]", "a command needs a program");
+        return NULL;
+    }
+    return argv;
+}
+
+bool e8_parse_on_failure(struct e8_parser *p, const struct e8_node *node, enum e8_on_failure *out)
+{
+    static const char *const names[] = {"stop-flow", "continue", "stop-run", NULL};
+    for (size_t i = 0; names[i]; i++) {
+        if (e8_str_is(node->text, names[i])) {
+            *out = (enum e8_on_failure)i;
+            return true;
+        }
+    }
+    char hint[E8_HINT_MAX];
+    e8_hint_near(node->text, names, "stop-flow, continue or stop-run", hint);
+    e8_parse_fail(p, node, hint, "\"%.*s\" is not what can happen on failure", E8_STR(node->text));
+    return false;
+}
+
+int e8_parse_endpoint_name(struct e8_parser *p, const struct e8_node *node)
+{
+    const struct e8_plan *plan = &p->owned->plan;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        if (node->kind != E8_SEQ && node->kind != E8_MAP && e8_str_is(node->text, plan->endpoints[i].name)) {
+            return (int)i;
+        }
+    }
+    const char **names = e8_new(plan->endpoint_count + 1, sizeof *names);
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        names[i] = plan->endpoints[i].name;
+    }
+    char hint[E8_HINT_MAX];
+    e8_hint_near(node->text, names, "a name of endpoints:", hint);
+    e8_parse_fail(p, node, hint, "no endpoint is called \"%.*s\"", E8_STR(node->text));
+    free(names);
+    return -1;
 }

@@ -28,7 +28,10 @@ void e8_plan_free(struct e8_plan **plan)
     }
     free(owned->templates);
     free(owned->secrets);
-    e8_doc_free(&owned->doc);
+    for (size_t i = 0; i < owned->doc_count; i++) {
+        e8_doc_free(&owned->docs[i]);
+    }
+    free(owned->docs);
     e8_arena_free(&owned->arena);
     free(owned);
     *plan = NULL;
@@ -57,32 +60,38 @@ const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const st
     return compiled;
 }
 
+void e8_edits_put(struct e8_json *w, const char *key, const struct e8_edit *edits, size_t count)
+{
+    struct e8_buf value;
+    e8_buf_init(&value, SIZE_MAX / 2);
+    e8_json_array(w, key);
+    for (size_t i = 0; i < count; i++) {
+        e8_json_object(w, NULL);
+        e8_json_str(w, "path", edits[i].path);
+        if (edits[i].value) {
+            e8_buf_reset(&value);
+            e8_node_json(edits[i].value, &value);
+            e8_json_raw(w, "value", e8_buf_str(&value));
+        }
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+    e8_buf_fini(&value);
+}
+
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count)
 {
     if (count == 0) {
         return NULL;
     }
-    struct e8_buf text, value;
+    struct e8_buf text;
     e8_buf_init(&text, SIZE_MAX / 2);
-    e8_buf_init(&value, SIZE_MAX / 2);
     struct e8_json w = e8_json_new(&text, 0);
     e8_json_object(&w, NULL);
-    e8_json_array(&w, "edits");
-    for (size_t i = 0; i < count; i++) {
-        e8_json_object(&w, NULL);
-        e8_json_str(&w, "path", edits[i].path);
-        if (edits[i].value) {
-            e8_buf_reset(&value);
-            e8_node_json(edits[i].value, &value);
-            e8_json_raw(&w, "value", e8_buf_str(&value));
-        }
-        e8_json_end(&w, '}');
-    }
-    e8_json_end(&w, ']');
+    e8_edits_put(&w, "edits", edits, count);
     e8_json_end(&w, '}');
     const char *result = e8_arena_str(arena, e8_buf_str(&text)).p;
     e8_buf_fini(&text);
-    e8_buf_fini(&value);
     return result;
 }
 
@@ -115,14 +124,56 @@ bool e8_emit_goes_to(const struct e8_plan *plan, const struct e8_emit *emit, siz
                                : e8_endpoint_takes(&plan->endpoints[endpoint], plan, emit);
 }
 
-static bool taken_by_any(const struct e8_plan *plan, size_t endpoint)
+/* One emit of each kind that endpoints may take or not: of a million steps most are alike. */
+static size_t kinds_of(const struct e8_plan *plan, const struct e8_emit **kinds)
 {
+    size_t count = 0, cap = 64;
+    while (cap < 4 * plan->emit_count) {
+        cap *= 2;
+    }
+    const struct e8_emit **seen = e8_new(cap, sizeof *seen);
     for (size_t i = 0; i < plan->emit_count; i++) {
-        if (e8_emit_goes_to(plan, &plan->emits[i], endpoint)) {
+        const struct e8_emit *emit = &plan->emits[i];
+        size_t at = (size_t)e8_mix(e8_mix(emit->type, (uint64_t)emit->endpoint),
+                                   e8_hash_str(e8_str(emit->environment)));
+        at &= cap - 1;
+        while (seen[at] && (seen[at]->type != emit->type || seen[at]->endpoint != emit->endpoint ||
+                            strcmp(seen[at]->environment, emit->environment) != 0)) {
+            at = (at + 1) & (cap - 1);
+        }
+        if (!seen[at]) {
+            seen[at] = kinds[count++] = emit;
+        }
+    }
+    free(seen);
+    return count;
+}
+
+static bool taken_by_any(const struct e8_plan *plan, const struct e8_emit **kinds, size_t count,
+                         size_t endpoint)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (e8_emit_goes_to(plan, kinds[i], endpoint)) {
             return true;
         }
     }
     return false;
+}
+
+/* How many endpoints take something; those that do not are noted. */
+static size_t count_useful(const struct e8_plan *plan, struct e8_buf *note)
+{
+    const struct e8_emit **kinds = e8_new(plan->emit_count + 1, sizeof *kinds);
+    size_t count = kinds_of(plan, kinds), useful = 0;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        bool any = taken_by_any(plan, kinds, count, i);
+        useful += any;
+        if (!any && note) {
+            e8_buf_printf(note, "endpoint \"%s\" takes no event of this plan\n", plan->endpoints[i].name);
+        }
+    }
+    free(kinds);
+    return useful;
 }
 
 static bool starts_any(const struct e8_plan *plan)
@@ -145,20 +196,12 @@ static bool starts_any(const struct e8_plan *plan)
 enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *catalog, struct e8_buf *note,
                          struct e8_err *err)
 {
-    size_t useful = 0;
     (void)catalog;
     if (plan->endpoint_count == 0) {
         return e8_fail(err, E8_INPUT, "add endpoints: {NAME: {url: …}}, or --to URL",
                        "the plan has no endpoint");
     }
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        bool any = taken_by_any(plan, i);
-        useful += any;
-        if (!any && note) {
-            e8_buf_printf(note, "endpoint \"%s\" takes no event of this plan\n", plan->endpoints[i].name);
-        }
-    }
-    if (useful == 0) {
+    if (count_useful(plan, note) == 0) {
         return e8_fail(err, E8_INPUT, "look at the endpoints' events and environments",
                        "no endpoint takes any event of the plan: nothing would be tested");
     }
@@ -194,12 +237,35 @@ struct sizing {
     uint64_t limit, events, deliveries, steps;
 };
 
+/* Copies are deliveries of their own. */
+static uint64_t copies_of(const struct e8_plan *plan, const struct e8_walk *walk, const struct e8_emit *emit,
+                          uint64_t instance)
+{
+    uint64_t copies = 0;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        if (e8_emit_goes_to(plan, emit, i)) {
+            copies += e8_deliver_of(plan, walk->flow, emit, instance, walk->sequence, (uint16_t)i).copies;
+        }
+    }
+    return copies;
+}
+
+static bool may_copy(const struct e8_plan *plan, const struct e8_flow *flow, const struct e8_emit *emit)
+{
+    return emit->deliver.copies > 0 ||
+           (!emit->faultless && (flow->faults ? flow->faults : &plan->faults)->duplicate > 0);
+}
+
 static bool size_instance(struct sizing *s, const struct e8_flow *flow, uint64_t number)
 {
     struct e8_walk walk = e8_walk_begin(flow, s->plan->seed, number);
     const struct e8_emit *emit;
-    while ((emit = e8_walk_next(&walk)) != NULL && ++s->events <= s->limit) {
+    while ((emit = e8_walk_next(&walk)) != NULL && s->events <= s->limit) {
+        s->events += emit->again == E8_AGAIN_NO;
         s->deliveries += s->fans[emit->index];
+        if (may_copy(s->plan, flow, emit)) {
+            s->deliveries += copies_of(s->plan, &walk, emit, number);
+        }
     }
     s->steps += 1 + walk.steps;
     return s->events <= s->limit && s->steps / 100 <= s->limit;

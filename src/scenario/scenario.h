@@ -69,8 +69,10 @@ enum e8_again {
 
 /* One kind of event that a flow emits. */
 struct e8_emit {
-    uint32_t index;   /* in the plan's list of emits: what the log calls a step */
-    uint16_t type;    /* in the plan's list of types */
+    uint32_t index; /* in the plan's list of emits: what the log calls a step */
+    uint16_t type;  /* in the plan's list of types */
+    uint16_t
+        event; /* the catalogue's type that `body` is of: what templates' facts tell; 0 beside `raw` of a foreign type */
     int16_t endpoint; /* the only one that gets it, whatever it subscribes to; -1: all that take it */
     const char *name; /* the step's own; or NULL */
     const struct e8_template *body; /* NULL where `raw` is given */
@@ -88,6 +90,8 @@ struct e8_emit {
     bool verbatim; /* nothing is added to its headers but what HTTP needs, and nothing signed: a recording */
     bool
         faultless; /* the shares of `faults` leave it alone: it tampers, expects, or says itself how it is delivered */
+    bool
+        awaited; /* its deliveries are waited for before anything follows: the shares of `faults` do not reorder it */
     int line;
     const char *file;
 };

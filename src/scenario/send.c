@@ -2,7 +2,7 @@
 
 #include "scenario/build.h"
 
-static void copy_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from)
+void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from)
 {
     struct e8_plan *plan = &owned->plan;
     struct e8_endpoint *to = e8_arena_alloc(owned->arena, sizeof *to);
@@ -60,6 +60,7 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
     emit->index = (uint32_t)plan->emit_count++;
     emit->endpoint = -1;
     emit->type = (uint16_t)type;
+    emit->event = (uint16_t)type;
     emit->environment =
         e8_arena_str(owned->arena,
                      e8_str(options->environment ? options->environment
@@ -88,7 +89,11 @@ static void make_flow(struct e8_plan_owned *owned, const struct e8_catalog *cata
         }
     }
     struct e8_flow *flow = e8_arena_alloc(owned->arena, sizeof *flow);
-    *flow = (struct e8_flow){.name = "send", .key = e8_hash_str(E8_LIT("send")), .steps = {steps, total}, .rotate = true, .aged = true};
+    *flow = (struct e8_flow){.name = "send",
+                             .key = e8_hash_str(E8_LIT("send")),
+                             .steps = {steps, total},
+                             .rotate = true,
+                             .aged = true};
     plan->flows = flow;
     plan->flow_count = 1;
 }
@@ -138,7 +143,7 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
         e8_errs_add(errs, &err);
     }
     if (errs->total == before) {
-        copy_endpoint(owned, &options->endpoint);
+        e8_plan_endpoint(owned, &options->endpoint);
         make_flow(owned, catalog, options, chosen, total, errs);
         make_phase(owned, options, total);
         const char *edits = owned->plan.emits[0].json;

@@ -129,7 +129,7 @@ static void make_body(const struct search *s, size_t index, struct e8_buf *out)
         e8_buf_putc(out, '"');
         return;
     default:
-        e8_rewrite_json(e8_doc_root(s->doc), &e8_rewrites[index - E8_COUNT(body_changes)], out);
+        e8_json_rewrite(e8_doc_root(s->doc), &e8_rewrites[index - E8_COUNT(body_changes)].style, out);
     }
 }
 

@@ -138,7 +138,10 @@ static void put_part(const struct e8_part *part, const struct e8_sign_input *in,
         e8_buf_putstr(out, in->id);
         return;
     case E8_VAR_TIMESTAMP:
-        e8_buf_puti(out, in->timestamp);
+        if (in->timestamp_text.p != NULL)
+            e8_buf_putstr(out, in->timestamp_text);
+        else
+            e8_buf_puti(out, in->timestamp);
         return;
     case E8_VAR_TYPE:
         e8_buf_putstr(out, in->type);

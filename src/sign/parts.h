@@ -2,6 +2,7 @@
 #ifndef E8_SIGN_PARTS_H
 #define E8_SIGN_PARTS_H
 
+#include "doc/json.h"
 #include "sign/sign.h"
 
 #define E8_SECRET_MIN     16 /* characters, and bytes of a decoded key */
@@ -62,12 +63,10 @@ enum e8_verdict e8_received_read(const struct e8_scheme *scheme, const struct e8
 /* JSON written anew in the ways of the usual libraries. */
 struct e8_rewrite {
     const char *name;
-    int indent; /* 0: on one line */
-    bool spaced, sorted, ascii, slashes, html, numbers;
+    struct e8_json_style style;
 };
 extern const struct e8_rewrite e8_rewrites[];
 extern const size_t e8_rewrite_count;
-void e8_rewrite_json(const struct e8_node *node, const struct e8_rewrite *how, struct e8_buf *out);
 
 /* Looks for what was done differently, least first. Appends "cause: …" lines; E8_VERIFIED says that nothing was. */
 void e8_culprit_find(const struct e8_scheme *scheme, const char *const *secrets, size_t secret_count,

@@ -100,7 +100,8 @@ void e8_signer_sign(struct e8_signer *signer, const struct e8_sign_input *in, st
     struct e8_buf timestamp;
     e8_buf_fixed(&timestamp, digits, sizeof digits);
     e8_buf_puti(&timestamp, in->timestamp);
-    struct e8_content content = {in->id, e8_buf_str(&timestamp), in->body};
+    bool text = in->timestamp_text.p != NULL;
+    struct e8_content content = {in->id, text ? in->timestamp_text : e8_buf_str(&timestamp), in->body};
     if (scheme->timestamp_item != NULL) {
         e8_buf_puts(out, scheme->timestamp_item);
         e8_buf_putstr(out, content.timestamp);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "httpd/httpd.h"
+#include "sink/record.h"
 
 /* Longer ids and types are cut; emit8's own are well below. */
 #define E8_RECEIPT_ID_MAX   192
@@ -22,6 +23,7 @@ struct e8_receipt {
     uint8_t body_sha256[32];
     char delivery[E8_RECEIPT_ID_MAX]; /* empty: the request names none */
     char type[E8_RECEIPT_TYPE_MAX];   /* likewise */
+    struct e8_arrival *arrival;       /* for the recording; the writer frees it. NULL: none */
 };
 
 const char *e8_fault_name(enum e8_fault fault); /* NULL for none */
@@ -43,11 +45,13 @@ enum e8_rc e8_receipts_commit(struct e8_receipts *receipts, struct e8_err *err);
 struct e8_writer;
 /* `receipts` moves into the writer and may be NULL, like `out`. Nothing is written before e8_writer_start. */
 struct e8_writer *e8_writer_new(struct e8_receipts *receipts, FILE *out, bool ndjson);
+/* Before the start: `recording`, which moves into the writer, gets what arrives. */
+void e8_writer_record(struct e8_writer *writer, struct e8_recording *recording);
 enum e8_rc e8_writer_start(struct e8_writer *writer, struct e8_err *err);
 /* From the one producer's thread: a slot to fill, then hand over. Waits while the ring is full. */
 struct e8_receipt *e8_writer_slot(struct e8_writer *writer);
-void e8_writer_push(struct e8_writer *writer);
-/* Writes what is left, joins, frees. E8_ENV when receipts were lost. */
+void e8_writer_push(struct e8_writer *writer, struct e8_receipt *receipt);
+/* Writes what is left, joins, frees. E8_ENV when receipts, or parts of the recording, were lost. */
 enum e8_rc e8_writer_stop(struct e8_writer **writer, struct e8_err *err);
 
 #endif

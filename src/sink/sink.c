@@ -175,7 +175,9 @@ static void keep(struct e8_sink *sink, const struct e8_request *request, struct 
     cut_into(receipt->type, sizeof receipt->type, e8_str(find(sink, request, EVENT)));
     if (sink->options.receipts)
         e8_sha256_of(request->body, receipt->body_sha256);
-    e8_writer_push(sink->writer);
+    bool posted = sink->options.record && e8_str_is(request->method, "POST");
+    receipt->arrival = posted ? e8_arrival_new(request, e8_str(find(sink, request, EVENT)), delivery) : NULL;
+    e8_writer_push(sink->writer, receipt);
 }
 
 static void put_header(struct e8_response *response, const char *name, const char *value)
@@ -310,6 +312,7 @@ static enum e8_rc open_sink(struct e8_sink *sink, const struct e8_sink_options *
         .idle_s = IDLE_S,
     };
     struct e8_receipts *receipts = NULL;
+    struct e8_recording *recording = NULL;
     enum e8_rc rc = E8_OK;
 
     if (options->secret_count > 0) {
@@ -318,11 +321,20 @@ static enum e8_rc open_sink(struct e8_sink *sink, const struct e8_sink_options *
     }
     if (rc == E8_OK && options->receipts)
         rc = e8_receipts_open(options->receipts, &receipts, err);
-    if (rc != E8_OK)
+    if (rc == E8_OK && options->record)
+        rc = e8_recording_open(options->record, options->record_force, options->secrets,
+                               options->secret_count, &recording, err);
+    if (rc != E8_OK) {
+        e8_receipts_close(&receipts);
         return rc;
-    if (receipts || options->out)
+    }
+    if (receipts || options->out || recording)
         sink->writer = e8_writer_new(receipts, options->out, options->ndjson);
+    if (recording)
+        e8_writer_record(sink->writer, recording);
     rc = e8_httpd_start(&server, &sink->httpd, err);
+    if (rc == E8_OK && recording)
+        rc = e8_recording_begin(recording, e8_httpd_url(sink->httpd), err);
     if (rc != E8_OK)
         return rc;
     say_first(sink);

@@ -41,6 +41,8 @@ struct e8_sink_options {
     uint64_t seed;
     bool reject;             /* answer 401 to what does not verify (else only counted) */
     const char *receipts;    /* SQLite file to keep receipts in; NULL: none kept, only counted */
+    const char *record;      /* file to record what is posted in, as a scenario; NULL: none */
+    bool record_force;       /* overwrite that file */
     FILE *out;               /* a line for each delivery; NULL: none */
     bool ndjson;             /* those lines as JSON */
     const char *retry_after; /* header value sent with 429 and 503; NULL: none */
@@ -62,7 +64,7 @@ struct e8_sink_counts {
 };
 /* A copy, from any thread. */
 void e8_sink_counts(struct e8_sink *sink, struct e8_sink_counts *out);
-/* Stops accepting, flushes receipts, joins, frees. E8_ENV when receipts could not be written. */
+/* Stops accepting, flushes receipts and the recording, joins, frees. E8_ENV when they could not be written. */
 enum e8_rc e8_sink_stop(struct e8_sink **sink, struct e8_err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "sink/receipt.h"
 
 enum { WRITER_MAGIC = 0x0a4e8602, SLOTS = 32768, BATCH_MS = 20, LINES_MAX = 1 << 20 };
+#define HELD_MAX ((size_t)256 << 20)
 
 struct e8_writer {
     unsigned magic;
@@ -28,6 +29,10 @@ struct e8_writer {
     struct e8_buf lines;
     uint64_t taken, lost;
     struct e8_err failed;
+    struct e8_recording *recording;
+    uint64_t unrecorded;
+    struct e8_err record_failed;
+    atomic_size_t held; /* bytes of arrivals that are not written yet */
 };
 
 struct e8_writer *e8_writer_new(struct e8_receipts *receipts, FILE *out, bool ndjson)
@@ -42,6 +47,28 @@ struct e8_writer *e8_writer_new(struct e8_receipts *receipts, FILE *out, bool nd
     writer->ndjson = ndjson;
     e8_buf_init(&writer->lines, LINES_MAX);
     return writer;
+}
+
+void e8_writer_record(struct e8_writer *writer, struct e8_recording *recording)
+{
+    writer->recording = recording;
+}
+
+static void note_unrecorded(struct e8_writer *writer, uint64_t count)
+{
+    if (writer->unrecorded == 0)
+        fprintf(stderr, "emit8: sink: %s\n", writer->record_failed.what);
+    writer->unrecorded += count;
+}
+
+static void record(struct e8_writer *writer, struct e8_arrival *arrival)
+{
+    if (!arrival)
+        return;
+    if (writer->recording && e8_recording_put(writer->recording, arrival, &writer->record_failed))
+        note_unrecorded(writer, 1);
+    atomic_fetch_sub(&writer->held, arrival->size);
+    free(arrival);
 }
 
 /* Whoever reads the lines may go away (head); the receipts go on. */
@@ -94,10 +121,13 @@ static bool write_batch(struct e8_writer *writer)
         if (writer->receipts && rc == E8_OK)
             rc = e8_receipts_put(writer->receipts, receipt, &writer->failed);
         add_line(writer, receipt);
+        record(writer, receipt->arrival);
         e8_ring_pop(writer->ring);
         count++;
     }
     flush_lines(writer);
+    if (writer->recording && e8_recording_flush(writer->recording, &writer->record_failed))
+        note_unrecorded(writer, 1);
     if (writer->receipts && rc == E8_OK)
         rc = e8_receipts_commit(writer->receipts, &writer->failed);
     writer->taken += count;
@@ -172,13 +202,15 @@ struct e8_receipt *e8_writer_slot(struct e8_writer *writer)
     struct e8_receipt *slot;
 
     E8_CHECK_MAGIC(writer, WRITER_MAGIC);
-    while (!(slot = e8_ring_slot(writer->ring)))
+    while (!(slot = e8_ring_slot(writer->ring)) || atomic_load(&writer->held) > HELD_MAX)
         nanosleep(&moment, NULL);
     return slot;
 }
 
-void e8_writer_push(struct e8_writer *writer)
+void e8_writer_push(struct e8_writer *writer, struct e8_receipt *receipt)
 {
+    if (receipt->arrival)
+        atomic_fetch_add(&writer->held, receipt->arrival->size);
     e8_ring_push(writer->ring);
     if (atomic_exchange(&writer->idle, false))
         wake(writer);
@@ -201,6 +233,11 @@ enum e8_rc e8_writer_stop(struct e8_writer **writer, struct e8_err *err)
         rc = e8_fail(err, E8_ENV, "the receipts before that are in the file",
                      "%llu of %llu receipts are lost: %s", (unsigned long long)w->lost,
                      (unsigned long long)w->taken, w->failed.what);
+    if (e8_recording_close(&w->recording, w->unrecorded ? NULL : &w->record_failed))
+        w->unrecorded++;
+    if (w->unrecorded > 0 && rc == E8_OK)
+        rc = e8_fail(err, E8_ENV, w->record_failed.hint, "the recording is not whole: %s",
+                     w->record_failed.what);
     e8_receipts_close(&w->receipts);
     e8_ring_free(&w->ring);
     e8_buf_fini(&w->lines);

@@ -126,6 +126,14 @@ void e8_stats_dropped(struct e8_stats *stats, unsigned endpoint, unsigned type)
         three.of[i]->n.dropped++;
 }
 
+void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    struct three three = tallies(stats, endpoint, type);
+
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++)
+        three.of[i]->n.withheld++;
+}
+
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type)
 {
     struct three three = tallies(stats, endpoint, type);
@@ -139,9 +147,14 @@ static unsigned status_of(const struct e8_attempt *attempt)
     return attempt->status >= 100 && attempt->status < E8_STATUSES ? (unsigned)attempt->status : 0;
 }
 
-static void count_delivery(struct e8_counts *n, enum e8_outcome outcome)
+/* As expected is as good as a 2xx; what a step only reports never fails. */
+static void count_delivery(struct e8_counts *n, enum e8_outcome outcome, enum e8_attempt_verdict verdict)
 {
-    if (outcome == E8_DELIVERED)
+    bool expected = verdict == E8_EXPECTATION_MET || verdict == E8_EXPECTATION_REPORTED;
+
+    n->unmet += verdict == E8_EXPECTATION_UNMET;
+    n->expected += expected && outcome != E8_DELIVERED;
+    if (outcome == E8_DELIVERED || expected)
         n->delivered++;
     else if (outcome == E8_ABORTED)
         n->aborted++;
@@ -164,7 +177,7 @@ static void count_attempt(struct e8_counts *n, const struct e8_attempt *attempt)
     for (unsigned bit = 0; bit < E8_FLAG_COUNT; bit++)
         n->flags[bit] += attempt->flags >> bit & 1;
     if (attempt->last)
-        count_delivery(n, attempt->outcome);
+        count_delivery(n, attempt->outcome, attempt->verdict);
 }
 
 static void least(e8_mono_ns *first, e8_mono_ns time, bool known)

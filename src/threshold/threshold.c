@@ -17,7 +17,7 @@ static const struct measure_row measures[] = {
     {"max", E8_MEASURE_MAX, false, BOUND_DUR},           {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
     {"status", E8_MEASURE_STATUS, true, BOUND_SHARE},    {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
     {"rate", E8_MEASURE_RATE, false, BOUND_RATE},        {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
-    {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT},
+    {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT}, {"unmet", E8_MEASURE_UNMET, false, BOUND_COUNT},
 };
 
 static const char *const names[] = {"p(99)",         "min",          "mean",     "max",     "success",
@@ -154,6 +154,84 @@ static enum e8_rc parse_measure(struct e8_str *rest, struct e8_threshold *out, c
     return E8_OK;
 }
 
+static bool is_name(struct e8_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == ',' || text.p[i] == '{' || (unsigned char)text.p[i] <= ' ') {
+            return false;
+        }
+    }
+    return text.n > 0;
+}
+
+static enum e8_rc take_key(struct e8_str scope, struct e8_threshold *out, struct e8_err *err)
+{
+    static const char *const keys[] = {"endpoint", "type", NULL};
+    const char *equals = scope.n ? memchr(scope.p, '=', scope.n) : NULL;
+    struct e8_str key = e8_str_trim((struct e8_str){scope.p, equals ? (size_t)(equals - scope.p) : scope.n});
+    struct e8_str value = E8_LIT("");
+    if (equals) {
+        value = e8_str_trim((struct e8_str){equals + 1, scope.n - (size_t)(equals - scope.p) - 1});
+    }
+    bool endpoint = e8_str_is(key, "endpoint");
+    if (!endpoint && !e8_str_is(key, "type")) {
+        char hint[E8_HINT_MAX];
+        e8_hint_near(key, keys, "{endpoint=crm} or {type=message.*}", hint);
+        return e8_fail(err, E8_INPUT, hint, "\"%.*s\" narrows nothing down", E8_STR(key));
+    }
+    if (!is_name(value) || value.n >= sizeof out->endpoint) {
+        return e8_fail(err, E8_INPUT, "one of them: {endpoint=crm} or {type=message.*}",
+                       "\"%.*s\" is no %s's name", E8_STR(value), endpoint ? "endpoint" : "type");
+    }
+    memcpy(endpoint ? out->endpoint : out->type, value.p, value.n);
+    return E8_OK;
+}
+
+/* What is not counted for each endpoint and type cannot be narrowed down. */
+static enum e8_rc parse_scope(struct e8_str *rest, const struct measure_row *row, struct e8_threshold *out,
+                              struct e8_err *err)
+{
+    *rest = e8_str_trim(*rest);
+    const char *close = rest->n && rest->p[0] == '{' ? memchr(rest->p, '}', rest->n) : NULL;
+    if (!rest->n || rest->p[0] != '{') {
+        return E8_OK;
+    }
+    if (!close) {
+        return e8_fail(err, E8_INPUT, "{endpoint=crm} or {type=message.*}", "a brace is not closed");
+    }
+    struct e8_str scope = {rest->p + 1, (size_t)(close - rest->p) - 1};
+    *rest = (struct e8_str){close + 1, rest->n - scope.n - 2};
+    if (row->bound == BOUND_DUR && out->of != E8_OF_RESPONSE) {
+        return e8_fail(err, E8_INPUT, "response times can be: p(99){endpoint=crm} < 500ms",
+                       "send lag and service time are measured over the whole run alone");
+    }
+    if (row->measure == E8_MEASURE_STATUS && out->status_low == out->status_high) {
+        return e8_fail(err, E8_INPUT, "classes can be: status(5xx){endpoint=crm} < 0.1%",
+                       "single statuses are counted over the whole run alone");
+    }
+    return take_key(scope, out, err);
+}
+
+/* Every run of blanks as one space. */
+static enum e8_rc normalise(struct e8_str text, struct e8_threshold *out, struct e8_err *err)
+{
+    char spaced[sizeof out->text];
+    struct e8_buf normal, clean;
+    e8_buf_fixed(&normal, spaced, sizeof spaced - 1);
+    for (size_t i = 0; i < text.n; i++) {
+        bool blank = text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r');
+        if (!blank || normal.n == 0 || spaced[normal.n - 1] != ' ') {
+            e8_buf_putc(&normal, blank ? ' ' : text.p[i]);
+        }
+    }
+    e8_buf_fixed(&clean, out->text, sizeof out->text - 1);
+    e8_buf_put_clean(&clean, e8_buf_str(&normal));
+    out->text[clean.n] = '\0';
+    return normal.full || clean.full
+               ? e8_fail(err, E8_INPUT, EXAMPLES, "a threshold of more than %zu bytes", sizeof out->text - 1)
+               : E8_OK;
+}
+
 static bool parse_operator(struct e8_str *rest, enum e8_compare *out)
 {
     *rest = e8_str_trim(*rest);
@@ -212,16 +290,16 @@ enum e8_rc e8_threshold_parse(struct e8_str text, struct e8_threshold *out, stru
     if (rc) {
         return rc;
     }
+    rc = parse_scope(&rest, row, out, err);
+    if (rc) {
+        return rc;
+    }
     if (!parse_operator(&rest, &out->compare)) {
         return e8_fail(err, E8_INPUT, "one of < <= > >= ==", "threshold \"%.*s\" has no comparison",
                        E8_STR(text));
     }
     rc = parse_bound(e8_str_trim(rest), row, &out->bound, err);
-    struct e8_buf normal;
-    e8_buf_fixed(&normal, out->text, sizeof out->text - 1);
-    e8_buf_put_clean(&normal, e8_str_trim(text));
-    out->text[normal.n] = '\0';
-    return rc;
+    return rc ? rc : normalise(e8_str_trim(text), out, err);
 }
 
 bool e8_threshold_holds(const struct e8_threshold *threshold, double measured)

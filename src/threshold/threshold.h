@@ -1,5 +1,7 @@
 /* Thresholds of a run as people write them: "p(99) < 250ms", "success >= 99.9%", "status(5xx) < 0.1%",
- * "send_lag p(99) < 1ms", "rate >= 490/s", "max < 2s", "failed == 0". Parsing alone; the report evaluates. */
+ * "send_lag p(99) < 1ms", "rate >= 490/s", "max < 2s", "failed == 0", "unmet == 0". Braces narrow it down to one endpoint or to
+ * the types that a pattern takes: "p(99){endpoint=crm} < 500ms", "success{type=message.*} >= 99.9%". What is counted for the whole
+ * run alone (send lag, service time, a single status) takes none. Parsing alone; the report evaluates. */
 #ifndef E8_THRESHOLD_THRESHOLD_H
 #define E8_THRESHOLD_THRESHOLD_H
 
@@ -18,12 +20,16 @@ enum e8_measure {
     E8_MEASURE_RATE,    /* deliveries ended per second */
     E8_MEASURE_FAILED,  /* count of deliveries */
     E8_MEASURE_RETRIES, /* count */
+    E8_MEASURE_UNMET,   /* count of deliveries that did not end as their step expects */
 };
 enum e8_of { E8_OF_RESPONSE, E8_OF_SERVICE, E8_OF_LAG };
 enum e8_compare { E8_LT, E8_LE, E8_GT, E8_GE, E8_EQ };
 
 struct e8_threshold {
-    char text[96]; /* as written, blanks normalised */
+    char text[192]; /* as written, blanks normalised */
+    bool abort;     /* the run stops as soon as it cannot hold any more; set by who reads the scenario */
+    /* Narrowed down to an endpoint's name, or to types by a subscription pattern; empty: not. At most one of them. */
+    char endpoint[96], type[96];
     enum e8_measure measure;
     enum e8_of of;
     double quantile;             /* 0..1 */

@@ -415,8 +415,10 @@ static int on_prereq(void *client, char *remote, char *local, int remote_port, i
     int answer = fresh ? use_fresh(slot, fd) : use_again(slot, fd);
     if (fd >= 0)
         e8_conn_take(slot, fd);
-    if (answer == CURL_PREREQFUNC_OK)
-        slot->exchange->sent = e8_mono_now();
+    if (answer != CURL_PREREQFUNC_OK)
+        return answer;
+    slot->exchange->sent = e8_mono_now();
+    e8_upload_sending(slot);
     return answer;
 }
 

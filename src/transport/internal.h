@@ -57,6 +57,25 @@ struct e8_response {
     size_t body;            /* bytes */
 };
 
+/* A body that libcurl asks for piece by piece, because it does not go out as usual. */
+struct e8_upload {
+    bool on;
+    bool waiting;  /* there is nothing to hold back but the whole request, which has not been started */
+    bool released; /* of a held one */
+    bool stamps;   /* released when it was on its way: `sent` is when its last byte leaves */
+    bool begun;    /* the head has been sent */
+    bool go;       /* nothing has to come before the body */
+    bool invited;  /* 100 has come */
+    bool paused;
+    bool ended; /* no more of the body: an answer has come, or the connection has ended */
+    bool cut;   /* of the body not all was sent: the connection is of no use any more */
+    size_t at;
+    e8_mono_ns began;
+    struct e8_timer
+        timer; /* when there is something to do: the next piece, the end of a wait, a look whether to close */
+    char why[80];
+};
+
 #define E8_SLOT_FDS 8
 
 struct e8_slot {
@@ -98,6 +117,7 @@ struct e8_slot {
     struct e8_addr dead_peer; /* of an idle connection that libcurl closed while it looked for one for us */
     uint16_t dead_flags;
     struct e8_response response;
+    struct e8_upload upload;
     char error[CURL_ERROR_SIZE];
 };
 #define E8_SLOT_MAGIC 0x45534c54u
@@ -143,6 +163,7 @@ struct e8_transport {
     e8_mono_ns armed; /* when the timerfd fires; E8_NEVER: disarmed */
     bool woken;
     struct e8_timers deadlines;
+    struct e8_timers uploads; /* of bodies that do not go out as usual */
     struct e8_multi **multis;
     size_t multi_count;
     struct e8_conn *conns; /* by fd */
@@ -187,11 +208,14 @@ void e8_multi_give_slot(struct e8_slot *slot);
 void e8_multi_act(struct e8_multi *multi, int fd, int events);
 void e8_multi_free(struct e8_multi **multi);
 
-/* --- transfer.c -------------------------------------------------------------------------------------------------------- */
+/* --- prepare.c --------------------------------------------------------------------------------------------------------- */
 
 /* Sets the easy handle up for its exchange; false: no memory. */
 bool e8_transfer_prepare(struct e8_slot *slot);
 void e8_transfer_setup(struct e8_slot *slot); /* options that never change */
+
+/* --- transfer.c -------------------------------------------------------------------------------------------------------- */
+
 void e8_transfer_reset(struct e8_slot *slot); /* forgets what the callbacks saw */
 /* Hands the handle to libcurl. */
 void e8_transfer_add(struct e8_slot *slot);
@@ -203,6 +227,21 @@ void e8_transfer_expired(struct e8_slot *slot);
 void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *why);
 /* Puts it in the list of those to be handed back. */
 void e8_transfer_ready(struct e8_transport *transport, struct e8_exchange *exchange);
+
+/* --- upload.c ---------------------------------------------------------------------------------------------------------- */
+
+void e8_upload_setup(struct e8_slot *slot);
+bool e8_upload_wanted(const struct e8_exchange *exchange);
+void e8_upload_reset(struct e8_slot *slot); /* nothing has been sent */
+bool e8_upload_held(const struct e8_slot *slot);
+/* In libcurl's callbacks: the request is about to be sent; 100 has come; the head of an answer has come. */
+void e8_upload_sending(struct e8_slot *slot);
+void e8_upload_continue(struct e8_slot *slot);
+void e8_upload_answered(struct e8_slot *slot);
+/* Outside of them: its timer has fired; something was read on its connection. libcurl sees the end of a connection, but
+ * does nothing of its own while a body is paused. */
+void e8_upload_due(struct e8_slot *slot);
+void e8_upload_mind(struct e8_slot *slot);
 
 /* --- response.c -------------------------------------------------------------------------------------------------------- */
 

@@ -83,12 +83,20 @@ static int actions_of(uint32_t want, uint32_t events)
     return actions;
 }
 
+static void act(struct e8_transport *t, int fd, int actions)
+{
+    e8_multi_act(e8_conn_at(t, fd)->multi, fd, actions);
+    const struct e8_conn *conn = e8_conn_at(t, fd);
+    if (conn->users == 1 && conn->user->upload.paused)
+        e8_upload_mind(conn->user);
+}
+
 static void serve(struct e8_transport *t, int fd, uint32_t events)
 {
     const struct e8_conn *conn = e8_conn_at(t, fd);
     int actions = actions_of(conn->want, events);
     if (actions && conn->multi)
-        e8_multi_act(conn->multi, fd, actions);
+        act(t, fd, actions);
     else if (conn->have != conn->want)
         enrol(t, fd, conn->want);
 }
@@ -99,6 +107,8 @@ static e8_mono_ns next_time(const struct e8_transport *t, e8_mono_ns until)
 {
     if (e8_timers_due(&t->deadlines) < until)
         until = e8_timers_due(&t->deadlines);
+    if (e8_timers_due(&t->uploads) < until)
+        until = e8_timers_due(&t->uploads);
     for (size_t i = 0; i < t->multi_count; i++) {
         if (t->multis[i]->timer < until)
             until = t->multis[i]->timer;
@@ -115,6 +125,8 @@ static void run_timers(struct e8_transport *t)
         t->multis[i]->timer = 0;
         e8_multi_act(t->multis[i], CURL_SOCKET_TIMEOUT, 0);
     }
+    while (e8_timers_due(&t->uploads) <= now)
+        e8_upload_due(E8_TIMER_OWNER(e8_timers_peek(&t->uploads), struct e8_slot, upload.timer));
     while (e8_timers_due(&t->deadlines) <= now)
         e8_transfer_expired(E8_TIMER_OWNER(e8_timers_peek(&t->deadlines), struct e8_slot, timer));
 }

@@ -120,9 +120,12 @@ static size_t field(struct e8_slot *slot, struct e8_str line)
 static void end_head(struct e8_slot *slot)
 {
     slot->response.in_head = false;
+    if (slot->response.status == 100)
+        e8_upload_continue(slot);
     if (slot->response.status < 200)
         return;
     slot->response.complete = true;
+    e8_upload_answered(slot);
     /* From here on libcurl's remarks tell of bytes behind the response. */
     curl_easy_setopt(slot->easy, CURLOPT_VERBOSE, 1L);
 }

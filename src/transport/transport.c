@@ -55,6 +55,7 @@ void e8_transport_free(struct e8_transport **where)
         e8_multi_free(&t->multis[i]);
     e8_loop_close(t);
     e8_timers_fini(&t->deadlines);
+    e8_timers_fini(&t->uploads);
     free(t->multis);
     free(t->conns);
     t->magic = 0;
@@ -118,6 +119,8 @@ void e8_transport_submit(struct e8_transport *t, struct e8_exchange *x)
         return;
     }
     start_timer(slot);
+    if (slot->upload.waiting)
+        return;
     t->starting = slot;
     e8_transfer_add(slot);
     e8_multi_act(slot->multi, CURL_SOCKET_TIMEOUT, 0);

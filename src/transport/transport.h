@@ -56,9 +56,10 @@ struct e8_exchange {
     struct e8_str body;
     e8_mono_ns deadline;        /* the attempt ends then, whatever its state; E8_NEVER for none */
     bool fresh;                 /* on a new connection */
-    const struct e8_wire *wire; /* NULL: as usual */
-    bool
-        hold; /* connect, send all but the last byte of the body (without one: nothing), then wait for e8_transport_release */
+    const struct e8_wire *wire; /* NULL: as usual. Without a body only close_after counts. */
+    /* Connect, send all but the last byte of the body, then wait for e8_transport_release. Without a body nothing is done before
+     * that, not even connecting. What ends an exchange ends a held one, too: an answer, the connection's end, the deadline. */
+    bool hold;
     bool keep;   /* keep response head and body for showing */
     void *owner; /* the caller's */
     /* Out, valid once it has been handed back by e8_transport_next. */
@@ -98,9 +99,11 @@ void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exc
 void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
-/* Has a held exchange sent all that it may, so that it waits? True also when it has ended. */
+/* Has a held exchange sent all that it may, so that it waits? True also when it has ended. e8_transport_wait returns when one
+ * comes to that. */
 bool e8_transport_held(const struct e8_transport *transport, const struct e8_exchange *exchange);
-/* Lets held exchanges go on, one right after the other; `sent` becomes the moment of its release. */
+/* Lets held exchanges go on, one right after the other, in the order of the list; `sent` becomes the moment at which the last byte
+ * of each is handed to the kernel. One that is not held yet goes on without waiting, its `sent` as usual. */
 void e8_transport_release(struct e8_transport *transport, struct e8_exchange *const *list, size_t count);
 /* Ends it as aborted; it comes back through e8_transport_next. Harmless when it has ended already. */
 void e8_transport_abort(struct e8_transport *transport, struct e8_exchange *exchange);

@@ -11,7 +11,7 @@ import jsonschema
 import kit
 import pytest
 
-COMMANDS = "send run sink events log report sign verify completion version".split()
+COMMANDS = "send run validate init sink events log report sign verify completion version".split()
 SEVENTEENTH = pathlib.Path(kit.SOURCE) / "tests" / "fixtures" / "seventeenth"
 FIXTURES = pathlib.Path(kit.SOURCE) / "fixtures"
 
@@ -22,7 +22,7 @@ VALUES = {
     "MIX": "", "DIST": "5ms", "VALUE": "3", "URL": "http://127.0.0.1:9/", "PATH=VALUE": "data.x=1", "PATH": "data.x",
     "HOST": "example.com", "'NAME: VALUE'": "X-A: b", "ADDR:PORT": "127.0.0.1:0", "H1:P1:H2:P2": "a:1:127.0.0.1:2",
     "HOST:PORT:ADDR": "a:1:127.0.0.1", "[NAME=]URL": "http://127.0.0.1:9/", "FILE": "file", "DIR": "dir",
-    "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1",
+    "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1", "NAME=VALUE": "n=7", "POINTER": "/count", "COMMAND": "true",
 }  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_every_option_of_help_is_parsed(command):
         (["send", "message.sent", "--to", "http://127.0.0.1:9/", "-e", "live"], "production, staging or development"),
         (["send", "message.sent", "--to", "http://127.0.0.1:9/", "--format", "xml"], "ndjson"),
         (["run", "suport-day", "--sink"], 'did you mean "support-day"?'),
-        (["run", "nothing-like-it", "--sink"], "built in are quick, support-day and fan-out"),
+        (["run", "nothing-like-it", "--sink"], "built in are agent-rollout, "),
         (["run", "quick", "--sink", "--speed", "0"], "0.001x"),
         (["run", "quick", "--sink", "--to", "http://127.0.0.1:9/"], "exclude each other"),
         (["completion", "tcsh"], "bash, zsh or fish"),

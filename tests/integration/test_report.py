@@ -17,9 +17,9 @@ SCHEMA = json.loads((pathlib.Path(kit.SOURCE) / "src" / "report" / "report.schem
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 KEYS = (
     "schema_version run verdict totals response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
-    " thresholds warnings"
+    " thresholds expectations copies_spread_ms flows_stopped warnings"
 ).split()
-TOTALS = "planned delivered failed dropped aborted attempts retries".split()
+TOTALS = "planned delivered failed dropped aborted withheld expected unmet attempts retries".split()
 TIMES = "count min mean p50 p75 p90 p95 p99 p99_9 max".split()
 
 
@@ -109,6 +109,9 @@ def test_the_numbers_are_those_of_the_log(tmp_path, log):
             "failed": len(ends) - delivered,
             "dropped": 0,
             "aborted": 0,
+            "withheld": 0,
+            "expected": 0,
+            "unmet": 0,
             "attempts": sum(map(condition, rows)),
             "retries": sum(condition(row) and row["trigger"] == "retry" for row in rows),
         }

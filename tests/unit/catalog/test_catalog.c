@@ -64,6 +64,17 @@ static void builtin_files_are_found(void **state)
     assert_non_null(e8_catalog_builtin("scenarios/quick.yaml").p);
     assert_null(e8_catalog_builtin("scenarios/quick").p);
     assert_null(e8_catalog_builtin("").p);
+    const char *path = NULL, *before = "";
+    size_t count = 0;
+    while ((path = e8_catalog_builtin_next("scenarios/checks/", path)) != NULL) {
+        assert_true(strcmp(before, path) < 0);
+        assert_int_equal(strncmp(path, "scenarios/checks/", 17), 0);
+        assert_non_null(e8_catalog_builtin(path).p);
+        before = path;
+        count++;
+    }
+    assert_true(count > 5);
+    assert_null(e8_catalog_builtin_next("nothing/", NULL));
 }
 
 static enum e8_rc load(const char *path, struct e8_catalog **out)

@@ -52,7 +52,7 @@ static const struct e8_log_endpoint endpoints[ENDPOINTS] = {
 };
 static const struct e8_log_step steps[STEPS] = {
     {"message.received", "production", "{\"set\":{\"data.channel\":\"sms\"}}", {NULL, 0}, NULL},
-    {"message.sent", "staging", NULL, {NULL, 0}, NULL},
+    {"message.sent", "staging", NULL, {NULL, 0}, "reply"},
     {"order.paid", "production", NULL, {"raw\0body", 8}, NULL},
 };
 static const char *const types[TYPES] = {"message.received", "message.sent", "order.paid"};

@@ -41,5 +41,6 @@ int run_refusal_tests(void);
 int run_tree_tests(void);
 int run_writer_tests(void);
 int run_load_tests(void);
+int run_recording_tests(void);
 
 #endif

@@ -75,5 +75,5 @@ bool same_tree(const struct e8_node *a, const struct e8_node *b)
 int main(void)
 {
     return run_json_tests() + run_yaml_tests() + run_refusal_tests() + run_tree_tests() + run_writer_tests() +
-           run_load_tests();
+           run_load_tests() + run_recording_tests();
 }

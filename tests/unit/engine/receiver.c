@@ -75,8 +75,9 @@ static void take(struct receiver *r, struct connection *c)
 static void say(struct receiver *r, struct connection *c)
 {
     char text[512];
-    int n = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\n%sContent-Length: 2\r\n\r\nok", c->answer.status,
-                     c->answer.headers ? c->answer.headers : "");
+    const char *body = c->answer.body[0] ? c->answer.body : "ok";
+    int n = snprintf(text, sizeof text, "HTTP/1.1 %d X\r\n%sContent-Length: %zu\r\n\r\n%s", c->answer.status,
+                     c->answer.headers ? c->answer.headers : "", strlen(body), body);
     c->busy = false;
     atomic_fetch_sub(&r->outstanding, 1);
     atomic_fetch_add(&r->answered, 1);
@@ -155,6 +156,18 @@ static void *serve(void *state)
     }
     free(list);
     return NULL;
+}
+
+const char *header_of(const struct request *request, const char *name, char *out)
+{
+    char line[64];
+    int n = snprintf(line, sizeof line, "\r\n%s: ", name);
+    const char *at = strcasestr(request->head, line);
+    size_t length = at ? strcspn(at + n, "\r") : 0;
+    assert_true(length < 256);
+    memcpy(out, at ? at + n : "", length);
+    out[length] = '\0';
+    return out;
 }
 
 void receiver_open(struct receiver *r, answer_fn *answer, void *state)

@@ -24,8 +24,23 @@ static void keep(void *state, const struct e8_done *done)
     if (rig->count == rig->room) {
         rig->room = rig->room ? 2 * rig->room : 64;
         rig->attempts = e8_resize(rig->attempts, rig->room, sizeof *rig->attempts);
+        rig->places = e8_resize(rig->places, rig->room, sizeof *rig->places);
     }
+    struct place *place = &rig->places[rig->count];
+    *place = (struct place){done->flow->name, done->emit->name, done->instance, done->sequence, ""};
+    snprintf(place->why, sizeof place->why, "%s", done->why ? done->why : "");
     rig->attempts[rig->count++] = *done->attempt;
+    pthread_mutex_unlock(&rig->lock);
+}
+
+static void keep_reading(void *state, const struct e8_effect_reading *reading)
+{
+    struct rig *rig = state;
+    pthread_mutex_lock(&rig->lock);
+    assert_true(rig->reading_count < E8_COUNT(rig->readings));
+    struct reading *kept = &rig->readings[rig->reading_count++];
+    *kept = (struct reading){reading->measured, reading->met, reading->before, reading->after, ""};
+    snprintf(kept->why, sizeof kept->why, "%s", reading->why ? reading->why : "");
     pthread_mutex_unlock(&rig->lock);
 }
 
@@ -61,6 +76,7 @@ void rig_open(struct rig *rig, const char *text, answer_fn *answer, void *state)
     assert_non_null(rig->plan);
     rig->options.workers = 2;
     rig->options.on_done = keep;
+    rig->options.on_effect = keep_reading;
     rig->options.state = rig;
 }
 
@@ -78,7 +94,7 @@ void rig_finish(struct rig *rig)
     e8_engine_finish(&rig->engine, &rig->result);
     assert_null(rig->engine);
     const struct e8_counts *n = rig_counts(rig);
-    assert_int_equal(n->planned, n->delivered + n->failed + n->dropped + n->aborted);
+    assert_int_equal(n->planned, n->delivered + n->failed + n->dropped + n->aborted + n->withheld);
     assert_int_equal(n->attempts, rig->count);
 }
 
@@ -88,11 +104,19 @@ void rig_run(struct rig *rig)
     rig_finish(rig);
 }
 
+static void free_result(struct rig *rig)
+{
+    e8_stats_free(&rig->result.stats);
+    e8_hist_free(&rig->result.spread);
+    free(rig->result.expected);
+    rig->result.expected = NULL;
+}
+
 void rig_again(struct rig *rig)
 {
     struct receiver *r = &rig->receiver;
-    e8_stats_free(&rig->result.stats);
-    rig->count = 0;
+    free_result(rig);
+    rig->count = rig->reading_count = 0;
     pthread_mutex_lock(&r->lock);
     for (size_t i = 0; i < r->count; i++) {
         free(r->list[i].head);
@@ -106,16 +130,28 @@ void rig_again(struct rig *rig)
 
 void rig_close(struct rig *rig)
 {
-    e8_stats_free(&rig->result.stats);
+    free_result(rig);
     receiver_close(&rig->receiver);
     e8_plan_free(&rig->plan);
     free(rig->attempts);
+    free(rig->places);
     pthread_mutex_destroy(&rig->lock);
 }
 
 const struct e8_counts *rig_counts(const struct rig *rig)
 {
     return &e8_stats_all(rig->result.stats)->n;
+}
+
+const struct e8_attempt *rig_attempt(const struct rig *rig, uint64_t instance, uint32_t sequence, size_t n)
+{
+    for (size_t i = 0; i < rig->count; i++) {
+        const struct place *place = &rig->places[i];
+        if (place->instance == instance && place->sequence == sequence && n-- == 0) {
+            return &rig->attempts[i];
+        }
+    }
+    return NULL;
 }
 
 double cpu_seconds(void)
@@ -129,7 +165,8 @@ double cpu_seconds(void)
 int main(void)
 {
     assert_int_equal(e8_transport_init(NULL), E8_OK);
-    int failed = test_parts() + test_runs() + test_bounds() + test_ends();
+    int failed = test_parts() + test_runs() + test_bounds() + test_ends() + test_order() + test_faults() +
+                 test_again() + test_secrets() + test_expected() + test_resume();
     e8_catalog_free(&loaded);
     return failed != 0;
 }

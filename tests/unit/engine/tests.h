@@ -20,6 +20,12 @@ int test_parts(void);
 int test_runs(void);
 int test_bounds(void);
 int test_ends(void);
+int test_order(void);
+int test_faults(void);
+int test_again(void);
+int test_secrets(void);
+int test_expected(void);
+int test_resume(void);
 
 const struct e8_catalog *catalog(void);
 
@@ -28,6 +34,7 @@ struct answer {
     int status;
     e8_dur_ns delay;     /* E8_NEVER: none comes */
     const char *headers; /* "Retry-After: 1\r\n", or NULL */
+    char body[32];       /* "": ok */
 };
 /* On the receiver's thread. `number` counts all requests, from 0; `head` is a NUL-terminated text. */
 typedef struct answer answer_fn(void *state, size_t number, const char *head);
@@ -53,7 +60,22 @@ struct receiver {
 void receiver_open(struct receiver *receiver, answer_fn *answer, void *state);
 void receiver_close(struct receiver *receiver);
 
+/* The value of a header of the request, or "". `out` has room for 256 bytes. */
+const char *header_of(const struct request *request, const char *name, char *out);
+
 /* ---- rig.c ---- */
+/* What an attempt was for. */
+struct place {
+    const char *flow, *step;
+    uint64_t instance;
+    uint32_t sequence;
+    char why[128];
+};
+struct reading {
+    bool measured, met;
+    int64_t before, after;
+    char why[160];
+};
 struct rig {
     struct receiver receiver;
     struct e8_plan *plan;
@@ -62,7 +84,10 @@ struct rig {
     struct e8_engine_result result;
     pthread_mutex_t lock;
     struct e8_attempt *attempts; /* in the order of their ends */
+    struct place *places;        /* the same order */
     size_t count, room;
+    struct reading readings[64];
+    size_t reading_count;
 };
 /* `text`: the scenario, with one %d for each endpoint's port. */
 void rig_open(struct rig *rig, const char *text, answer_fn *answer, void *state);
@@ -73,6 +98,8 @@ void rig_close(struct rig *rig);
 /* Frees the last run's attempts, requests and statistics, for another run. */
 void rig_again(struct rig *rig);
 const struct e8_counts *rig_counts(const struct rig *rig);
+/* The attempts of that instance and event, in the order of their ends: the n-th, or NULL. */
+const struct e8_attempt *rig_attempt(const struct rig *rig, uint64_t instance, uint32_t sequence, size_t n);
 double cpu_seconds(void); /* of this process */
 
 #define ONE  "seed: 7\nendpoints: {a: {url: 'http://127.0.0.1:%d/'}}\nflows: {f: [{emit: message.sent}]}\n"

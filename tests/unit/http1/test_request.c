@@ -216,13 +216,28 @@ static void curl_lines_read_well(void **state)
                 "  --data-binary '@-'");
 }
 
+static void curl_sends_unusually(void **state)
+{
+    (void)state;
+    const struct e8_wire wire = {.chunked = true, .expect = true, .rate = 1000, .close_after = -1};
+    struct e8_buf out;
+    e8_buf_init(&out, 4096);
+    e8_http1_curl_wire(&out, NULL);
+    assert_int_equal(out.n, 0);
+    e8_http1_curl_wire(&out, &wire);
+    assert_string_equal(e8_buf_cstr(&out),
+                        " \\\n  -H 'Transfer-Encoding: chunked' \\\n  -H 'Expect: 100-continue' "
+                        "\\\n  --limit-rate 1000");
+    e8_buf_fini(&out);
+    assert_curl("HEAD", NULL, 0, E8_LIT(""), "curl --head 'http://h/'");
+}
+
 int test_requests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_name_their_host),
-        cmocka_unit_test(curl_lines_survive_sh),
-        cmocka_unit_test(curl_lines_survive_bash),
-        cmocka_unit_test(curl_lines_read_well),
+        cmocka_unit_test(requests_name_their_host), cmocka_unit_test(curl_lines_survive_sh),
+        cmocka_unit_test(curl_lines_survive_bash),  cmocka_unit_test(curl_lines_read_well),
+        cmocka_unit_test(curl_sends_unusually),
     };
     return cmocka_run_group_tests_name("http1 requests", tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void text_is(const cJSON *object, const char *key, const char *expected)
 }
 
 #define TIMES  "count min mean p50 p75 p90 p95 p99 p99_9 max"
-#define TOTALS "planned delivered failed dropped aborted attempts retries"
+#define TOTALS "planned delivered failed dropped aborted withheld expected unmet attempts retries"
 
 static void times_are(const cJSON *times, const struct e8_hist *hist)
 {
@@ -72,6 +72,9 @@ static void totals_are(const cJSON *totals, uint64_t planned, uint64_t delivered
     number_is(totals, "failed", (double)failed);
     number_is(totals, "dropped", 0);
     number_is(totals, "aborted", 0);
+    number_is(totals, "withheld", 0);
+    number_is(totals, "expected", 0);
+    number_is(totals, "unmet", 0);
     number_is(totals, "attempts", (double)attempts);
     number_is(totals, "retries", (double)retries);
 }
@@ -88,13 +91,13 @@ static void json_has_exactly_these_keys(void **state)
     assert_non_null(root);
     keys_are(root, "schema_version run verdict reason totals response_time_ms service_time_ms send_lag_ms "
                    "status outcomes "
-                   "endpoints types thresholds warnings");
+                   "endpoints types thresholds expectations copies_spread_ms flows_stopped warnings");
     keys_are(at(root, "run"),
              "id name seed started ended elapsed_s version curl_version workers scenario_digest "
              "fixtures_digest command timer_floor_ms interrupted insecure");
     keys_are(cJSON_GetArrayItem(at(root, "endpoints"), 0), "name url scheme totals response_time_ms");
     keys_are(cJSON_GetArrayItem(at(root, "types"), 0), "name totals response_time_ms");
-    keys_are(cJSON_GetArrayItem(at(root, "thresholds"), 0), "rule measured pass");
+    keys_are(cJSON_GetArrayItem(at(root, "thresholds"), 0), "rule measured pass aborted");
     keys_are(at(root, "status"), "200 202 422 503 none");
     keys_are(at(root, "outcomes"), "delivered reset timeout_first_byte http_4xx http_5xx");
     cJSON_Delete(root);
@@ -244,6 +247,8 @@ static void the_schema_requires_every_key(void **state)
     sample_init(&s);
     sample_fill(&s);
     sample_rule(&s, "max < 250ms");
+    s.more.steps = &(struct e8_report_step){.id = "a:1", .type = "b", .expects = "2xx", .met = 1};
+    s.more.step_count = 1;
     assert_int_equal(e8_file_read(E8_SOURCE_DIR "/src/report/report.schema.json", E8_FILE_MAX, &file, &err),
                      E8_OK);
     cJSON *schema = cJSON_ParseWithOpts(e8_buf_cstr(&file), NULL, true);
@@ -258,6 +263,7 @@ static void the_schema_requires_every_key(void **state)
     requires_all(at(defs, "endpoint"), cJSON_GetArrayItem(at(root, "endpoints"), 0));
     requires_all(at(defs, "type"), cJSON_GetArrayItem(at(root, "types"), 0));
     requires_all(at(defs, "threshold"), cJSON_GetArrayItem(at(root, "thresholds"), 0));
+    requires_all(at(defs, "expectation"), cJSON_GetArrayItem(at(root, "expectations"), 0));
     cJSON_Delete(root);
     cJSON_Delete(schema);
     free(text);
@@ -276,7 +282,7 @@ static void csv_has_a_row_for_each_scope(void **state)
     assert_has(
         text,
         "scope,name,planned,delivered,failed,attempts,retries,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,p99_9_ms,"
-        "min_ms,mean_ms,max_ms,dropped,aborted\noverall,");
+        "min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet\noverall,");
     assert_has(text, "\noverall,\"a \"\"name\"\", with all\",404,400,4,409,5,");
     assert_has(text, "\nendpoint,crm,324,320,4,329,5,");
     assert_has(text, "\nendpoint,'=analytics,80,80,0,80,0,");
@@ -311,7 +317,7 @@ static void csv_without_samples_has_empty_fields(void **state)
     struct sample s;
     sample_init(&s);
     char *text = sample_text(sample_report(&s), E8_FORMAT_CSV, plain);
-    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0\n");
+    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0,0,0,0\n");
     free(text);
     sample_fini(&s);
 }

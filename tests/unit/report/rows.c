@@ -34,6 +34,9 @@ static struct e8_log_row sample_row(void)
         .bytes_sent = 600,
         .bytes_received = 90,
         .flags = E8_FLAG_REUSED,
+        .copy = 3,
+        .verdict = "unmet",
+        .step = 7,
     };
 }
 
@@ -64,7 +67,7 @@ static void ndjson_keys_are_stable(void **state)
               "\"send_lag_ms\":0.020000,\"status\":503,\"outcome\":\"http_5xx\","
               "\"error\":\"HTTP 503: \\\"busy\\\", "
               "?[31mreally? \",\"bytes_sent\":600,\"bytes_received\":90,"
-              "\"scheme\":\"8bit\",\"reused\":true}\n");
+              "\"scheme\":\"8bit\",\"reused\":true,\"copy\":3,\"verdict\":\"unmet\",\"step\":7}\n");
     free(text);
 }
 
@@ -75,12 +78,14 @@ static void ndjson_has_null_for_nothing(void **state)
     row.error = "";
     row.status = 0;
     row.flags = E8_FLAG_BODY_CAPPED;
+    row.verdict = "";
     char *text = written(E8_FORMAT_NDJSON, (struct e8_style){0}, &row);
     cJSON *object = cJSON_ParseWithOpts(text, NULL, true);
     assert_non_null(object);
     assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, "error")));
     assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, "status")));
     assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(object, "reused")));
+    assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, "verdict")));
     cJSON_Delete(object);
     free(text);
 }
@@ -93,10 +98,11 @@ static void csv_has_the_same_columns(void **state)
     assert_string_equal(
         text,
         "run,event_id,delivery_id,type,environment,endpoint,attempt,trigger,due,sent,done,response_time_ms,"
-        "service_time_ms,send_lag_ms,status,outcome,error,bytes_sent,bytes_received,scheme,reused\n"
+        "service_time_ms,send_lag_ms,status,outcome,error,bytes_sent,bytes_received,scheme,reused,copy,"
+        "verdict,step\n"
         "12," EVENT "," DELIVERY ",conversation.escalated,production,crm,2,retry,2026-03-01T12:00:00.123456Z,"
         "2026-03-01T12:00:00.123476Z,2026-03-01T12:00:00.135456Z,12.000000,11.980000,0.020000,503,http_5xx,"
-        "\"HTTP 503: \"\"busy\"\", ?[31mreally? \",600,90,8bit,true\n");
+        "\"HTTP 503: \"\"busy\"\", ?[31mreally? \",600,90,8bit,true,3,unmet,7\n");
     free(text);
     row.error = "=cmd()";
     row.status = 0;

@@ -85,7 +85,8 @@ const struct e8_report *sample_report(struct sample *sample)
         sample->run.dropped = n->dropped;
         sample->run.aborted = n->aborted;
     }
-    e8_report_make(&sample->run, sample->stats, sample->thresholds, sample->threshold_count, &sample->report);
+    e8_report_make(&sample->run, sample->stats, sample->thresholds, sample->threshold_count, &sample->more,
+                   &sample->report);
     return &sample->report;
 }
 

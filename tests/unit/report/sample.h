@@ -22,6 +22,7 @@ struct sample {
     struct e8_stats *stats;
     struct e8_threshold thresholds[RULES_MOST];
     size_t threshold_count;
+    struct e8_report_more more;
     struct e8_report report;
 };
 
@@ -52,7 +53,8 @@ size_t widest(const char *text);
 /* Control characters other than the newline; with colour, SGR sequences are allowed. */
 void assert_clean(const char *text, bool colour);
 
-extern const struct CMUnitTest verdict_tests[], format_tests[], text_tests[], rows_tests[], live_tests[];
-extern const size_t verdict_count, format_count, text_count, rows_count, live_count;
+extern const struct CMUnitTest verdict_tests[], expectation_tests[], format_tests[], text_tests[],
+    rows_tests[], live_tests[];
+extern const size_t verdict_count, expectation_count, format_count, text_count, rows_count, live_count;
 
 #endif

@@ -30,6 +30,16 @@ struct e8_scenario_options defaults(void)
     return (struct e8_scenario_options){.getenv = variable, .seed_random = 99};
 }
 
+enum e8_rc read_from(void *state, const char *path, struct e8_str *out, struct e8_err *err)
+{
+    const struct file *file = state;
+    while (file->path && strcmp(file->path, path) != 0) {
+        file++;
+    }
+    *out = e8_str(file->text);
+    return file->path ? E8_OK : e8_fail(err, E8_INPUT, NULL, "cannot read %s", path);
+}
+
 struct e8_plan *plan_with(const char *text, const struct e8_scenario_options *options)
 {
     struct e8_plan *plan = NULL;
@@ -53,7 +63,8 @@ struct e8_plan *plan_of(const char *text)
 
 int main(void)
 {
-    int failed = test_parse() + test_faults() + test_walk() + test_plan();
+    int failed = test_parse() + test_faults() + test_walk() + test_plan() + test_deliver() + test_steps() +
+                 test_vars() + test_sources() + test_hidden() + test_step_faults();
     e8_catalog_free(&loaded);
     return failed != 0;
 }

@@ -17,6 +17,12 @@ int test_parse(void);
 int test_faults(void);
 int test_walk(void);
 int test_plan(void);
+int test_deliver(void);
+int test_steps(void);
+int test_vars(void);
+int test_sources(void);
+int test_hidden(void);
+int test_step_faults(void);
 
 const struct e8_catalog *catalog(void); /* the built-in one, loaded once */
 
@@ -24,6 +30,12 @@ const struct e8_catalog *catalog(void); /* the built-in one, loaded once */
 #define SECRET "a secret of the environment"
 const char *variable(const char *name);
 struct e8_scenario_options defaults(void);
+
+/* Files that a scenario can include: of a list that ends with a path NULL. For options.read, with the list as its state. */
+struct file {
+    const char *path, *text;
+};
+enum e8_rc read_from(void *state, const char *path, struct e8_str *out, struct e8_err *err);
 
 /* The plan of a text that must be right. */
 struct e8_plan *plan_of(const char *text);

@@ -654,7 +654,7 @@ int main(void)
         cmocka_unit_test(reader_of_lines_goes_away),
         cmocka_unit_test(nothing_is_lost_under_load),
     };
-    int failed = test_mix();
+    int failed = test_mix() + test_record();
 
     signal(SIGPIPE, SIG_IGN);
     return failed + cmocka_run_group_tests_name("sink", tests, load_schemes, free_schemes);

@@ -3,5 +3,6 @@
 #define E8_TEST_SINK_H
 
 int test_mix(void);
+int test_record(void);
 
 #endif

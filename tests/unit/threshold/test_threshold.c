@@ -38,6 +38,7 @@ static void good_ones_are_read(void **state)
         {"rate > 30/m", E8_MEASURE_RATE, E8_OF_RESPONSE, 0, E8_GT, 0.5},
         {"failed == 0", E8_MEASURE_FAILED, E8_OF_RESPONSE, 0, E8_EQ, 0},
         {"retries <= 12", E8_MEASURE_RETRIES, E8_OF_RESPONSE, 0, E8_LE, 12},
+        {"unmet == 0", E8_MEASURE_UNMET, E8_OF_RESPONSE, 0, E8_EQ, 0},
     };
     (void)state;
     for (size_t i = 0; i < E8_COUNT(table); i++) {
@@ -52,8 +53,11 @@ static void good_ones_are_read(void **state)
         assert_true(fabs(t.quantile - table[i].quantile) < 1e-12);
         assert_int_equal(t.compare, table[i].compare);
         assert_true(fabs(t.bound - table[i].bound) <= 1e-9 * (1 + table[i].bound));
-        struct e8_str trimmed = e8_str_trim(e8_str(table[i].text));
-        assert_int_equal(strlen(t.text), trimmed.n);
+        assert_true(t.endpoint[0] == '\0' && t.type[0] == '\0' && !t.abort);
+        assert_null(strstr(t.text, "  "));
+        struct e8_threshold again; /* the log keeps the text, and reads it again */
+        assert_int_equal(e8_threshold_parse(e8_str(t.text), &again, NULL), E8_OK);
+        assert_memory_equal(&again, &t, sizeof t);
     }
 }
 
@@ -69,6 +73,36 @@ static void statuses_and_outcomes_have_their_range(void **state)
     assert_int_equal(t.status_high, 503);
     assert_int_equal(e8_threshold_parse(E8_LIT("outcome(timeout_first_byte) < 1%"), &t, NULL), E8_OK);
     assert_string_equal(t.outcome, "timeout_first_byte");
+}
+
+static void braces_narrow_it_down(void **state)
+{
+    static const struct {
+        const char *text, *endpoint, *type;
+        enum e8_measure measure;
+        double bound;
+    } table[] = {
+        {"p(99){endpoint=crm} < 500ms", "crm", "", E8_MEASURE_QUANTILE, 500e6},
+        {"p(99) { endpoint = my-crm.2 } < 500ms", "my-crm.2", "", E8_MEASURE_QUANTILE, 500e6},
+        {"success{type=message.*} >= 99.9%", "", "message.*", E8_MEASURE_SUCCESS, 0.999},
+        {"status(5xx){type=*}<1%", "", "*", E8_MEASURE_STATUS, 0.01},
+        {"outcome(reset){endpoint=a} < 1%", "a", "", E8_MEASURE_OUTCOME, 0.01},
+        {"rate{endpoint=a} > 5/s", "a", "", E8_MEASURE_RATE, 5},
+        {"unmet{endpoint=a} == 0", "a", "", E8_MEASURE_UNMET, 0},
+        {"response_time max{endpoint=a} < 1s", "a", "", E8_MEASURE_MAX, 1e9},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_threshold t;
+        struct e8_err err = {0};
+        if (e8_threshold_parse(e8_str(table[i].text), &t, &err)) {
+            fail_msg("%s: %s", table[i].text, err.what);
+        }
+        assert_string_equal(t.endpoint, table[i].endpoint);
+        assert_string_equal(t.type, table[i].type);
+        assert_int_equal(t.measure, table[i].measure);
+        assert_true(fabs(t.bound - table[i].bound) <= 1e-9 * (1 + table[i].bound));
+    }
 }
 
 static void bad_ones_say_why(void **state)
@@ -110,6 +144,16 @@ static void bad_ones_say_why(void **state)
         {"retries < 1e999", "is no count", ""},
         {"send_lag success > 5%", "\"success\" is nothing that a run measures", ""},
         {"send_lag < 5ms", "\"\" is nothing that a run measures", ""},
+        {"p(99){endpoint=crm < 5ms", "a brace is not closed", "{endpoint=crm}"},
+        {"p(99){} < 5ms", "\"\" narrows nothing down", "{type=message.*}"},
+        {"p(99){crm} < 5ms", "\"crm\" narrows nothing down", "{type=message.*}"},
+        {"p(99){endpiont=crm} < 5ms", "\"endpiont\" narrows nothing down", "did you mean \"endpoint\"?"},
+        {"p(99){endpoint=} < 5ms", "\"\" is no endpoint's name", "{endpoint=crm}"},
+        {"p(99){endpoint=a,type=b} < 5ms", "is no endpoint's name", "one of them"},
+        {"p(99){type=a b} < 5ms", "\"a b\" is no type's name", "one of them"},
+        {"send_lag p(99){endpoint=crm} < 5ms", "over the whole run alone", "p(99){endpoint=crm}"},
+        {"service_time max{type=*} < 5ms", "over the whole run alone", "p(99){endpoint=crm}"},
+        {"status(503){endpoint=crm} < 5%", "single statuses", "status(5xx){endpoint=crm}"},
     };
     (void)state;
     for (size_t i = 0; i < E8_COUNT(table); i++) {
@@ -140,7 +184,7 @@ static void slices_need_no_end(void **state)
     }
 }
 
-static void long_texts_are_cut(void **state)
+static void long_texts_are_refused_and_blanks_are_not_counted(void **state)
 {
     char text[400];
     struct e8_threshold t;
@@ -149,7 +193,13 @@ static void long_texts_are_cut(void **state)
     memcpy(text, "success", 7);
     memcpy(text + 300, ">= 1%", 6);
     assert_int_equal(e8_threshold_parse(e8_str(text), &t, NULL), E8_OK);
-    assert_true(strlen(t.text) < sizeof t.text);
+    assert_string_equal(t.text, "success >= 1%");
+    memset(text, '0', sizeof text);
+    memcpy(text, "failed == 0.", 12);
+    memcpy(text + 300, "1", 2);
+    struct e8_err err = {0};
+    assert_int_equal(e8_threshold_parse(e8_str(text), &t, &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "more than 191 bytes"));
 }
 
 static void comparisons_hold(void **state)
@@ -198,9 +248,13 @@ static void values_have_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_ones_are_read), cmocka_unit_test(statuses_and_outcomes_have_their_range),
-        cmocka_unit_test(bad_ones_say_why),   cmocka_unit_test(slices_need_no_end),
-        cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(comparisons_hold),
+        cmocka_unit_test(good_ones_are_read),
+        cmocka_unit_test(statuses_and_outcomes_have_their_range),
+        cmocka_unit_test(braces_narrow_it_down),
+        cmocka_unit_test(bad_ones_say_why),
+        cmocka_unit_test(slices_need_no_end),
+        cmocka_unit_test(long_texts_are_refused_and_blanks_are_not_counted),
+        cmocka_unit_test(comparisons_hold),
         cmocka_unit_test(values_have_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

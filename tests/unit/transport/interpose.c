@@ -106,3 +106,17 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
     *(void **)&real = dlsym(RTLD_NEXT, "sigaction");
     return real(signal, action, old);
 }
+
+/* When single bytes were sent: the last ones of held bodies. */
+struct interpose_sends interpose_sends;
+
+ssize_t send(int fd, const void *bytes, size_t n, int flags)
+{
+    typedef ssize_t send_fn(int, const void *, size_t, int);
+    send_fn *real;
+    *(void **)&real = dlsym(RTLD_NEXT, "send");
+    ssize_t sent = real(fd, bytes, n, flags);
+    if (n == 1 && sent == 1 && interpose_sends.on && interpose_sends.count < E8_COUNT(interpose_sends.at))
+        interpose_sends.at[interpose_sends.count++] = e8_mono_now();
+    return sent;
+}

@@ -14,8 +14,9 @@ static const struct {
     const char *name;
     int (*run)(void);
 } groups[] = {
-    {"allow", run_allow}, {"classify", run_classify}, {"outcomes", run_outcomes}, {"connect", run_connect},
-    {"loop", run_loop},   {"tls", run_tls},           {"rules", run_rules},
+    {"allow", run_allow},     {"classify", run_classify}, {"outcomes", run_outcomes},
+    {"connect", run_connect}, {"loop", run_loop},         {"tls", run_tls},
+    {"rules", run_rules},     {"wire", run_wire},         {"hold", run_hold},
 };
 
 int main(int argc, char **argv)

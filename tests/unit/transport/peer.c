@@ -66,6 +66,24 @@ static void keep_last(struct peer *peer, const char *head, size_t n, size_t body
     pthread_mutex_unlock(&peer->lock);
 }
 
+/* Reads on until the last chunk has ended; `tail` has the last bytes so far. */
+static bool read_chunks(int fd, const char *tail, size_t n)
+{
+    char last[7 + 4096];
+    size_t kept = n < 7 ? n : 7;
+    memcpy(last, tail + n - kept, kept);
+    while (kept < 7 || memcmp(last + kept - 7, "\r\n0\r\n\r\n", 7) != 0) {
+        if (kept > 7)
+            memmove(last, last + kept - 7, 7);
+        kept = kept > 7 ? 7 : kept;
+        ssize_t r = recv(fd, last + kept, 4096, 0);
+        if (r <= 0)
+            return false;
+        kept += (size_t)r;
+    }
+    return true;
+}
+
 bool peer_read_request(struct peer *peer, int fd)
 {
     char head[16384], waste[65536];
@@ -85,6 +103,8 @@ bool peer_read_request(struct peer *peer, int fd)
             return false;
         got += (size_t)r;
     }
+    if (memmem(head, head_n, "\r\nTransfer-Encoding: chunked\r\n", 30) && !read_chunks(fd, head, n))
+        return false;
     keep_last(peer, head, n, got);
     atomic_fetch_add(&peer->requests, 1);
     return true;
@@ -99,7 +119,7 @@ static void hold(int fd)
 
 static bool do_step(struct peer *peer, const struct peer_step *step, int fd)
 {
-    if (!step->unasked && !peer_read_request(peer, fd))
+    if (step->serve ? !step->serve(fd) : !step->unasked && !peer_read_request(peer, fd))
         return false;
     if (step->talk)
         step->talk(fd);

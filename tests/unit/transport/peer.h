@@ -19,10 +19,11 @@ enum peer_end {
 };
 
 struct peer_step {
-    bool unasked;         /* speak without having read a request */
-    const char *reply;    /* may be NULL */
-    size_t n;             /* 0: strlen */
-    void (*talk)(int fd); /* instead of reply */
+    bool unasked;          /* speak without having read a request */
+    const char *reply;     /* may be NULL */
+    size_t n;              /* 0: strlen */
+    void (*talk)(int fd);  /* instead of reply */
+    bool (*serve)(int fd); /* instead of all that: reads and answers; false at the end of the connection */
     enum peer_end end;
     bool signal; /* post `done` once the end is carried out */
 };
@@ -80,4 +81,9 @@ extern atomic_int interpose_signals;         /* calls of sigaction for SIGPIPE *
 extern atomic_int interpose_names;           /* names that were looked up */
 extern sem_t interpose_name_hold,
     interpose_name_held; /* "hang.invalid" waits for the first, posts the second */
+extern struct interpose_sends {
+    bool on; /* the transport's thread alone sends single bytes then */
+    size_t count;
+    e8_mono_ns at[1024];
+} interpose_sends;
 #endif

@@ -311,7 +311,32 @@ static int check_after(struct client *client, struct peer *peer, const struct ro
     return 1;
 }
 
-static int run_row(const struct row *row, bool reused)
+/* How the request goes out is of no influence. */
+static const struct way {
+    const char *name;
+    struct e8_wire wire;
+    bool hold;
+} ways[] = {
+    {"chunked", {.chunked = true, .close_after = -1}, false},
+    {"at a rate", {.rate = 10000, .close_after = -1}, false},
+    {"held", {.close_after = -1}, true},
+    {"held, chunked", {.chunked = true, .close_after = -1}, true},
+};
+
+static struct e8_exchange *send_by(struct client *client, const struct way *way)
+{
+    struct e8_exchange *x = &client->exchange;
+    x->wire = way ? &way->wire : NULL;
+    x->hold = way && way->hold;
+    client_submit(client);
+    while (!e8_transport_held(client->transport, x) && x->hold)
+        e8_transport_wait(client->transport, x->deadline);
+    if (x->hold)
+        e8_transport_release(client->transport, &x, 1);
+    return client_await(client);
+}
+
+static int run_row(const struct row *row, bool reused, const struct way *way)
 {
     const struct peer_step steps[] = {{REPLY(OK_REPLY)}, row->step};
     struct peer peer;
@@ -322,7 +347,9 @@ static int run_row(const struct row *row, bool reused)
         assert_int_equal(client_run(&client)->outcome, E8_DELIVERED);
     client.limit = row->limit;
     uint16_t flags = row->flags | (reused ? E8_FLAG_REUSED : 0);
-    int faults = compare(row, client_run(&client), reused ? row->reused : row->fresh, flags);
+    int faults = compare(row, send_by(&client, way), reused ? row->reused : row->fresh, flags);
+    client.exchange.wire = NULL;
+    client.exchange.hold = false;
     int requests = atomic_load(&peer.requests);
     if (requests != 1 + reused) {
         printf("%s: %d requests on the wire\n", row->name, requests);
@@ -339,7 +366,7 @@ static void test_fresh(void **state)
     (void)state;
     int faults = 0;
     for (size_t i = 0; i < E8_COUNT(rows); i++)
-        faults += run_row(&rows[i], false);
+        faults += run_row(&rows[i], false, NULL);
     assert_int_equal(faults, 0);
 }
 
@@ -348,13 +375,29 @@ static void test_reused(void **state)
     (void)state;
     int faults = 0;
     for (size_t i = 0; i < E8_COUNT(rows); i++)
-        faults += run_row(&rows[i], true);
+        faults += run_row(&rows[i], true, NULL);
+    assert_int_equal(faults, 0);
+}
+
+static void test_ways(void **state)
+{
+    (void)state;
+    int faults = 0;
+    for (size_t i = 0; i < E8_COUNT(rows) * E8_COUNT(ways); i++) {
+        const struct way *way = &ways[i / E8_COUNT(rows)];
+        int found =
+            run_row(&rows[i % E8_COUNT(rows)], false, way) + run_row(&rows[i % E8_COUNT(rows)], true, way);
+        if (found)
+            printf("  (%s)\n", way->name);
+        faults += found;
+    }
     assert_int_equal(faults, 0);
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_fresh),
     cmocka_unit_test(test_reused),
+    cmocka_unit_test(test_ways),
 };
 
 int run_outcomes(void)

@@ -139,7 +139,9 @@ static bool read_request(SSL *tls)
         n += got;
         text[n] = '\0';
         const char *end = strstr(text, "\r\n\r\n");
-        if (end && strlen(end + 4) >= 7) /* the client's body */
+        bool chunked = strstr(text, "\r\nTransfer-Encoding: chunked\r\n") != NULL;
+        if (end &&
+            (chunked ? strstr(end, "\r\n0\r\n\r\n") != NULL : strlen(end + 4) >= 7)) /* the client's body */
             break;
     }
     atomic_fetch_add(&tls_requests, 1);
@@ -580,7 +582,59 @@ static void test_http2_to_http1(void **state)
     peer_close(&peer);
 }
 
+/* Bodies that do not go out as usual: held back, at a rate, of a length that is not told. */
+static void run_unusual(struct client *client, size_t i)
+{
+    static const struct e8_wire wires[] = {{.close_after = -1},
+                                           {.rate = 500, .close_after = -1},
+                                           {.chunked = true, .close_after = -1},
+                                           {.chunked = true, .rate = 500, .close_after = -1}};
+    struct e8_exchange *x = &client->exchange;
+    x->wire = &wires[i / 2 % E8_COUNT(wires)];
+    x->hold = i % 2;
+    e8_mono_ns start = e8_mono_now();
+    client_submit(client);
+    while (x->hold && !e8_transport_held(client->transport, x))
+        e8_transport_wait(client->transport, x->deadline);
+    e8_mono_ns held = e8_mono_now();
+    if (x->hold)
+        e8_transport_release(client->transport, &x, 1);
+    x = client_await(client);
+    assert_ended(x, E8_DELIVERED);
+    if (x->hold)
+        assert_true(x->sent >= held);
+    if (x->wire->rate)
+        assert_true(x->done - start > 13 * E8_NS_MS); /* 7 bytes */
+}
+
+static void test_unusual(void **state)
+{
+    (void)state;
+    static const struct peer_step h2_steps[] = {{.unasked = true, .talk = talk_h2_tls, .end = PEER_CLOSE}};
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    client.reach.cacert = good_cert;
+    for (size_t i = 0; i < 16; i++)
+        run_unusual(&client, i);
+    assert_int_equal(atomic_load(&tls_requests), 16);
+    assert_int_equal(atomic_load(&peer.connections), 1);
+    tls_close(&peer, &client);
+    tls_open(&peer, &client, good_cert);
+    peer.steps = h2_steps;
+    ssl.SSL_CTX_set_alpn_select_cb(server_ctx, choose_h2, NULL);
+    client.reach = (struct e8_reach){.http = E8_HTTP_2, .cacert = good_cert};
+    atomic_store(&h2_streams, 0);
+    atomic_store(&h2_silent, 0);
+    for (size_t i = 0; i < 16; i++)
+        run_unusual(&client, i);
+    assert_int_equal(atomic_load(&h2_streams), 16);
+    assert_int_equal(atomic_load(&peer.connections), 1);
+    tls_close(&peer, &client);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_unusual),
     cmocka_unit_test(test_certificates),
     cmocka_unit_test(test_trust_is_apart),
     cmocka_unit_test(test_client_certificate),

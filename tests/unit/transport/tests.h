@@ -9,5 +9,7 @@ int run_rules(void);
 int run_connect(void);
 int run_tls(void);
 int run_loop(void);
+int run_wire(void);
+int run_hold(void);
 
 #endif

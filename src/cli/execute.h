@@ -1,0 +1,41 @@
+/* What the files of a plan's execution share. */
+#ifndef E8_CLI_EXECUTE_H
+#define E8_CLI_EXECUTE_H
+
+#include "cli/session.h"
+
+#define SINKS_MAX 64
+
+/* All that one run holds on to, so that there is one way out. */
+struct execution {
+    const struct e8_args *args;
+    struct e8_cli_run *run;
+    struct e8_cli_reach reach;
+    struct e8_sink *sinks[SINKS_MAX];
+    size_t sink_count;
+    struct e8_dlog *log;
+    const char *log_path; /* NULL: no log is kept */
+    struct e8_log_run facts;
+    struct e8_log_endpoint *endpoints;
+    struct e8_log_step *steps;
+    const char **threshold_texts;
+    struct e8_threshold *thresholds;
+    size_t threshold_count;
+    struct e8_arena *arena;
+    struct e8_engine_result result;
+    const struct e8_threshold *lost; /* it says `abort`, and cannot hold any more: the run was stopped */
+    bool told;                       /* that it was */
+    enum e8_format format;
+    int stopped_by; /* signal */
+};
+
+/* What the log keeps of the run: x->facts, with what they point to. */
+void e8_execution_describe(struct execution *x);
+/* Facts of the run's end that have no place of their own, as JSON in the arena. */
+const char *e8_execution_notes(struct execution *x);
+/* Before anything is sent: may the files of --report-… be written? */
+enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
+/* Writes the report, to stdout and to files. Returns the exit code. */
+int e8_execution_report(struct execution *x);
+
+#endif

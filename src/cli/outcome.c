@@ -1,0 +1,184 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/execute.h"
+
+static enum e8_rc write_file(const struct e8_report *report, enum e8_format format, const char *path,
+                             struct e8_err *err)
+{
+    FILE *out = path ? fopen(path, "we") : NULL;
+    if (path && !out) {
+        return e8_fail(err, E8_ENV, NULL, "%s: the report cannot be written: %s", path, strerror(errno));
+    }
+    if (!out) {
+        return E8_OK;
+    }
+    enum e8_rc rc = e8_report_write(report, format, (struct e8_style){100, false}, out);
+    if (fclose(out) != 0 || rc) {
+        return e8_fail(err, E8_ENV, "is the disk full?", "%s: the report could not be written whole", path);
+    }
+    return E8_OK;
+}
+
+static const struct {
+    const char *option;
+    enum e8_format format;
+} files[] = {
+    {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
+    {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
+    {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
+    {"report-markdown", E8_FORMAT_MARKDOWN},
+};
+
+enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
+{
+    for (size_t i = 0; i < E8_COUNT(files); i++) {
+        const char *path = e8_arg(x->args, files[i].option);
+        FILE *out = path ? fopen(path, "ae") : NULL;
+        if (path && !out) {
+            return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
+                           "--%s %s: %s", files[i].option, path, strerror(errno));
+        }
+        if (out) {
+            fclose(out);
+        }
+    }
+    return E8_OK;
+}
+
+static enum e8_rc write_files(struct execution *x, const struct e8_report *report, struct e8_err *err)
+{
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < E8_COUNT(files); i++) {
+        rc = write_file(report, files[i].format, e8_arg(x->args, files[i].option), err);
+    }
+    return rc;
+}
+
+static int say_sinks(struct execution *x)
+{
+    struct e8_sink_counts all = {0}, one;
+    size_t types = 0, known = e8_catalog_count(x->run->catalog);
+    for (size_t i = 0; i < x->sink_count; i++) {
+        e8_sink_counts(x->sinks[i], &one);
+        all.received += one.received;
+        all.verified += one.verified;
+        all.rejected += one.rejected;
+        all.duplicates += one.duplicates;
+    }
+    for (unsigned i = 0; i < known; i++) {
+        types += e8_stats_type(x->result.stats, i)->n.delivered > 0;
+    }
+    fprintf(
+        stderr,
+        "sink: %llu received, %llu verified, %llu rejected, %llu duplicates\n      %zu of %zu event types "
+        "delivered\n",
+        (unsigned long long)all.received, (unsigned long long)all.verified, (unsigned long long)all.rejected,
+        (unsigned long long)all.duplicates, types, known);
+    /* Where steps expect something, a rejection may be what they expect; the verdict knows. */
+    return all.rejected && !x->result.expected ? E8_EXIT_FAIL : E8_EXIT_PASS;
+}
+
+static int verdict_code(const struct execution *x, const struct e8_report *report)
+{
+    if (x->result.log_failed) {
+        return E8_EXIT_ENV;
+    }
+    if (x->stopped_by) {
+        return 128 + x->stopped_by;
+    }
+    /* A single event is no measurement: that it was refused is a failed delivery, and the reason is said below. */
+    bool single = !x->run->report && report->stats && e8_stats_all(report->stats)->n.failed > 0;
+    if (x->result.generator_limited || (report->verdict == E8_INVALID && !single)) {
+        return E8_EXIT_INVALID;
+    }
+    if (single) {
+        return E8_EXIT_FAIL;
+    }
+    return report->verdict == E8_FAIL ? E8_EXIT_FAIL : E8_EXIT_PASS;
+}
+
+static const char *step_id(struct e8_arena *arena, const struct e8_emit *emit)
+{
+    const char *slash = emit->file ? strrchr(emit->file, '/') : NULL;
+    if (emit->name) {
+        return emit->name;
+    }
+    return emit->file ? e8_arena_printf(arena, "%s:%d", slash ? slash + 1 : emit->file, emit->line)
+                      : e8_arena_printf(arena, "step %u", emit->index + 1);
+}
+
+static const char *expected_text(struct e8_arena *arena, const struct e8_expect *expect)
+{
+    struct e8_buf text;
+    e8_buf_init(&text, 64 << 10);
+    e8_expect_text(expect, &text);
+    const char *result = e8_arena_str(arena, e8_buf_str(&text)).p;
+    e8_buf_fini(&text);
+    return result;
+}
+
+static void collect_steps(struct execution *x, struct e8_report_more *more)
+{
+    const struct e8_plan *plan = x->run->plan;
+    struct e8_report_step *steps = e8_arena_alloc(x->arena, (plan->emit_count + 1) * sizeof *steps);
+    more->steps = steps;
+    for (size_t i = 0; x->result.expected && i < plan->emit_count; i++) {
+        const struct e8_emit *emit = &plan->emits[i];
+        const struct e8_expected *expected = &x->result.expected[i];
+        if (!emit->expect) {
+            continue;
+        }
+        steps[more->step_count++] = (struct e8_report_step){
+            .id = step_id(x->arena, emit),
+            .type = plan->types[emit->type],
+            .expects = expected_text(x->arena, emit->expect),
+            .reports = e8_expect_only_reports(emit->expect),
+            .met = expected->met,
+            .unmet = expected->unmet,
+            .reported = expected->reported,
+            .not_measured = expected->not_measured,
+            .why = expected->why,
+            .delivery_id = expected->delivery_id,
+        };
+    }
+}
+
+static void make_report(struct execution *x, struct e8_report *report)
+{
+    struct e8_report_more more = {
+        .spread = x->result.spread,
+        .flows_stopped = x->result.flows_stopped,
+        .aborted = x->lost,
+        .stopped_by_step = x->result.stopped_by_step,
+        .log = x->log_path,
+    };
+    collect_steps(x, &more);
+    e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &more, report);
+}
+
+int e8_execution_report(struct execution *x)
+{
+    struct e8_report *report = e8_new(1, sizeof *report);
+    struct e8_err err = {0};
+    make_report(x, report);
+    int code = verdict_code(x, report);
+    int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
+    if (write_files(x, report, &err)) {
+        code = e8_exit_error(&err);
+    }
+    if (x->run->report) {
+        e8_report_write(report, x->format, e8_cli_style(x->args, stdout), stdout);
+        fflush(stdout);
+    }
+    if (x->result.generator_limited) {
+        fputs("emit8: stopped early: its own descriptors, ports or memory ran out; raise ulimit -n, or lower "
+              "the load\n",
+              stderr);
+    } else if (!x->run->report && report->verdict == E8_INVALID && !x->stopped_by) {
+        fprintf(stderr, "emit8: %s\n", report->reason);
+    }
+    free(report);
+    return code == E8_EXIT_PASS ? sinks : code;
+}

@@ -1,0 +1,6 @@
+#include "cases.h"
+
+int main(void)
+{
+    return test_parsing() + test_bodies() + test_requests();
+}
