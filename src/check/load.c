@@ -92,8 +92,14 @@ static enum e8_rc collect_paths(struct reading *reading, const char *const *chec
     }
     for (size_t i = 0; !rc && checks && checks[i]; i++) {
         struct stat info;
-        bool directory = stat(checks[i], &info) == 0 && S_ISDIR(info.st_mode);
-        rc = directory ? add_directory(reading, checks[i], err) : add_path(reading, checks[i], err);
+        if (stat(checks[i], &info)) {
+            rc = e8_fail(err, E8_INPUT, "a directory with *.yaml, or one such file", "--checks %s: %s",
+                         checks[i], strerror(errno));
+        } else if (S_ISDIR(info.st_mode)) {
+            rc = add_directory(reading, checks[i], err);
+        } else {
+            rc = add_path(reading, checks[i], err);
+        }
     }
     return rc;
 }

@@ -409,8 +409,11 @@ static enum e8_rc resend(struct again *a, const char *path, struct e8_exchange *
             .timeout = a->endpoint.timeout,
             .attempts = 1,
             .headers = e8_cli_header_names(a->arena, a->endpoint.headers, a->endpoint.header_count)};
-        struct e8_log_step step = {
-            .type = a->delivery.type, .environment = a->delivery.environment, .body = e8_buf_str(&a->body)};
+        struct e8_log_step step = {.type = a->delivery.type,
+                                   .environment = a->delivery.environment,
+                                   .edits = a->delivery.step.edits,
+                                   .body = e8_buf_str(&a->body),
+                                   .name = a->delivery.step.name};
         struct e8_log_run run = {
             .name = "resend",
             .scenario_digest = "",

@@ -138,7 +138,7 @@ static void dress_recorded(struct dress *d, const struct replay_item *item)
 {
     struct replayer *r = d->r;
     const struct e8_scheme *scheme = r->endpoint.scheme;
-    bool sign = r->mode == REPLAY_RESIGNED;
+    bool sign = r->mode == REPLAY_RESIGNED && r->signer;
     for (size_t i = 0; i < item->header_count; i++) {
         struct e8_header header = item->headers[i];
         const char *template = sign ? template_of(r, header.name) : NULL;

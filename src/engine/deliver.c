@@ -54,10 +54,8 @@ static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispat
 static void stamp(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_stamp *same)
 {
     struct e8_engine *engine = worker->engine;
-    delivery->keys =
-        same ? same->keys : e8_keys_now(&engine->rotations[delivery->endpoint], e8_mono_now());
-    delivery->stamp =
-        same ? *same : (struct e8_stamp){delivery->at, delivery->keys, delivery->number};
+    delivery->keys = same ? same->keys : e8_keys_now(&engine->rotations[delivery->endpoint], e8_mono_now());
+    delivery->stamp = same ? *same : (struct e8_stamp){delivery->at, delivery->keys, delivery->number};
     e8_attempt_sign(worker, delivery);
 }
 

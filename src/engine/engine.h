@@ -1,5 +1,8 @@
-/* The engine: runs a plan. Workers share nothing but the const plan, the start gate, a stop flag, statistics that change
- * hands, and one ring each to the log.
+/* The engine: runs a plan. Workers share nothing but the const plan, the start gate, a stop flag, which endpoints are disabled and
+ * which secret of each signs (atomics), the moment from which the next attempt may go where there is a rate_max (one atomic),
+ * statistics that change hands, and one ring each to the log. What would block a worker (commands, readings of an effect probe) is a
+ * job: it goes into the locked queue of one helper thread, which is started with the first, and comes back, whole, through the
+ * worker's mailbox (one atomic) and a wake-up of its transport.
  *
  * The way of one delivery: the schedule says when (pace), the walk says what (scenario), the template renders, the signer signs,
  * the transport sends, the outcome decides on a retry (delivery), stats and log get the attempt. */
@@ -49,8 +52,12 @@ struct e8_engine_options {
     enum e8_trigger trigger; /* of first attempts */
     double rate_max; /* attempts per second at most, over all workers, copies apart; 0: no such bound */
     bool exec;       /* commands of the scenario may be run */
-    e8_wall_ns wall; /* ids and events' times count from here instead of from now: the start of the run that is resumed; 0: now */
-    const struct e8_done_deliveries *done; /* of the run that is resumed: not sent again; NULL: none */
+    e8_wall_ns
+        wall; /* the ids' time is this and the plan's own offset: the recorded start of the run, or of the run that is resumed, so
+                 that its ids are made again. 0: now. With `clock`, that stands in its place */
+    const struct e8_done_deliveries *
+        done; /* of the run that is resumed: not sent again, and not planned; its events keep their times; the
+                  schedule goes on where it had come to, and what was due before is due at once. NULL: none */
     /* Each ended attempt, on the worker's thread; may be NULL. What it points to is valid during the call. */
     void (*on_done)(void *state, const struct e8_done *done);
     /* Each second reading of an effect probe, likewise; may be NULL. */
@@ -86,7 +93,7 @@ struct e8_engine_result {
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
     unsigned workers;
-    bool stopped_by_step; /* a step says `on_failure: stop-run`, and failed */
+    bool stopped_by_step;   /* a step says `on_failure: stop-run`, and failed */
     uint64_t flows_stopped; /* instances that ended early because an awaited delivery failed */
     /* What steps expected; for each emit of the plan; owned by the caller: free(). NULL when no step expects anything. */
     struct e8_expected *expected;
@@ -104,10 +111,10 @@ struct e8_keys {
     struct e8_signer *other;           /* with a secret that nobody has */
     struct e8_signer *previous, *next; /* before and after a rotation */
 };
+const char *e8_nobodys_secret(const struct e8_scheme *scheme); /* that signs `other` */
 /* A delivery as the wire gets it; shared by the engine, --dry-run and log --show. Slices point into `memory` (headers; fixed, the
  * caller resets it), `scratch` (a body that was tampered with; growing; may be NULL where the step does not tamper), the plan, and
  * what `in` points to. seed: of what tampering draws. */
-const char *e8_nobodys_secret(const struct e8_scheme *scheme); /* that signs `other` */
 struct e8_request_parts {
     struct e8_header headers[64];
     size_t count;

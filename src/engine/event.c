@@ -58,7 +58,7 @@ struct e8_facts e8_event_facts(const struct e8_plan *plan, const struct e8_catal
         .category = category_of(catalog, plan, emit->type),
         .environment = e8_str(emit->environment),
         .counts = counts,
-        .type_index = emit->type,
+        .type_index = emit->event,
     };
 }
 

@@ -69,7 +69,8 @@ e8_mono_ns e8_groups_step(struct e8_worker *worker, e8_mono_ns now)
             *at = group->next;
             release(worker, group, e8_mono_now());
         } else {
-            e8_mono_ns look = now < group->due && group->due - now < LOOK_EVERY ? group->due : now + LOOK_EVERY;
+            e8_mono_ns look =
+                now < group->due && group->due - now < LOOK_EVERY ? group->due : now + LOOK_EVERY;
             next = look < next ? look : next;
             at = &group->next;
         }

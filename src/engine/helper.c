@@ -118,7 +118,8 @@ static bool do_job(struct e8_helper *helper, struct e8_job *job)
     if (job->argv) {
         return read_output(helper, job, job->argv, false);
     }
-    return command ? read_output(helper, job, job->effect->command, true) : read_url(helper, job, job->effect);
+    return command ? read_output(helper, job, job->effect->command, true)
+                   : read_url(helper, job, job->effect);
 }
 
 static struct e8_job *next_job(struct e8_helper *helper)

@@ -8,17 +8,18 @@
 
 /* Which secret of an endpoint signs; shared by all workers. */
 struct e8_rotation {
-    atomic_uint generation; /* rotations so far */
+    atomic_uint generation;   /* rotations so far */
     _Atomic e8_mono_ns grace; /* until then the secret before signs as well */
 };
 
 /* One thread's signers of one endpoint. */
 struct e8_keyring {
     const struct e8_endpoint *endpoint;
-    struct e8_signer *first;  /* the secrets that are valid before any rotation; NULL: not signed */
-    struct e8_signer **alone; /* [rotation_count + 1]: the secret of each generation alone; NULL: no rotation */
-    struct e8_signer **both;  /* the same: with the one before; NULL inside where the scheme signs once */
-    struct e8_signer *other;  /* made when first asked for */
+    struct e8_signer *first; /* the secrets that are valid before any rotation; NULL: not signed */
+    struct e8_signer *
+        *alone; /* [rotation_count + 1]: the secret of each generation alone; NULL: no rotation */
+    struct e8_signer **both; /* the same: with the one before; NULL inside where the scheme signs once */
+    struct e8_signer *other; /* made when first asked for */
 };
 
 enum e8_rc e8_keyring_init(struct e8_keyring *ring, const struct e8_endpoint *endpoint, struct e8_err *err);

@@ -157,8 +157,7 @@ static void turn_secret(struct previewer *p, const struct story *story, const st
     if (step->secret.revoke) {
         e8_revoke(rotation);
     } else {
-        e8_rotate(rotation, &p->plan->endpoints[step->secret.endpoint],
-                  e8_after(offset, step->secret.grace));
+        e8_rotate(rotation, &p->plan->endpoints[step->secret.endpoint], e8_after(offset, step->secret.grace));
     }
 }
 
@@ -215,8 +214,7 @@ static bool preview_phase(struct previewer *p, const struct e8_phase *phase, e8_
     struct e8_pace_walk pace = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
     e8_dur_ns due = 0;
     for (uint64_t k = 0; phase->open ? e8_pace_next(&pace, &due) : k < phase->times; k++) {
-        struct story story = {
-            .flow = phase->flow, .number = phase->first + k, .start = e8_after(base, due)};
+        struct story story = {.flow = phase->flow, .number = phase->first + k, .start = e8_after(base, due)};
         e8_wall_ns start = e8_after(p->clock, story.start);
         struct e8_walk walk = e8_walk_begin(phase->flow, p->plan->seed, story.number);
         story.flow_started = e8_after(start, -e8_flow_age(phase->flow, p->plan->seed, story.number));

@@ -5,7 +5,7 @@
 /* At the limit of the list nothing more is added; the plan's check keeps what users give below it. */
 struct builder {
     struct e8_buf *memory;
-    const struct e8_sign_input *in;
+    struct e8_sign_input in;
     struct e8_request_parts *out;
     bool full;
 };
@@ -39,7 +39,7 @@ static void add(struct builder *b, struct e8_str name, struct e8_str value)
 static void add_expanded(struct builder *b, const char *name, const char *value)
 {
     size_t start = b->memory->n;
-    e8_sign_expand(value, b->in, b->memory);
+    e8_sign_expand(value, &b->in, b->memory);
     add(b, e8_str(name), (struct e8_str){b->memory->p + start, b->memory->n - start});
 }
 
@@ -74,9 +74,8 @@ static void add_ours(struct builder *b, const struct e8_platform *platform,
     }
     if (signer) {
         size_t start = b->memory->n;
-        e8_signer_sign(signer, b->in, b->memory);
-        add(b, e8_str(endpoint->scheme->header),
-            (struct e8_str){b->memory->p + start, b->memory->n - start});
+        e8_signer_sign(signer, &b->in, b->memory);
+        add(b, e8_str(endpoint->scheme->header), (struct e8_str){b->memory->p + start, b->memory->n - start});
     }
 }
 
@@ -121,16 +120,15 @@ static enum e8_rc build_tampered(struct builder *b, const struct e8_catalog *cat
 {
     const struct e8_tamper *tamper = emit->tamper;
     struct e8_request_parts *out = b->out;
-    struct e8_sign_input in = *b->in;
+    struct e8_sign_input *in = &b->in;
     struct e8_buf more;
     e8_buf_init(&more, 2 * E8_TAMPER_BODY_MAX);
     e8_buf_reset(scratch);
-    if (e8_tamper_body(tamper, in.body, seed, scratch)) {
-        in.body = e8_buf_str(scratch);
+    if (e8_tamper_body(tamper, in->body, seed, scratch)) {
+        in->body = e8_buf_str(scratch);
     }
-    out->body = in.body;
-    e8_tamper_input(tamper, endpoint->scheme, &in, &more);
-    b->in = &in;
+    out->body = in->body;
+    e8_tamper_input(tamper, endpoint->scheme, in, &more);
     enum e8_rc rc = build(b, catalog, endpoint, emit, keys);
     if (!rc) {
         rc = e8_tamper_headers(tamper, endpoint->scheme, out->headers, &out->count, E8_COUNT(out->headers),
@@ -153,7 +151,7 @@ enum e8_rc e8_request_build(const struct e8_catalog *catalog, const struct e8_en
                             const struct e8_sign_input *in, uint64_t seed, struct e8_buf *memory,
                             struct e8_buf *scratch, struct e8_request_parts *out)
 {
-    struct builder b = {.memory = memory, .in = in, .out = out};
+    struct builder b = {.memory = memory, .in = *in, .out = out};
     E8_ASSERT(memory->fixed);
     out->count = 0;
     out->method = E8_LIT("POST");

@@ -19,8 +19,8 @@ uint32_t e8_resume_copies_done(const struct e8_engine *engine, const struct e8_p
 static bool is_done(const struct e8_engine *engine, const struct e8_place *place, const struct e8_emit *emit,
                     size_t endpoint, uint32_t *copies)
 {
-    struct e8_deliver how = e8_deliver_of(engine->plan, place->flow, emit, place->instance, place->sequence,
-                                          (uint16_t)endpoint);
+    struct e8_deliver how =
+        e8_deliver_of(engine->plan, place->flow, emit, place->instance, place->sequence, (uint16_t)endpoint);
     uint32_t count = how.copies + 1, first = emit->again ? *copies : 0;
     *copies = first + count;
     return how.drop || e8_resume_copies_done(engine, place, endpoint, first, count) == count;

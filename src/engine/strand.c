@@ -145,8 +145,8 @@ static bool awaited(struct e8_worker *worker, struct e8_strand *strand)
 /* The second reading lets the receiver settle. */
 static void plan_reading(struct e8_worker *worker, struct e8_strand *strand)
 {
-    const struct e8_effect *effect = strand->step->measure.effect ? strand->step->measure.effect
-                                                                  : worker->engine->plan->effect;
+    const struct e8_effect *effect =
+        strand->step->measure.effect ? strand->step->measure.effect : worker->engine->plan->effect;
     e8_mono_ns due = e8_strand_due(worker, strand);
     if (strand->step->measure.after && effect) {
         e8_mono_ns settled = e8_after(e8_mono_now(), effect->settle);
@@ -164,8 +164,7 @@ static bool make_move(struct e8_worker *worker, struct e8_strand *strand)
         plan_move(worker, strand, E8_STRAND_MOVES, e8_strand_due(worker, strand));
         return false;
     case E8_MOVE_EXEC:
-        plan_move(worker, strand, E8_STRAND_MOVES,
-                  e8_after(e8_strand_due(worker, strand), E8_PREPARE_LEAD));
+        plan_move(worker, strand, E8_STRAND_MOVES, e8_after(e8_strand_due(worker, strand), E8_PREPARE_LEAD));
         return false;
     case E8_MOVE_AWAIT:
     case E8_MOVE_MEASURE:

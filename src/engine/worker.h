@@ -88,7 +88,8 @@ struct e8_strand {
     bool measured;        /* the effect probe was read before */
     int64_t before;
     char why[E8_WHY_MAX]; /* it was not */
-    struct e8_delivery *line; /* the last of those that leave in their order and are not known to have been sent */
+    struct e8_delivery
+        *line; /* the last of those that leave in their order and are not known to have been sent */
     struct e8_delivery *kept; /* deliveries that leave after the next event's */
     struct {                  /* the last event; emit NULL: none */
         const struct e8_emit *emit;
@@ -119,7 +120,8 @@ struct e8_delivery {
     struct e8_event *event;
     struct e8_strand *strand;
     const struct e8_emit *emit; /* the step that sends it */
-    const struct e8_emit *form; /* what is sent: the same, or `merged` where the step sends another's event again */
+    const struct e8_emit
+        *form; /* what is sent: the same, or `merged` where the step sends another's event again */
     struct e8_emit merged;
     uint16_t endpoint;
     uint16_t number;  /* of the attempt that is under way or waits */
@@ -135,8 +137,8 @@ struct e8_delivery {
     struct e8_timer timer; /* in the worker's `ready` */
     e8_mono_ns due;
     int64_t timestamp;
-    e8_wall_ns at;  /* of the attempt, as its timestamp tells it */
-    uint32_t keys;  /* that signed it */
+    e8_wall_ns at;         /* of the attempt, as its timestamp tells it */
+    uint32_t keys;         /* that signed it */
     struct e8_stamp stamp; /* of the first attempt of the delivery or of that which it copies */
     struct e8_group *group;
     struct e8_delivery *followers; /* deliveries that leave when its first attempt has ended */
@@ -189,13 +191,13 @@ struct e8_worker {
     struct e8_event *free_events;
     struct e8_delivery *free_deliveries;
     struct e8_group *free_groups;
-    struct e8_group *groups;  /* started, not released */
+    struct e8_group *groups;     /* started, not released */
     struct e8_delivery *blocked; /* due, but one before them has not been sent */
     e8_mono_ns blocked_since, look_at;
     struct e8_delivery *live; /* all that have not ended */
     size_t deliveries;        /* how many those are */
-    size_t kept;              /* of them, those that wait for an event to come; they do not count against the bound */
-    size_t on_wire;           /* of them, those whose attempt is under way; above the bound by groups alone */
+    size_t kept;    /* of them, those that wait for an event to come; they do not count against the bound */
+    size_t on_wire; /* of them, those whose attempt is under way; above the bound by groups alone */
     size_t bound;
     size_t instances;          /* not ended */
     uint64_t settled;          /* instances that have ended */
@@ -229,12 +231,13 @@ struct e8_engine {
     struct e8_worker *workers;
     unsigned count;
     e8_mono_ns begun; /* nothing is due before */
-    e8_mono_ns epoch; /* the schedule's start: the same, but of a run that is resumed so much earlier as it had come */
-    e8_wall_ns wall;  /* events' time at the epoch */
-    e8_wall_ns base;  /* the ids' time at the plan's start */
-    bool fixed;       /* events' time is the plan's, not the clock's */
-    bool traces;      /* the plan has steps with `again` */
-    bool expects;     /* … with `expect` */
+    e8_mono_ns
+        epoch; /* the schedule's start: the same, but of a run that is resumed so much earlier as it had come */
+    e8_wall_ns wall; /* events' time at the epoch */
+    e8_wall_ns base; /* the ids' time at the plan's start */
+    bool fixed;      /* events' time is the plan's, not the clock's */
+    bool traces;     /* the plan has steps with `again` */
+    bool expects;    /* … with `expect` */
     double speed;
     atomic_bool stop, abort, log_failed, generator_limited, stopped_by_step;
     atomic_bool *disabled;           /* by endpoint: a 410 was read */

@@ -43,5 +43,7 @@ struct e8_deliver e8_deliver_of(const struct e8_plan *plan, const struct e8_flow
     uint64_t key = e8_mix(e8_mix(plan->seed, flow->key), FAULT_STREAM);
     key =
         e8_mix(e8_mix(e8_mix(key, instance), sequence), e8_hash_str(e8_str(plan->endpoints[endpoint].name)));
-    return draw(faults, key);
+    struct e8_deliver deliver = draw(faults, key);
+    deliver.reorder = deliver.reorder && !emit->awaited;
+    return deliver;
 }

@@ -284,7 +284,7 @@ void e8_parse_patterns(struct e8_parser *p)
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         const char *const *pattern = plan->endpoints[i].subscription.patterns;
         const struct e8_node *list = p->events[i], *item = list && list->kind == E8_SEQ ? list->first : list;
-        for (; pattern && *pattern; pattern++, item = item->next) {
+        for (; pattern && *pattern && item; pattern++, item = item->next) {
             if (!pattern_matches_some(plan, *pattern)) {
                 char hint[E8_HINT_MAX];
                 e8_hint_near(e8_str(*pattern), plan->types, "a type, a category like conversation.*, or *",

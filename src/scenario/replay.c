@@ -26,13 +26,14 @@ static const struct e8_header *copy_headers(struct e8_arena *arena, const struct
     return headers;
 }
 
-static void add_delivery(struct e8_plan_owned *owned, const char **types, const struct e8_recorded *recorded,
-                         const char *environment, struct e8_step *steps)
+static void add_delivery(struct e8_plan_owned *owned, const char **types, size_t known,
+                         const struct e8_recorded *recorded, const char *environment, struct e8_step *steps)
 {
     struct e8_plan *plan = &owned->plan;
     struct e8_emit *emit = &plan->emits[plan->emit_count];
     emit->index = (uint32_t)plan->emit_count++;
     emit->type = type_index(owned, types, recorded->type);
+    emit->event = emit->type < known ? emit->type : 0;
     emit->endpoint = 0;
     emit->raw = e8_arena_str(owned->arena, recorded->body);
     emit->environment =
@@ -98,7 +99,7 @@ enum e8_rc e8_plan_replay(const struct e8_catalog *catalog, const struct e8_repl
     e8_plan_endpoint(owned, &options->endpoint);
     for (size_t i = 0; i < options->count; i++) {
         E8_ASSERT(i == 0 || options->list[i].at >= options->list[i - 1].at);
-        add_delivery(owned, types, &options->list[i], environment, &steps[2 * i]);
+        add_delivery(owned, types, known, &options->list[i], environment, &steps[2 * i]);
     }
     add_phase(owned, (struct e8_steps){steps, 2 * options->count});
     digest_deliveries(owned, options);

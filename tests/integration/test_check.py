@@ -179,7 +179,7 @@ JUDGED = (
     | {f"RAW-0{n}" for n in range(1, 9)} | {f"HTTP-0{n}" for n in range(1, 7)} | {f"ROT-0{n}" for n in range(1, 5)}
 )
 STANDARD, PLATFORM = "standard-webhooks", "8bit"
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE = 12
 DEADLINE = "10s"  # twice the platform's: other tests run at the same time
 
 # What a defective receiver must fail: all of it, and nothing else.

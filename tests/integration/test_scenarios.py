@@ -354,3 +354,10 @@ def test_a_scenario_without_endpoints(tmp_path):
     done = emit8("run", path, "--no-log")
     assert done.returncode == 2
     assert "--to" in done.err or "endpoint" in done.err
+
+
+def test_the_drill_rotates_to_a_secret_of_its_own():
+    secrets = {"CRM_SECRET": "a" * 32, "CRM_SECRET_2": "b" * 32}
+    done = emit8("run", "secret-rotation", "--sink", "--no-log", "--speed", "5x", env=secrets)
+    assert done.returncode == 0, done.out + done.err
+    assert " 0 rejected" in done.err

@@ -117,7 +117,7 @@ static void says_what_is_wrong_with_files(void **state)
     const char *wrong[] = {
         written("mine.yaml", "flows:\n  MINE-01:\n    steps: [{emmit: message.received}]\n"), NULL};
     const char *twice[] = {NULL, NULL};
-    refuses(missing, "", false);
+    refuses(missing, "--checks /nowhere/checks.yaml: No such file", false);
     refuses(wrong, "emmit", false);
     twice[0] = written("mine.yaml", "flows:\n  SIG-01: [{emit: message.received}]\n");
     refuses(twice, "SIG-01", false);

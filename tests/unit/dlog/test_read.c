@@ -447,13 +447,123 @@ static void absurd_rows_are_an_error_at_most(void **state)
     e8_buf_fini(&whole);
 }
 
+/* The same as asking for each alone. */
+struct comparing {
+    struct e8_dlog_reader *reader;
+    int count;
+    struct e8_event_record last;
+};
+
+static bool compare_delivery(void *state, const struct e8_log_delivery *all)
+{
+    struct comparing *c = state;
+    struct e8_log_delivery one;
+    struct e8_err err;
+
+    assert_int_equal(e8_dlog_delivery(c->reader, all->delivery_id, &one, &err), E8_OK);
+    assert_string_equal(one.delivery_id, all->delivery_id);
+    assert_string_equal(one.event.id, all->event.id);
+    assert_int_equal(one.event.at, all->event.at);
+    assert_int_equal(one.event.flow_started, all->event.flow_started);
+    assert_int_equal(one.event.step, all->event.step);
+    assert_int_equal(one.seed, all->seed);
+    assert_string_equal(one.type, all->type);
+    assert_string_equal(one.endpoint, all->endpoint);
+    assert_string_equal(one.environment, all->environment);
+    assert_int_equal(one.step.body.n, all->step.body.n);
+    assert_int_equal(one.number, all->number);
+    assert_int_equal(one.due, all->due);
+    assert_int_equal(one.timestamp, all->timestamp);
+    assert_int_equal(one.type_count, all->type_count);
+    assert_memory_equal(one.counts, all->counts, one.type_count * sizeof(*one.counts));
+    if (c->count > 0)
+        assert_true(all->event.instance > c->last.instance ||
+                    (all->event.instance == c->last.instance && all->event.sequence >= c->last.sequence));
+    c->last = all->event;
+    c->count++;
+    return c->count < 1000;
+}
+
+/* Events come in another order than that of their instances; some have no delivery, some have copies and retries. */
+static void all_deliveries_of_a_run(void **state)
+{
+    enum { EVENTS = 200 };
+    struct place *place = *state;
+    struct e8_log_run run = some_run(), back;
+    struct comparing c = {0};
+    struct e8_err err;
+    int expected = 0;
+
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        uint32_t n = i * 77 % EVENTS;
+        struct e8_record event = some_event(n), attempt;
+        push(e8_dlog_ring(log, 0), &event);
+        for (unsigned endpoint = 0; n % 5 != 3 && endpoint < ENDPOINTS; endpoint++) {
+            attempt = some_attempt(n, endpoint);
+            expected++;
+            push(e8_dlog_ring(log, 0), &attempt);
+            attempt.attempt.number = 2;
+            attempt.attempt.trigger = E8_TRIGGER_RETRY;
+            push(e8_dlog_ring(log, 0), &attempt);
+            attempt.attempt.number = 1;
+            attempt.attempt.trigger = E8_TRIGGER_DUPLICATE;
+            attempt.attempt.copy = 1;
+            push(e8_dlog_ring(log, 0), &attempt);
+        }
+    }
+    finish_log(&log, &run);
+    c.reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(c.reader, 1, &back, &err), E8_OK);
+    assert_int_equal(e8_dlog_deliveries(c.reader, &back, compare_delivery, &c, &err), E8_OK);
+    assert_int_equal(c.count, expected);
+    c.count = 999; /* one more, then it has enough */
+    assert_int_equal(e8_dlog_deliveries(c.reader, &back, compare_delivery, &c, &err), E8_OK);
+    assert_int_equal(c.count, 1000);
+    e8_dlog_reader_free(&c.reader);
+}
+
+/* The events that a resumed run found made count, though it has not written them again. */
+static void counts_go_on_through_a_chain(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_delivery delivery;
+    struct e8_err err;
+    char id[E8_ID_MAX];
+
+    for (uint32_t r = 0; r < 2; r++) {
+        struct e8_log_run run = some_run();
+        run.resumes = r;
+        struct e8_dlog *log = begin_log(place->log, 1, &run);
+        for (uint32_t n = r ? 2 : 0; n < (r ? 4U : 3U); n++) { /* the third stands in both */
+            struct e8_record event = some_event(n), attempt = some_attempt(n, 0);
+            event.event.type = 1;
+            push(e8_dlog_ring(log, 0), &event);
+            if (n == 3)
+                push(e8_dlog_ring(log, 0), &attempt);
+        }
+        finish_log(&log, &run);
+    }
+    struct e8_dlog_reader *reader = open_reader(place->log);
+    delivery_id(3, 0, id);
+    assert_int_equal(e8_dlog_delivery(reader, id, &delivery, &err), E8_OK);
+    assert_int_equal(delivery.run, 2);
+    assert_int_equal(delivery.counts[1], 4);
+    e8_dlog_reader_free(&reader);
+}
+
 int run_read_tests(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_remove)
     const struct CMUnitTest tests[] = {
-        TEST(a_run_comes_back_whole),           TEST(an_unended_run_tells_what_it_knows),
-        TEST(runs_are_found_by_number),         TEST(a_delivery_has_all_that_made_it),
-        TEST(a_unique_prefix_will_do),          TEST(a_damaged_file_is_an_error_at_most),
+        cmocka_unit_test_setup_teardown(all_deliveries_of_a_run, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(counts_go_on_through_a_chain, place_make, place_remove),
+        TEST(a_run_comes_back_whole),
+        TEST(an_unended_run_tells_what_it_knows),
+        TEST(runs_are_found_by_number),
+        TEST(a_delivery_has_all_that_made_it),
+        TEST(a_unique_prefix_will_do),
+        TEST(a_damaged_file_is_an_error_at_most),
         TEST(absurd_rows_are_an_error_at_most),
     };
     return cmocka_run_group_tests_name("dlog read", tests, NULL, NULL);

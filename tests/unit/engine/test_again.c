@@ -24,8 +24,7 @@ static bool is_signed(const struct request *request, const char *secret)
     const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(catalog()), "8bit");
     struct e8_signer *signer = NULL;
     char value[256];
-    struct e8_header header = {e8_str(scheme->header),
-                               e8_str(header_of(request, scheme->header, value))};
+    struct e8_header header = {e8_str(scheme->header), e8_str(header_of(request, scheme->header, value))};
     assert_int_equal(e8_signer_new(scheme, &secret, 1, &signer, NULL), E8_OK);
     enum e8_verdict verdict =
         e8_verify(signer, &header, 1, (struct e8_str){request->body, request->body_n}, 0, -1, NULL);
@@ -38,8 +37,9 @@ static void a_replay_has_the_same_bytes(void **state)
     struct rig rig;
     (void)state;
     rig_open(&rig,
-             TARGET "flows: {f: [{emit: message.sent, await: ack}, {wait: 1100ms}, {again: replay, await: ack},"
-                    " {again: replay}]}\n",
+             TARGET
+             "flows: {f: [{emit: message.sent, await: ack}, {wait: 1100ms}, {again: replay, await: ack},"
+             " {again: replay}]}\n",
              NULL, NULL);
     rig_run(&rig);
     assert_int_equal(rig.receiver.count, 3);
@@ -88,7 +88,8 @@ static void again_goes_where_the_event_before_went(void **state)
     struct rig rig;
     (void)state;
     rig_open(&rig,
-             "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b', events: [agent.*]}}\n"
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b', events: "
+             "[agent.*]}}\n"
              "flows: {f: [{emit: agent.error}, {emit: message.sent, await: ack}, {again: replay, await: ack},"
              " {emit: agent.error, await: ack}, {again: retry, deliver: {duplicate: 1}}]}\n"
              "run: [{flow: f, arrivals: {times: 30, concurrency: 5}}]\n",
@@ -145,7 +146,8 @@ static void again_of_a_tampered_event(void **state)
     struct rig rig;
     (void)state;
     rig_open(&rig,
-             TARGET "flows: {f: [{emit: message.sent, tamper: {signature: other_secret, body: {form: pretty}}, await: ack},\n"
+             TARGET "flows: {f: [{emit: message.sent, tamper: {signature: other_secret, body: {form: "
+                    "pretty}}, await: ack},\n"
                     "  {again: replay, await: ack}, {again: retry}]}\n",
              NULL, NULL);
     rig_run(&rig);
@@ -183,11 +185,13 @@ static void step_headers_ids_and_verbatim(void **state)
     struct rig rig;
     char text[256];
     (void)state;
-    rig_open(&rig,
-             "endpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " SECRET ", headers: {X-Team: one, X-Own: 1}}}\n"
-             "flows: {f: [{emit: message.sent, headers: {X-Team: two}, id: dlv_mine, await: ack},\n"
-             "  {emit: made.up, body: 'plain', verbatim: true, headers: {Content-Type: text/x, X-Old: 1}}]}\n",
-             NULL, NULL);
+    rig_open(
+        &rig,
+        "endpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " SECRET
+        ", headers: {X-Team: one, X-Own: 1}}}\n"
+        "flows: {f: [{emit: message.sent, headers: {X-Team: two}, id: dlv_mine, await: ack},\n"
+        "  {emit: made.up, body: 'plain', verbatim: true, headers: {Content-Type: text/x, X-Old: 1}}]}\n",
+        NULL, NULL);
     rig_run(&rig);
     assert_string_equal(header_of(request_at(&rig, 0), "X-Team", text), "two");
     assert_string_equal(header_of(request_at(&rig, 0), "X-Own", text), "1");
@@ -229,14 +233,18 @@ static void the_preview_shows_what_is_sent(void **state)
 {
     struct rig rig;
     (void)state;
-    rig_open(&rig,
-             "seed: 9\nendpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " SECRET ",\n"
-             "  rotation: [test-secret-number-two], scheme: stripe}}\n"
-             "flows: {f: [{emit: message.sent, await: ack}, {wait: 700ms}, {again: retry, await: ack}, {rotate: a, grace: 500ms},\n"
-             "  {again: replay, tamper: {body: {form: reordered}}, await: ack}, {emit: agent.error, await: ack}, {wait: 700ms},\n"
-             "  {emit: agent.error, tamper: {signature: previous_secret, timestamp: {shift: -1h}}, await: ack},\n"
-             "  {emit: agent.error, tamper: {body: {flip: random}}, await: ack}, {again: retry, tamper: {headers: {case: lower}}}]}\n",
-             NULL, NULL);
+    rig_open(
+        &rig,
+        "seed: 9\nendpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " SECRET ",\n"
+        "  rotation: [test-secret-number-two], scheme: stripe}}\n"
+        "flows: {f: [{emit: message.sent, await: ack}, {wait: 700ms}, {again: retry, await: ack}, {rotate: "
+        "a, grace: 500ms},\n"
+        "  {again: replay, tamper: {body: {form: reordered}}, await: ack}, {emit: agent.error, await: ack}, "
+        "{wait: 700ms},\n"
+        "  {emit: agent.error, tamper: {signature: previous_secret, timestamp: {shift: -1h}}, await: ack},\n"
+        "  {emit: agent.error, tamper: {body: {flip: random}}, await: ack}, {again: retry, tamper: {headers: "
+        "{case: lower}}}]}\n",
+        NULL, NULL);
     struct shown shown = {&rig, 0};
     rig.options.clock = CLOCK;
     rig_run(&rig);

@@ -14,7 +14,7 @@ static const struct e8_expected *expected_of(const struct rig *rig, size_t emit)
 static struct answer by_event(void *state, size_t number, const char *head)
 {
     (void)state, (void)number;
-    return (struct answer){.status = strstr(head, "agent.error")       ? 401
+    return (struct answer){.status = strstr(head, "agent.error")        ? 401
                                      : strstr(head, "message.received") ? 503
                                                                         : 200};
 }
@@ -27,7 +27,8 @@ static void an_answer_as_expected_ends_the_delivery(void **state)
     (void)state;
     rig_open(&rig,
              "endpoints: {a: {url: 'http://127.0.0.1:%d/', " SOON "}}\n"
-             "flows: {f: [{emit: agent.error, expect: {status: 4xx}, await: ack}, {emit: message.received, expect: {status: 503},"
+             "flows: {f: [{emit: agent.error, expect: {status: 4xx}, await: ack}, {emit: message.received, "
+             "expect: {status: 503},"
              " await: ack}, {emit: message.sent, expect: {status: 2xx}}]}\n"
              "run: [{flow: f, arrivals: {times: 10, concurrency: 3}}]\n",
              by_event, NULL);
@@ -105,7 +106,8 @@ static void what_is_only_reported_never_fails(void **state)
     (void)state;
     rig_open(&rig,
              "endpoints: {a: {url: 'http://127.0.0.1:%d/', " NONE "}}\n"
-             "flows: {f: [{emit: agent.error, expect: {status: 200, report: true}, await: ack}, {emit: message.sent}]}\n",
+             "flows: {f: [{emit: agent.error, expect: {status: 200, report: true}, await: ack}, {emit: "
+             "message.sent}]}\n",
              by_event, NULL);
     rig_run(&rig);
     assert_int_equal(rig_counts(&rig)->delivered, 2);
@@ -169,7 +171,8 @@ static struct answer counting(void *state, size_t number, const char *head)
 static const char with_effect[] =
     "endpoints: {a: {url: 'http://127.0.0.1:%d/', " NONE "}}\n"
     "effect: {get: 'http://127.0.0.1:%d/count', pointer: /n/effects, settle: 30ms}\n"
-    "flows: {f: [{emit: agent.error}, {emit: message.sent, deliver: {duplicate: 2}, expect: {effect: 1}}, {emit: agent.error}]}\n";
+    "flows: {f: [{emit: agent.error}, {emit: message.sent, deliver: {duplicate: 2}, expect: {effect: 1}}, "
+    "{emit: agent.error}]}\n";
 
 static void effects_are_measured(void **state)
 {
@@ -314,7 +317,8 @@ static void an_abort_ends_commands_and_probes(void **state)
         struct rig rig;
         char text[600];
         snprintf(text, sizeof text,
-                 "endpoints: {a: {url: 'http://127.0.0.1:%%d/'}}\neffect: {get: 'http://127.0.0.1:%%d/n', pointer: /n}\n"
+                 "endpoints: {a: {url: 'http://127.0.0.1:%%d/'}}\neffect: {get: 'http://127.0.0.1:%%d/n', "
+                 "pointer: /n}\n"
                  "flows: {f: [%s]}\nrun: [{flow: f, arrivals: {times: 6, concurrency: 3}}]\n",
                  steps[i]);
         rig_open(&rig, text, never, NULL);

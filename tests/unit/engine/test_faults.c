@@ -107,7 +107,8 @@ static void a_reordered_delivery_leaves_after_the_next_one(void **state)
     rig_open(&rig,
              "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b'}}\n"
              "flows: {f: [{emit: message.sent, deliver: {reorder: true}, endpoint: a}, {wait: 20ms},"
-             " {emit: agent.error, endpoint: b}, {emit: message.received, endpoint: a}, {emit: agent.error, endpoint: b}]}\n"
+             " {emit: agent.error, endpoint: b}, {emit: message.received, endpoint: a}, {emit: agent.error, "
+             "endpoint: b}]}\n"
              "run: [{flow: f, arrivals: {times: 20, concurrency: 4}}]\n",
              slow, NULL);
     for (unsigned i = 0; i < 2; i++) {
@@ -145,7 +146,8 @@ static void nothing_is_reordered_across_an_await_or_an_end(void **state)
 
 static bool same_request(const struct request *a, const struct request *b)
 {
-    return strcmp(a->head, b->head) == 0 && a->body_n == b->body_n && memcmp(a->body, b->body, a->body_n) == 0;
+    return strcmp(a->head, b->head) == 0 && a->body_n == b->body_n &&
+           memcmp(a->body, b->body, a->body_n) == 0;
 }
 
 static void a_copy_has_the_same_bytes(void **state)
@@ -263,8 +265,8 @@ static void concurrent_copies_leave_together(void **state)
     assert_non_null(rig.result.spread);
     assert_int_equal(e8_hist_count(rig.result.spread), 20);
     e8_dur_ns median = e8_hist_quantile(rig.result.spread, 0.5);
-    print_message("spread of 50 copies over 20 releases: median %.3f ms, most %.3f ms\n", (double)median / 1e6,
-                  (double)e8_hist_max(rig.result.spread) / 1e6);
+    print_message("spread of 50 copies over 20 releases: median %.3f ms, most %.3f ms\n",
+                  (double)median / 1e6, (double)e8_hist_max(rig.result.spread) / 1e6);
     assert_true(median < 3 * E8_NS_MS);
     for (size_t i = 0; i < 1000; i += 50) {
         for (size_t k = 1; k < 50; k++) {

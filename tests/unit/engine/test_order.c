@@ -10,7 +10,9 @@ static struct answer moody(void *state, size_t number, const char *head)
 {
     uint64_t x = e8_mix(e8_hash_str(e8_str(head)), number);
     (void)state;
-    return (struct answer){.status = x % 3 ? 200 : x % 2 ? 503 : 500,
+    return (struct answer){.status = x % 3   ? 200
+                                     : x % 2 ? 503
+                                             : 500,
                            .delay = (e8_dur_ns)(x >> 32) % (4 * E8_NS_MS)};
 }
 
@@ -117,7 +119,8 @@ static void waiting_moves_what_follows(void **state)
     (void)state;
     rig_open(&rig,
              "endpoints: {a: {url: 'http://127.0.0.1:%d/'}}\n"
-             "flows: {f: [{emit: message.sent, await: ack}, {emit: message.sent}, {wait: 30ms}, {emit: message.sent}]}\n"
+             "flows: {f: [{emit: message.sent, await: ack}, {emit: message.sent}, {wait: 30ms}, {emit: "
+             "message.sent}]}\n"
              "run: [{flow: f, arrivals: {rate: 10/s, for: 100ms}}]\n",
              slow, NULL);
     rig_run(&rig);
@@ -129,20 +132,20 @@ static void waiting_moves_what_follows(void **state)
     rig_close(&rig);
 }
 
-static const char forked[] =
-    "seed: 5\nendpoints: {a: {url: 'http://127.0.0.1:%d/a', " NONE
-    "}, b: {url: 'http://127.0.0.1:%d/b', events: [agent.*], " NONE "}}\n"
-    "flows:\n  f:\n"
-    "    - {emit: conversation.created}\n"
-    "    - parallel:\n"
-    "      - [{emit: message.sent, await: ack}, {wait: 5ms}, {emit: message.sent}]\n"
-    "      - [{wait: 2ms}, {emit: agent.error}, {parallel: [[{emit: agent.error}], [{wait: 20ms}, {emit: agent.error}]]},"
-    " {emit: agent.error}]\n"
-    "      - {steps: [{repeat: 1..3, steps: [{emit: message.received}]}]}\n"
-    "    - {emit: conversation.ended}\n"
-    "    - {await: ack}\n"
-    "    - {emit: conversation.ended}\n"
-    "run: [{flow: f, arrivals: {times: 40, concurrency: 8}}]\n";
+static const char forked[] = "seed: 5\nendpoints: {a: {url: 'http://127.0.0.1:%d/a', " NONE
+                             "}, b: {url: 'http://127.0.0.1:%d/b', events: [agent.*], " NONE "}}\n"
+                             "flows:\n  f:\n"
+                             "    - {emit: conversation.created}\n"
+                             "    - parallel:\n"
+                             "      - [{emit: message.sent, await: ack}, {wait: 5ms}, {emit: message.sent}]\n"
+                             "      - [{wait: 2ms}, {emit: agent.error}, {parallel: [[{emit: agent.error}], "
+                             "[{wait: 20ms}, {emit: agent.error}]]},"
+                             " {emit: agent.error}]\n"
+                             "      - {steps: [{repeat: 1..3, steps: [{emit: message.received}]}]}\n"
+                             "    - {emit: conversation.ended}\n"
+                             "    - {await: ack}\n"
+                             "    - {emit: conversation.ended}\n"
+                             "run: [{flow: f, arrivals: {times: 40, concurrency: 8}}]\n";
 
 static struct answer jumpy(void *state, size_t number, const char *head)
 {

@@ -118,7 +118,9 @@ static void users_headers_win(void **state)
     (void)state;
     assert_int_equal(e8_signer_new(endpoint.scheme, secrets, 1, &signer, NULL), E8_OK);
     e8_buf_fixed(&buf, memory, sizeof memory);
-    assert_int_equal(e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){.right = signer}, &in, 0, &buf, NULL, &parts), E8_OK);
+    assert_int_equal(e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){.right = signer}, &in,
+                                      0, &buf, NULL, &parts),
+                     E8_OK);
     for (size_t i = 0; i < E8_COUNT(headers); i++) { /* first, in their order, also those of the same name */
         assert_true(e8_str_eq(parts.headers[i].name, headers[i].name));
         assert_true(e8_str_eq(parts.headers[i].value, headers[i].value));
@@ -151,7 +153,9 @@ static void a_plain_request_has_what_the_platform_sends(void **state)
     struct e8_buf buf;
     (void)state;
     e8_buf_fixed(&buf, memory, sizeof memory);
-    assert_int_equal(e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){0}, &in, 0, &buf, NULL, &parts), E8_OK);
+    assert_int_equal(
+        e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){0}, &in, 0, &buf, NULL, &parts),
+        E8_OK);
     for (size_t i = 0; i < E8_COUNT(wanted); i++) {
         const struct e8_header *header = e8_header_find(parts.headers, parts.count, wanted[i][0]);
         assert_non_null(header);
@@ -159,7 +163,9 @@ static void a_plain_request_has_what_the_platform_sends(void **state)
     }
     assert_null(e8_header_find(parts.headers, parts.count, "X-8bit-Signature"));
     e8_buf_fixed(&buf, memory, 20); /* a limit is an ordinary result */
-    assert_int_equal(e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){0}, &in, 0, &buf, NULL, &parts), E8_LIMIT);
+    assert_int_equal(
+        e8_request_build(catalog(), &endpoint, &no_emit, &(struct e8_keys){0}, &in, 0, &buf, NULL, &parts),
+        E8_LIMIT);
 }
 
 /* The most that a user and a scheme may give fits both the list and the memory. */
@@ -208,7 +214,9 @@ static void the_largest_request_fits(void **state)
     assert_int_equal(
         e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, NULL), E8_OK);
     e8_buf_fixed(&buf, memory, sizeof memory);
-    assert_int_equal(e8_request_build(catalog(), endpoint, &no_emit, &(struct e8_keys){.right = signer}, &in, 0, &buf, NULL, &parts), E8_OK);
+    assert_int_equal(e8_request_build(catalog(), endpoint, &no_emit, &(struct e8_keys){.right = signer}, &in,
+                                      0, &buf, NULL, &parts),
+                     E8_OK);
     assert_true(parts.count >= 32 + 2 + 4 + 8 + 1);
     assert_non_null(e8_header_find(parts.headers, parts.count, "X-Signature"));
     e8_signer_free(&signer);

@@ -133,9 +133,11 @@ static const char stories[] =
     "  b: {url: 'http://127.0.0.1:%d/b', events: [agent.*], retry: {attempts: 30, base: 1ms, factor: 1}}\n"
     "flows:\n"
     "  f: [{emit: conversation.created, await: ack}, {emit: message.sent, deliver: {duplicate: 2}},\n"
-    "      {parallel: [[{emit: agent.error, await: ack}, {again: replay}], [{wait: 2ms}, {emit: message.received}]]},\n"
+    "      {parallel: [[{emit: agent.error, await: ack}, {again: replay}], [{wait: 2ms}, {emit: "
+    "message.received}]]},\n"
     "      {emit: agent.error, deliver: {duplicate: 3, concurrent: true}}]\n"
-    "run:\n  - {flow: f, arrivals: {rate: 300/s, for: 300ms}}\n  - {flow: f, arrivals: {times: 60, concurrency: 16}}\n";
+    "run:\n  - {flow: f, arrivals: {rate: 300/s, for: 300ms}}\n  - {flow: f, arrivals: {times: 60, "
+    "concurrency: 16}}\n";
 
 static void body_of(const struct rig *rig, const char *id, char *out, size_t room)
 {

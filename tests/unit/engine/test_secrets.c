@@ -57,7 +57,9 @@ static void the_next_secret_signs_after_a_rotation(void **state)
     struct rig rig;
     (void)state;
     open_drill(&rig, "8bit", "attempts: 1",
-               EVENT "{rotate: a}, " EVENT "{rotate: a, grace: 1h}, " EVENT "{rotate: a}, {emit: message.sent}", NULL);
+               EVENT "{rotate: a}, " EVENT "{rotate: a, grace: 1h}, " EVENT
+                     "{rotate: a}, {emit: message.sent}",
+               NULL);
     check(&rig, "8bit", wanted, 4);
 }
 
@@ -80,7 +82,8 @@ static void order_of_signing_is_that_of_the_flow(void **state)
     struct rig rig;
     (void)state;
     open_drill(&rig, "8bit", "attempts: 1",
-               "{emit: message.sent}, {rotate: a}, {emit: message.sent}, {rotate: a}, {emit: message.sent}", NULL);
+               "{emit: message.sent}, {rotate: a}, {emit: message.sent}, {rotate: a}, {emit: message.sent}",
+               NULL);
     rig_run(&rig);
     unsigned got = 0;
     for (size_t i = 0; i < 3; i++) {
@@ -117,8 +120,8 @@ static void retries_are_signed_anew(void **state)
                "{emit: message.sent, deliver: {late: 100ms}}, {wait: 40ms}, {rotate: a}, {wait: 10ms}", NULL);
     check(&rig, "8bit", late, 1);
     static const unsigned replayed[] = {1, 1, 2};
-    open_drill(&rig, "8bit", "attempts: 1",
-               EVENT "{rotate: a}, {again: replay, await: ack}, {again: retry}", NULL);
+    open_drill(&rig, "8bit", "attempts: 1", EVENT "{rotate: a}, {again: replay, await: ack}, {again: retry}",
+               NULL);
     check(&rig, "8bit", replayed, 3);
 }
 
@@ -143,7 +146,8 @@ static void a_rotation_is_everybodys(void **state)
     size_t by[2] = {0};
     (void)state;
     rig_open(&rig,
-             "endpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " ONE_SECRET ", rotation: [" TWO_SECRET "]}}\n"
+             "endpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " ONE_SECRET ", rotation: [" TWO_SECRET
+             "]}}\n"
              "flows: {f: [{emit: message.sent}], r: [{rotate: a}]}\n"
              "run: [{flow: f, arrivals: {rate: 400/s, for: 300ms}}, {flow: r, at: 150ms}]\n",
              NULL, NULL);

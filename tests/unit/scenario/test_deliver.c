@@ -209,6 +209,13 @@ static void a_step_that_speaks_for_itself_is_left_alone(void **state)
     assert_int_equal(e8_deliver_of(&plan, &flow, &emit, 0, 1, 0).copies, 2);
     assert_false(e8_deliver_of(&plan, &flow, &emit, 0, 1, 0).drop);
     assert_true(e8_deliver_of(&plan, &flow, &emits[0], 0, 1, 0).drop);
+    plan.faults = (struct e8_faults){.reorder = 1, .late = 1, .late_by = 5};
+    struct e8_emit awaited = {.endpoint = -1,
+                              .awaited = true}; /* what follows waits for it: it cannot come later */
+    assert_true(e8_deliver_of(&plan, &flow, &emits[0], 0, 1, 0).reorder);
+    assert_false(e8_deliver_of(&plan, &flow, &awaited, 0, 1, 0).reorder);
+    assert_int_equal(e8_deliver_of(&plan, &flow, &awaited, 0, 1, 0).late, 5);
+    plan.faults = everything;
     assert_false(e8_deliver_of(&plan, &calm, &emits[0], 0, 1, 0).drop);
 }
 

@@ -636,6 +636,52 @@ static void nothing_is_lost_under_load(void **state)
     remove_temporary(path);
 }
 
+/* Through the server and the writer's thread: what was posted, in its order, and nothing else. */
+static void what_is_posted_is_recorded(void **state)
+{
+    char path[64];
+    struct delivery delivery = {.attempt = "1", .type = "message.received", .extra = "X-Odd: 1\r\n"};
+    struct reply reply;
+    struct e8_doc *doc;
+    struct e8_err err = {0};
+    struct client client;
+
+    (void)state;
+    temporary(path);
+    struct e8_sink_options options = {.record = path};
+    struct e8_sink *sink = start(&options);
+    for (int i = 0; i < 50; i++) {
+        char id[16], body[32];
+
+        snprintf(id, sizeof id, "d%d", i);
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        delivery.id = id;
+        delivery.body = body;
+        assert_int_equal(deliver(e8_sink_url(sink), &delivery, &reply), 200);
+    }
+    assert_true(client_open(&client, e8_sink_url(sink)));
+    static const char get[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_true(client_say_n(&client, get, sizeof get - 1));
+    client_read(&client, &reply);
+    client_close(&client);
+    assert_int_equal(e8_sink_stop(&sink, &err), E8_OK);
+    assert_int_equal(e8_sink_start(&options, &sink, &err), E8_INPUT); /* it is there now */
+    if (e8_doc_load(path, &doc, &err))
+        fail_msg("%s", err.what);
+    const struct e8_node *steps = e8_node_get(e8_node_get(e8_doc_root(doc), "flows"), "recording");
+    assert_int_equal(steps->count, 50);
+    int i = 0;
+    for (const struct e8_node *step = steps->first; step; step = step->next, i++) {
+        char body[32];
+
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        assert_true(e8_str_is(e8_node_get(step, "body")->text, body));
+        assert_true(e8_str_is(e8_node_get(e8_node_get(step, "headers"), "X-Odd")->text, "1"));
+    }
+    e8_doc_free(&doc);
+    remove_temporary(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,6 +699,7 @@ int main(void)
         cmocka_unit_test(disk_full),
         cmocka_unit_test(reader_of_lines_goes_away),
         cmocka_unit_test(nothing_is_lost_under_load),
+        cmocka_unit_test(what_is_posted_is_recorded),
     };
     int failed = test_mix() + test_record();
 

@@ -126,6 +126,69 @@ static void a_delivery_ends_with_its_last_attempt(void **state)
     e8_stats_free(&stats);
 }
 
+/* An answer as expected is as good as a 2xx; what is only reported never fails; what was not expected is told beside its outcome. */
+static void verdicts_say_what_a_delivery_was(void **state)
+{
+    static const struct {
+        uint8_t outcome, verdict;
+        unsigned delivered, failed, aborted, expected, unmet;
+    } table[] = {
+        {E8_DELIVERED, E8_EXPECTED_NOTHING, 1, 0, 0, 0, 0},
+        {E8_DELIVERED, E8_EXPECTATION_MET, 1, 0, 0, 0, 0},
+        {E8_DELIVERED, E8_EXPECTATION_UNMET, 1, 0, 0, 0, 1},
+        {E8_DELIVERED, E8_EXPECTATION_REPORTED, 1, 0, 0, 0, 0},
+        {E8_HTTP_4XX, E8_EXPECTED_NOTHING, 0, 1, 0, 0, 0},
+        {E8_HTTP_4XX, E8_EXPECTATION_MET, 1, 0, 0, 1, 0},
+        {E8_HTTP_4XX, E8_EXPECTATION_UNMET, 0, 1, 0, 0, 1},
+        {E8_HTTP_4XX, E8_EXPECTATION_REPORTED, 1, 0, 0, 1, 0},
+        {E8_NO_RESPONSE, E8_EXPECTATION_MET, 1, 0, 0, 1, 0},
+        {E8_ABORTED, E8_EXPECTED_NOTHING, 0, 0, 1, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_stats *stats = e8_stats_new(2, 3), *sum = e8_stats_new(2, 3);
+        struct e8_attempt attempt = clean();
+        attempt.outcome = table[i].outcome;
+        attempt.verdict = table[i].verdict;
+        attempt.last = false;
+        e8_stats_add(stats, &attempt); /* only the last attempt's verdict counts */
+        attempt.last = true;
+        e8_stats_add(stats, &attempt);
+        e8_stats_merge(sum, stats);
+        const struct e8_counts *all[] = {&e8_stats_all(sum)->n, &e8_stats_endpoint(sum, 0)->n,
+                                         &e8_stats_type(sum, 0)->n};
+        for (size_t k = 0; k < E8_COUNT(all); k++) {
+            assert_int_equal(all[k]->delivered, table[i].delivered);
+            assert_int_equal(all[k]->failed, table[i].failed);
+            assert_int_equal(all[k]->aborted, table[i].aborted);
+            assert_int_equal(all[k]->expected, table[i].expected);
+            assert_int_equal(all[k]->unmet, table[i].unmet);
+        }
+        e8_stats_free(&stats);
+        e8_stats_free(&sum);
+    }
+}
+
+static void what_is_withheld_is_counted_apart(void **state)
+{
+    struct e8_stats *stats = e8_stats_new(2, 3), *sum = e8_stats_new(2, 3);
+    (void)state;
+    e8_stats_planned(stats, 1, 2);
+    e8_stats_withheld(stats, 1, 2);
+    e8_stats_merge(sum, stats);
+    e8_stats_merge(sum, stats);
+    assert_int_equal(e8_stats_all(sum)->n.withheld, 2);
+    assert_int_equal(e8_stats_endpoint(sum, 1)->n.withheld, 2);
+    assert_int_equal(e8_stats_type(sum, 2)->n.withheld, 2);
+    assert_int_equal(e8_stats_endpoint(sum, 0)->n.withheld, 0);
+    assert_int_equal(e8_stats_all(sum)->n.dropped, 0);
+    assert_int_equal(e8_stats_all(sum)->n.planned, 2);
+    e8_stats_reset(sum);
+    assert_int_equal(e8_stats_all(sum)->n.withheld, 0);
+    e8_stats_free(&stats);
+    e8_stats_free(&sum);
+}
+
 static void what_was_never_sent_has_no_latency(void **state)
 {
     (void)state;
@@ -336,6 +399,8 @@ int main(void)
         cmocka_unit_test(new_ones_are_empty),
         cmocka_unit_test(an_attempt_counts_over_all_and_in_its_groups),
         cmocka_unit_test(a_delivery_ends_with_its_last_attempt),
+        cmocka_unit_test(verdicts_say_what_a_delivery_was),
+        cmocka_unit_test(what_is_withheld_is_counted_apart),
         cmocka_unit_test(what_was_never_sent_has_no_latency),
         cmocka_unit_test(what_we_ended_has_a_lag_but_no_latency),
         cmocka_unit_test(a_timeout_counts_with_its_whole_time),

@@ -163,18 +163,19 @@ static bool serve_part(int fd)
 {
     char bytes[4096];
     const char *end = NULL;
-    bool answered = part == ANSWERED;
-    size_t behind = answered ? 7 : part;
-    for (size_t n = 0; !end || (size_t)(bytes + n - end) < 4 + behind;) {
+    size_t n = 0, behind = 0;
+    while (!end || (size_t)(bytes + n - end) < 4 + behind) {
         ssize_t r = recv(fd, bytes + n, sizeof bytes - n, 0);
         if (r <= 0)
             return false;
         n += (size_t)r;
         end = memmem(bytes, n, "\r\n\r\n", 4);
+        behind = part == ANSWERED ? 7 : part; /* said before the request was sent */
     }
-    if (answered)
-        peer_write(fd, OK_REPLY, strlen(OK_REPLY));
-    return !answered;
+    if (part != ANSWERED)
+        return true;
+    peer_write(fd, OK_REPLY, strlen(OK_REPLY));
+    return false;
 }
 
 static bool serve_200(int fd)
