@@ -121,9 +121,10 @@ struct e8_exhibit e8_check_exhibit(struct e8_check *check, const struct e8_done 
     e8_buf_init(&text, SIZE_MAX / 2);
     put_answer(exchange, &text);
     exhibit.answer = keep(check, &text);
-    if (exchange->body.n <= CURL_MAX && !exchange->wire) {
+    if (exchange->body.n <= CURL_MAX && !(exchange->wire && exchange->wire->close_after >= 0)) {
         e8_buf_init(&text, SIZE_MAX / 2);
         e8_http1_curl(&text, exchange->method, e8_buf_str(&address), headers, count, exchange->body);
+        e8_http1_curl_wire(&text, exchange->wire);
         exhibit.curl = keep(check, &text).p;
     }
     e8_buf_fini(&address);

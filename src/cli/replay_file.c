@@ -35,7 +35,8 @@ static const struct e8_header *find(const struct replay_item *item, const char *
 /* The number in a header, or behind a prefix in it ("t="). */
 static bool number_in(const struct e8_header *header, const char *prefix, int64_t *out)
 {
-    const char *at = header ? memmem(header->value.p, header->value.n, prefix, strlen(prefix)) : NULL;
+    const char *at =
+        header && header->value.n ? memmem(header->value.p, header->value.n, prefix, strlen(prefix)) : NULL;
     if (!at) {
         return false;
     }

@@ -248,9 +248,9 @@ static enum e8_rc add_run(struct e8_dlog_reader *reader, int64_t run, struct e8_
                           struct e8_err *err)
 {
     struct e8_read_range range;
-    e8_wall_ns started, latest = INT64_MIN;
+    e8_wall_ns started = 0, latest = INT64_MIN;
     e8_dur_ns came;
-    int64_t resumes;
+    int64_t resumes = 0;
     enum e8_rc rc = read_link(reader, run, &started, &resumes, err);
 
     rc = rc ? rc : e8_read_range(reader, run, &range, err);

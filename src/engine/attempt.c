@@ -56,7 +56,8 @@ void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
         .header_count = delivery->parts.count,
         .body = delivery->parts.body,
         .deadline = e8_after(e8_mono_now(), endpoint->timeout),
-        .fresh = delivery->group || delivery->trigger == E8_TRIGGER_STALE,
+        /* What a tampered request does to a connection must not reach another delivery, nor be taken for a stale one. */
+        .fresh = delivery->group || delivery->trigger == E8_TRIGGER_STALE || delivery->form->tamper,
         .hold = delivery->group != NULL,
         .wire = delivery->parts.wire,
         .keep = engine->options.keep || (expect && e8_expect_reads(expect)),
@@ -211,10 +212,10 @@ static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const
     end_delivery(worker, delivery, well);
 }
 
-/* What a platform would not send does not end its dealings with the endpoint. */
+/* What a platform would not send, or sends to see what comes back, does not end its dealings with the endpoint. */
 static void disable(struct e8_worker *worker, const struct e8_delivery *delivery)
 {
-    if (delivery->exchange.outcome == E8_GONE && !delivery->form->tamper) {
+    if (delivery->exchange.outcome == E8_GONE && !delivery->form->tamper && !delivery->form->expect) {
         atomic_store(&worker->engine->disabled[delivery->endpoint], true);
     }
 }

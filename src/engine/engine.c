@@ -109,10 +109,10 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
 static void free_engine(struct e8_engine **engine)
 {
     struct e8_engine *e = *engine;
+    e8_helper_free(&e->helper); /* it may still be about to wake a worker that has ended */
     for (unsigned i = 0; e->workers && i < e->count; i++) {
         e8_worker_fini(&e->workers[i]);
     }
-    e8_helper_free(&e->helper);
     free(e->workers);
     free(e->rotations);
     free(e->disabled);

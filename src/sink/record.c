@@ -157,7 +157,7 @@ static bool holds_secret(const struct e8_recording *recording, struct e8_str tex
     for (size_t i = 0; i < recording->secret_count; i++) {
         const char *secret = recording->secrets[i], *bare = strchr(secret, '_');
         bare = bare && strncmp(secret, "whsec_", 6) == 0 ? bare + 1 : secret;
-        if (bare[0] && memmem(text.p, text.n, bare, strlen(bare)))
+        if (bare[0] && text.n && memmem(text.p, text.n, bare, strlen(bare)))
             return true;
     }
     return false;

@@ -403,6 +403,76 @@ static void the_rate_has_a_bound(void **state)
     rig_close(&rig);
 }
 
+/* ---- all of it together ---- */
+
+static struct answer whimsical(void *state, size_t number, const char *head)
+{
+    static const int statuses[] = {200, 200, 200, 500, 503, 429, 404, 200};
+    uint64_t x = e8_mix(e8_hash_str(e8_str(head)), number);
+    (void)state;
+    return (struct answer){.status = statuses[x % E8_COUNT(statuses)],
+                           .delay = x % 97 == 0 ? E8_NEVER : (e8_dur_ns)(x >> 32) % (5 * E8_NS_MS),
+                           .headers = x % 11 == 0 ? "Connection: close\r\n" : NULL};
+}
+
+static const char everything[] =
+    "seed: 23\nendpoints:\n"
+    "  a: {url: 'http://127.0.0.1:%d/a', secret: test-secret-0123456789, timeout: 30ms, rotation: "
+    "[test-secret-number-two],\n"
+    "      retry: {attempts: 3, base: 2ms}}\n"
+    "  b: {url: 'http://127.0.0.1:%d/b', events: [agent.*], timeout: 30ms, retry: {attempts: 2, base: 1ms}}\n"
+    "  c: {url: 'http://127.0.0.1:1/c', events: [agent.error], retry: {attempts: 2, base: 1ms}}\n"
+    "faults: {duplicate: {share: 10%, copies: 3, concurrent: true}, reorder: 20%, late: 10% by 10ms, drop: "
+    "5%, burst: 10% over "
+    "7ms}\n"
+    "effect: {get: 'http://127.0.0.1:%d/count', pointer: /n}\n"
+    "flows:\n  f:\n"
+    "    - {emit: conversation.created}\n"
+    "    - {repeat: 0..3, steps: [{emit: message.sent}, {wait: 0ms..3ms}]}\n"
+    "    - parallel:\n"
+    "      - [{emit: agent.error, await: {ack: continue}}, {again: retry, deliver: {duplicate: 2}}, {emit: "
+    "message.sent}]\n"
+    "      - [{emit: agent.error}, {parallel: [[{emit: message.sent}, {emit: message.sent}], [{await: ack}, "
+    "{emit: "
+    "agent.error}]]},\n"
+    "         {emit: message.sent, deliver: {duplicate: 5, concurrent: true, as: retry}}]\n"
+    "      - [{wait: 2ms}, {rotate: a, grace: 5ms}, {emit: message.received, expect: {status: 200}}, {again: "
+    "replay}]\n"
+    "    - {choose: [{weight: 4, steps: [{emit: agent.error, await: ack}]}, {weight: 1, steps: [{emit: "
+    "message.sent, tamper: "
+    "{signature: missing, body: {truncate: 3}}, expect: {effect: 0..9}}]}]}\n"
+    "    - {emit: conversation.ended}\n"
+    "run:\n  - {flow: f, arrivals: {rate: 150/s, for: 200ms, process: poisson}}\n"
+    "  - {flow: f, at: 50ms, arrivals: {times: 30, concurrency: 12}}\n";
+
+/* Whatever happens, and whenever it is stopped: what was planned has an end, and nothing is left behind. */
+static void everything_at_once_adds_up(void **state)
+{
+    static const size_t bounds[] = {0, 1, 3, 40};
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, everything, whimsical, NULL);
+    rig.options.grace = 20 * E8_NS_MS;
+    for (unsigned i = 0; i < 16; i++) {
+        rig.options.workers = 1 + i % 3;
+        rig.options.in_flight = bounds[i % E8_COUNT(bounds)];
+        rig.options.drop = i % 5 == 4;
+        rig.options.rate_max = i % 7 == 6 ? 400 : 0;
+        rig_start(&rig);
+        if (i % 2 && !e8_engine_wait(rig.engine, 20 * i * E8_NS_MS)) {
+            e8_engine_stop(rig.engine);
+            if (i % 4 == 3) {
+                e8_engine_abort(rig.engine);
+            }
+        }
+        rig_finish(&rig); /* which checks the sums */
+        assert_true(i % 2 || rig_counts(&rig)->planned > 500);
+        assert_true(i % 2 || rig_counts(&rig)->aborted == 0);
+        rig_again(&rig);
+    }
+    rig_close(&rig);
+}
+
 int test_faults(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +491,7 @@ int test_faults(void)
         cmocka_unit_test(held_copies_end_with_the_run),
         cmocka_unit_test(the_same_deliveries_are_hit_every_time),
         cmocka_unit_test(the_rate_has_a_bound),
+        cmocka_unit_test(everything_at_once_adds_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

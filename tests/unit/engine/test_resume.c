@@ -139,16 +139,17 @@ static const char stories[] =
     "run:\n  - {flow: f, arrivals: {rate: 300/s, for: 300ms}}\n  - {flow: f, arrivals: {times: 60, "
     "concurrency: 16}}\n";
 
-static void body_of(const struct rig *rig, const char *id, char *out, size_t room)
+static void body_of(struct rig *rig, const char *id, char *out, size_t room)
 {
     out[0] = '\0';
-    for (size_t i = 0; i < rig->receiver.count; i++) {
+    pthread_mutex_lock(&rig->receiver.lock);
+    for (size_t i = 0; i < rig->receiver.count && !out[0]; i++) {
         char got[256];
         if (strcmp(header_of(&rig->receiver.list[i], "X-8bit-Delivery", got), id) == 0) {
             snprintf(out, room, "%s", rig->receiver.list[i].body);
-            return;
         }
     }
+    pthread_mutex_unlock(&rig->receiver.lock);
 }
 
 /* Cut short again and again: each planned delivery is over once, with the ids that a whole run has. */
