@@ -237,6 +237,19 @@ void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str)
     put_stretches(buf, str, "?", put_clean_valid);
 }
 
+/* In single quotes nothing is special to a shell but the quote itself. */
+void e8_buf_put_quoted(struct e8_buf *buf, struct e8_str str)
+{
+    e8_buf_putc(buf, '\'');
+    for (size_t i = 0; i < str.n; i++) {
+        if (str.p[i] == '\'')
+            e8_buf_puts(buf, "'\\''");
+        else
+            e8_buf_putc(buf, str.p[i]);
+    }
+    e8_buf_putc(buf, '\'');
+}
+
 struct e8_str e8_buf_str(const struct e8_buf *buf)
 {
     return (struct e8_str){buf->p, buf->n};

@@ -38,6 +38,8 @@ void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str);
 /* Printable text for a terminal: control characters (C0, DEL, C1) become '?' (tab and newline a space). */
 void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str);
+/* One argument of a POSIX shell's command, in single quotes. */
+void e8_buf_put_quoted(struct e8_buf *buf, struct e8_str str);
 /* The content; valid until the next write. e8_buf_cstr puts a NUL behind it (not counted); when the caller's
  * memory is used up to its last byte, that byte gives way and `full` is set. */
 struct e8_str e8_buf_str(const struct e8_buf *buf);

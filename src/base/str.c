@@ -46,15 +46,30 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct e8_str e8_str_trim(struct e8_str s)
+static bool is_blank(char c)
 {
-    while (s.n > 0 && is_space(s.p[0])) {
+    return c == ' ' || c == '\t';
+}
+
+static struct e8_str trim(struct e8_str s, bool goes(char))
+{
+    while (s.n > 0 && goes(s.p[0])) {
         s.p++;
         s.n--;
     }
-    while (s.n > 0 && is_space(s.p[s.n - 1]))
+    while (s.n > 0 && goes(s.p[s.n - 1]))
         s.n--;
     return s;
+}
+
+struct e8_str e8_str_trim(struct e8_str s)
+{
+    return trim(s, is_space);
+}
+
+struct e8_str e8_str_trim_blanks(struct e8_str s)
+{
+    return trim(s, is_blank);
 }
 
 bool e8_str_split(struct e8_str *rest, char separator, struct e8_str *word)

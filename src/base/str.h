@@ -20,6 +20,7 @@ bool e8_str_is(struct e8_str a, const char *text);
 bool e8_str_ieq(struct e8_str a, struct e8_str b); /* ASCII case ignored */
 bool e8_str_starts(struct e8_str a, const char *prefix);
 struct e8_str e8_str_trim(struct e8_str s);
+struct e8_str e8_str_trim_blanks(struct e8_str s); /* spaces and tabs alone */
 /* Takes the next word that `separator` ends from *rest; false when nothing is left. */
 bool e8_str_split(struct e8_str *rest, char separator, struct e8_str *word);
 /* Length of valid UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF) at the start of s; s.n when all is. */

@@ -98,11 +98,11 @@ static void add_type(struct e8_catalog *catalog, const struct e8_node *row, stru
         .weight = 1,
     };
     const struct e8_node *weight = e8_node_get(row, "weight");
-    if (weight && ((weight->kind != E8_INT && weight->kind != E8_FLOAT) || weight->f <= 0)) {
+    if (weight && (!e8_node_is_number(weight) || e8_node_number(weight) <= 0)) {
         fail_node(errs, weight, "how frequent the type is beside the others: 1, 2.5, …",
                   "weight is not a positive number");
     } else if (weight) {
-        type.weight = weight->f;
+        type.weight = e8_node_number(weight);
     }
     if (errs->total == before && !type_name_valid(e8_str(type.name))) {
         fail_node(errs, e8_node_get(row, "type"), "lower case resource.action, like message.received",
@@ -234,14 +234,14 @@ static bool leads_inside(struct e8_node *tree, const struct e8_edit *edit, struc
     return true;
 }
 
+/* `value` is a copy of the edit's, which becomes part of the tree. */
 static enum e8_rc apply_edit(struct e8_arena *arena, struct e8_node *tree, const struct e8_edit *edit,
-                             struct e8_errs *errs)
+                             struct e8_node *value, struct e8_errs *errs)
 {
     struct e8_err err = {0};
     enum e8_rc rc = leads_inside(tree, edit, &err) ? E8_INPUT
-                    : edit->value
-                        ? e8_node_set(arena, tree, edit->path, e8_node_clone(arena, edit->value, false), &err)
-                        : e8_node_remove(tree, edit->path, &err);
+                    : value                        ? e8_node_set(arena, tree, edit->path, value, &err)
+                                                   : e8_node_remove(tree, edit->path, &err);
     if (rc && edit->at) {
         struct e8_err placed = {0};
         (edit->at->key.n ? e8_key_fail : e8_node_fail)(&placed, edit->at, err.hint[0] ? err.hint : NULL, "%s",
@@ -282,13 +282,39 @@ enum e8_rc e8_catalog_template(const struct e8_catalog *catalog, size_t type, co
     *out = NULL;
     struct e8_node *tree = event_tree(catalog, arena, catalog->names[type], errs);
     for (size_t i = 0; tree && i < count; i++) {
-        apply_edit(arena, tree, &edits[i], errs);
+        const struct e8_node *value = edits[i].value;
+        apply_edit(arena, tree, &edits[i], value ? e8_node_clone(arena, value, false) : NULL, errs);
     }
     if (tree && errs->total == before) {
         e8_template_compile(catalog->vocab, tree, out, errs);
     }
     e8_arena_free(&arena);
     return errs->total == before ? E8_OK : E8_INPUT;
+}
+
+void e8_catalog_shape(const struct e8_catalog *catalog, size_t type, const struct e8_edit *edits,
+                      size_t count, struct e8_template **out)
+{
+    E8_ASSERT(type < catalog->count);
+    struct e8_arena *arena = e8_arena_new();
+    const struct e8_node **open = e8_arena_alloc(arena, (count + 1) * sizeof *open);
+    struct e8_errs errs;
+    size_t n = 0;
+    *out = NULL;
+    e8_errs_init(&errs);
+    struct e8_node *tree = event_tree(catalog, arena, catalog->names[type], &errs);
+    for (size_t i = 0; tree && i < count; i++) {
+        struct e8_node *value = edits[i].value ? e8_node_clone(arena, edits[i].value, false) : NULL;
+        apply_edit(arena, tree, &edits[i], value, &errs);
+        if (value) {
+            open[n++] = value;
+        }
+    }
+    if (tree && errs.total == 0) {
+        e8_template_shape(catalog->vocab, tree, open, n, out);
+    }
+    e8_errs_fini(&errs);
+    e8_arena_free(&arena);
 }
 
 static void load_events(struct e8_catalog *catalog, struct e8_errs *errs)

@@ -54,6 +54,10 @@ struct e8_edit {
 /* Envelope and payload of a type, edited and compiled. Owned by the caller. */
 enum e8_rc e8_catalog_template(const struct e8_catalog *catalog, size_t type, const struct e8_edit *edits,
                                size_t count, struct e8_template **out, struct e8_errs *errs);
+/* The same with the values of the edits left open (e8_template_shape), so that many steps share it; *out NULL where that cannot
+ * be. Only for edits whose values may be filled in (e8_template_fills). */
+void e8_catalog_shape(const struct e8_catalog *catalog, size_t type, const struct e8_edit *edits,
+                      size_t count, struct e8_template **out);
 /* The unedited one, compiled at load. */
 const struct e8_template *e8_catalog_event(const struct e8_catalog *catalog, size_t type);
 

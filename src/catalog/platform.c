@@ -55,10 +55,10 @@ enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out
         out->attempts = (uint32_t)attempts->i;
     }
     if (factor &&
-        ((factor->kind != E8_INT && factor->kind != E8_FLOAT) || factor->f < 1 || factor->f > 100)) {
+        (!e8_node_is_number(factor) || e8_node_number(factor) < 1 || e8_node_number(factor) > 100)) {
         fail(errs, factor, "a number from 1 to 100", "factor is out of range");
     } else if (factor) {
-        out->factor = factor->f;
+        out->factor = e8_node_number(factor);
     }
     parse_duration(map, "base", &out->base, errs);
     parse_duration(map, "cap", &out->cap, errs);

@@ -60,9 +60,15 @@ static enum e8_rc mark_all(struct e8_check *check, const char *const *lists, boo
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && lists && lists[i]; i++) {
         struct e8_str rest = e8_str(lists[i]), name;
+        size_t named = 0;
         while (!rc && e8_str_split(&rest, ',', &name)) {
             name = e8_str_trim(name);
+            named += name.n > 0;
             rc = name.n ? mark(check, name, skip, err) : E8_OK;
+        }
+        if (!rc && named == 0) {
+            rc = e8_fail(err, E8_INPUT, "an id or a group, like SIG or RAW-03; --list shows them",
+                         "--%s \"%s\" names no probe", skip ? "skip" : "only", lists[i]);
         }
     }
     return rc;

@@ -215,6 +215,20 @@ static void collect_probes(struct e8_check *check)
     }
 }
 
+/* A file among others may hold what they include; of all of them one must hold a probe. */
+static enum e8_rc check_own(const struct e8_check *check, struct e8_err *err)
+{
+    const char *const *checks = check->options.checks;
+    for (size_t i = 0; i < check->count; i++) {
+        if (!check->probes[i].builtin) {
+            return E8_OK;
+        }
+    }
+    return checks && checks[0] ? e8_fail(err, E8_INPUT, "check: {title: …} in a flow makes it a probe",
+                                         "--checks %s: there is no probe in it", checks[0])
+                               : E8_OK;
+}
+
 static bool runs_command(const struct e8_step *step)
 {
     return step->kind == E8_STEP_EXEC ||
@@ -261,7 +275,9 @@ enum e8_rc e8_check_load(const struct e8_catalog *catalog, const struct e8_check
             : e8_plan_parse(catalog, "check", e8_str(top(reading)), &scenario, &check->plan, errs);
     if (!rc) {
         collect_probes(check);
-        rc = check_commands(check, &err) ? e8_errs_add(errs, &err) : E8_OK;
+        rc = check_own(check, &err);
+        rc = rc ? rc : check_commands(check, &err);
+        rc = rc ? e8_errs_add(errs, &err) : E8_OK;
     }
     for (size_t i = 0; i < reading->count; i++) {
         e8_buf_fini(&reading->texts[i]);

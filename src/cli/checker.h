@@ -3,7 +3,7 @@
 #define E8_CLI_CHECKER_H
 
 #include "check/check.h"
-#include "cli/session.h"
+#include "cli/kept.h"
 
 struct e8_checker {
     const struct e8_args *args;

@@ -137,9 +137,7 @@ static enum e8_rc check_signers(const struct e8_checker *c, struct e8_err *err)
     const char *secrets[] = {c->options.scenario.secret, c->next_secret};
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < E8_COUNT(secrets); i++) {
-        struct e8_signer *signer = NULL;
-        rc = secrets[i] ? e8_signer_new(c->options.scheme, &secrets[i], 1, &signer, err) : E8_OK;
-        e8_signer_free(&signer);
+        rc = e8_signer_check(c->options.scheme, &secrets[i], secrets[i] ? 1 : 0, err);
     }
     return rc;
 }

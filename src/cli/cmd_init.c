@@ -1,6 +1,7 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -80,6 +81,23 @@ static void put_start(const char *path, struct e8_buf *out)
     e8_buf_puts(out, at + sizeof line - 1);
 }
 
+static enum e8_rc check_place(const char *path, bool force, struct e8_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = slash ? e8_dup_str((struct e8_str){path, (size_t)(slash - path) + 1}) : e8_dup(".");
+    struct stat st;
+    enum e8_rc rc = E8_OK;
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        rc = e8_fail(err, E8_INPUT, "the name of a file", "%s is a directory", path);
+    } else if (lstat(path, &st) == 0 && !force) {
+        rc = e8_fail(err, E8_INPUT, "give another name, or --force to write over it", "%s exists", path);
+    } else if (stat(parent, &st) != 0) {
+        rc = e8_fail(err, E8_INPUT, "a file in a directory that exists", "%s: %s", path, strerror(errno));
+    }
+    free(parent);
+    return rc;
+}
+
 static enum e8_rc write_scenario(const struct e8_args *args, const char *path, struct e8_err *err)
 {
     const char *from = e8_arg(args, "from");
@@ -93,9 +111,7 @@ static enum e8_rc write_scenario(const struct e8_args *args, const char *path, s
     } else {
         put_start(path, &text);
     }
-    if (!rc && access(path, F_OK) == 0 && !e8_arg_set(args, "force")) {
-        rc = e8_fail(err, E8_INPUT, "give another name, or --force to write over it", "%s exists", path);
-    }
+    rc = rc ? rc : check_place(path, e8_arg_set(args, "force"), err);
     rc = rc ? rc : e8_file_write(path, e8_buf_str(&text), err);
     e8_buf_fini(&text);
     return rc;

@@ -117,7 +117,9 @@ static enum e8_rc read_endpoint(struct replayer *r, struct e8_err *err)
     r->endpoint.secrets = (const char *const *)r->secrets.list;
     r->endpoint.secret_count = r->secrets.count;
     if (!rc && r->secrets.count) {
+        const char *nobodys = e8_nobodys_secret(r->endpoint.scheme);
         rc = e8_signer_new(r->endpoint.scheme, r->endpoint.secrets, r->secrets.count, &r->signer, err);
+        rc = rc ? rc : e8_signer_new(r->endpoint.scheme, &nobodys, 1, &r->other, err);
     }
     return rc;
 }
@@ -345,6 +347,7 @@ int e8_cmd_replay(const struct e8_args *args)
         code = replay(&r);
     }
     e8_signer_free(&r.signer);
+    e8_signer_free(&r.other);
     e8_plan_free(&r.recorded);
     e8_source_fini(&r.source);
     e8_logged_free(&r.logged);

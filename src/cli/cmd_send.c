@@ -131,18 +131,6 @@ static enum e8_rc read_endpoint(struct sender *s, struct e8_err *err)
                               err);
 }
 
-static enum e8_rc check_signer(struct sender *s, struct e8_err *err)
-{
-    struct e8_signer *signer = NULL;
-    const struct e8_endpoint *endpoint = &s->options.endpoint;
-    if (endpoint->secret_count == 0) {
-        return E8_OK;
-    }
-    enum e8_rc rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, err);
-    e8_signer_free(&signer);
-    return rc;
-}
-
 static enum e8_rc make_plan(struct sender *s, struct e8_errs *errs)
 {
     struct e8_err err = {0};
@@ -159,7 +147,8 @@ static enum e8_rc make_plan(struct sender *s, struct e8_errs *errs)
     if (rc) {
         return rc;
     }
-    if (check_signer(s, &err)) {
+    const struct e8_endpoint *endpoint = &s->options.endpoint;
+    if (e8_signer_check(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &err)) {
         return e8_errs_add(errs, &err);
     }
     return e8_plan_send(s->catalog, &s->options, &s->plan, errs);

@@ -152,6 +152,7 @@ static enum e8_rc parse_file(struct validator *v, struct e8_source *source, cons
         .vars = v->vars,
         .secret = E8_SECRET_STAND_IN,
         .next_secret = E8_SECRET_STAND_IN_NEXT,
+        .stand_ins = true,
     };
     enum e8_rc rc = e8_source_open(name, source, &err);
     if (rc) {

@@ -92,29 +92,9 @@ static enum e8_rc check_thresholds(const struct execution *x, struct e8_err *err
 {
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < x->threshold_count; i++) {
-        rc =
-            e8_threshold_check(&x->thresholds[i], x->endpoints, x->facts.endpoint_count, x->facts.types, err);
+        rc = e8_threshold_check(&x->thresholds[i], x->facts.endpoints, x->facts.endpoint_count,
+                                x->facts.types, err);
     }
-    return rc;
-}
-
-static enum e8_rc open_log(struct execution *x, struct e8_err *err)
-{
-    struct e8_buf path;
-    enum e8_rc rc = E8_OK;
-    if (e8_arg_set(x->args, "no-log")) {
-        return E8_OK;
-    }
-    e8_buf_init(&path, 4096);
-    if (e8_arg(x->args, "log")) {
-        e8_buf_puts(&path, e8_arg(x->args, "log"));
-    } else {
-        rc = e8_dlog_default_path(&path, err);
-    }
-    x->log_path = e8_arena_str(x->arena, e8_buf_str(&path)).p;
-    rc = rc ? rc : e8_dlog_open(x->log_path, x->run->workers, &x->log, err);
-    rc = rc ? rc : e8_dlog_begin(x->log, &x->facts, err);
-    e8_buf_fini(&path);
     return rc;
 }
 
@@ -214,21 +194,6 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
     return E8_OK;
 }
 
-static enum e8_rc end_run(struct execution *x, struct e8_err *err)
-{
-    const struct e8_counts *n = &e8_stats_all(x->result.stats)->n;
-    x->facts.ended = x->facts.started + (e8_mono_now() - x->facts.epoch);
-    x->facts.planned = n->planned;
-    x->facts.dropped = n->dropped;
-    x->facts.aborted = n->aborted;
-    x->facts.stalls = x->result.stalls;
-    x->facts.timer_floor = x->result.timer_floor;
-    x->facts.interrupted = x->result.interrupted || x->result.log_failed;
-    x->facts.notes = e8_execution_notes(x);
-    x->facts.stats = x->result.stats;
-    return x->log ? e8_dlog_finish(&x->log, &x->facts, err) : E8_OK;
-}
-
 static void stop_sinks(struct execution *x)
 {
     for (size_t i = 0; i < x->sink_count; i++) {
@@ -237,6 +202,18 @@ static void stop_sinks(struct execution *x)
             e8_exit_error(&err);
         }
     }
+}
+
+static void describe(struct execution *x)
+{
+    const struct e8_cli_run *run = x->run;
+    e8_cli_facts(x->args, run->plan, run->catalog, x->arena, &x->facts);
+    x->facts.workers = run->workers;
+    x->facts.thresholds = x->threshold_texts;
+    x->facts.resumes = run->resumes;
+    x->facts.over = run->done ? e8_done_count(run->done) : 0;
+    x->facts.clock = run->clock;
+    x->facts.speed = run->speed;
 }
 
 static enum e8_rc prepare(struct execution *x, struct e8_err *err)
@@ -256,10 +233,10 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     rc = rc || !x->run->sinks ? rc : start_sinks(x, err);
     rc = rc ? rc : check_targets(x, err);
     if (!rc) {
-        e8_execution_describe(x);
+        describe(x);
         rc = check_thresholds(x, err);
     }
-    return rc ? rc : open_log(x, err);
+    return rc ? rc : e8_cli_log(x->args, x->arena, &x->facts, &x->log, &x->log_path, err);
 }
 
 int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
@@ -277,7 +254,8 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
             e8_dlog_finish(&x.log, &x.facts, NULL);
         }
     } else {
-        rc = end_run(&x, &err);
+        e8_cli_facts_end(&x.result, x.arena, &x.facts);
+        rc = x.log ? e8_dlog_finish(&x.log, &x.facts, &err) : E8_OK;
         code = e8_execution_report(&x);
         code = rc ? e8_exit_error(&err) : code;
     }

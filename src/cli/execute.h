@@ -2,7 +2,7 @@
 #ifndef E8_CLI_EXECUTE_H
 #define E8_CLI_EXECUTE_H
 
-#include "cli/session.h"
+#include "cli/kept.h"
 
 #define SINKS_MAX 64
 
@@ -16,8 +16,6 @@ struct execution {
     struct e8_dlog *log;
     const char *log_path; /* NULL: no log is kept */
     struct e8_log_run facts;
-    struct e8_log_endpoint *endpoints;
-    struct e8_log_step *steps;
     const char **threshold_texts;
     struct e8_threshold *thresholds;
     size_t threshold_count;
@@ -29,10 +27,6 @@ struct execution {
     int stopped_by; /* signal */
 };
 
-/* What the log keeps of the run: x->facts, with what they point to. */
-void e8_execution_describe(struct execution *x);
-/* Facts of the run's end that have no place of their own, as JSON in the arena. */
-const char *e8_execution_notes(struct execution *x);
 /* Before anything is sent: may the files of --report-… be written? */
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
 /* Writes the report, to stdout and to files. Returns the exit code. */

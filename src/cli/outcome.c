@@ -1,30 +1,9 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/execute.h"
 
-static enum e8_rc write_file(const struct e8_report *report, enum e8_format format, const char *path,
-                             struct e8_err *err)
-{
-    FILE *out = path ? fopen(path, "we") : NULL;
-    if (path && !out) {
-        return e8_fail(err, E8_ENV, NULL, "%s: the report cannot be written: %s", path, strerror(errno));
-    }
-    if (!out) {
-        return E8_OK;
-    }
-    enum e8_rc rc = e8_report_write(report, format, (struct e8_style){100, false}, out);
-    if (fclose(out) != 0 || rc) {
-        return e8_fail(err, E8_ENV, "is the disk full?", "%s: the report could not be written whole", path);
-    }
-    return E8_OK;
-}
-
-static const struct {
-    const char *option;
-    enum e8_format format;
-} files[] = {
+static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
     {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
     {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
@@ -33,27 +12,12 @@ static const struct {
 
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
 {
-    for (size_t i = 0; i < E8_COUNT(files); i++) {
-        const char *path = e8_arg(x->args, files[i].option);
-        FILE *out = path ? fopen(path, "ae") : NULL;
-        if (path && !out) {
-            return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
-                           "--%s %s: %s", files[i].option, path, strerror(errno));
-        }
-        if (out) {
-            fclose(out);
-        }
-    }
-    return E8_OK;
+    return e8_cli_files_check(x->args, files, E8_COUNT(files), err);
 }
 
-static enum e8_rc write_files(struct execution *x, const struct e8_report *report, struct e8_err *err)
+static enum e8_rc write_report(const void *report, int format, FILE *out)
 {
-    enum e8_rc rc = E8_OK;
-    for (size_t i = 0; !rc && i < E8_COUNT(files); i++) {
-        rc = write_file(report, files[i].format, e8_arg(x->args, files[i].option), err);
-    }
-    return rc;
+    return e8_report_write(report, (enum e8_format)format, (struct e8_style){100, false}, out);
 }
 
 static int say_sinks(struct execution *x)
@@ -150,6 +114,8 @@ static void make_report(struct execution *x, struct e8_report *report)
     struct e8_report_more more = {
         .spread = x->result.spread,
         .flows_stopped = x->result.flows_stopped,
+        .commands_failed = x->result.commands_failed,
+        .command_why = x->result.command_why,
         .aborted = x->lost,
         .stopped_by_step = x->result.stopped_by_step,
         .log = x->log_path,
@@ -165,7 +131,7 @@ int e8_execution_report(struct execution *x)
     make_report(x, report);
     int code = verdict_code(x, report);
     int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
-    if (write_files(x, report, &err)) {
+    if (e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err)) {
         code = e8_exit_error(&err);
     }
     if (x->run->report) {

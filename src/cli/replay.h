@@ -37,6 +37,7 @@ struct replayer {
     struct e8_endpoint endpoint;
     struct e8_header *headers; /* -H */
     struct e8_signer *signer;  /* NULL: no secret */
+    struct e8_signer *other;   /* with a secret that nobody has; made with `signer` */
     enum replay_mode mode;
     bool fresh_ids, max;
     double speed;

@@ -143,6 +143,30 @@ static enum e8_rc check_endpoint(const struct e8_log_run *run, const char *name,
     return known ? E8_OK : E8_INPUT;
 }
 
+/* What a replay of a log is not. */
+static enum e8_rc warn_missing(const struct replayer *r, const struct e8_log_run *run, struct e8_err *err)
+{
+    struct e8_stats *stats = e8_stats_new((unsigned)run->endpoint_count, (unsigned)run->type_count);
+    uint64_t unusual = 0;
+    enum e8_rc rc = e8_dlog_stats(r->reader, run, stats, err);
+    uint64_t copies = e8_stats_all(stats)->n.triggers[E8_TRIGGER_DUPLICATE];
+    for (size_t i = 0; i < r->count; i++) {
+        const struct e8_tamper *tamper = r->items[i].step->tamper;
+        unusual += tamper && (e8_tamper_wire(tamper) || !e8_str_is(e8_tamper_method(tamper), "POST"));
+    }
+    if (!rc && copies) {
+        fprintf(stderr, "emit8: of the run's %llu copies none is sent, only the deliveries themselves\n",
+                (unsigned long long)copies);
+    }
+    if (!rc && unusual) {
+        fprintf(stderr,
+                "emit8: %llu deliveries had another method or an unusual transfer; they are sent as POST\n",
+                (unsigned long long)unusual);
+    }
+    e8_stats_free(&stats);
+    return rc;
+}
+
 static void warn_fixtures(const struct replayer *r, const struct e8_log_run *run)
 {
     const char *digest = run->fixtures_digest ? run->fixtures_digest : "";
@@ -176,6 +200,7 @@ enum e8_rc e8_replay_log(struct replayer *r, const char *path, struct e8_err *er
     r->began = reading.first;
     rc = rc ? rc : check_secret(r, &reading, err);
     rc = rc ? rc : check_headers(r, &run, err);
+    rc = rc ? rc : warn_missing(r, &run, err);
     if (!rc && reading.rendered) {
         warn_fixtures(r, &run);
     }

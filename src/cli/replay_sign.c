@@ -170,7 +170,7 @@ static enum e8_rc dress_logged(struct dress *d, struct replay_item *item, struct
 {
     struct replayer *r = d->r;
     struct e8_request_parts *parts = e8_new(1, sizeof *parts);
-    struct e8_keys keys = {.right = r->signer, .other = r->signer};
+    struct e8_keys keys = {.right = r->signer, .other = r->other};
     char *fixed = e8_new(E8_HEADERS_MAX, 1);
     struct e8_buf memory, scratch;
     e8_buf_fixed(&memory, fixed, E8_HEADERS_MAX);

@@ -262,8 +262,9 @@ enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, str
         return e8_fail(err, E8_INPUT, "--effect-get http://127.0.0.1:3000/count --effect-pointer /count",
                        "--effect-get and --effect-pointer belong together");
     }
-    if (pointer && pointer[0] && pointer[0] != '/') {
-        return e8_fail(err, E8_INPUT, "/count", "--effect-pointer \"%s\" is no JSON pointer", pointer);
+    const char *fault = pointer ? e8_pointer_fault(e8_str(pointer)) : NULL;
+    if (fault) {
+        return e8_fail(err, E8_INPUT, "/count", "--effect-pointer \"%s\": %s", pointer, fault);
     }
     *out = (struct e8_effect){.get = get, .pointer = pointer, .settle = 200 * E8_NS_MS};
     if (command) {

@@ -19,16 +19,19 @@
 enum e8_node_kind { E8_NULL, E8_BOOL, E8_INT, E8_FLOAT, E8_STRING, E8_SEQ, E8_MAP };
 
 struct e8_node {
-    enum e8_node_kind kind;
-    bool quoted;                         /* a string that stood in quotes or in a block */
-    bool b;                              /* E8_BOOL */
-    int64_t i;                           /* E8_INT */
-    double f;                            /* E8_FLOAT, and E8_INT as well */
-    struct e8_str text;                  /* E8_STRING: its value; other scalars: as written */
-    struct e8_node *first, *last, *next; /* children of E8_SEQ and E8_MAP; the next sibling */
-    size_t count;
-    struct e8_str key; /* in a map; else empty */
-    int line, col;     /* of the value, 1-based */
+    enum e8_node_kind kind : 8;
+    bool quoted : 1; /* a string that stood in quotes or in a block */
+    bool b : 1;      /* E8_BOOL */
+    uint32_t count;  /* of the children */
+    union {          /* there are a million of them in a large file */
+        int64_t i;   /* E8_INT */
+        double f;    /* E8_FLOAT; e8_node_number for both */
+        struct e8_node *last;
+    };
+    struct e8_str text;           /* E8_STRING: its value; other scalars: as written */
+    struct e8_node *first, *next; /* children of E8_SEQ and E8_MAP; the next sibling */
+    struct e8_str key;            /* in a map; else empty */
+    int line, col;                /* of the value, 1-based */
     int key_line, key_col;
     const struct e8_doc *doc; /* whose it is; NULL for nodes made by code */
 };
@@ -55,6 +58,8 @@ const char *e8_doc_name(const struct e8_doc *doc);
 /* The member of a map, or NULL (also when `map` is NULL or no map). */
 const struct e8_node *e8_node_get(const struct e8_node *map, const char *key);
 const char *e8_node_kind_name(enum e8_node_kind kind); /* "a string", "a number", … */
+bool e8_node_is_number(const struct e8_node *node);
+double e8_node_number(const struct e8_node *node); /* 0 where it is none */
 
 /* Error at a node's value (or at its key), with file, line, column and the source line. Returns E8_INPUT. hint may be NULL. */
 enum e8_rc e8_node_fail(struct e8_err *err, const struct e8_node *node, const char *hint, const char *format,

@@ -35,6 +35,16 @@ const char *e8_node_kind_name(enum e8_node_kind kind)
     E8_UNREACHABLE();
 }
 
+bool e8_node_is_number(const struct e8_node *node)
+{
+    return node->kind == E8_INT || node->kind == E8_FLOAT;
+}
+
+double e8_node_number(const struct e8_node *node)
+{
+    return node->kind == E8_INT ? (double)node->i : node->kind == E8_FLOAT ? node->f : 0;
+}
+
 static enum e8_rc fail_v(struct e8_err *err, const struct e8_doc *doc, int line, int col, const char *hint,
                          const char *format, va_list args) __attribute__((format(printf, 6, 0)));
 

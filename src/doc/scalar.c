@@ -113,7 +113,6 @@ static enum e8_scalar set_int(struct e8_node *node, struct e8_str text, unsigned
     if (!to_int(text, base, negative, &node->i))
         return E8_SCALAR_INT_RANGE;
     node->kind = E8_INT;
-    node->f = (double)node->i;
     return E8_SCALAR_OK;
 }
 

@@ -19,6 +19,11 @@ struct path {
     size_t count;
 };
 
+static bool is_container(const struct e8_node *node)
+{
+    return node->kind == E8_MAP || node->kind == E8_SEQ;
+}
+
 static struct e8_str clone_str(struct e8_arena *arena, struct e8_str str, bool deep)
 {
     return deep && str.p ? e8_arena_str(arena, str) : str;
@@ -31,7 +36,9 @@ struct e8_node *e8_node_clone(struct e8_arena *arena, const struct e8_node *node
     copy->text = clone_str(arena, node->text, deep);
     copy->key = clone_str(arena, node->key, deep);
     copy->doc = deep ? NULL : node->doc;
-    copy->first = copy->last = copy->next = NULL;
+    copy->first = copy->next = NULL;
+    if (is_container(node))
+        copy->last = NULL;
     for (const struct e8_node *child = node->first; child; child = child->next) {
         struct e8_node *twin = e8_node_clone(arena, child, deep);
         if (copy->last)
@@ -132,11 +139,6 @@ static struct e8_node **find_link(struct e8_node *parent, const struct step *ste
     return link;
 }
 
-static bool is_container(const struct e8_node *node)
-{
-    return node->kind == E8_MAP || node->kind == E8_SEQ;
-}
-
 /* Why steps[at] leads nowhere in `parent`, a list with places for `places` indices, or no container at all. */
 static enum e8_rc step_fail(struct e8_err *err, const struct path *path, size_t at,
                             const struct e8_node *parent, size_t places)
@@ -149,7 +151,7 @@ static enum e8_rc step_fail(struct e8_err *err, const struct path *path, size_t 
                        e8_node_kind_name(parent->kind), E8_STR(name));
     snprintf(hint, sizeof hint, "use an index from 0 to %zu", places - 1);
     return e8_fail(err, E8_INPUT, places ? hint : "it is empty",
-                   "\"%.*s\" is a list with %zu items: there is no \"%.*s\" in it", E8_STR(before),
+                   "\"%.*s\" is a list with %u items: there is no \"%.*s\" in it", E8_STR(before),
                    parent->count, E8_STR(name));
 }
 

@@ -221,6 +221,10 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         add_counts(&result->transport, e8_transport_counts(worker->transport));
         result->stalls += worker->stalls;
         result->flows_stopped += worker->flows_stopped;
+        result->commands_failed += worker->commands_failed;
+        if (!result->command_why[0]) {
+            memcpy(result->command_why, worker->command_why, sizeof result->command_why);
+        }
         if (e->expects) {
             e8_expected_merge(result->expected, worker->expected, e->plan->emit_count);
         }

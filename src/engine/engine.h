@@ -93,8 +93,10 @@ struct e8_engine_result {
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
     unsigned workers;
-    bool stopped_by_step;   /* a step says `on_failure: stop-run`, and failed */
-    uint64_t flows_stopped; /* instances that ended early because an awaited delivery failed */
+    bool stopped_by_step;     /* a step says `on_failure: stop-run`, and failed */
+    uint64_t flows_stopped;   /* instances that ended early because an awaited delivery failed */
+    uint64_t commands_failed; /* of `exec` steps that do not say to continue */
+    char command_why[160];    /* of the first of them */
     /* What steps expected; for each emit of the plan; owned by the caller: free(). NULL when no step expects anything. */
     struct e8_expected *expected;
     /* Concurrent copies: how long from the first send of a release to its last. Owned by the caller: e8_hist_free. NULL: none. */

@@ -111,6 +111,10 @@ static void take_job(struct e8_worker *worker, const struct e8_job *job)
 {
     struct e8_strand *strand = job->strand;
     E8_ASSERT(strand->state == E8_STRAND_WORKS);
+    if (job->argv && !job->ok && strand->step->exec.on_failure != E8_ON_FAILURE_CONTINUE &&
+        worker->commands_failed++ == 0) {
+        memcpy(worker->command_why, job->why, sizeof worker->command_why);
+    }
     if (!job->argv) {
         take_reading(worker, strand, job->ok, job->number, job->why);
     } else if (!job->ok && !e8_worker_stopping(worker) &&

@@ -53,6 +53,8 @@ struct e8_statuses {
 };
 bool e8_statuses_parse(struct e8_str text, struct e8_statuses *out);
 
+/* What is wrong with a pointer's spelling; NULL: nothing. */
+const char *e8_pointer_fault(struct e8_str pointer);
 /* RFC 6901 over a JSON text. The number there (a whole one, or a string that holds one) in *out. E8_INPUT with what is there. */
 enum e8_rc e8_pointer_number(struct e8_str json, const char *pointer, int64_t *out, struct e8_err *err);
 

@@ -39,8 +39,6 @@ void e8_expect_put_statuses(const struct e8_expect *expect, struct e8_buf *out);
 void e8_expect_put_shown(struct e8_buf *out, struct e8_str text);
 /* A value of a JSON document: scalars as they are, others as compact JSON; cut. */
 void e8_expect_put_value(struct e8_buf *out, const struct e8_node *value);
-/* What is wrong with the pointer's spelling; NULL: nothing. */
-const char *e8_pointer_fault(struct e8_str pointer);
 /* The value that the pointer leads to, or NULL; then *last is the deepest node that is there and *missing the name that it lacks. */
 const struct e8_node *e8_pointer_find(const struct e8_node *root, const char *pointer,
                                       const struct e8_node **last, struct e8_buf *missing);

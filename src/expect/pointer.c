@@ -67,16 +67,12 @@ const struct e8_node *e8_pointer_find(const struct e8_node *root, const char *po
     return node;
 }
 
-static bool is_number(const struct e8_node *node)
-{
-    return node->kind == E8_INT || node->kind == E8_FLOAT;
-}
-
 static bool numbers_equal(const struct e8_node *a, const struct e8_node *b)
 {
     if (a->kind == E8_INT && b->kind == E8_INT)
         return a->i == b->i;
-    return a->f <= b->f && a->f >= b->f;
+    double x = e8_node_number(a), y = e8_node_number(b);
+    return x <= y && x >= y;
 }
 
 static bool maps_equal(const struct e8_node *a, const struct e8_node *b)
@@ -103,7 +99,7 @@ static bool lists_equal(const struct e8_node *a, const struct e8_node *b)
 
 bool e8_values_equal(const struct e8_node *a, const struct e8_node *b)
 {
-    if (is_number(a) && is_number(b))
+    if (e8_node_is_number(a) && e8_node_is_number(b))
         return numbers_equal(a, b);
     if (a->kind != b->kind)
         return false;

@@ -44,17 +44,6 @@ bool e8_header_is_framing(struct e8_str name)
     return false;
 }
 
-static struct e8_str trim_blanks(struct e8_str s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 /* Enough of a name to recognise it. */
 static struct e8_str shown(struct e8_str name)
 {
@@ -79,7 +68,7 @@ enum e8_rc e8_header_parse(struct e8_str line, struct e8_header *out, struct e8_
     if (colon == NULL)
         return e8_fail(err, E8_INPUT, "write \"Name: value\"", "the header has no colon");
     struct e8_str name = {line.p, (size_t)(colon - line.p)};
-    struct e8_str value = trim_blanks((struct e8_str){colon + 1, line.n - name.n - 1});
+    struct e8_str value = e8_str_trim_blanks((struct e8_str){colon + 1, line.n - name.n - 1});
     if (!e8_header_name_valid(name))
         return name_fault(name, err);
     if (e8_header_is_framing(name))

@@ -40,19 +40,6 @@ void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_
     e8_buf_putstr(out, body);
 }
 
-/* In single quotes nothing is special to a shell but the quote itself. */
-static void put_quoted(struct e8_buf *out, struct e8_str text)
-{
-    e8_buf_putc(out, '\'');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\'')
-            e8_buf_puts(out, "'\\''");
-        else
-            e8_buf_putc(out, text.p[i]);
-    }
-    e8_buf_putc(out, '\'');
-}
-
 static bool is_control(unsigned char c)
 {
     return c < 0x20 || c == 0x7f;
@@ -98,7 +85,7 @@ static void put_header(struct e8_buf *out, const struct e8_header *header)
     e8_buf_putstr(&line, header->name);
     e8_buf_puts(&line, header->value.n > 0 ? ": " : ";"); /* "Name:" would make curl leave it out */
     e8_buf_putstr(&line, header->value);
-    put_quoted(out, e8_buf_str(&line));
+    e8_buf_put_quoted(out, e8_buf_str(&line));
     e8_buf_fini(&line);
 }
 
@@ -130,7 +117,7 @@ static void put_method(struct e8_buf *out, struct e8_str method)
     if (plain)
         e8_buf_putstr(out, method);
     else
-        put_quoted(out, method);
+        e8_buf_put_quoted(out, method);
 }
 
 void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
@@ -142,14 +129,14 @@ void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
     e8_buf_puts(out, has_brackets(url) ? "curl -g " : "curl ");
     put_method(out, method);
     e8_buf_putc(out, ' ');
-    put_quoted(out, url);
+    e8_buf_put_quoted(out, url);
     for (size_t i = 0; i < count; i++)
         put_header(out, &headers[i]);
     if (has_body && e8_header_find(headers, count, "Content-Type") == NULL)
         e8_buf_puts(out, " \\\n  -H 'Content-Type:'"); /* else curl says it is a form */
     if (has_body) {
         e8_buf_puts(out, " \\\n  --data-binary ");
-        put_quoted(out, piped ? E8_LIT("@-") : body);
+        e8_buf_put_quoted(out, piped ? E8_LIT("@-") : body);
     }
 }
 

@@ -17,18 +17,12 @@ static const char *not_met(struct e8_arena *arena, const struct e8_report_step *
                            step->why ? step->why : "");
 }
 
-/* Quoted for a shell. */
 static const char *show_command(struct e8_arena *arena, const char *log, const char *delivery)
 {
     struct e8_buf quoted;
     e8_buf_init(&quoted, 64 << 10);
-    for (const char *p = log; *p; p++) {
-        if (*p == '\'')
-            e8_buf_puts(&quoted, "'\\''");
-        else
-            e8_buf_putc(&quoted, *p);
-    }
-    const char *command = e8_arena_printf(arena, "emit8 log '%s' --show %s", e8_buf_cstr(&quoted), delivery);
+    e8_buf_put_quoted(&quoted, e8_str(log));
+    const char *command = e8_arena_printf(arena, "emit8 log %s --show %s", e8_buf_cstr(&quoted), delivery);
     e8_buf_fini(&quoted);
     return command;
 }

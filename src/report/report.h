@@ -51,6 +51,8 @@ struct e8_report_more {
     size_t step_count;
     const struct e8_hist *spread;       /* of copies released at one barrier; NULL: there were none */
     uint64_t flows_stopped;             /* instances of flows that ended early */
+    uint64_t commands_failed;           /* of `exec` steps that do not say to continue */
+    const char *command_why;            /* of the first of them */
     const struct e8_threshold *aborted; /* the threshold, one of those given, that stopped the run; or NULL */
     bool stopped_by_step;
     const char *log; /* the file of the log; NULL: there is none */

@@ -215,12 +215,14 @@ static void pass_or_fail(struct e8_report *report, const struct e8_totals *total
     uint64_t effects = e8_steps_sum(&report->more).unmet;
     bool unmet = totals->unmet + effects > 0 && !j->of_unmet;
     bool failed = totals->failed > 0 && !j->speaks_of_failed;
-    bool stopped = report->more.stopped_by_step;
-    report->verdict = j->missed > 0 || unmet || failed || stopped ? E8_FAIL : E8_PASS;
+    bool stopped = report->more.stopped_by_step, command = report->more.commands_failed > 0;
+    report->verdict = j->missed > 0 || unmet || failed || stopped || command ? E8_FAIL : E8_PASS;
     if (j->missed > 0)
         say_missed(report, j);
     else if (unmet)
         say_unmet(report, totals->unmet);
+    else if (command && !failed)
+        snprintf(report->reason, sizeof(report->reason), "a command failed: %s", report->more.command_why);
     else if (stopped && !failed)
         snprintf(report->reason, sizeof(report->reason), "a step that failed stopped the run");
     else

@@ -113,6 +113,10 @@ static void warn_flows(struct e8_report *report)
     if (stopped > 0)
         e8_report_warn(report, "%llu flow instance%s ended early, because something they waited for failed",
                        (unsigned long long)stopped, e8_plural(stopped));
+    if (report->more.commands_failed > 0)
+        e8_report_warn(report, "%llu command%s failed; the first: %s",
+                       (unsigned long long)report->more.commands_failed,
+                       e8_plural(report->more.commands_failed), report->more.command_why);
     if (unmeasured > 0)
         e8_report_warn(
             report, "%llu expected effect%s not measured: the scenario's `effect` or --effect-get says how",

@@ -11,6 +11,15 @@ static bool is_word(char c)
            (unsigned char)c >= 0x80;
 }
 
+/* Is it a sign that HTML, and with it Markdown, takes for its own? Then its name is put. */
+static bool put_entity(struct e8_buf *buf, char c)
+{
+    const char *name = c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : NULL;
+    if (name)
+        e8_buf_puts(buf, name);
+    return name != NULL;
+}
+
 /* In one line of a paragraph or a table's cell: no markup, no HTML, no column. */
 static void put_inline(struct e8_buf *buf, const char *text)
 {
@@ -20,17 +29,11 @@ static void put_inline(struct e8_buf *buf, const char *text)
     for (size_t i = 0; i < clean.n; i++) {
         char c = clean.p[i];
         bool within = i > 0 && i + 1 < clean.n && is_word(clean.p[i - 1]) && is_word(clean.p[i + 1]);
-        if (c == '<')
-            e8_buf_puts(buf, "&lt;");
-        else if (c == '>')
-            e8_buf_puts(buf, "&gt;");
-        else if (c == '&')
-            e8_buf_puts(buf, "&amp;");
-        else {
-            if (strchr("\\`*[]|~#@", c) || (c == '_' && !within))
-                e8_buf_putc(buf, '\\');
-            e8_buf_putc(buf, c);
-        }
+        if (put_entity(buf, c))
+            continue;
+        if (strchr("\\`*[]|~#@", c) || (c == '_' && !within))
+            e8_buf_putc(buf, '\\');
+        e8_buf_putc(buf, c);
     }
     e8_buf_fini(&clean);
 }
@@ -42,15 +45,8 @@ static void put_html(struct e8_buf *buf, const char *text)
     e8_buf_init(&clean, 64 << 10);
     e8_clean_line(&clean, text);
     for (size_t i = 0; i < clean.n; i++) {
-        char c = clean.p[i];
-        if (c == '<')
-            e8_buf_puts(buf, "&lt;");
-        else if (c == '>')
-            e8_buf_puts(buf, "&gt;");
-        else if (c == '&')
-            e8_buf_puts(buf, "&amp;");
-        else
-            e8_buf_putc(buf, c);
+        if (!put_entity(buf, clean.p[i]))
+            e8_buf_putc(buf, clean.p[i]);
     }
     e8_buf_fini(&clean);
 }

@@ -23,6 +23,8 @@ const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret);
 const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
                                            size_t type, const struct e8_edit *edits, size_t count,
                                            struct e8_errs *errs);
+/* The plan owns it from here on. */
+const struct e8_template *e8_plan_keep(struct e8_plan_owned *owned, struct e8_template *made);
 /* {"edits": [{"path": PATH, "value": VALUE}, …]}, without a value for what is removed; NULL when there are no edits; in the
  * plan's arena. */
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);

@@ -165,6 +165,29 @@ static bool check_names(struct e8_csv *csv)
     return true;
 }
 
+/* Is it a text? Where it is none, the first byte that is to blame is told. */
+static bool check_bytes(struct e8_csv *csv)
+{
+    const char *nul = csv->text.n ? memchr(csv->text.p, '\0', csv->text.n) : NULL;
+    size_t end = e8_utf8_valid(csv->text);
+    bool zero = nul && (size_t)(nul - csv->text.p) < end;
+    end = zero ? (size_t)(nul - csv->text.p) : end;
+    if (end == csv->text.n) {
+        return true;
+    }
+    while (csv->at < end) {
+        step(csv);
+    }
+    struct e8_node at = place(csv);
+    if (zero) {
+        e8_parse_fail(csv->p, &at, "a file of rows is text", "there is a NUL byte");
+    } else {
+        e8_parse_fail(csv->p, &at, "save the file as UTF-8", "byte 0x%02X is not valid UTF-8",
+                      (unsigned)(unsigned char)csv->text.p[end]);
+    }
+    return false;
+}
+
 bool e8_csv_begin(struct e8_csv *csv, struct e8_parser *p, const struct e8_doc *doc, struct e8_str text)
 {
     *csv = (struct e8_csv){.p = p, .doc = doc, .text = text, .line = 1, .col = 1, .arena = e8_arena_new()};
@@ -173,8 +196,7 @@ bool e8_csv_begin(struct e8_csv *csv, struct e8_parser *p, const struct e8_doc *
     }
     struct e8_node top = place(csv);
     size_t before = p->errs->total;
-    if (e8_utf8_valid(text) != text.n || (text.n && memchr(text.p, '\0', text.n))) {
-        e8_parse_fail(p, &top, "save it as UTF-8", "the file is no text");
+    if (!check_bytes(csv)) {
         return false;
     }
     csv->names = read_row(csv, csv->arena);
@@ -195,7 +217,7 @@ const struct e8_node *e8_csv_next(struct e8_csv *csv, struct e8_arena *arena)
         return NULL;
     }
     if (row->count != csv->names->count) {
-        e8_parse_fail(csv->p, row, "each line has as many as the first", "%zu %s, but there are %zu columns",
+        e8_parse_fail(csv->p, row, "each line has as many as the first", "%u %s, but there are %u columns",
                       row->count, row->count == 1 ? "value" : "values", csv->names->count);
         csv->at = csv->text.n;
         return NULL;

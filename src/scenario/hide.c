@@ -57,9 +57,11 @@ static bool has_value_of(struct e8_str line, const char *key)
 {
     size_t n = strlen(key);
     for (; line.n >= n; line = after(line, 1)) {
+        if ((line.p[0] | 0x20) != key[0] || strncasecmp(line.p, key, n) != 0) { /* most are not: lines may be long */
+            continue;
+        }
         struct e8_str rest = skip(after(line, n), "\"' \t");
-        if (strncasecmp(line.p, key, n) == 0 && rest.n && rest.p[0] == ':' &&
-            !names_place(skip(after(rest, 1), " \t"))) {
+        if (rest.n && rest.p[0] == ':' && !names_place(skip(after(rest, 1), " \t"))) {
             return true;
         }
     }

@@ -154,19 +154,29 @@ static void parse_vars(struct e8_parser *p)
     }
 }
 
+/* The main file's is the plan's. */
+static void parse_descriptions(struct e8_parser *p, const struct e8_node *root)
+{
+    const struct e8_node *node;
+    size_t state = 0;
+    while ((node = e8_sources_each(p, "description", &state)) != NULL) {
+        const char *text = e8_parse_text(p, e8_value_top(p, node));
+        if (node->doc == root->doc) {
+            p->owned->plan.description = text;
+        }
+    }
+}
+
 static void parse_head(struct e8_parser *p, const struct e8_node *root)
 {
     const struct e8_node *name = e8_value_of(p, root, "scenario");
-    const struct e8_node *description = e8_value_of(p, root, "description");
     const struct e8_node *environment = e8_value_of(p, root, "environment");
     parse_seed(p, e8_value_of(p, root, "seed"));
     if (name) {
         const char *text = e8_parse_text(p, name);
         p->owned->plan.name = text ? text : "scenario";
     }
-    if (description) {
-        p->owned->plan.description = e8_parse_text(p, description);
-    }
+    parse_descriptions(p, root);
     if (environment) {
         const char *text = e8_parse_environment(p, environment);
         p->environment = text ? text : p->environment;

@@ -29,6 +29,7 @@ struct e8_parser {
     struct e8_vars *vars;     /* what ${…} may stand for */
     struct e8_written *made;  /* what flows are written out to */
     const struct e8_scope *scope;
+    uint64_t rounds; /* that the loops around a step make together, at least; 0: there are none */
     struct e8_arena
         *scratch; /* of the nodes that replacing makes, while a step is parsed; NULL: the plan's arena */
     const struct e8_node **events; /* of each endpoint, for e8_parse_patterns */
@@ -94,6 +95,8 @@ const struct e8_node *e8_sources_load(struct e8_parser *p, const char *name);
 /* Each file's map of that key, the main file's first; NULL at the end. */
 const struct e8_node *e8_sources_each(const struct e8_parser *p, const char *key, size_t *state);
 bool e8_sources_variable(const struct e8_parser *p); /* does any file contain "${"? */
+/* `path` from the directory of the file that the node stands in. */
+const char *e8_sources_path(struct e8_parser *p, const struct e8_node *node, const char *path);
 /* A file of rows, whose path stands at a node. NULL after a fault. */
 const struct e8_doc *e8_sources_rows(struct e8_parser *p, const struct e8_node *path, struct e8_str *text);
 void e8_sources_digest(const struct e8_parser *p, char out[65]);
@@ -127,6 +130,8 @@ struct e8_step *e8_written_step(struct e8_parser *p, struct e8_list *list, enum 
 struct e8_steps e8_written_steps(struct e8_parser *p, struct e8_list *list); /* ends the list */
 bool e8_written_round(struct e8_parser *p,
                       const struct e8_node *at); /* false: too many, which is told once */
+bool e8_written_rounds(struct e8_parser *p, const struct e8_node *at,
+                       uint64_t least); /* the same before so many are made */
 void e8_written_finish(struct e8_parser *p);
 /* The template of a type with edits, made once for all steps that have the same. json: {"edits":[…]}; p NULL: none. */
 const struct e8_template *e8_written_template(struct e8_parser *p, size_t type, const struct e8_edit *edits,
@@ -155,8 +160,14 @@ void e8_parse_deliver(struct e8_parser *p, const struct e8_node *map, struct e8_
 void e8_parse_faults(struct e8_parser *p, const struct e8_node *map, struct e8_faults *out);
 const struct e8_effect *e8_parse_effect(struct e8_parser *p, const struct e8_node *map);
 const struct e8_probe *e8_parse_probe(struct e8_parser *p, const struct e8_node *map);
-/* Secrets of an endpoint: where they come from. */
-const char *const *e8_parse_secrets(struct e8_parser *p, const struct e8_node *node, const char *otherwise,
+/* What stands for secrets that are not there: neither in the environment nor in a file. */
+struct e8_spare {
+    const char *secret; /* NULL: there is none, and what is not there is a fault */
+    bool once;          /* it stands for one alone; with options->stand_ins a new one is made for each */
+    size_t taken;
+};
+/* Secrets of an endpoint: where they come from. Without a node, the spare one. */
+const char *const *e8_parse_secrets(struct e8_parser *p, const struct e8_node *node, struct e8_spare *spare,
                                     size_t most, size_t *count);
 
 /* The texts of errors from `from` on tell nothing secret: neither values from the environment, nor lines that hold a secret, a

@@ -25,9 +25,11 @@ const struct e8_effect *e8_parse_effect(struct e8_parser *p, const struct e8_nod
     }
     if (pointer && command) {
         e8_parse_fail_key(p, pointer, "a command's output is the number", "a pointer is for what GET brings");
-    } else if (pointer && (effect->pointer = e8_parse_text(p, pointer)) != NULL && effect->pointer[0] &&
-               effect->pointer[0] != '/') {
-        e8_parse_fail(p, pointer, "pointer: /count", "a JSON pointer begins with '/'");
+    } else if (pointer && (effect->pointer = e8_parse_text(p, pointer)) != NULL) {
+        const char *fault = e8_pointer_fault(e8_str(effect->pointer));
+        if (fault) {
+            e8_parse_fail(p, pointer, "pointer: /count", "\"%s\": %s", effect->pointer, fault);
+        }
     }
     if (command) {
         effect->command = e8_parse_command(p, command);

@@ -100,7 +100,8 @@ static void parse_body(struct e8_parser *p, const struct e8_node *node, struct e
     }
     struct e8_buf raw;
     e8_buf_init(&raw, SIZE_MAX / 2);
-    if (bytes->kind == E8_SEQ || bytes->kind == E8_MAP || !e8_base64_get(bytes->text, &raw)) {
+    bool is_text = bytes->kind != E8_SEQ && bytes->kind != E8_MAP && bytes->kind != E8_NULL;
+    if (!is_text || !e8_base64_get(bytes->text, &raw)) {
         e8_parse_fail(p, bytes, "RFC 4648, on one line", "this is no base64");
     } else {
         *out = e8_arena_str(p->owned->arena, e8_buf_str(&raw));
@@ -148,8 +149,10 @@ bool e8_parse_await(struct e8_parser *p, const struct e8_node *node, enum e8_on_
         return e8_parse_on_failure(p, ack, out);
     }
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_str_is(node->text, "ack")) {
-        e8_parse_fail(p, node, "await: ack, or await: {ack: continue}", "\"%.*s\" is nothing to wait for",
-                      E8_STR(node->text));
+        bool value = node->kind != E8_SEQ && node->kind != E8_MAP;
+        e8_parse_fail(p, node, "await: ack, or await: {ack: continue}",
+                      value ? "\"%.*s\" is nothing to wait for" : "%.*sthis is nothing to wait for",
+                      E8_STR(value ? node->text : E8_LIT("")));
         return false;
     }
     return true;

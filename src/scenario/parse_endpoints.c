@@ -37,31 +37,27 @@ static void parse_url(struct e8_parser *p, const struct e8_node *map, struct e8_
 static void check_secrets(struct e8_parser *p, const struct e8_node *map, const struct e8_endpoint *endpoint)
 {
     const struct e8_node *node = e8_node_get(map, "secret"), *scheme = e8_node_get(map, "scheme");
-    struct e8_signer *signer = NULL;
     struct e8_err err = {0};
     if (endpoint->scheme && e8_plan_headers(p->catalog, endpoint, &err)) {
         e8_parse_fail_err(p, scheme ? scheme : map, &err);
-    } else if (endpoint->secret_count && endpoint->scheme &&
-               e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, &err)) {
+    } else if (endpoint->scheme &&
+               e8_signer_check(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &err)) {
         e8_parse_fail_err(p, node ? node : map, &err);
     }
-    e8_signer_free(&signer);
 }
 
 /* What a rotation goes on to is as good as what it starts with. */
 static void parse_rotation(struct e8_parser *p, const struct e8_node *node, struct e8_endpoint *endpoint)
 {
-    const char *otherwise = endpoint->secret_count ? p->options->next_secret : NULL;
-    endpoint->rotation = e8_parse_secrets(p, node, otherwise, ROTATION_MAX, &endpoint->rotation_count);
+    struct e8_spare spare = {endpoint->secret_count ? p->options->next_secret : NULL, true, 0};
+    endpoint->rotation = e8_parse_secrets(p, node, &spare, ROTATION_MAX, &endpoint->rotation_count);
     for (size_t i = 0; endpoint->scheme && i < endpoint->rotation_count; i++) {
-        struct e8_signer *signer = NULL;
         struct e8_err err = {0};
-        if (e8_signer_new(endpoint->scheme, &endpoint->rotation[i], 1, &signer, &err) && node) {
+        if (e8_signer_check(endpoint->scheme, &endpoint->rotation[i], 1, &err) && node) {
             e8_parse_fail_err(p, node, &err);
         } else if (err.rc) {
             e8_errs_add(p->errs, &err);
         }
-        e8_signer_free(&signer);
     }
     if (node && endpoint->rotation_count && !endpoint->secret_count) {
         e8_parse_fail_key(p, node, "secret: {env: CRM_SECRET}",
@@ -148,11 +144,13 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
     }
     e8_node_only(map, keys, p->errs);
     const struct e8_node *timeout = e8_node_get(map, "timeout"), *retry = e8_node_get(map, "retry");
-    const struct e8_node *headers = e8_node_get(map, "headers");
+    const struct e8_node *headers = e8_node_get(map, "headers"),
+                         *description = e8_node_get(map, "description");
+    struct e8_spare spare = {.secret = p->options->secret};
     parse_url(p, map, endpoint);
     parse_scheme(p, e8_node_get(map, "scheme"), endpoint);
-    endpoint->secrets = e8_parse_secrets(p, e8_node_get(map, "secret"), p->options->secret, E8_SECRETS_MAX,
-                                         &endpoint->secret_count);
+    endpoint->secrets =
+        e8_parse_secrets(p, e8_node_get(map, "secret"), &spare, E8_SECRETS_MAX, &endpoint->secret_count);
     check_secrets(p, map, endpoint);
     parse_rotation(p, e8_node_get(map, "rotation"), endpoint);
     parse_subscription(p, map, endpoint);
@@ -164,6 +162,9 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
     }
     if (headers) {
         e8_parse_headers(p, headers, 32, 4096, &endpoint->headers, &endpoint->header_count);
+    }
+    if (description) {
+        e8_parse_text(p, description);
     }
 }
 

@@ -39,6 +39,10 @@ static void parse_settings(struct e8_parser *p, const struct e8_node *map, struc
 {
     const struct e8_node *await = e8_value_of(p, map, "await"), *faults = e8_value_of(p, map, "faults");
     const struct e8_node *check = e8_value_of(p, map, "check");
+    const struct e8_node *description = e8_value_of(p, map, "description");
+    if (description) {
+        e8_parse_text(p, description);
+    }
     if (await && e8_parse_await(p, await, on_failure)) {
         context->await = on_failure;
     }

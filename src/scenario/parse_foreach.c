@@ -12,7 +12,22 @@ struct rounds {
     struct e8_list *list;
     struct e8_context *context;
     size_t made, faulty;
+    bool fixed; /* the rounds are as many each time that the loop is met */
 };
+
+/* Before a loop of known length begins: what is far too much is told at once, not after a million rounds. Every loop makes a round
+ * at least, so that one of unknown length counts as one. False: it is too much. */
+static bool enter(struct rounds *r, uint64_t count)
+{
+    uint64_t outer = r->p->rounds ? r->p->rounds : 1;
+    bool known = r->fixed || !r->p->rounds;
+    uint64_t all = !known ? outer : count > UINT64_MAX / outer ? UINT64_MAX : outer * count;
+    if (!e8_written_rounds(r->p, r->map, all > count ? all : count)) {
+        return false;
+    }
+    r->p->rounds = all;
+    return true;
+}
 
 /* False: it is enough. */
 static bool make_round(struct rounds *r, const struct e8_node *value)
@@ -40,7 +55,7 @@ static void each_row(struct rounds *r, const struct e8_node *path)
     if (!doc) {
         return;
     }
-    bool more = e8_csv_begin(&csv, r->p, doc, text);
+    bool more = e8_csv_begin(&csv, r->p, doc, text) && enter(r, 1);
     while (more) {
         struct e8_arena *arena = e8_arena_new();
         const struct e8_node *row = e8_csv_next(&csv, arena);
@@ -64,6 +79,9 @@ static void each_number(struct rounds *r, const struct e8_node *node)
                       "\"%.*s\" is nothing to go through", E8_STR(node->text));
         return;
     }
+    if (!enter(r, to - from + 1)) {
+        return;
+    }
     for (uint64_t i = from; i <= to; i++) {
         char text[24];
         struct e8_buf buf;
@@ -71,7 +89,6 @@ static void each_number(struct rounds *r, const struct e8_node *node)
         e8_buf_putu(&buf, i);
         struct e8_node number = {.kind = E8_INT,
                                  .i = (int64_t)i,
-                                 .f = (double)i,
                                  .text = e8_buf_str(&buf),
                                  .doc = node->doc,
                                  .line = node->line,
@@ -84,10 +101,13 @@ static void each_number(struct rounds *r, const struct e8_node *node)
 
 static void each_item(struct rounds *r, const struct e8_node *list)
 {
-    for (const struct e8_node *item = list->first; item && make_round(r, item); item = item->next) {
-    }
     if (list->count == 0) {
         e8_parse_fail(r->p, list, "[ann, bob]", "the list is empty");
+        return;
+    }
+    const struct e8_node *item = enter(r, list->count) ? list->first : NULL;
+    while (item && make_round(r, item)) {
+        item = item->next;
     }
 }
 
@@ -113,7 +133,8 @@ void e8_parse_foreach(struct e8_parser *p, const struct e8_node *map, struct e8_
         return;
     }
     const struct e8_node *value = e8_value(p, what->first), *csv = e8_node_get(value, "csv");
-    struct rounds r = {p, map, steps, what->first->key, list, context, 0, 0};
+    struct rounds r = {p, map, steps, what->first->key, list, context, 0, 0, value == what->first};
+    uint64_t outer = p->rounds;
     if (csv) {
         e8_node_only(value, csv_keys, p->errs);
         each_row(&r, csv);
@@ -122,4 +143,5 @@ void e8_parse_foreach(struct e8_parser *p, const struct e8_node *map, struct e8_
     } else {
         each_number(&r, value);
     }
+    p->rounds = outer;
 }

@@ -69,11 +69,12 @@ static double branch_weight(struct e8_parser *p, const struct e8_node *branch)
     if (!weight) {
         return 1;
     }
-    if ((weight->kind != E8_INT && weight->kind != E8_FLOAT) || weight->f < 0 || weight->f > 1e9) {
+    double share = e8_node_number(weight);
+    if (!e8_node_is_number(weight) || share < 0 || share > 1e9) {
         e8_parse_fail(p, weight, "a number, 0 or more", "\"%.*s\" is no weight", E8_STR(weight->text));
         return 1;
     }
-    return weight->f;
+    return share;
 }
 
 static bool is_list_of(struct e8_parser *p, const struct e8_node *list, const char *name, const char *hint)

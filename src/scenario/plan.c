@@ -44,6 +44,16 @@ const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret)
     return owned->secrets[owned->secret_count++];
 }
 
+const struct e8_template *e8_plan_keep(struct e8_plan_owned *owned, struct e8_template *made)
+{
+    size_t n = owned->template_count;
+    if ((n & (n - 1)) == 0) { /* 0, or a power of two */
+        owned->templates = e8_resize(owned->templates, n ? 2 * n : 1, sizeof(struct e8_template *));
+    }
+    owned->templates[owned->template_count++] = made;
+    return made;
+}
+
 const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
                                            size_t type, const struct e8_edit *edits, size_t count,
                                            struct e8_errs *errs)
@@ -52,12 +62,8 @@ const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const st
     if (count == 0) {
         return e8_catalog_event(catalog, type);
     }
-    if (e8_catalog_template(catalog, type, edits, count, &compiled, errs)) {
-        return NULL;
-    }
-    owned->templates = e8_resize(owned->templates, owned->template_count + 1, sizeof(struct e8_template *));
-    owned->templates[owned->template_count++] = compiled;
-    return compiled;
+    return e8_catalog_template(catalog, type, edits, count, &compiled, errs) ? NULL
+                                                                             : e8_plan_keep(owned, compiled);
 }
 
 void e8_edits_put(struct e8_json *w, const char *key, const struct e8_edit *edits, size_t count)

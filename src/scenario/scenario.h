@@ -222,11 +222,12 @@ struct e8_scenario_options {
      * callback's until the plan is made. NULL: nothing can be included. */
     enum e8_rc (*read)(void *state, const char *path, struct e8_str *out, struct e8_err *err);
     void *read_state;
-    const char *to;                 /* URL for every endpoint, or NULL */
-    const char *const *to_named;    /* "NAME=URL"; NULL-terminated or NULL */
-    const char *const *vars;        /* "NAME=VALUE" of --var; NULL-terminated or NULL */
-    const char *secret;             /* for endpoints that have none of their own; or NULL */
-    const char *next_secret;        /* for endpoints that have no rotation of their own; or NULL */
+    const char *to;              /* URL for every endpoint, or NULL */
+    const char *const *to_named; /* "NAME=URL"; NULL-terminated or NULL */
+    const char *const *vars;     /* "NAME=VALUE" of --var; NULL-terminated or NULL */
+    const char *secret; /* for endpoints that have none of their own, or whose own is not there; or NULL */
+    const char *next_secret; /* the same for rotations; or NULL */
+    bool stand_ins; /* these two are made up, and so may be whatever else is not there: each secret another */
     const char *environment;        /* of events that name none; beats the file's; or NULL */
     const struct e8_effect *effect; /* beats the file's; or NULL */
     bool seed_given;

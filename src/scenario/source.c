@@ -219,13 +219,18 @@ const struct e8_node *e8_sources_each(const struct e8_parser *p, const char *key
     return NULL;
 }
 
+const char *e8_sources_path(struct e8_parser *p, const struct e8_node *node, const char *path)
+{
+    return path_from(p->owned->arena, node->doc ? e8_doc_name(node->doc) : "", path);
+}
+
 const struct e8_doc *e8_sources_rows(struct e8_parser *p, const struct e8_node *node, struct e8_str *text)
 {
     const char *name = e8_parse_text(p, node);
     if (!name) {
         return NULL;
     }
-    const char *path = path_from(p->owned->arena, node->doc ? e8_doc_name(node->doc) : "", name);
+    const char *path = e8_sources_path(p, node, name);
     struct source *source = find(p->files, path);
     if (source && !source->rows) {
         e8_parse_fail(p, node, "a file of rows has commas between its columns", "\"%s\" is a scenario", path);

@@ -8,13 +8,14 @@
 #define ROUNDS_MAX E8_EMITS_MAX
 #define STEPS_MAX  (4 * (size_t)E8_EMITS_MAX)
 
-/* A template with edits, by what makes it. */
+/* A template with edits, by what makes it; or a shape of many, by their edits without the values. */
 struct cached {
-    uint64_t hash;
-    size_t type;
-    struct e8_str json; /* {"edits":[…]}; p NULL: an empty place */
-    const struct e8_template *body;
+    uint32_t hash;
+    uint32_t type;                  /* with SHAPE, where it is one */
+    struct e8_str json;             /* {"edits":[…]} */
+    const struct e8_template *body; /* NULL: it has no shape */
 };
+#define SHAPE 0x80000000u
 
 struct e8_written {
     struct e8_emit **chunks;
@@ -27,7 +28,9 @@ struct e8_written {
     size_t rounds, steps;
     bool crowded; /* it was said that there is too much of something */
     struct cached *cache;
-    size_t cached, cap;
+    size_t cached;
+    uint32_t *places; /* by hash: 1 + the index in the cache; 0: empty */
+    size_t place_count;
 };
 
 struct e8_written *e8_written_new(void)
@@ -45,6 +48,7 @@ void e8_written_free(struct e8_written **made)
         free(w->chunks);
         free(w->blocks);
         free(w->cache);
+        free(w->places);
         free(w);
     }
     *made = NULL;
@@ -118,6 +122,11 @@ bool e8_written_round(struct e8_parser *p, const struct e8_node *at)
     return ++w->rounds <= ROUNDS_MAX || crowd(p, at, "use repeat", "rounds of foreach", ROUNDS_MAX);
 }
 
+bool e8_written_rounds(struct e8_parser *p, const struct e8_node *at, uint64_t least)
+{
+    return least <= ROUNDS_MAX || crowd(p, at, "use repeat", "rounds of foreach", ROUNDS_MAX);
+}
+
 void e8_written_finish(struct e8_parser *p)
 {
     struct e8_written *w = p->made;
@@ -143,57 +152,109 @@ void e8_written_finish(struct e8_parser *p)
     w->emits = 0;
 }
 
-static struct cached *place_of(struct e8_written *w, uint64_t hash, size_t type, struct e8_str json)
+static uint32_t *place_of(const struct e8_written *w, uint32_t hash, uint32_t type, struct e8_str json)
 {
-    size_t i = (size_t)hash & (w->cap - 1);
-    while (w->cache[i].json.p &&
-           (w->cache[i].hash != hash || w->cache[i].type != type || !e8_str_eq(w->cache[i].json, json))) {
-        i = (i + 1) & (w->cap - 1);
-    }
-    return &w->cache[i];
-}
-
-static void grow_cache(struct e8_written *w)
-{
-    struct cached *old = w->cache;
-    size_t cap = w->cap;
-    w->cap = cap ? 2 * cap : 64;
-    w->cache = e8_new(w->cap, sizeof *w->cache);
-    for (size_t i = 0; i < cap; i++) {
-        if (old[i].json.p) {
-            *place_of(w, old[i].hash, old[i].type, old[i].json) = old[i];
+    size_t i = hash & (w->place_count - 1);
+    while (w->places[i]) {
+        const struct cached *there = &w->cache[w->places[i] - 1];
+        if (there->hash == hash && there->type == type && e8_str_eq(there->json, json)) {
+            break;
         }
+        i = (i + 1) & (w->place_count - 1);
     }
-    free(old);
+    return &w->places[i];
 }
 
-const struct e8_template *e8_written_template(struct e8_parser *p, size_t type, const struct e8_edit *edits,
-                                              size_t count, struct e8_str *json)
+static void grow_places(struct e8_written *w)
+{
+    w->place_count = w->place_count ? 2 * w->place_count : 64;
+    free(w->places);
+    w->places = e8_new(w->place_count, sizeof *w->places);
+    for (size_t i = 0; i < w->cached; i++) {
+        *place_of(w, w->cache[i].hash, w->cache[i].type, w->cache[i].json) = (uint32_t)i + 1;
+    }
+}
+
+/* What was made of the same; else an empty place for it (*fresh), whose text is in the plan's arena. */
+static struct cached *look_up(struct e8_parser *p, uint32_t type, const struct e8_edit *edits, size_t count,
+                              bool *fresh)
 {
     struct e8_written *w = p->made;
     struct e8_buf text;
-    *json = (struct e8_str){NULL, 0};
-    if (count == 0) {
-        return e8_catalog_event(p->catalog, type);
-    }
-    if (2 * w->cached >= w->cap) {
-        grow_cache(w);
+    if (2 * w->cached >= w->place_count) {
+        grow_places(w);
     }
     e8_buf_init(&text, SIZE_MAX / 2);
     struct e8_json writer = e8_json_new(&text, 0);
     e8_json_object(&writer, NULL);
     e8_edits_put(&writer, "edits", edits, count);
     e8_json_end(&writer, '}');
-    uint64_t hash = e8_mix(e8_hash_str(e8_buf_str(&text)), type);
-    struct cached *place = place_of(w, hash, type, e8_buf_str(&text));
-    if (!place->json.p) {
-        const struct e8_template *body = e8_plan_template(p->owned, p->catalog, type, edits, count, p->errs);
-        if (body) {
-            *place = (struct cached){hash, type, e8_arena_str(p->owned->arena, e8_buf_str(&text)), body};
-            w->cached++;
-        }
+    uint32_t hash = (uint32_t)e8_mix(e8_hash_str(e8_buf_str(&text)), type);
+    uint32_t *place = place_of(w, hash, type, e8_buf_str(&text));
+    *fresh = *place == 0;
+    if (*fresh) {
+        w->cache = grown(w->cache, w->cached, sizeof *w->cache);
+        w->cache[w->cached] =
+            (struct cached){hash, type, e8_arena_str(p->owned->arena, e8_buf_str(&text)), NULL};
+        *place = (uint32_t)++w->cached;
     }
     e8_buf_fini(&text);
+    return &w->cache[*place - 1];
+}
+
+/* What templates with other values for the same paths have in common; NULL where there is no such thing. */
+static const struct e8_template *shape_of(struct e8_parser *p, size_t type, const struct e8_edit *edits,
+                                          size_t count)
+{
+    static const struct e8_node open = {.kind = E8_NULL, .text = E8_LIT("null")};
+    struct e8_edit *bare = e8_new(count, sizeof *bare);
+    struct e8_template *shape = NULL;
+    bool fresh, fits = true;
+    for (size_t i = 0; i < count; i++) {
+        fits = fits && (!edits[i].value || e8_template_fills(edits[i].value));
+        bare[i] = (struct e8_edit){edits[i].path, edits[i].value ? &open : NULL, NULL};
+    }
+    struct cached *known = fits ? look_up(p, (uint32_t)type | SHAPE, bare, count, &fresh) : NULL;
+    free(bare);
+    if (known && fresh) {
+        e8_catalog_shape(p->catalog, type, edits, count, &shape);
+        known->body = shape ? e8_plan_keep(p->owned, shape) : NULL;
+    }
+    return known ? known->body : NULL;
+}
+
+static const struct e8_template *fill(struct e8_parser *p, const struct e8_template *shape,
+                                      const struct e8_edit *edits, size_t count)
+{
+    const struct e8_node **values = e8_new(count, sizeof *values);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (edits[i].value) {
+            values[n++] = edits[i].value;
+        }
+    }
+    struct e8_template *made = e8_template_filled(shape, values, n);
+    free(values);
+    return made ? e8_plan_keep(p->owned, made) : NULL;
+}
+
+const struct e8_template *e8_written_template(struct e8_parser *p, size_t type, const struct e8_edit *edits,
+                                              size_t count, struct e8_str *json)
+{
+    bool fresh;
+    *json = (struct e8_str){NULL, 0};
+    if (count == 0) {
+        return e8_catalog_event(p->catalog, type);
+    }
+    struct cached *place = look_up(p, (uint32_t)type, edits, count, &fresh);
     *json = place->json;
-    return place->body;
+    if (!fresh && place->body) {
+        return place->body;
+    }
+    size_t index = (size_t)(place - p->made->cache); /* the list may move */
+    const struct e8_template *shape = shape_of(p, type, edits, count);
+    const struct e8_template *body = shape ? fill(p, shape, edits, count) : NULL;
+    body = body ? body : e8_plan_template(p->owned, p->catalog, type, edits, count, p->errs);
+    p->made->cache[index].body = body;
+    return body;
 }

@@ -76,17 +76,6 @@ static void note_fault(struct e8_received *got, const char *fault)
         got->fault = fault;
 }
 
-static struct e8_str trim_blanks(struct e8_str s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 /* One item of the signature header. Items of other versions ("v0=", "v1a,") are none of ours. */
 static void read_item(const struct e8_scheme *scheme, struct e8_str item, size_t *timestamps,
                       struct e8_received *got)
@@ -120,9 +109,9 @@ static void read_items(const struct e8_scheme *scheme, struct e8_received *got)
     if (scheme->separator[0] == 0) {
         read_item(scheme, rest, &timestamps, got);
     } else {
-        struct e8_str mark = trim_blanks(e8_str(scheme->separator)), item;
+        struct e8_str mark = e8_str_trim_blanks(e8_str(scheme->separator)), item;
         while (e8_str_split(&rest, mark.n > 0 ? mark.p[0] : ' ', &item)) {
-            item = trim_blanks(item);
+            item = e8_str_trim_blanks(item);
             if (item.n > 0)
                 read_item(scheme, item, &timestamps, got);
         }
@@ -143,7 +132,7 @@ static struct e8_str only_value(const struct e8_header *headers, size_t count, c
     size_t left = count - (size_t)(first - headers) - 1;
     if (e8_header_find(first + 1, left, name) != NULL)
         return (struct e8_str){NULL, 0};
-    return trim_blanks(first->value);
+    return e8_str_trim_blanks(first->value);
 }
 
 static void read_signature(const struct e8_scheme *scheme, const struct e8_header *headers, size_t count,
@@ -153,7 +142,7 @@ static void read_signature(const struct e8_scheme *scheme, const struct e8_heade
         if (!e8_str_ieq(headers[i].name, e8_str(scheme->header)))
             continue;
         if (got->headers++ == 0)
-            got->value = trim_blanks(headers[i].value);
+            got->value = e8_str_trim_blanks(headers[i].value);
     }
     if (got->headers > 1)
         note_fault(got, "there is more than one signature header");

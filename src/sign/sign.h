@@ -66,6 +66,9 @@ struct e8_signer;
 enum e8_rc e8_signer_new(const struct e8_scheme *scheme, const char *const *secrets, size_t count,
                          struct e8_signer **out, struct e8_err *err);
 void e8_signer_free(struct e8_signer **signer);
+/* Whether e8_signer_new would take them. No secret at all is right: nothing is signed then. */
+enum e8_rc e8_signer_check(const struct e8_scheme *scheme, const char *const *secrets, size_t count,
+                           struct e8_err *err);
 const struct e8_scheme *e8_signer_scheme(const struct e8_signer *signer);
 /* Appends the value of the signature header. */
 void e8_signer_sign(struct e8_signer *signer, const struct e8_sign_input *in, struct e8_buf *out);

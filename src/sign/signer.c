@@ -53,6 +53,15 @@ enum e8_rc e8_signer_new(const struct e8_scheme *scheme, const char *const *secr
     return rc;
 }
 
+enum e8_rc e8_signer_check(const struct e8_scheme *scheme, const char *const *secrets, size_t count,
+                           struct e8_err *err)
+{
+    struct e8_signer *signer = NULL;
+    enum e8_rc rc = count > 0 ? e8_signer_new(scheme, secrets, count, &signer, err) : E8_OK;
+    e8_signer_free(&signer);
+    return rc;
+}
+
 void e8_signer_free(struct e8_signer **signer)
 {
     if (*signer == NULL)

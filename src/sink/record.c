@@ -28,6 +28,8 @@ struct e8_recording {
     char **secrets;
     size_t secret_count;
     struct e8_buf text; /* not written yet */
+    bool made;          /* the file was not there before */
+    bool headed;        /* its head is written; before that, it is as it was */
     bool begun;         /* there was an arrival */
     e8_mono_ns first;
     struct left_out left_out[LEFT_OUT_MAX];
@@ -75,10 +77,13 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
 enum e8_rc e8_recording_open(const char *path, bool force, const char *const *secrets, size_t secret_count,
                              struct e8_recording **out, struct e8_err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL), 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+    bool made = fd >= 0;
 
     *out = NULL;
-    if (fd < 0 && errno == EEXIST)
+    if (!made && errno == EEXIST && force)
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0 && errno == EEXIST && !force)
         return e8_fail(err, E8_INPUT, "name another file, or give --force", "%.200s is there already", path);
     if (fd < 0)
         return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
@@ -86,6 +91,7 @@ enum e8_rc e8_recording_open(const char *path, bool force, const char *const *se
     struct e8_recording *recording = e8_new(1, sizeof *recording);
     recording->magic = RECORDING_MAGIC;
     recording->fd = fd;
+    recording->made = made;
     recording->path = e8_dup(path);
     recording->secrets = e8_new(secret_count + 1, sizeof *recording->secrets);
     recording->secret_count = secret_count;
@@ -127,6 +133,10 @@ enum e8_rc e8_recording_begin(struct e8_recording *recording, const char *url, s
     bool web = strncmp(url, "http", 4) == 0;
 
     E8_CHECK_MAGIC(recording, RECORDING_MAGIC);
+    if (ftruncate(recording->fd, 0) != 0 && errno != EINVAL) /* a device or a pipe has no length */
+        return e8_fail(err, E8_ENV, NULL, "%.200s: the recording cannot be written: %s", recording->path,
+                       strerror(errno));
+    recording->headed = true;
     e8_buf_puts(text, E8_RECORDING_HEAD);
     e8_buf_puts(text, "\nscenario: recording\n"
                       "endpoints:\n");
@@ -351,8 +361,11 @@ enum e8_rc e8_recording_close(struct e8_recording **recording, struct e8_err *er
     if (!r)
         return E8_OK;
     E8_CHECK_MAGIC(r, RECORDING_MAGIC);
-    put_left_out(r);
+    if (r->headed)
+        put_left_out(r);
     enum e8_rc rc = e8_recording_flush(r, err);
+    if (r->made && !r->headed)
+        unlink(r->path);
     if (close(r->fd) != 0 && !rc)
         rc = e8_fail(err, E8_ENV, NULL, "%.200s: the recording cannot be written: %s", r->path,
                      strerror(errno));

@@ -22,7 +22,8 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
 struct e8_recording;
 enum e8_rc e8_recording_open(const char *path, bool force, const char *const *secrets, size_t secret_count,
                              struct e8_recording **out, struct e8_err *err);
-/* The head of the file, with the sink's URL as the default target. Before anything else. */
+/* The head of the file, with the sink's URL as the default target. Before anything else. What is closed without it leaves no file behind,
+ * and one that was there as it was. */
 enum e8_rc e8_recording_begin(struct e8_recording *recording, const char *url, struct e8_err *err);
 /* After the first failure everything fails, so that the file has no gap but an end. */
 enum e8_rc e8_recording_put(struct e8_recording *recording, const struct e8_arrival *arrival,

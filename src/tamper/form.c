@@ -156,7 +156,7 @@ static const char *other_value(const struct e8_node *node)
         return node->b ? "false" : "true";
     case E8_INT:
     case E8_FLOAT:
-        return node->f < 0 ? "1" : "-1";
+        return e8_node_number(node) < 0 ? "1" : "-1";
     default:
         return "\"not this one\"";
     }

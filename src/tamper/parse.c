@@ -23,32 +23,30 @@ struct key {
 
 static void fail(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+static void fail_key(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-static void fail_v(struct parser *p, const struct e8_node *node, const char *hint, const char *format,
-                   va_list args) __attribute__((format(printf, 4, 0)));
-
-static void fail_v(struct parser *p, const struct e8_node *node, const char *hint, const char *format,
-                   va_list args)
+static void fail(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
 {
     struct e8_err err = {0};
     char what[256];
+    va_list args;
+    va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
+    va_end(args);
     p->rc = e8_node_fail(&err, node, hint, "%s", what);
     e8_errs_add(p->errs, &err);
 }
 
-static void fail(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fail_v(p, node, hint, format, args);
-    va_end(args);
-}
-
-static void fail_key(struct parser *p, const struct e8_node *node, const char *hint, const char *what)
+static void fail_key(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...)
 {
     struct e8_err err = {0};
-    p->rc = e8_key_fail(&err, node, hint, "%s \"%.*s\"", what, E8_STR(node->key));
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    p->rc = e8_key_fail(&err, node, hint, "%s", what);
     e8_errs_add(p->errs, &err);
 }
 
@@ -163,7 +161,7 @@ static void set_stamp(struct parser *p, const struct e8_node *node, enum e8_stam
 {
     if (p->out->stamp != E8_STAMP_RIGHT)
         fail_key(p, node, "one of shift, older, newer, text",
-                 "a timestamp is changed in one way, not also by");
+                 "a timestamp is changed in one way, not also by \"%.*s\"", E8_STR(node->key));
     p->out->stamp = stamp;
     p->out->shift = shift;
 }
@@ -308,12 +306,15 @@ static void parse_body(struct parser *p, const struct e8_node *node)
 
 /* --- headers, method, transfer --------------------------------------------------------------------------------------- */
 
-static bool name_is_good(struct parser *p, const struct e8_node *node, struct e8_str name)
+typedef void fail_fn(struct parser *p, const struct e8_node *node, const char *hint, const char *format, ...);
+
+/* The name is a value or a key: `tell` knows which. */
+static bool name_is_good(struct parser *p, fail_fn *tell, const struct e8_node *node, struct e8_str name)
 {
     if (!e8_header_name_valid(name))
-        fail(p, node, "letters, digits and hyphens", "\"%.*s\" is no header name", E8_STR(name));
+        tell(p, node, "letters, digits and hyphens", "\"%.*s\" is no header name", E8_STR(name));
     else if (e8_header_is_framing(name))
-        fail(p, node, "emit8 sets it itself; see transfer", "header \"%.*s\" would break the framing",
+        tell(p, node, "emit8 sets it itself; see transfer", "header \"%.*s\" would break the framing",
              E8_STR(name));
     else
         return true;
@@ -330,7 +331,7 @@ static void parse_remove(struct parser *p, const struct e8_node *node)
         fail(p, node, "[Content-Type]", "\"remove\" names no header");
     for (size_t i = 0; i < count; i++, item = item->next) {
         if (text_of(p, item, "[Content-Type]", &names[i]))
-            name_is_good(p, item, names[i]);
+            name_is_good(p, fail, item, names[i]);
     }
     p->out->removed = (struct e8_names){names, count};
 }
@@ -367,7 +368,7 @@ static struct e8_headers header_list(struct parser *p, const struct e8_node *nod
     struct e8_header *list = e8_arena_alloc(p->arena, node->count * sizeof *list);
     out.list = list;
     for (const struct e8_node *member = node->first; member != NULL; member = member->next) {
-        name_is_good(p, member, member->key);
+        name_is_good(p, fail_key, member, member->key);
         list[out.count++] = (struct e8_header){e8_arena_str(p->arena, member->key), header_value(p, member)};
     }
     if (p->values > E8_TAMPER_VALUES_MAX)

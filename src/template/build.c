@@ -118,6 +118,18 @@ void e8_tpl_op_array(struct builder *b, const struct op *op, const struct progra
     b->level--;
 }
 
+static void render_value(struct render *r, const struct op *op)
+{
+    e8_buf_putstr(r->out, r->values[op->value]);
+}
+
+void e8_tpl_op_value(struct builder *b, size_t value)
+{
+    struct op op = {.render = render_value, .value = value};
+    flush(b);
+    append(b, &op);
+}
+
 void e8_tpl_run(struct render *r, const struct program *program)
 {
     const struct op *end = program->ops + program->count;

@@ -339,8 +339,25 @@ static struct value put_tree(struct builder *b, const struct e8_node *node)
     return (struct value){.kinds = ok ? KIND_TREE : 0};
 }
 
+/* Within a directive a value may decide on more than its own bytes. */
+static bool put_open(struct builder *b, const struct e8_node *node)
+{
+    struct compiler *c = b->c;
+
+    for (size_t i = 0; b == c->top && i < c->open_count; i++) {
+        if (c->open[i] == node) {
+            e8_tpl_op_value(b, i);
+            c->opened++;
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct value put_node(struct builder *b, const struct e8_node *node, enum form form)
 {
+    if (put_open(b, node))
+        return (struct value){.kinds = KIND_STRING};
     switch (node->kind) {
     case E8_NULL:
         if (form == FORM_VALUE)
@@ -388,6 +405,7 @@ const struct program *e8_tpl_program(struct compiler *c, const struct e8_node *n
     struct builder b;
 
     e8_tpl_begin(&b, c);
+    c->top = c->top ? c->top : &b;
     *value = e8_tpl_node(&b, node, form);
     return e8_tpl_end(&b);
 }

@@ -35,6 +35,7 @@ struct render {
     struct e8_rng rng;
     uint64_t flow_key; /* of (seed, flow, instance) */
     uint32_t index;    /* in the innermost repeat */
+    const struct e8_str *values;
     struct stamp at, flow_started;
     uint64_t known; /* bits of the entities whose scope_keys are set */
     uint64_t scope_keys[E8_TPL_ENTITIES_MAX];
@@ -119,6 +120,7 @@ struct op {
             uint64_t hash; /* of ENTITY.FIELD */
         } call;
         const struct type_set *types;
+        size_t value; /* index in render->values */
     };
 };
 
@@ -185,8 +187,10 @@ struct e8_vocab {
 };
 
 struct e8_template {
-    struct e8_arena *arena;
+    struct e8_arena *arena; /* of the program; NULL: it is a shape's */
     const struct program *program;
+    size_t max;
+    const struct e8_str *values; /* of a filled shape, as JSON */
 };
 
 /* One compilation of one tree. Errors are reported at `node`. */
@@ -202,6 +206,9 @@ struct compiler {
     unsigned depth;      /* of the recursion */
     unsigned repeats;    /* around this place */
     int column;          /* wanted of a row; -1: the whole value */
+    const struct builder *top;
+    const struct e8_node *const *open; /* of a shape: what is left open at the top */
+    size_t open_count, opened;
 };
 
 /* What something compiled to. kinds 0: it has an error. */
@@ -234,6 +241,7 @@ void e8_tpl_op(struct builder *b, const struct op *op, size_t max, const struct 
                uint64_t times);
 /* An array around the items: brackets count for the depth of what is written. */
 void e8_tpl_op_array(struct builder *b, const struct op *op, const struct program *body, uint64_t times);
+void e8_tpl_op_value(struct builder *b, size_t value);
 void e8_tpl_run(struct render *r, const struct program *program);
 struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes);
 

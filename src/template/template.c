@@ -1,25 +1,80 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "template/program.h"
 
-enum e8_rc e8_template_compile(const struct e8_vocab *vocab, const struct e8_node *tree,
-                               struct e8_template **out, struct e8_errs *errs)
+static enum e8_rc compile(struct compiler *c, const struct e8_node *tree, struct e8_template **out)
 {
     struct e8_template *t = e8_new(1, sizeof(*t));
-    struct compiler c = {.vocab = vocab, .errs = errs, .node = tree, .column = -1};
     struct value value;
 
-    E8_ASSERT(vocab->finished);
+    E8_ASSERT(c->vocab->finished);
     *out = NULL;
-    c.arena = t->arena = e8_arena_new();
-    t->program = e8_tpl_program(&c, tree, FORM_VALUE, &value);
-    if (!c.failed && e8_tpl_tree_fits(&c, t->program, tree)) {
+    c->arena = t->arena = e8_arena_new();
+    t->program = e8_tpl_program(c, tree, FORM_VALUE, &value);
+    t->max = t->program->max;
+    if (!c->failed && e8_tpl_tree_fits(c, t->program, tree)) {
         E8_ASSERT(value.kinds);
         *out = t;
         return E8_OK;
     }
     e8_template_free(&t);
     return E8_INPUT;
+}
+
+enum e8_rc e8_template_compile(const struct e8_vocab *vocab, const struct e8_node *tree,
+                               struct e8_template **out, struct e8_errs *errs)
+{
+    struct compiler c = {.vocab = vocab, .errs = errs, .node = tree, .column = -1};
+
+    return compile(&c, tree, out);
+}
+
+void e8_template_shape(const struct e8_vocab *vocab, const struct e8_node *tree,
+                       const struct e8_node *const *open, size_t count, struct e8_template **out)
+{
+    struct e8_errs errs;
+    struct compiler c = {
+        .vocab = vocab, .errs = &errs, .node = tree, .column = -1, .open = open, .open_count = count};
+
+    e8_errs_init(&errs);
+    if (compile(&c, tree, out) == E8_OK && c.opened != count)
+        e8_template_free(out);
+    e8_errs_fini(&errs);
+}
+
+bool e8_template_fills(const struct e8_node *value)
+{
+    bool scalar = value->kind != E8_SEQ && value->kind != E8_MAP;
+
+    return scalar && (value->text.n < 2 || !memmem(value->text.p, value->text.n, "{{", 2));
+}
+
+struct e8_template *e8_template_filled(const struct e8_template *shape, const struct e8_node *const *values,
+                                       size_t count)
+{
+    struct e8_template *t = NULL;
+    struct e8_buf text;
+
+    e8_buf_init(&text, E8_TEMPLATE_OUT_MAX - shape->max);
+    for (size_t i = 0; i < count; i++)
+        e8_node_json(values[i], &text);
+    if (!text.full) { /* one piece: there may be very many of them */
+        t = e8_new(1, sizeof(*t) + count * sizeof(struct e8_str) + text.n);
+        struct e8_str *list = (struct e8_str *)(t + 1);
+        char *bytes = (char *)(list + count);
+        e8_buf_reset(&text);
+        for (size_t i = 0; i < count; i++) {
+            size_t before = text.n;
+            e8_node_json(values[i], &text);
+            list[i] = (struct e8_str){bytes + before, text.n - before};
+        }
+        if (text.n)
+            memcpy(bytes, text.p, text.n);
+        *t = (struct e8_template){NULL, shape->program, shape->max + text.n, list};
+    }
+    e8_buf_fini(&text);
+    return t;
 }
 
 void e8_template_free(struct e8_template **t)
@@ -39,6 +94,7 @@ enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts
     r.out = out;
     r.facts = facts;
     r.index = 0;
+    r.values = t->values;
     r.known = 0;
     r.at.n = r.flow_started.n = 0;
     r.flow_key = e8_mix(e8_mix(facts->seed, facts->flow), facts->instance);
@@ -49,5 +105,5 @@ enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts
 
 size_t e8_template_max(const struct e8_template *t)
 {
-    return t->program->max;
+    return t->max;
 }

@@ -50,6 +50,17 @@ struct e8_template;
  * e8_vocab_finish. What names a macro, field or word list that has faults of its own fails without another error. */
 enum e8_rc e8_template_compile(const struct e8_vocab *vocab, const struct e8_node *tree,
                                struct e8_template **out, struct e8_errs *errs);
+/* The same where the values of some nodes are left open, so that many templates share one program: a shape, which is never
+ * rendered itself. *out is NULL where it cannot be: one of the nodes stands within a directive, or the tree has faults, which
+ * are not told. */
+void e8_template_shape(const struct e8_vocab *vocab, const struct e8_node *tree,
+                       const struct e8_node *const *open, size_t count, struct e8_template **out);
+/* May the value be filled in? A scalar without placeholders. */
+bool e8_template_fills(const struct e8_node *value);
+/* The shape, which must outlive it, with a value for each open node (copied): renders as the tree with these values. NULL where
+ * its output could be larger than E8_TEMPLATE_OUT_MAX. */
+struct e8_template *e8_template_filled(const struct e8_template *shape, const struct e8_node *const *values,
+                                       size_t count);
 void e8_template_free(struct e8_template **t);
 /* Appends the compact JSON text. E8_LIMIT when it did not fit `out` (then nothing of it may be used); never otherwise. */
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out);

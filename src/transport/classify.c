@@ -38,10 +38,10 @@ static bool says(const struct e8_evidence *ev, const char *words)
     return strstr(ev->error, words) != NULL;
 }
 
-/* An error while connecting. */
-static enum e8_outcome by_errno(const struct e8_evidence *ev)
+/* What ran out on this machine; E8_OUTCOME_COUNT: nothing did. */
+static enum e8_outcome shortage(long error)
 {
-    switch (ev->open_errno) {
+    switch (error) {
     case EMFILE:
     case ENFILE:
         return E8_GEN_FD;
@@ -49,8 +49,15 @@ static enum e8_outcome by_errno(const struct e8_evidence *ev)
     case ENOBUFS:
         return E8_GEN_MEMORY;
     default:
-        break;
+        return E8_OUTCOME_COUNT;
     }
+}
+
+/* An error while connecting. */
+static enum e8_outcome by_errno(const struct e8_evidence *ev)
+{
+    if (shortage(ev->open_errno) != E8_OUTCOME_COUNT)
+        return shortage(ev->open_errno);
     switch (ev->os_errno) {
     case ECONNREFUSED:
         return E8_CONNECT_REFUSED;
@@ -60,14 +67,8 @@ static enum e8_outcome by_errno(const struct e8_evidence *ev)
         return E8_CONNECT_TIMEOUT;
     case ECONNRESET: /* it had been made */
         return E8_RESET;
-    case EMFILE:
-    case ENFILE:
-        return E8_GEN_FD;
-    case ENOMEM:
-    case ENOBUFS:
-        return E8_GEN_MEMORY;
     default:
-        return E8_CONNECT_FAILED;
+        return shortage(ev->os_errno) != E8_OUTCOME_COUNT ? shortage(ev->os_errno) : E8_CONNECT_FAILED;
     }
 }
 

@@ -636,3 +636,100 @@ def test_resend_keeps_a_raw_body(tmp_path, log):
         assert done.returncode == 0, done.err
         assert capture.requests[0]["body"] == b"\x00\xff raw \r\n"
         kit.assert_signed(capture.requests[0])
+
+
+# ---- requests that a step made unlike others ----
+
+UNUSUAL = """
+scenario: unusual
+endpoints: {{target: {{url: "{url}/hooks", secret: test-secret-0123456789abcdef, retry: {{attempts: 1}}}}}}
+flows:
+  one:
+    - emit: message.received
+      {step}
+"""
+
+STEPS = {
+    "flip": "tamper: {body: {flip: random}}",
+    "truncate": "tamper: {body: {truncate: 20}}",
+    "pretty": "tamper: {body: {form: pretty}}",
+    "reordered": "tamper: {body: {form: reordered, signed: false}}",
+    "replaced": 'tamper: {body: {replace: "{"}}',
+    "size": "tamper: {body: {size: 20KB}}",
+    "missing": "tamper: {signature: missing}",
+    "other": "tamper: {signature: other_secret}",
+    "twice": "tamper: {signature: twice_wrong_first}",
+    "reserialised": "tamper: {signature: reserialised}",
+    "shift": "tamper: {timestamp: {shift: -10m}}",
+    "text": "tamper: {timestamp: {text: soon}}",
+    "headers": 'tamper: {headers: {remove: [User-Agent], set: {X-Other: "1"}, add: {X-Other: "2"}}}',
+    "type": "tamper: {content_type: text/plain}",
+    "own": 'headers: {X-Mine: "yes", Content-Type: text/x-mine}',
+    "named": "type: made.up",
+    "edited": "set: {data.channel: sms}",
+    "raw": 'body: "not json: \\xe9"',
+    "base64": "body: {base64: /wAB}",
+    "verbatim": 'verbatim: true\n      headers: {X-One: "1"}\n      body: "as it is"\n      id: dlv_of_mine',
+}
+
+
+def shown_request(text, mark="Request of attempt 1, rendered again:\n\n"):
+    """The request that --show prints, as bytes."""
+    return text.split(mark.encode())[1].split(b"\n\nRequest of")[0].removesuffix(b"\n")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_show_of_an_unusual_step_is_what_was_sent(tmp_path, name):
+    log, scenario, secret = tmp_path / "log.db", tmp_path / "s.yaml", kit.secret_file(tmp_path)
+    with kit.Capture() as capture:
+        scenario.write_text(UNUSUAL.format(url=capture.url, step=STEPS[name]))
+        done = kit.emit8("run", scenario, "--log", log)
+        assert done.returncode in (0, 1), done.err
+        sent = capture.take()
+        assert len(sent) == 1
+        delivery = kit.attempts(log)[0]["delivery_id"]
+        shown = kit.emit8("log", log, "--show", delivery, "--secret-file", secret)
+        assert shown.returncode == 0, shown.err
+        assert shown_request(shown.stdout) == sent[0]["raw"]
+        if name == "named":
+            assert b'"type":"made.up"' in sent[0]["body"]
+        again = kit.emit8("log", log, "--resend", delivery, "--secret-file", secret)
+        assert again.returncode in (0, 1), again.err
+        resent = capture.take()
+        assert [request["body"] for request in resent] == [sent[0]["body"]]
+        lower = {"x-8bit-timestamp", "x-8bit-attempt", "x-8bit-signature-256"}
+        keep = lambda request: {k: v for k, v in request["headers"].items() if k not in lower}
+        assert keep(resent[0]) == keep(sent[0])
+
+
+AGAIN = """
+scenario: again
+endpoints: {{target: {{url: "{url}/hooks", secret: test-secret-0123456789abcdef, retry: {{attempts: 1}}}}}}
+flows:
+  one:
+    - {{emit: message.received, deliver: {{duplicate: 1}}}}
+    - await: ack
+    - {{again: replay, tamper: {{body: {{flip: 3}}}}}}
+    - await: ack
+    - {{again: retry}}
+"""
+
+
+def test_show_of_copies(tmp_path):
+    log, scenario, secret = tmp_path / "log.db", tmp_path / "s.yaml", kit.secret_file(tmp_path)
+    with kit.Capture() as capture:
+        scenario.write_text(AGAIN.format(url=capture.url))
+        done = kit.emit8("run", scenario, "--log", log)
+        assert done.returncode == 0, done.err
+        sent = [request["raw"] for request in capture.take()]
+    rows = kit.attempts(log)
+    assert [(row["copy"], row["trigger"]) for row in rows] == [
+        (0, "event"), (1, "duplicate"), (2, "duplicate"), (3, "duplicate"),
+    ]
+    shown = kit.emit8("log", log, "--show", rows[0]["delivery_id"], "--secret-file", secret)
+    assert shown.returncode == 0, shown.err
+    requests = re.split(rb"\nRequest of attempt \d+(?:, copy \d+)?, rendered again:\n\n", shown.stdout)[1:]
+    assert [request.removesuffix(b"\n") for request in requests] == [sent[0], sent[2], sent[3]]
+    assert sent[0] == sent[1]
+    deliveries = kit.rows(log, "SELECT copy, attempts, ended, outcome FROM deliveries ORDER BY copy")
+    assert deliveries == [(copy, 1, 1, "delivered") for copy in range(4)]

@@ -330,6 +330,233 @@ def test_log_is_private(tmp_path):
     assert (tmp_path / "state/emit8/deliveries.db").stat().st_mode & 0o077 == 0
 
 
+# --- the larger commands ---------------------------------------------------------------------------------------------
+
+NEXT = "tamper-proof-next-9f8e7d6c5b4a"
+VALUE = "value-of-a-variable-4f5e6d7c"
+RESULTS = ["--report-tap", "report.tap", "--report-junit", "report.xml", "--report-json", "report.json", "--report-markdown", "report.md",
+           "--report-text", "report.txt"]
+
+
+def test_secret_in_no_artefact_of_a_larger_run(tmp_path):
+    """Rotation, tampering, expectations, variables of the environment and of --var; run, resumed, previewed, validated."""
+    out = tmp_path / "out"
+    out.mkdir()
+    with kit.Capture(lambda request: (200, 401, 500)[request["index"] % 3]) as server:
+        scenario = tmp_path / "s.yaml"
+        scenario.write_text(f"""
+scenario: hushed
+vars: {{token: none, n: 2}}
+endpoints:
+  crm: {{url: '{server.url}/?key=${{KEY}}', secret: {{env: HUSHED}}, rotation: [{{env: HUSHED_NEXT}}, '{RAW}third'],
+        headers: {{Authorization: 'Bearer ${{token}}'}}}}
+flows:
+  f:
+    - {{emit: message.sent, headers: {{X-Api-Key: '${{token}}'}}, expect: {{status: 200, body: {{contains: never}}}}}}
+    - {{again: retry, tamper: {{headers: {{set: {{X-Auth-Token: '${{token}}'}}}}}}, expect: {{status: 200}}}}
+    - {{rotate: crm, grace: 1s}}
+    - {{emit: message.sent, tamper: {{signature: previous_secret}}, expect: {{status: 401}}}}
+    - {{emit: message.sent, tamper: {{signature: next_secret}}, expect: {{status: 401, header: {{X-A: any}}}}}}
+    - {{revoke: crm}}
+    - {{rotate: crm}}
+    - {{emit: message.sent, deliver: {{duplicate: 2, concurrent: true}}}}
+""")
+        env = {"HUSHED": RAW + "env", "HUSHED_NEXT": NEXT, "KEY": TOKEN}
+        var = ["--var", f"token={VALUE}"]
+        args = ("run", scenario, *var, "--retries", "0", "--log", out / "log.db")
+        bad = tmp_path / "bad.yaml"
+        bad.write_text(scenario.read_text().replace("rotate: crm, grace: 1s", "rotate: cmr, grace: '${token}'").replace("X-A: any", "'${token}': any")
+                       + "run: [{flow: '${token}', at: '${KEY}'}]\nthresholds: ['${token} < 5']\n")
+        runs = [
+            kit.emit8(*args, *REPORTS, *[a.replace("report.", "results.") for a in RESULTS if "json" not in a and "text" not in a and "txt" not in a], cwd=out, env=env),
+            *[kit.emit8(*args, "--format", name, cwd=out, env=env) for name in ("text", "json", "tap", "junit", "markdown", "csv", "ndjson")],
+            kit.emit8(*args, "--dry-run", cwd=out, env=env),
+            kit.emit8(*args, "--plan", "json", cwd=out, env=env),
+            kit.emit8(*args, "--plan", "ndjson", cwd=out, env=env),
+            kit.emit8(*args, "--resume", cwd=out, env=env),
+            kit.emit8("run", bad, *var, "--log", out / "log.db", cwd=out, env=env),
+            kit.emit8("validate", scenario, bad, *var, cwd=out, env=env),
+            kit.emit8("validate", bad, *var, "--format", "json", cwd=out, env=env),
+            kit.emit8("validate", bad, "--var", f"tokn={VALUE}", cwd=out, env=env),
+            kit.emit8("validate", bad, "--var", VALUE, cwd=out, env=env),
+            kit.emit8("replay", out / "log.db", "--run", "1", "--to", f"{server.url}/?key={TOKEN}", "--fresh-time", "--log", out / "second.db", *REPORTS,
+                      "-H", f"Authorization: {BEARER}", cwd=out, env={"EMIT8_SECRET": RAW}),
+            kit.emit8("replay", out / "log.db", "--run", "1", "--to", server.url, "--verbatim", cwd=out, env={"EMIT8_SECRET": RAW}),
+            *look_back(out / "log.db", out, env), *look_back(out / "second.db", out, env),
+        ]
+        assert [r.returncode for r in runs[8:11]] == [0, 0, 0], runs[8].err
+        assert runs[12].returncode == 2 and runs[13].returncode == 2 and len(runs[12].err) > 200
+        sent = server.take()
+        assert any(VALUE in r["headers"].get("x-auth-token", "") for r in sent) and any(TOKEN in r["path"] for r in sent)
+    check_artefacts(out, runs, [RAW, NEXT, TOKEN, VALUE, BEARER])
+
+
+@pytest.mark.parametrize("way", ["secrets' files", "environment"])
+def test_secret_in_no_artefact_of_a_check(tmp_path, way):
+    """A receiver that accepts everything and says the signature back: failures show what was sent and what came."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "one").write_text(RAW + "\n")
+    (tmp_path / "two").write_text(NEXT + "\n")
+    args, env = (["--secret-file", tmp_path / "one"], {}) if way != "environment" else ([], {"EMIT8_SECRET": RAW})
+    (tmp_path / "mine.yaml").write_text(f"""flows:
+  MINE-01:
+    check: {{title: mine}}
+    steps: [{{emit: message.sent, headers: {{X-Api-Key: '{BEARER}'}}, expect: {{status: 418}}}}]
+""")
+    with kit.Capture(lambda request: (200, {"X-Echo": request["headers"].get("x-8bit-signature-256", "")})) as server:
+        url = server.url.replace("http://", f"http://user:{PASSWORD}@") + f"/hook?token={TOKEN}"
+        common = ["check", "--to", url, *args, "--next-secret-file", tmp_path / "two", "-H", f"Authorization: Bearer {BEARER}", "--checks",
+                  tmp_path / "mine.yaml", "--on-rotate", "true", "--on-revoke", "true", "--timeout", "300ms"]
+        only = ["--only", "SIG,ROT,MINE,RAW-01,EVT-01"]
+        runs = [
+            kit.emit8(*common, *only, *RESULTS, "--log", out / "log.db", cwd=out, env=env),
+            *[kit.emit8(*common, *only, "--format", name, "--log", out / "log.db", cwd=out, env=env) for name in ("tap", "junit", "json", "markdown")],
+            kit.emit8(*common, "--list", cwd=out, env=env),
+            kit.emit8(*common, "--only", "NOPE", cwd=out, env=env),
+            kit.emit8(*common, "--effect-get", f"ftp://u:{PASSWORD}@x/", "--effect-pointer", "/c", cwd=out, env=env),
+            kit.emit8(*common, "--effect-get", f"http://u:{PASSWORD}@192.0.2.1/?k={TOKEN}", "--effect-pointer", "/c", cwd=out, env=env),
+            *look_back(out / "log.db", out, env),
+        ]
+        assert [r.returncode for r in runs[:9]] == [1, 1, 1, 1, 1, 0, 2, 2, 2], [r.err for r in runs[:9]]
+        assert server.requests[0]["headers"]["authorization"] in (f"Bearer {BEARER}",) and TOKEN in server.requests[0]["path"]
+    assert "MINE-01" in runs[0].out and "FAIL" in runs[0].out
+    check_artefacts(out, runs, [RAW, NEXT, PASSWORD, TOKEN, BEARER])
+
+
+def test_secret_in_no_recording(tmp_path):
+    """A recording, and what comes of playing it: neither the sink's secrets, nor values of headers that are secret."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "secret").write_text(RAW + "\n")
+    with kit.sink("--secret-file", tmp_path / "secret", "--record", out / "report.yaml", "--receipts", out / "receipts.db") as sink:
+        runs = [kit.emit8("send", "message.*", "--to", f"{sink.url}/?token={TOKEN}", "-n", "5", "--secret-file", tmp_path / "secret", "-H", f"Authorization: Bearer {BEARER}",
+                          "-H", f"X-Api-Key: {BEARER}", "-H", f"Cookie: s={BEARER}", "-H", f"X-Copy: {RAW}", "--set", f"data.note=the secret is {RAW}", "--log", out / "log.db")]
+    runs.append(kit.emit8("validate", out / "report.yaml"))
+    with kit.Capture() as server:
+        runs.append(kit.emit8("replay", out / "report.yaml", "--to", server.url, "--speed", "max", "--log", out / "log.db"))
+    assert RAW not in sink.final and BEARER not in sink.final
+    for name, data in kit.tree(out).items():
+        for form in forms(RAW):
+            assert form not in data or name.startswith("log.db"), name  # the body with the secret is the user's own, for the log's edits
+        assert BEARER.encode() not in data and TOKEN.encode() not in data, name
+    for run in runs:
+        assert RAW.encode() not in run.stdout + run.stderr and BEARER.encode() not in run.stdout + run.stderr
+
+
+# --- commands and other targets need leave ---------------------------------------------------------------------------
+
+MAKES = "[sh, -c, 'echo x >> made']"
+WITH_COMMANDS = {
+    "exec": f"flows: {{f: [{{emit: message.sent}}, {{exec: {MAKES}}}]}}\n",
+    "exec in a branch": f"flows: {{f: [{{parallel: [[{{emit: message.sent}}], [{{repeat: 1, steps: [{{exec: {MAKES}}}]}}]]}}]}}\n",
+    "exec that is never chosen": f"flows: {{f: [{{emit: message.sent}}, {{choose: [{{weight: 1, steps: [{{wait: 0s}}]}}, {{weight: 0, steps: [{{exec: {MAKES}}}]}}]}}]}}\n",
+    "exec of what is included": "include: [more.yaml]\nflows: {f: [{emit: message.sent}]}\n",
+    "effect": f"flows: {{f: [{{emit: message.sent, expect: {{effect: 0..9}}}}]}}\neffect: {{command: {MAKES}}}\n",
+}
+
+
+@pytest.mark.parametrize("kind", WITH_COMMANDS)
+def test_commands_need_leave(tmp_path, kind):
+    (tmp_path / "more.yaml").write_text(f"flows: {{g: [{{emit: message.sent}}, {{exec: {MAKES}}}]}}\n")
+    with kit.Capture() as server:
+        (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {server.url}}}}}\n" + WITH_COMMANDS[kind])
+        for args in ((), ("--effect-command", "echo x >> made"), ("--resume",)):
+            done = kit.emit8("run", "s.yaml", *args, "--no-log" if args != ("--resume",) else "--log=log.db", cwd=tmp_path)
+            assert done.returncode == 2, done.out
+            assert "--allow-exec" in done.err or args == ("--resume",), done.err
+        for args in (("run", "s.yaml", "--dry-run"), ("run", "s.yaml", "--plan", "json"), ("validate", "s.yaml"),
+                     ("run", "s.yaml", "--dry-run", "--allow-exec"), ("replay", "s.yaml", "--to", server.url)):
+            kit.emit8(*args, cwd=tmp_path)
+        assert server.requests == [] and not (tmp_path / "made").exists()
+
+
+def test_commands_of_checks_need_leave(tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"flows: {{M-01: {{check: {{title: t}}, steps: [{{exec: {MAKES}}}, {{emit: message.sent}}]}}}}\n")
+    with kit.Capture() as server:
+        for args in ((), ("--only", "EVT-01"), ("--list",)):
+            done = kit.emit8("check", "--to", server.url, "--checks", "mine.yaml", "--no-log", *args, cwd=tmp_path)
+            assert done.returncode == 2 and "--allow-exec" in done.err, (args, done.err)
+        assert server.requests == [] and not (tmp_path / "made").exists()
+        kit.emit8("check", "--to", server.url, "--checks", "mine.yaml", "--no-log", "--only", "M-01", "--allow-exec", cwd=tmp_path)
+        assert (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("probe", ["http://192.0.2.1/count", "http://169.254.169.254/latest/", "http://[::ffff:192.0.2.1]/", "http://hooks.invalid/count"])
+def test_effect_is_read_from_permitted_targets_alone(tmp_path, probe):
+    with kit.Capture() as server:
+        (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {server.url}}}}}\nflows: {{f: [{{emit: message.sent, expect: {{effect: 1}}}}]}}\neffect: {{get: '{probe}'}}\n")
+        (tmp_path / "t.yaml").write_text((tmp_path / "s.yaml").read_text().split("effect: {get")[0])
+        for args in (("run", "s.yaml"), ("run", "t.yaml", "--effect-get", probe, "--effect-pointer", "/count"),
+                     ("check", "--to", server.url, "--effect-get", probe, "--effect-pointer", "/count")):
+            done = kit.emit8(*args, "--no-log", cwd=tmp_path, preexec_fn=None)
+            assert done.returncode == 2 and ("--allow-target" in done.err or "hooks.invalid" in done.err), (args, done.out, done.err)
+        assert server.requests == []
+
+
+def test_effect_follows_no_redirect_to_another_target(tmp_path):
+    """The probe's answer may lead elsewhere: it is not followed."""
+    with kit.Capture() as server, kit.Capture() as other:
+        def script(connection, n):
+            kit.read_request(connection)
+            connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {other.url}/count\r\nContent-Length: 0\r\n\r\n".encode())
+
+        with kit.RawPeer(script) as peer:
+            (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {server.url}}}}}\nflows: {{f: [{{emit: message.sent, expect: {{effect: 1}}}}]}}\n"
+                                             f"effect: {{get: {peer.url}, settle: 1ms}}\n")
+            done = kit.emit8("run", tmp_path / "s.yaml", "--no-log")
+            assert peer.accepted > 0
+        assert other.requests == []
+        assert done.returncode in (1, 4), done.out
+
+
+# --- what is included ------------------------------------------------------------------------------------------------
+
+FOREIGN_FILES = {
+    "passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:d:/:/bin/sh\nsecond:line\n",
+    "key": f"-----BEGIN PRIVATE KEY-----\n{RAW}\n{RAW}\n-----END PRIVATE KEY-----\n",
+    "dotenv": f"API_SECRET={RAW}\nTOKEN={TOKEN}\n",
+    "ini": f"[default]\naws_secret_access_key = {RAW}\n",
+    "yaml": f"password: {RAW}\nsecret: {RAW}\n",
+    "json": '{"secret": "%s",\n "password": "%s"}\n' % (RAW, RAW),
+    "netrc": f"machine x login y password {RAW}\n",
+    "csv": f"user,password\nann,{RAW},{RAW}\n",
+    "shadow": f"root:$6${RAW}:19000:0:99999:7:::\n",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN_FILES)
+def test_errors_tell_little_of_other_files(tmp_path, kind):
+    """At most one line of it is shown, and never one that looks like a secret."""
+    (tmp_path / "other").write_text(FOREIGN_FILES[kind])
+    frame = "endpoints: {a: {url: 'http://127.0.0.1:1/'}}\n"
+    uses = {
+        "include": "include: [other]\n" + frame + "flows: {f: [{emit: message.sent}]}\n",
+        "rows": frame + "flows: {f: [{foreach: {row: {csv: other}}, steps: [{emit: '${row.x}'}]}]}\n",
+        "values": frame + "flows: {f: [{foreach: {row: {csv: other}}, steps: [{wait: '${row.password}'}]}]}\n",
+    }
+    for use, text in uses.items():
+        (tmp_path / "s.yaml").write_text(text)
+        for args in (("run", "s.yaml", "--no-log"), ("validate", "s.yaml"), ("validate", "s.yaml", "--format", "json"), ("validate", "other")):
+            done = kit.emit8(*args, cwd=tmp_path)
+            assert done.returncode == 2, (use, args, done.out)
+            shown = done.out + done.err
+            for secret in (RAW, TOKEN):
+                assert secret not in shown, (kind, use, args, shown)
+            lines = [line for line in FOREIGN_FILES[kind].splitlines() if line in shown]
+            assert len(lines) <= 1 or args[0] == "validate" and args[1] == "other", (kind, use, lines)
+
+
+def test_include_reads_what_the_user_can_and_no_more(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    (tmp_path / "other.yaml").write_text(f"vars: {{a: {RAW}}}\n")
+    (tmp_path / "other.yaml").chmod(0)
+    (tmp_path / "s.yaml").write_text("include: [other.yaml]\nendpoints: {a: {url: 'http://127.0.0.1:1/'}}\nflows: {f: [{emit: message.sent}]}\n")
+    done = kit.emit8("validate", "s.yaml", cwd=tmp_path)
+    assert done.returncode in (2, 3) and "Permission denied" in done.err
+
+
 # --- what a receiver sends back --------------------------------------------------------------------------------------
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x9b31m\x08\x7f\r\x0e"
@@ -408,3 +635,53 @@ def test_json_of_the_log_is_json(tmp_path):
     done = kit.emit8("log", tmp_path / "log.db", "--format", "ndjson")
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert len(rows) == 3 and all(row["outcome"] == "not_http" for row in rows)
+
+
+PROBES = ["--only", "EVT-01,SIG-01,SIG-02,RAW-01", "--timeout", "500ms", "--no-log"]
+
+
+@pytest.mark.parametrize("part", ANSWERS)
+def test_controls_of_a_receiver_reach_no_results(tmp_path, part):
+    """Whatever comes back stands in the evidence of a failure: in every format, on a pipe, in a file and on a terminal."""
+    body = (EVIL + "\u009b31m\u202e\u2066 ]]> <b>|`").encode()
+    text = ANSWERS[part]
+    answer = b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body if text is None else text.encode("latin-1")
+    seen = []
+
+    def script(connection, n):
+        """The canary is let through, so that the rest is judged."""
+        head, _ = kit.read_request(connection)
+        seen.append(head)
+        kit.answer(connection) if n == 0 else connection.sendall(answer)
+
+    env = {"EMIT8_SECRET": kit.SECRET}
+    shown = {}
+    for name in ("text", "tap", "junit", "json", "markdown"):
+        with kit.RawPeer(script) as peer:
+            done = kit.emit8("check", "--to", peer.url, *PROBES, "--format", name, "--color", "never", f"--report-{name}", tmp_path / name, env=env)
+            assert done.returncode in (1, 4), done.err
+        shown[name] = done.out + done.err
+        shown["file of " + name] = (tmp_path / name).read_text()
+    with kit.RawPeer(script) as peer, kit.Terminal("check", "--to", peer.url, *PROBES, "--color", "never", "--quiet", env=env) as terminal:
+        terminal.wait()
+    shown["terminal"] = terminal.text.replace("\r\n", "\n")
+    for name, text in shown.items():
+        assert not CONTROLS.search(text), (name, CONTROLS.search(text), text)
+    assert "EVT-01" in shown["text"] and "FAIL" in shown["text"]
+
+
+def test_controls_of_a_receiver_reach_no_report_of_a_run(tmp_path):
+    """The same for the expectations of a run."""
+    body = (EVIL + "\u009b31m\u202e").encode()
+
+    def script(connection, n):
+        kit.read_request(connection)
+        connection.sendall(b"HTTP/1.1 500 No\r\nX-Evil: \x1b[31m\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with kit.RawPeer(script) as peer:
+        (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {peer.url}, retry: {{attempts: 1}}}}}}\n"
+                                         "flows: {f: [{emit: message.sent, expect: {status: 500, body: {contains: nothing, /a: 1}, header: {X-Evil: b}}}]}\n")
+        for name in ("text", "json", "ndjson", "csv", "tap", "junit", "markdown"):
+            done = kit.emit8("run", tmp_path / "s.yaml", "--format", name, "--color", "never", "--log", tmp_path / "log.db")
+            assert done.returncode in (1, 4), done.err
+            assert not CONTROLS.search(done.out + done.err), (name, done.out)

@@ -220,6 +220,212 @@ def test_signal_to_follow(tmp_path):
     process.communicate()
 
 
+# --- check, replay and all that may be under way ---------------------------------------------------------------------
+
+SHARED = {"EMIT8_SECRET": kit.SECRET}
+
+
+def started_check(tmp_path, server, *args):
+    return kit.start("check", "--to", server.url, "--log", tmp_path / "log.db", "--format", "json", "--report-tap", tmp_path / "check.tap",
+                     *args, env=SHARED)
+
+
+@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_to_a_check(tmp_path, signum, code):
+    """What has run is reported; what has not is skipped and says so; no probe fails for our having stopped."""
+    with Hanging() as server:
+        server.answer = lambda request: 200 if request["index"] < 10 else server.hold(request)
+        process = started_check(tmp_path, server)
+        server.wait(11)
+        process.send_signal(signum)
+        read_until(process.stderr, b"stopping")
+        server.gate.set()
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == code, err
+    report = json.loads(out)
+    results = [t["result"] for t in report["results"]]
+    assert results.count("pass") >= 5 and results.count("skip") > 20, results
+    assert "interrupted" in out.decode() and "interrupted" in (tmp_path / "check.tap").read_text()
+    check_log(tmp_path / "log.db")
+    assert run_row(tmp_path / "log.db")[:2] == (1, 1)
+
+
+def test_second_signal_to_a_check(tmp_path):
+    with Hanging() as server:
+        server.answer = lambda request: 200 if request["index"] < 10 else server.hold(request)
+        process = started_check(tmp_path, server, "--timeout", "60s")
+        server.wait(11)
+        process.send_signal(signal.SIGINT)
+        read_until(process.stderr, b"stopping")
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert time.monotonic() - begin < 1 * SLOW
+        assert process.returncode == 130, err
+    assert "pass" in [t["result"] for t in json.loads(out)["results"]]
+    check_log(tmp_path / "log.db")
+
+
+def test_signal_before_the_canary_was_answered(tmp_path):
+    """Nothing can be said: neither a pass nor a failure of the receiver."""
+    with Hanging() as server:
+        process = started_check(tmp_path, server, "--timeout", "60s")
+        server.wait(1)
+        process.send_signal(signal.SIGINT)
+        read_until(process.stderr, b"stopping")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    results = {t["result"] for t in json.loads(out)["results"]}
+    assert "pass" not in results and "fail" not in results, results
+
+
+def recording(path, steps):
+    lines = [f"    - {{emit: message.sent, at: {at}ms, id: d{i}, verbatim: true, headers: {{X-A: b}}, body: '{i}'}}\n" for i, at in enumerate(steps)]
+    path.write_text("scenario: r\nendpoints: {target: {url: 'http://127.0.0.1:1/'}}\nflows:\n  r:\n" + "".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("speed", ["1x", "max"])
+def test_signal_to_a_replay(tmp_path, speed, twice):
+    file = recording(tmp_path / "r.yaml", [0, 0, 3_600_000])
+    with Hanging() as server:
+        process = kit.start("replay", file, "--to", server.url, "--speed", speed, "--timeout", "60s", "--log", tmp_path / "log.db")
+        server.wait(1)
+        process.send_signal(signal.SIGINT)
+        read_until(process.stderr, STOPPING)
+        if twice:
+            process.send_signal(signal.SIGINT)
+        else:
+            server.gate.set()
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130, err
+        assert len(server.requests) <= 2
+    assert b"(interrupted)" in out
+    check_log(tmp_path / "log.db")
+    assert {a["outcome"] for a in kit.attempts(tmp_path / "log.db")} == {"aborted" if twice else "delivered"}
+
+
+UNDER_WAY = {
+    "await": "[{emit: message.sent, await: ack}, {emit: message.failed}]",
+    "parallel": "[{parallel: [[{emit: message.sent}, {wait: 1h}], [{emit: message.sent, await: ack}, {emit: message.failed}]]}, {emit: message.failed}]",
+    "copies": "[{emit: message.sent, deliver: {duplicate: 9, concurrent: true}}, {await: ack}, {emit: message.failed}]",
+    "late": "[{emit: message.sent}, {emit: message.failed, deliver: {late: 1h}}]",
+    "reorder": "[{emit: message.sent}, {emit: message.failed, deliver: {reorder: true}}, {wait: 1h}, {emit: message.failed}]",
+    "exec": "[{emit: message.sent}, {exec: [sleep, '3600']}, {emit: message.failed}]",
+    "effect": "[{emit: message.sent, expect: {effect: 1}}, {emit: message.failed}]",
+    "effect command": "[{emit: message.sent}, {await: ack, on_failure: continue}, {emit: message.failed, expect: {effect: 1}}]",
+}
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("kind", UNDER_WAY)
+def test_signal_to_a_run_that_waits(tmp_path, kind, twice):
+    """Whatever a flow waits for, the first signal ends it in order, the second at once; nothing more is dispatched, and no command
+    outlives the run."""
+    mark = f"36{os.getpid() % 1000:03d}{len(kind)}{int(twice)}"
+    effect = {"effect": "effect: {get: '%s/count', pointer: ''}\n", "effect command": f"effect: {{command: [sleep, '{mark}']}}\n"}.get(kind, "")
+
+    def children():
+        return subprocess.run(["pgrep", "-f", f"^sleep {mark}$"], capture_output=True).stdout.split()
+
+    with Hanging() as server:
+        (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {server.url}}}}}\nflows: {{f: {UNDER_WAY[kind].replace('3600', mark)}}}\n"
+                                         + effect.replace("%s", server.url))
+        if kind == "effect command":
+            server.gate.set()
+        process = kit.start("run", tmp_path / "s.yaml", "--allow-exec", "--timeout", "60s", "--log", tmp_path / "log.db")
+        if kind in ("exec", "effect command"):
+            kit.until(children)
+        elif kind != "effect":  # whose GET is refused with 501 by this receiver, and is over at once
+            server.wait({"copies": 10, "parallel": 2}.get(kind, 1))
+        else:
+            server.wait(1)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        read_until(process.stderr, STOPPING)
+        if twice:
+            process.send_signal(signal.SIGINT)
+        server.gate.set()
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130, err
+        grace = 10 if kind in ("exec", "effect command") and not twice else 0  # for a command that does not end
+        assert time.monotonic() - begin < grace + 4 * SLOW
+        assert not [r for r in server.requests if r["headers"].get("x-8bit-event") == "message.failed"]
+    assert children() == []
+    check_log(tmp_path / "log.db")
+    assert run_row(tmp_path / "log.db")[:2] == (1, 1)
+    assert b"(interrupted)" in out
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_recording_of_a_sink_that_is_stopped(tmp_path, how):
+    """The file parses, whenever the sink ends; in order, it holds all that was answered."""
+    file = tmp_path / "r.yaml"
+    with kit.sink("--record", file) as sink:
+        assert kit.emit8("send", "message.*", "--to", sink.url, "-n", "40", "--no-log").returncode == 0
+        if how == signal.SIGKILL:
+            kit.until(lambda: file.read_text().count('{"emit": ') == 40)
+        sink.send_signal(how)
+        assert sink.wait(timeout=20) == {signal.SIGINT: 130, signal.SIGTERM: 143}.get(how, -9)
+    assert file.read_text().count('{"emit": ') == 40
+    done = kit.emit8("validate", file)
+    assert done.returncode == 0 and "sends 40 events in 40 deliveries" in done.out, done.out + done.err
+    with kit.Capture() as server:
+        assert kit.emit8("replay", file, "--to", server.url, "--speed", "max", "--no-log").returncode == 0
+        assert len(server.requests) == 40
+
+
+# --- where what is printed goes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [
+    ("run", "support-day", "--sink", "--dry-run", "--limit", "0"), ("run", "support-day", "--sink", "--plan", "json"),
+    ("run", "support-day", "--sink", "--plan", "ndjson"), ("check", "--list"), ("check", "--list", "--format", "json"),
+    ("validate", "SCENARIOS"), ("validate", "SCENARIOS", "--format", "json"), ("validate", "--schema"), ("init", "--list"),
+])
+def test_head_of_what_is_listed(args):
+    """`| head -1`, and a reader that has gone before the first line: no message, no hang."""
+    args = [os.path.join(kit.SOURCE, "scenarios") if a == "SCENARIOS" else a for a in args]
+    for lines in (1, 0):
+        process = subprocess.Popen([kit.EMIT8, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=kit.environment(**SHARED))
+        if lines:
+            assert process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        assert process.wait(timeout=30) in (0, -signal.SIGPIPE), err
+        assert "emit8:" not in err and "Broken pipe" not in err, err
+
+
+@pytest.mark.parametrize("args", [
+    ("run", "support-day", "--sink", "--dry-run"), ("run", "support-day", "--sink", "--plan", "json"), ("check", "--list"),
+    ("validate", "SCENARIOS"), ("validate", "--schema"), ("init", "--list"),
+])
+def test_full_disk_under_what_is_listed(args):
+    args = [os.path.join(kit.SOURCE, "scenarios") if a == "SCENARIOS" else a for a in args]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([kit.EMIT8, *args], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              env=kit.environment(**SHARED), timeout=60)
+    assert done.returncode == 3 and b"stdout is not whole: " in done.stderr, (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("format_", ["text", "tap", "junit", "json", "markdown"])
+def test_full_disk_under_the_results_of_a_check(tmp_path, format_):
+    """On stdout and in a file: exit code 3, and the words say which."""
+    with kit.Capture() as server:
+        args = ("check", "--to", server.url, "--only", "EVT-01", "--no-log")
+        done = kit.emit8(*args, f"--report-{format_}", "/dev/full", env=SHARED)
+        assert done.returncode == 3, (done.returncode, done.err)
+        assert re.search("^emit8: /dev/full: .*could not be written whole", done.err, re.M), done.err
+        assert "EVT-01" in done.out
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([kit.EMIT8, *map(str, args), "--format", format_], stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, env=kit.environment(**SHARED), timeout=60)
+        assert done.returncode == 3 and b"stdout is not whole: " in done.stderr, (done.returncode, done.stderr)
+
+
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
 
 

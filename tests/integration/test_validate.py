@@ -387,9 +387,7 @@ BEYOND = [
 
 # Where the schema is stricter on purpose: the parser takes these as texts or does not look.
 STRICTER = [
-    (r"/description$", "for people"),
     (r"/emit = (-5|2.5|true)$", "a type called by a number, with a body of its own"),
-    (r"/base64 = null$", "no bytes"),
 ]
 
 

@@ -241,6 +241,18 @@ static void clean_of_every_byte(void **state)
     e8_buf_fini(&buf);
 }
 
+static void quoted_is_one_argument(void **state)
+{
+    (void)state;
+    struct e8_buf buf;
+    e8_buf_init(&buf, 1000);
+    e8_buf_put_quoted(&buf, E8_LIT("it's $HOME; \\"));
+    e8_buf_putc(&buf, ' ');
+    e8_buf_put_quoted(&buf, (struct e8_str){NULL, 0});
+    assert_string_equal(e8_buf_cstr(&buf), "'it'\\''s $HOME; \\' ''");
+    e8_buf_fini(&buf);
+}
+
 int test_buf(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +266,7 @@ int test_buf(void)
         cmocka_unit_test(json_of_texts),
         cmocka_unit_test(json_is_cut_between_characters),
         cmocka_unit_test(clean_of_every_byte),
+        cmocka_unit_test(quoted_is_one_argument),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }

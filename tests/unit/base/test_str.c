@@ -33,6 +33,8 @@ static void trim_takes_ascii_space(void **state)
     assert_str(e8_str_trim(E8_LIT("a")), "a");
     assert_int_equal(e8_str_trim(E8_LIT(" \n ")).n, 0);
     assert_int_equal(e8_str_trim((struct e8_str){NULL, 0}).n, 0);
+    assert_str(e8_str_trim_blanks(E8_LIT(" \t\r\n a b \v\f \t")), "\r\n a b \v\f");
+    assert_int_equal(e8_str_trim_blanks(E8_LIT(" \t ")).n, 0);
 }
 
 static void split_gives_each_word(void **state)

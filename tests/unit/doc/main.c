@@ -63,7 +63,8 @@ bool same_tree(const struct e8_node *a, const struct e8_node *b)
         return false;
     if (a->kind == E8_STRING && !e8_str_eq(a->text, b->text))
         return false;
-    if (a->b != b->b || a->i != b->i || memcmp(&a->f, &b->f, sizeof a->f))
+    double p = e8_node_number(a), q = e8_node_number(b);
+    if (a->b != b->b || (a->kind == E8_INT && a->i != b->i) || memcmp(&p, &q, sizeof p) != 0)
         return false;
     const struct e8_node *x = a->first, *y = b->first;
     for (; x && y; x = x->next, y = y->next)

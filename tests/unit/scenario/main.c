@@ -64,7 +64,7 @@ struct e8_plan *plan_of(const char *text)
 int main(void)
 {
     int failed = test_parse() + test_faults() + test_walk() + test_plan() + test_deliver() + test_steps() +
-                 test_vars() + test_sources() + test_hidden() + test_step_faults();
+                 test_vars() + test_sources() + test_hidden() + test_secrets() + test_step_faults();
     e8_catalog_free(&loaded);
     return failed != 0;
 }

@@ -140,7 +140,7 @@ static const struct {
     {T("effect: {}"), 3, 9, "a GET or by a command", ""},
     {T("effect: {get: 'http://x/', command: [x]}"), 3, 9, "a GET or by a command", ""},
     {T("effect: {get: 'ftp://x/'}"), 3, 15, "", "http"},
-    {T("effect: {get: 'http://x/', pointer: count}"), 3, 37, "begins with '/'", "/count"},
+    {T("effect: {get: 'http://x/', pointer: count}"), 3, 37, "begins with a slash", "/count"},
     {T("effect: {command: [x], pointer: /count}"), 3, 24, "GET brings", ""},
     {T("effect: {command: x}"), 3, 19, "a command is a list", ""},
     {T("effect: {command: [x], settle: y}"), 3, 32, "no duration", ""},

@@ -22,6 +22,7 @@ int test_steps(void);
 int test_vars(void);
 int test_sources(void);
 int test_hidden(void);
+int test_secrets(void);
 int test_step_faults(void);
 
 const struct e8_catalog *catalog(void); /* the built-in one, loaded once */

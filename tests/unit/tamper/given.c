@@ -73,7 +73,7 @@ static bool is_number(const struct e8_node *node)
 static bool within(const struct e8_node *a, const struct e8_node *b)
 {
     if (is_number(a) && is_number(b))
-        return a->f <= b->f && a->f >= b->f;
+        return e8_node_number(a) <= e8_node_number(b) && e8_node_number(a) >= e8_node_number(b);
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
