@@ -96,6 +96,11 @@ static enum e8_rc read_open(int fd, const char *path, struct e8_buf *out, struct
     return out->full ? fail_larger(err, path, out->limit) : E8_OK;
 }
 
+bool e8_file_readable(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
 enum e8_rc e8_file_read(const char *path, size_t limit, struct e8_buf *out, struct e8_err *err)
 {
     e8_buf_init(out, limit);

@@ -2,6 +2,7 @@
 #ifndef E8_BASE_FILE_H
 #define E8_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -15,6 +16,7 @@ enum e8_rc e8_file_read(const char *path, size_t limit, struct e8_buf *out, stru
 /* The same with another limit for a file that begins with `head`. */
 enum e8_rc e8_file_read_headed(const char *path, size_t limit, const char *head, size_t head_limit,
                                struct e8_buf *out, struct e8_err *err);
+bool e8_file_readable(const char *path); /* is it there, and may it be read? For what can do without */
 /* Writes the file whole or not at all (temporary file beside it, then rename). */
 enum e8_rc e8_file_write(const char *path, struct e8_str content, struct e8_err *err);
 /* All of mkdir -p, mode 0700. */

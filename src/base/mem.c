@@ -56,7 +56,7 @@ char *e8_dup_str(struct e8_str str)
     return copy;
 }
 
-enum { BLOCK_MIN = 4 * 1024, BLOCK_MAX = 256 * 1024, ALIGN = _Alignof(max_align_t) };
+enum { BLOCK_MIN = 4 * 1024, BLOCK_MAX = 256 * 1024, ALIGN = 8 };
 
 struct block {
     struct block *next;

@@ -17,7 +17,7 @@ char *e8_dup_str(struct e8_str str); /* NUL-terminated copy */
 struct e8_arena;
 struct e8_arena *e8_arena_new(void);
 void e8_arena_free(struct e8_arena **arena); /* NULL inside is allowed */
-/* Zeroed, aligned for any object, valid until the arena is freed. */
+/* Zeroed, valid until the arena is freed; aligned for any object but long double and vectors. */
 void *e8_arena_alloc(struct e8_arena *arena, size_t size);
 /* Copy into the arena, with a NUL behind it that is not counted. */
 struct e8_str e8_arena_str(struct e8_arena *arena, struct e8_str str);

@@ -11,7 +11,7 @@ static struct e8_str keep(struct e8_check *check, struct e8_buf *text)
     return kept;
 }
 
-/* What the user gave with -H may be a password; what signs and describes is made by us. */
+/* What the user gave with -H may be a password, and so may what a name says it of; what signs and describes is made by us. */
 static size_t shown_headers(const struct e8_check *check, const struct e8_done *done,
                             struct e8_header out[E8_REQUEST_HEADERS])
 {
@@ -20,6 +20,9 @@ static size_t shown_headers(const struct e8_check *check, const struct e8_done *
         done->exchange->header_count < E8_REQUEST_HEADERS ? done->exchange->header_count : E8_REQUEST_HEADERS;
     for (size_t i = 0; i < count; i++) {
         out[i] = done->exchange->headers[i];
+        if (e8_header_is_secret(out[i].name)) {
+            out[i].value = E8_LIT("***");
+        }
         for (size_t j = 0; j < endpoint->header_count; j++) {
             if (e8_str_ieq(out[i].name, endpoint->headers[j].name) &&
                 e8_str_eq(out[i].value, endpoint->headers[j].value)) {

@@ -74,6 +74,7 @@ static void say_good(const struct validator *v, const char *name, const struct e
     size_t steps = 0, probes = 0;
     uint64_t events, deliveries;
     struct e8_buf line, note;
+    E8_ASSERT(plan);
     e8_buf_init(&line, 64 << 10);
     e8_buf_init(&note, 64 << 10);
     for (size_t i = 0; i < plan->flow_count; i++) {

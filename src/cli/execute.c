@@ -59,6 +59,10 @@ static enum e8_rc check_targets(struct execution *x, struct e8_err *err)
         char address[64];
         rc = e8_reach_permits(&x->reach.reach, e8_str(plan->endpoints[i].url), address, err);
     }
+    if (!rc && plan->effect && plan->effect->get) {
+        char address[64];
+        rc = e8_reach_permits(&x->reach.reach, e8_str(plan->effect->get), address, err);
+    }
     return rc;
 }
 

@@ -4,8 +4,12 @@
 #include <string.h>
 
 #define SIZE_LIMIT 1000000 /* events that are counted */
-#define TIME_WIDTH 10
 #define GAP        2
+/* Widths of columns: the time; what is kept free for the endpoints' names; to what the others give way */
+#define TIME_WIDTH  10
+#define NAME_WIDTH  16
+#define FLOW_LEAST  18
+#define EVENT_LEAST 24
 
 struct table {
     const struct e8_plan_view *view;
@@ -247,12 +251,29 @@ static uint64_t last_instance(const struct e8_phase *phase)
     return phase->first + (uint64_t)((from > to ? from : to) * (double)pace->length / (double)E8_NS_S);
 }
 
+/* The columns get what they want where there is room for it; else the flows' names give way first, to a point. None is narrower
+ * than its heading. */
+static void share_width(struct table *t, size_t flows, size_t types, size_t names)
+{
+    size_t width = (size_t)t->view->style.width;
+    size_t others = TIME_WIDTH + 3 * GAP + least(names, NAME_WIDTH);
+    size_t room = width > others ? width - others : 0;
+    if (flows + types > room) {
+        flows = most(least(flows, FLOW_LEAST), room > types ? room - types : 0);
+    }
+    if (flows + types > room) {
+        types = most(least(types, EVENT_LEAST), room > flows ? room - flows : 0);
+    }
+    t->flow_width = most(flows, sizeof "flow" - 1);
+    t->event_width = most(types, sizeof "event" - 1);
+    t->margin = TIME_WIDTH + GAP + t->flow_width + GAP;
+}
+
 static void measure(struct table *t)
 {
     const struct e8_plan *plan = t->view->plan;
     const char *usual = e8_catalog_platform(t->view->catalog)->environments[0];
-    bool wide = t->view->style.width >= 110;
-    size_t flows = 0, types = 0;
+    size_t flows = 0, types = 0, names = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
         char number[32];
         int n = snprintf(number, sizeof number, "#%llu", (unsigned long long)last_instance(&plan->phases[i]));
@@ -260,13 +281,14 @@ static void measure(struct table *t)
     }
     for (size_t i = 0; i < plan->emit_count; i++) {
         const char *environment = plan->emits[i].environment;
-        bool marked = wide && environment && strcmp(environment, usual) != 0;
+        bool marked = environment && strcmp(environment, usual) != 0;
         size_t mark = marked ? width_of(e8_str(environment)) + 3 : 0;
         types = most(types, width_of(e8_str(plan->types[plan->emits[i].type])) + mark);
     }
-    t->flow_width = least(flows, wide ? 32 : 20);
-    t->event_width = least(types, wide ? 40 : 26);
-    t->margin = TIME_WIDTH + GAP + t->flow_width + GAP;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        names = most(names, width_of(e8_str(plan->endpoints[i].name)));
+    }
+    share_width(t, flows, types, names + (plan->endpoint_count > 1)); /* a comma follows */
 }
 
 static void put_names(struct e8_buf *out, const char *const *names)
@@ -303,7 +325,7 @@ static void put_endpoints(struct table *t)
             e8_buf_puts(&t->words, "; ");
             put_names(&t->words, endpoint->subscription.environments);
         }
-        put_wrapped(t, e8_buf_str(&t->words), least(width, 24) + least(urls, 44) + 3 * GAP, false);
+        put_wrapped(t, e8_buf_str(&t->words), least(width, 24) + least(urls, 44) + (size_t)3 * GAP, false);
     }
     if (plan->endpoint_count > 20) {
         fprintf(t->view->out, "  … and %zu more endpoints\n", plan->endpoint_count - 20);
@@ -322,8 +344,8 @@ static void put_head(struct table *t, uint64_t events, uint64_t deliveries)
         put_line(t, false);
     }
     if (events) {
-        e8_buf_printf(&t->line, "%llu events in %llu deliveries", (unsigned long long)events,
-                      (unsigned long long)deliveries);
+        e8_buf_printf(&t->line, "%llu event%s in %llu deliver%s", (unsigned long long)events,
+                      events == 1 ? "" : "s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
     } else {
         e8_buf_printf(&t->line, "more than %d events", SIZE_LIMIT);
     }
@@ -344,8 +366,9 @@ static void put_foot(struct table *t, uint64_t events)
 {
     FILE *out = t->view->out;
     if (t->more && events) {
-        fprintf(out, "\n… and %llu more events; --limit 0 shows all\n",
-                (unsigned long long)(events - t->events));
+        uint64_t left = events - t->events;
+        fprintf(out, "\n… and %llu more event%s; --limit 0 shows all\n", (unsigned long long)left,
+                left == 1 ? "" : "s");
     } else if (t->more) {
         fputs("\n… and more; --limit 0 shows all\n", out);
     }

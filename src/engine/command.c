@@ -17,8 +17,6 @@
 
 #define LOOK_EVERY_MS 50
 
-extern char **environ;
-
 static void say(char why[E8_WHY_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(char why[E8_WHY_MAX], const char *format, ...)
 {

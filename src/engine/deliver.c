@@ -141,6 +141,9 @@ static void deliver_together(struct e8_worker *worker, const struct e8_dispatch 
         }
         stamp(worker, list[n++], d->how.retried && k ? NULL : same);
     }
+    if (n == 0) {
+        return;
+    }
     trace(d->strand, list[0]);
     follow(worker, d->strand, list[0]);
     e8_group_make(worker, list, n);

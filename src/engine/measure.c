@@ -33,15 +33,16 @@ static void say_range(char why[E8_WHY_MAX], int64_t low, int64_t high, int64_t b
     e8_buf_cstr(&text);
 }
 
-static void count(struct e8_worker *worker, const struct e8_effect_reading *reading)
+/* Where there is a probe and it tells nothing, what was expected is not known to be so: not met. Without one it was not asked for. */
+static void count(struct e8_worker *worker, const struct e8_effect_reading *reading, bool probed)
 {
     struct e8_expected *expected = &worker->expected[reading->emit->index];
     bool reports = e8_expect_only_reports(reading->emit->expect);
-    expected->not_measured += !reading->measured;
-    expected->reported += reading->measured && reports;
+    expected->not_measured += !reading->measured && !probed;
+    expected->reported += probed && reports;
     expected->met += reading->measured && !reports && reading->met;
-    expected->unmet += reading->measured && !reports && !reading->met;
-    if (reading->measured && !reading->met && !expected->why[0]) {
+    expected->unmet += probed && !reports && !reading->met;
+    if (probed && !reading->met && !expected->why[0]) {
         memcpy(expected->why, reading->why, strlen(reading->why) + 1);
     }
 }
@@ -67,7 +68,7 @@ static void judge(struct e8_worker *worker, struct e8_strand *strand, const int6
         say_range(strand->why, low, high, reading.before, reading.after);
     }
     reading.why = reading.met ? NULL : strand->why;
-    count(worker, &reading);
+    count(worker, &reading, strand->step->measure.effect || worker->engine->plan->effect);
     if (options->on_effect) {
         options->on_effect(options->state, &reading);
     }

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "http1/http1.h"
 
@@ -89,4 +90,17 @@ const struct e8_header *e8_header_find(const struct e8_header *list, size_t coun
             return &list[i];
     }
     return NULL;
+}
+
+bool e8_header_is_secret(struct e8_str name)
+{
+    static const char *const words[] = {"authorization", "cookie", "token", "key", "secret", "password"};
+    for (size_t i = 0; i < E8_COUNT(words); i++) {
+        size_t n = strlen(words[i]);
+        for (size_t at = 0; at + n <= name.n; at++) {
+            if (strncasecmp(name.p + at, words[i], n) == 0)
+                return true;
+        }
+    }
+    return false;
 }

@@ -26,6 +26,8 @@ bool e8_header_name_valid(struct e8_str name);
 bool e8_header_value_valid(struct e8_str value);
 /* Host, Content-Length, Transfer-Encoding, Connection, Expect, TE, Trailer, Upgrade: would break the framing. */
 bool e8_header_is_framing(struct e8_str name);
+/* Does the name say that the value is secret: Authorization, Cookie, X-Api-Key … */
+bool e8_header_is_secret(struct e8_str name);
 /* "Name: value" from a user (-H). The slices point into `line`. E8_INPUT with a hint on anything that must not go out. */
 enum e8_rc e8_header_parse(struct e8_str line, struct e8_header *out, struct e8_err *err);
 /* First header of that name, ASCII case ignored; NULL if there is none. */

@@ -25,12 +25,14 @@ static uint64_t seen(const struct e8_report_step *step)
 
 static void put_step(struct e8_table *table, const struct e8_report_step *step)
 {
-    char text[2 * E8_NUMBER_MAX + 16], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];
+    char text[2 * E8_NUMBER_MAX + 32], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];
     bool idle = seen(step) == 0, measured = step->met + step->unmet > 0;
-    enum e8_ink ink = step->unmet ? E8_RED : measured ? E8_GREEN : E8_DIM;
+    /* The answers were as expected, the effect is not known. */
+    bool half = measured && !step->unmet && step->not_measured > 0;
+    enum e8_ink ink = step->unmet ? E8_RED : half ? E8_YELLOW : measured ? E8_GREEN : E8_DIM;
     snprintf(text, sizeof(text), "%s/%s", e8_count_text(step->met, a),
              e8_count_text(step->met + step->unmet, b));
-    e8_table_cell(table, ink, step->unmet ? "✗" : measured ? "✓" : step->reported ? "i" : "–");
+    e8_table_cell(table, ink, step->unmet ? "✗" : half ? "?" : measured ? "✓" : step->reported ? "i" : "–");
     e8_table_cell(table, E8_PLAIN, step->id);
     e8_table_cell(table, ink,
                   measured             ? text
@@ -38,7 +40,10 @@ static void put_step(struct e8_table *table, const struct e8_report_step *step)
                   : step->not_measured ? "not measured"
                   : idle               ? "not reached"
                                        : "");
-    e8_table_cell(table, E8_DIM, step->why && step->why[0] ? step->why : step->expects);
+    e8_table_cell(table, E8_DIM,
+                  step->why && step->why[0] ? step->why
+                  : half                    ? "its effect was not measured"
+                                            : step->expects);
 }
 
 void e8_text_steps(const struct e8_report *report, struct e8_page *page)

@@ -12,6 +12,8 @@ struct e8_plan_owned {
     size_t doc_count;
     struct e8_template **templates; /* compiled for this plan alone */
     size_t template_count;
+    void **pieces; /* too large for the arena */
+    size_t piece_count;
     char **secrets; /* wiped and freed */
     size_t secret_count;
 };
@@ -23,8 +25,9 @@ const char *e8_plan_secret(struct e8_plan_owned *owned, const char *secret);
 const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
                                            size_t type, const struct e8_edit *edits, size_t count,
                                            struct e8_errs *errs);
-/* The plan owns it from here on. */
+/* The plan owns these from here on: a template, other memory of the heap. */
 const struct e8_template *e8_plan_keep(struct e8_plan_owned *owned, struct e8_template *made);
+void *e8_plan_own(struct e8_plan_owned *owned, void *piece);
 /* {"edits": [{"path": PATH, "value": VALUE}, …]}, without a value for what is removed; NULL when there are no edits; in the
  * plan's arena. */
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);

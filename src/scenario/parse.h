@@ -101,6 +101,7 @@ const char *e8_sources_path(struct e8_parser *p, const struct e8_node *node, con
 const struct e8_doc *e8_sources_rows(struct e8_parser *p, const struct e8_node *path, struct e8_str *text);
 void e8_sources_digest(const struct e8_parser *p, char out[65]);
 struct e8_str e8_sources_text(const struct e8_sources *files, const char *name);
+bool e8_sources_main(const struct e8_sources *files, const char *name); /* is it what the user named? */
 
 /* Rows of CSV. */
 struct e8_csv {

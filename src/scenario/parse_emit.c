@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "digest/digest.h"
 #include "doc/json.h"
@@ -180,20 +179,6 @@ static void parse_how(struct e8_parser *p, const struct e8_node *map, struct e8_
     emit->faultless = deliver || tamper || expect || emit->again != E8_AGAIN_NO;
 }
 
-static bool looks_secret(struct e8_str name)
-{
-    static const char *const words[] = {"authorization", "cookie", "token", "key", "secret", "password"};
-    for (size_t i = 0; i < E8_COUNT(words); i++) {
-        size_t n = strlen(words[i]);
-        for (size_t at = 0; at + n <= name.n; at++) {
-            if (strncasecmp(name.p + at, words[i], n) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static void put_headers(struct e8_parser *p, struct e8_json *w, const struct e8_emit *emit)
 {
     struct e8_buf key;
@@ -201,7 +186,7 @@ static void put_headers(struct e8_parser *p, struct e8_json *w, const struct e8_
     e8_json_object(w, "headers");
     for (size_t i = 0; i < emit->header_count; i++) {
         const struct e8_header *header = &emit->headers[i];
-        bool hidden = looks_secret(header->name) || e8_vars_hidden(p->vars, header->value);
+        bool hidden = e8_header_is_secret(header->name) || e8_vars_hidden(p->vars, header->value);
         e8_buf_reset(&key);
         e8_buf_putstr(&key, header->name);
         e8_json_str(w, e8_buf_cstr(&key), hidden ? E8_LIT("***") : header->value);
@@ -214,7 +199,7 @@ static void put_headers(struct e8_parser *p, struct e8_json *w, const struct e8_
 static void redact(struct e8_parser *p, struct e8_node *node, bool header)
 {
     for (struct e8_node *child = node->first; child; child = child->next) {
-        bool secret = (header && looks_secret(child->key)) || e8_vars_hidden(p->vars, child->text);
+        bool secret = (header && e8_header_is_secret(child->key)) || e8_vars_hidden(p->vars, child->text);
         if (secret && child->kind != E8_MAP && child->kind != E8_SEQ) {
             child->kind = E8_STRING;
             child->text = E8_LIT("***");

@@ -1,5 +1,4 @@
 #include <string.h>
-#include <unistd.h>
 
 #include "scenario/parse.h"
 
@@ -53,7 +52,7 @@ static const char *secret_from_file(struct e8_parser *p, const struct e8_node *n
     }
     bool is_file = strcmp(path, "-") != 0;
     path = is_file ? e8_sources_path(p, node, path) : path;
-    const char *instead = is_file && access(path, R_OK) ? take_spare(p, spare) : NULL;
+    const char *instead = is_file && !e8_file_readable(path) ? take_spare(p, spare) : NULL;
     if (instead) {
         return instead;
     }

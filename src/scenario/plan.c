@@ -26,7 +26,11 @@ void e8_plan_free(struct e8_plan **plan)
     for (size_t i = 0; i < owned->secret_count; i++) {
         e8_secret_free(&owned->secrets[i]);
     }
+    for (size_t i = 0; i < owned->piece_count; i++) {
+        free(owned->pieces[i]);
+    }
     free(owned->templates);
+    free(owned->pieces);
     free(owned->secrets);
     for (size_t i = 0; i < owned->doc_count; i++) {
         e8_doc_free(&owned->docs[i]);
@@ -52,6 +56,13 @@ const struct e8_template *e8_plan_keep(struct e8_plan_owned *owned, struct e8_te
     }
     owned->templates[owned->template_count++] = made;
     return made;
+}
+
+void *e8_plan_own(struct e8_plan_owned *owned, void *piece)
+{
+    owned->pieces = e8_resize(owned->pieces, owned->piece_count + 1, sizeof *owned->pieces);
+    owned->pieces[owned->piece_count++] = piece;
+    return piece;
 }
 
 const struct e8_template *e8_plan_template(struct e8_plan_owned *owned, const struct e8_catalog *catalog,

@@ -24,6 +24,17 @@ static void suggest(struct e8_parser *p, struct e8_str name, char hint[E8_HINT_M
     e8_arena_free(&arena);
 }
 
+/* Is it a name, and not the first line of a file that has no rows? */
+static bool is_shown(struct e8_str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (!e8_vars_name_char(name.p[i]) && !strchr(" -.", name.p[i])) {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n <= 64;
+}
+
 static void fail_member(struct e8_parser *p, const struct e8_node *at, const struct e8_node *value,
                         struct e8_str name, struct e8_str member)
 {
@@ -36,10 +47,12 @@ static void fail_member(struct e8_parser *p, const struct e8_node *at, const str
     e8_buf_puts(&buf, "there are:");
     for (const struct e8_node *child = value->kind == E8_MAP ? value->first : NULL; child;
          child = child->next) {
-        names[n++] = e8_arena_str(arena, child->key).p;
-        e8_buf_printf(&buf, "%s %.*s", n > 1 ? "," : "", E8_STR(child->key));
+        if (is_shown(child->key)) {
+            names[n++] = e8_arena_str(arena, child->key).p;
+            e8_buf_printf(&buf, "%s %.*s", n > 1 ? "," : "", E8_STR(child->key));
+        }
     }
-    e8_hint_near(member, names, value->kind == E8_MAP ? e8_buf_cstr(&buf) : NULL, hint);
+    e8_hint_near(member, names, n > 0 ? e8_buf_cstr(&buf) : NULL, hint);
     if (value->kind == E8_MAP) {
         e8_vars_fail(p, at, hint, "\"%.*s\" has no \"%.*s\"", E8_STR(name), E8_STR(member));
     } else {

@@ -74,7 +74,14 @@ struct e8_emit {
     uint16_t
         event; /* the catalogue's type that `body` is of: what templates' facts tell; 0 beside `raw` of a foreign type */
     int16_t endpoint; /* the only one that gets it, whatever it subscribes to; -1: all that take it */
-    const char *name; /* the step's own; or NULL */
+    bool verbatim; /* nothing is added to its headers but what HTTP needs, and nothing signed: a recording */
+    bool
+        faultless; /* the shares of `faults` leave it alone: it tampers, expects, or says itself how it is delivered */
+    bool
+        awaited; /* its deliveries are waited for before anything follows: the shares of `faults` do not reorder it */
+    enum e8_again again;
+    int line;
+    const char *name;               /* the step's own; or NULL */
     const struct e8_template *body; /* NULL where `raw` is given */
     struct e8_str raw;              /* sent as it is */
     const char *environment;
@@ -86,13 +93,6 @@ struct e8_emit {
     const struct e8_tamper *tamper; /* or NULL */
     const struct e8_expect *expect; /* or NULL */
     struct e8_deliver deliver;
-    enum e8_again again;
-    bool verbatim; /* nothing is added to its headers but what HTTP needs, and nothing signed: a recording */
-    bool
-        faultless; /* the shares of `faults` leave it alone: it tampers, expects, or says itself how it is delivered */
-    bool
-        awaited; /* its deliveries are waited for before anything follows: the shares of `faults` do not reorder it */
-    int line;
     const char *file;
 };
 

@@ -56,6 +56,11 @@ struct e8_str e8_sources_text(const struct e8_sources *files, const char *name)
     return (struct e8_str){NULL, 0};
 }
 
+bool e8_sources_main(const struct e8_sources *files, const char *name)
+{
+    return files->list[0].path && strcmp(files->list[0].path, name) == 0;
+}
+
 /* The last part of `out` is taken away for a "..", where there is one. */
 static bool go_up(struct e8_buf *out)
 {

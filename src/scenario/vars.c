@@ -241,7 +241,7 @@ const struct e8_node *e8_vars_look_up(struct e8_parser *p, struct e8_str name, c
 static void fail_given(struct e8_parser *p, const char *hint, const char *what, struct e8_str name)
 {
     struct e8_err err = {0};
-    e8_fail(&err, E8_INPUT, hint, "--var %.*s: %s", E8_STR(name), what);
+    e8_fail(&err, E8_INPUT, hint, "--var%s%.*s: %s", name.n ? " " : "", E8_STR(name), what);
     e8_errs_add(p->errs, &err);
 }
 
@@ -250,7 +250,11 @@ void e8_vars_given(struct e8_parser *p)
     for (size_t i = 0; p->options->vars && p->options->vars[i]; i++) {
         const char *text = p->options->vars[i];
         struct e8_str name = {text, strcspn(text, "=")};
-        if (!text[name.n] || !e8_vars_name_good(name)) {
+        if (!text[name.n]) { /* it may be the value, which is not told */
+            fail_given(p, "NAME=VALUE", "there is no \"=\" in it", (struct e8_str){NULL, 0});
+            continue;
+        }
+        if (!e8_vars_name_good(name)) {
             fail_given(p, "--var NAME=VALUE; a name has letters, digits and _", "this is no variable", name);
             continue;
         }

@@ -5,20 +5,23 @@
 #include "scenario/parse.h"
 
 #define CHUNK      1024
+#define MANY       4096 /* steps that are not copied to the arena */
 #define ROUNDS_MAX E8_EMITS_MAX
 #define STEPS_MAX  (4 * (size_t)E8_EMITS_MAX)
 
 /* A template with edits, by what makes it; or a shape of many, by their edits without the values. */
 struct cached {
-    uint32_t hash;
-    uint32_t type;                  /* with SHAPE, where it is one */
-    struct e8_str json;             /* {"edits":[…]} */
+    const char *json;               /* {"edits":[…]} */
     const struct e8_template *body; /* NULL: it has no shape */
+    uint32_t size;                  /* of the JSON */
+    uint32_t type;                  /* with SHAPE, where it is one */
 };
 #define SHAPE 0x80000000u
 
 struct e8_written {
-    struct e8_emit **chunks;
+    struct e8_emit *first; /* of the emits: as many as the files write out, in the plan's arena */
+    size_t first_cap;
+    struct e8_emit **chunks; /* those that loops add */
     size_t emits;
     struct {
         struct e8_step *list;
@@ -38,17 +41,32 @@ struct e8_written *e8_written_new(void)
     return e8_new(1, sizeof(struct e8_written));
 }
 
+static void free_chunks(struct e8_written *w)
+{
+    for (size_t i = 0; w->first_cap + i * CHUNK < w->emits; i++) {
+        free(w->chunks[i]);
+    }
+    free(w->chunks);
+    w->chunks = NULL;
+    w->emits = 0;
+}
+
+static void forget(struct e8_written *w)
+{
+    free(w->cache);
+    free(w->places);
+    w->cache = NULL;
+    w->places = NULL;
+    w->cached = w->place_count = 0;
+}
+
 void e8_written_free(struct e8_written **made)
 {
     struct e8_written *w = *made;
-    for (size_t i = 0; w && i * CHUNK < w->emits; i++) {
-        free(w->chunks[i]);
-    }
     if (w) {
-        free(w->chunks);
+        free_chunks(w);
         free(w->blocks);
-        free(w->cache);
-        free(w->places);
+        forget(w);
         free(w);
     }
     *made = NULL;
@@ -69,6 +87,33 @@ static void *grown(void *list, size_t count, size_t size)
     return (count & (count - 1)) == 0 ? e8_resize(list, count ? 2 * count : 1, size) : list;
 }
 
+static size_t count_emits(const struct e8_node *node)
+{
+    size_t n = e8_str_is(node->key, "emit") || e8_str_is(node->key, "again");
+    for (const struct e8_node *child = node->first; child; child = child->next) {
+        n += count_emits(child);
+    }
+    return n;
+}
+
+/* Room for what the files write out, so that all of it need not be copied once more when the last is known. */
+static void make_room(struct e8_parser *p)
+{
+    const struct e8_node *map;
+    size_t state = 0;
+    while ((map = e8_sources_each(p, "flows", &state)) != NULL) {
+        p->made->first_cap += count_emits(map);
+    }
+    p->made->first_cap += !p->made->first_cap;
+    p->made->first = e8_arena_alloc(p->owned->arena, p->made->first_cap * sizeof(struct e8_emit));
+}
+
+static struct e8_emit *emit_at(const struct e8_written *w, size_t index)
+{
+    size_t i = index - w->first_cap;
+    return index < w->first_cap ? &w->first[index] : &w->chunks[i / CHUNK][i % CHUNK];
+}
+
 struct e8_emit *e8_written_emit(struct e8_parser *p, const struct e8_node *at)
 {
     struct e8_written *w = p->made;
@@ -76,11 +121,15 @@ struct e8_emit *e8_written_emit(struct e8_parser *p, const struct e8_node *at)
         crowd(p, at, "use repeat and choose", "emit steps", E8_EMITS_MAX);
         return NULL;
     }
-    if (w->emits % CHUNK == 0) {
-        w->chunks = grown(w->chunks, w->emits / CHUNK, sizeof(struct e8_emit *));
-        w->chunks[w->emits / CHUNK] = e8_new(CHUNK, sizeof(struct e8_emit));
+    if (!w->first) {
+        make_room(p);
     }
-    struct e8_emit *emit = &w->chunks[w->emits / CHUNK][w->emits % CHUNK];
+    size_t added = w->emits - w->first_cap;
+    if (w->emits >= w->first_cap && added % CHUNK == 0) {
+        w->chunks = grown(w->chunks, added / CHUNK, sizeof(struct e8_emit *));
+        w->chunks[added / CHUNK] = e8_new(CHUNK, sizeof(struct e8_emit));
+    }
+    struct e8_emit *emit = emit_at(w, w->emits);
     emit->index = (uint32_t)w->emits++;
     emit->endpoint = -1;
     return emit;
@@ -100,9 +149,15 @@ struct e8_step *e8_written_step(struct e8_parser *p, struct e8_list *list, enum 
 struct e8_steps e8_written_steps(struct e8_parser *p, struct e8_list *list)
 {
     struct e8_written *w = p->made;
-    struct e8_step *steps = e8_arena_alloc(p->owned->arena, list->count * sizeof *steps);
     size_t count = list->count;
-    if (count) {
+    struct e8_step *steps;
+    if (count >= MANY) {
+        steps = e8_plan_own(p->owned, e8_resize(list->steps, count, sizeof *steps));
+        list->steps = NULL;
+    } else {
+        steps = e8_arena_alloc(p->owned->arena, count * sizeof *steps);
+    }
+    if (list->steps) {
         memcpy(steps, list->steps, count * sizeof *steps);
     }
     w->blocks = grown(w->blocks, w->block_count, sizeof *w->blocks);
@@ -127,12 +182,12 @@ bool e8_written_rounds(struct e8_parser *p, const struct e8_node *at, uint64_t l
     return least <= ROUNDS_MAX || crowd(p, at, "use repeat", "rounds of foreach", ROUNDS_MAX);
 }
 
-void e8_written_finish(struct e8_parser *p)
+/* All emits in one piece. */
+static void move_emits(struct e8_written *w, struct e8_plan *plan)
 {
-    struct e8_written *w = p->made;
-    struct e8_plan *plan = &p->owned->plan;
-    plan->emits = e8_arena_alloc(p->owned->arena, (w->emits + 1) * sizeof *plan->emits);
-    plan->emit_count = w->emits;
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        plan->emits[i] = *emit_at(w, i);
+    }
     for (size_t i = 0; i < w->block_count; i++) {
         for (size_t j = 0; j < w->blocks[i].count; j++) {
             struct e8_step *step = &w->blocks[i].list[j];
@@ -143,21 +198,33 @@ void e8_written_finish(struct e8_parser *p)
             }
         }
     }
-    for (size_t i = 0; i < w->emits;
-         i += CHUNK) { /* one by one, so that they do not all stand twice in memory */
-        size_t n = w->emits - i < CHUNK ? w->emits - i : CHUNK;
-        memcpy(plan->emits + i, w->chunks[i / CHUNK], n * sizeof *plan->emits);
-        free(w->chunks[i / CHUNK]);
-    }
-    w->emits = 0;
 }
 
-static uint32_t *place_of(const struct e8_written *w, uint32_t hash, uint32_t type, struct e8_str json)
+void e8_written_finish(struct e8_parser *p)
 {
-    size_t i = hash & (w->place_count - 1);
+    struct e8_written *w = p->made;
+    struct e8_plan *plan = &p->owned->plan;
+    forget(w); /* before there is need of more memory */
+    plan->emit_count = w->emits;
+    plan->emits = w->first;
+    if (w->emits > w->first_cap || !w->first) {
+        plan->emits = e8_arena_alloc(p->owned->arena, (w->emits + 1) * sizeof *plan->emits);
+        move_emits(w, plan);
+    }
+    free_chunks(w);
+}
+
+static uint64_t hash_of(struct e8_str json, uint32_t type)
+{
+    return e8_mix(e8_hash_str(json), type);
+}
+
+static uint32_t *place_of(const struct e8_written *w, uint32_t type, struct e8_str json)
+{
+    size_t i = hash_of(json, type) & (w->place_count - 1);
     while (w->places[i]) {
         const struct cached *there = &w->cache[w->places[i] - 1];
-        if (there->hash == hash && there->type == type && e8_str_eq(there->json, json)) {
+        if (there->type == type && e8_str_eq((struct e8_str){there->json, there->size}, json)) {
             break;
         }
         i = (i + 1) & (w->place_count - 1);
@@ -171,7 +238,8 @@ static void grow_places(struct e8_written *w)
     free(w->places);
     w->places = e8_new(w->place_count, sizeof *w->places);
     for (size_t i = 0; i < w->cached; i++) {
-        *place_of(w, w->cache[i].hash, w->cache[i].type, w->cache[i].json) = (uint32_t)i + 1;
+        struct e8_str json = {w->cache[i].json, w->cache[i].size};
+        *place_of(w, w->cache[i].type, json) = (uint32_t)i + 1;
     }
 }
 
@@ -189,13 +257,12 @@ static struct cached *look_up(struct e8_parser *p, uint32_t type, const struct e
     e8_json_object(&writer, NULL);
     e8_edits_put(&writer, "edits", edits, count);
     e8_json_end(&writer, '}');
-    uint32_t hash = (uint32_t)e8_mix(e8_hash_str(e8_buf_str(&text)), type);
-    uint32_t *place = place_of(w, hash, type, e8_buf_str(&text));
+    uint32_t *place = place_of(w, type, e8_buf_str(&text));
     *fresh = *place == 0;
     if (*fresh) {
         w->cache = grown(w->cache, w->cached, sizeof *w->cache);
-        w->cache[w->cached] =
-            (struct cached){hash, type, e8_arena_str(p->owned->arena, e8_buf_str(&text)), NULL};
+        struct e8_str kept = e8_arena_str(p->owned->arena, e8_buf_str(&text));
+        w->cache[w->cached] = (struct cached){kept.p, NULL, (uint32_t)kept.n, type};
         *place = (uint32_t)++w->cached;
     }
     e8_buf_fini(&text);
@@ -206,7 +273,7 @@ static struct cached *look_up(struct e8_parser *p, uint32_t type, const struct e
 static const struct e8_template *shape_of(struct e8_parser *p, size_t type, const struct e8_edit *edits,
                                           size_t count)
 {
-    static const struct e8_node open = {.kind = E8_NULL, .text = E8_LIT("null")};
+    static const struct e8_node open = {.kind = E8_NULL};
     struct e8_edit *bare = e8_new(count, sizeof *bare);
     struct e8_template *shape = NULL;
     bool fresh, fits = true;
@@ -233,9 +300,9 @@ static const struct e8_template *fill(struct e8_parser *p, const struct e8_templ
             values[n++] = edits[i].value;
         }
     }
-    struct e8_template *made = e8_template_filled(shape, values, n);
+    const struct e8_template *made = e8_template_filled(p->owned->arena, shape, values, n);
     free(values);
-    return made ? e8_plan_keep(p->owned, made) : NULL;
+    return made;
 }
 
 const struct e8_template *e8_written_template(struct e8_parser *p, size_t type, const struct e8_edit *edits,
@@ -247,7 +314,7 @@ const struct e8_template *e8_written_template(struct e8_parser *p, size_t type, 
         return e8_catalog_event(p->catalog, type);
     }
     struct cached *place = look_up(p, (uint32_t)type, edits, count, &fresh);
-    *json = place->json;
+    *json = (struct e8_str){place->json, place->size};
     if (!fresh && place->body) {
         return place->body;
     }

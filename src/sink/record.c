@@ -74,15 +74,25 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
     return arrival;
 }
 
+/* What is there already is only touched with `force`, and emptied when the first delivery comes. */
+static int open_file(const char *path, bool force, bool *made)
+{
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+    int fd = open(path, flags | O_EXCL, 0600);
+    *made = fd >= 0;
+    if (fd < 0 && errno == EEXIST && force) {
+        return open(path, flags, 0600);
+    }
+    return fd;
+}
+
 enum e8_rc e8_recording_open(const char *path, bool force, const char *const *secrets, size_t secret_count,
                              struct e8_recording **out, struct e8_err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-    bool made = fd >= 0;
+    bool made;
+    int fd = open_file(path, force, &made);
 
     *out = NULL;
-    if (!made && errno == EEXIST && force)
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd < 0 && errno == EEXIST && !force)
         return e8_fail(err, E8_INPUT, "name another file, or give --force", "%.200s is there already", path);
     if (fd < 0)

@@ -187,10 +187,12 @@ struct e8_vocab {
 };
 
 struct e8_template {
-    struct e8_arena *arena; /* of the program; NULL: it is a shape's */
     const struct program *program;
     size_t max;
-    const struct e8_str *values; /* of a filled shape, as JSON */
+    union {
+        struct e8_arena *arena;      /* of the program */
+        const struct e8_str *values; /* of a filled shape, as JSON */
+    };
 };
 
 /* One compilation of one tree. Errors are reported at `node`. */

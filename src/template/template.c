@@ -50,30 +50,32 @@ bool e8_template_fills(const struct e8_node *value)
     return scalar && (value->text.n < 2 || !memmem(value->text.p, value->text.n, "{{", 2));
 }
 
-struct e8_template *e8_template_filled(const struct e8_template *shape, const struct e8_node *const *values,
-                                       size_t count)
+const struct e8_template *e8_template_filled(struct e8_arena *arena, const struct e8_template *shape,
+                                             const struct e8_node *const *values, size_t count)
 {
     struct e8_template *t = NULL;
+    struct e8_str *list = NULL;
     struct e8_buf text;
 
     e8_buf_init(&text, E8_TEMPLATE_OUT_MAX - shape->max);
     for (size_t i = 0; i < count; i++)
         e8_node_json(values[i], &text);
+    size_t size = text.n;
     if (!text.full) { /* one piece: there may be very many of them */
-        t = e8_new(1, sizeof(*t) + count * sizeof(struct e8_str) + text.n);
-        struct e8_str *list = (struct e8_str *)(t + 1);
-        char *bytes = (char *)(list + count);
-        e8_buf_reset(&text);
-        for (size_t i = 0; i < count; i++) {
-            size_t before = text.n;
-            e8_node_json(values[i], &text);
-            list[i] = (struct e8_str){bytes + before, text.n - before};
-        }
-        if (text.n)
-            memcpy(bytes, text.p, text.n);
-        *t = (struct e8_template){NULL, shape->program, shape->max + text.n, list};
+        t = e8_arena_alloc(arena, sizeof(*t) + count * sizeof(*list) + size);
+        list = (struct e8_str *)(t + 1);
+        *t = (struct e8_template){.program = shape->program, .max = shape->max + size, .values = list};
+        e8_buf_fini(&text);
+        e8_buf_fixed(&text, list + count, size);
     }
-    e8_buf_fini(&text);
+    for (size_t i = 0; t && i < count; i++) {
+        size_t before = text.n;
+        e8_node_json(values[i], &text);
+        list[i] = (struct e8_str){text.p + before, text.n - before};
+    }
+    E8_ASSERT(!t || text.n == size);
+    if (!t)
+        e8_buf_fini(&text);
     return t;
 }
 

@@ -57,10 +57,10 @@ void e8_template_shape(const struct e8_vocab *vocab, const struct e8_node *tree,
                        const struct e8_node *const *open, size_t count, struct e8_template **out);
 /* May the value be filled in? A scalar without placeholders. */
 bool e8_template_fills(const struct e8_node *value);
-/* The shape, which must outlive it, with a value for each open node (copied): renders as the tree with these values. NULL where
- * its output could be larger than E8_TEMPLATE_OUT_MAX. */
-struct e8_template *e8_template_filled(const struct e8_template *shape, const struct e8_node *const *values,
-                                       size_t count);
+/* The shape, which must outlive it, with a value for each open node (copied): renders as the tree with these values. It lives in
+ * `arena`, and is not freed by itself. NULL where its output could be larger than E8_TEMPLATE_OUT_MAX. */
+const struct e8_template *e8_template_filled(struct e8_arena *arena, const struct e8_template *shape,
+                                             const struct e8_node *const *values, size_t count);
 void e8_template_free(struct e8_template **t);
 /* Appends the compact JSON text. E8_LIMIT when it did not fit `out` (then nothing of it may be used); never otherwise. */
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out);

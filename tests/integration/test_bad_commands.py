@@ -213,7 +213,7 @@ def test_recording_cut_anywhere(trial, at):
 # --- validate, --var -------------------------------------------------------------------------------------------------
 
 VARS = {
-    "--var without =": (["--var", "rounds"], "--var rounds: ", "NAME=VALUE"),
+    "--var without =": (["--var", "rounds"], '--var: there is no "=" in it', "NAME=VALUE"),
     "--var without a name": (["--var", "=5"], "--var", "NAME=VALUE"),
     "--var, a bad name": (["--var", "a-b=5"], "--var a-b: this is no variable", "letters"),
     "--var unknown": (["--var", "round=5"], "--var round", 'did you mean "rounds"?'),

@@ -223,6 +223,24 @@ def test_the_table_says_it_in_words(columns, tmp_path):
     assert all(len(line) <= columns for line in done.out.splitlines() if columns >= 80)
 
 
+def test_columns_are_as_wide_as_their_headings(tmp_path):
+    path = write(tmp_path, "endpoints: {a: {url: 'http://127.0.0.1:9/'}}\nflows: {f: [{emit: a.b, body: x}]}\n")
+    done = emit8("run", path, "--dry-run", "--seed", "1")
+    assert done.returncode == 0, done.err
+    assert done.out.splitlines()[1] == "1 event in 1 delivery, seed 1; nothing is sent"
+    assert done.out.splitlines()[-2:] == ["   seconds  flow  event  to", "     0.000  f#0   a.b    a"]
+
+
+@pytest.mark.parametrize("columns, name", [(72, "a-rather-long-name-of-a-flo…#0"), (80, "a-rather-long-name-of-a-flow-indeed#0")])
+def test_flows_names_give_way_to_events(columns, name, tmp_path):
+    path = write(tmp_path, "endpoints: {crm: {url: 'http://127.0.0.1:9/'}}\n"
+                           "flows: {a-rather-long-name-of-a-flow-indeed: [{emit: session.ended, environment: staging}]}\n")
+    done = emit8("run", path, "--dry-run", "--seed", "1", env={"COLUMNS": str(columns)})
+    assert done.returncode == 0, done.err
+    assert re.split(r"\s{2,}", done.out.splitlines()[-1].strip()) == ["0.000", name, "session.ended (staging)", "crm"]
+    assert max(map(len, done.out.splitlines())) <= columns
+
+
 def test_the_limit_and_how_many_more(tmp_path):
     path = write(tmp_path, "flows: {a: [{repeat: 30, steps: [{emit: message.sent}, {wait: 1s}]}]}\n"
                            "run: [{flow: a, arrivals: {times: 10, concurrency: 10}}]\n")

@@ -487,10 +487,11 @@ def test_effect_is_read_from_permitted_targets_alone(tmp_path, probe):
     with kit.Capture() as server:
         (tmp_path / "s.yaml").write_text(f"endpoints: {{a: {{url: {server.url}}}}}\nflows: {{f: [{{emit: message.sent, expect: {{effect: 1}}}}]}}\neffect: {{get: '{probe}'}}\n")
         (tmp_path / "t.yaml").write_text((tmp_path / "s.yaml").read_text().split("effect: {get")[0])
-        for args in (("run", "s.yaml"), ("run", "t.yaml", "--effect-get", probe, "--effect-pointer", "/count"),
-                     ("check", "--to", server.url, "--effect-get", probe, "--effect-pointer", "/count")):
-            done = kit.emit8(*args, "--no-log", cwd=tmp_path, preexec_fn=None)
+        for args in (("run", "s.yaml"), ("run", "t.yaml", "--effect-get", probe, "--effect-pointer", "/count")):
+            done = kit.emit8(*args, "--no-log", cwd=tmp_path)
             assert done.returncode == 2 and ("--allow-target" in done.err or "hooks.invalid" in done.err), (args, done.out, done.err)
+        done = kit.emit8("check", "--to", server.url, "--effect-get", probe, "--effect-pointer", "/count", "--no-log")
+        assert done.returncode == 2 and ("--allow-target" in done.err or "hooks.invalid" in done.err), (done.out, done.err)
         assert server.requests == []
 
 
@@ -507,7 +508,7 @@ def test_effect_follows_no_redirect_to_another_target(tmp_path):
             done = kit.emit8("run", tmp_path / "s.yaml", "--no-log")
             assert peer.accepted > 0
         assert other.requests == []
-        assert done.returncode in (1, 4), done.out
+        assert done.returncode == 1 and "did not answer with a 2xx" in done.out
 
 
 # --- what is included ------------------------------------------------------------------------------------------------
@@ -537,14 +538,14 @@ def test_errors_tell_little_of_other_files(tmp_path, kind):
     }
     for use, text in uses.items():
         (tmp_path / "s.yaml").write_text(text)
-        for args in (("run", "s.yaml", "--no-log"), ("validate", "s.yaml"), ("validate", "s.yaml", "--format", "json"), ("validate", "other")):
+        for args in (("run", "s.yaml", "--no-log"), ("validate", "s.yaml"), ("validate", "s.yaml", "--format", "json")):
             done = kit.emit8(*args, cwd=tmp_path)
             assert done.returncode == 2, (use, args, done.out)
             shown = done.out + done.err
             for secret in (RAW, TOKEN):
                 assert secret not in shown, (kind, use, args, shown)
             lines = [line for line in FOREIGN_FILES[kind].splitlines() if line in shown]
-            assert len(lines) <= 1 or args[0] == "validate" and args[1] == "other", (kind, use, lines)
+            assert len(lines) <= 1, (kind, use, lines)
 
 
 def test_include_reads_what_the_user_can_and_no_more(tmp_path):

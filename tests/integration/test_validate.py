@@ -1,14 +1,16 @@
 """emit8 validate and emit8 init: every fault with its place, and a schema that says the same as the parser."""
 import copy
 import json
+import os
 import pathlib
 import re
+import subprocess
 
 import jsonschema
 import pytest
 import yaml
 
-from kit import SOURCE, emit8, offline, planted
+from kit import EMIT8, SOURCE, emit8, environment, is_sanitized, offline, planted
 
 SCENARIOS = pathlib.Path(SOURCE) / "scenarios"
 FILES = sorted([*SCENARIOS.glob("*.yaml"), *SCENARIOS.glob("checks/*.yaml"), *SCENARIOS.glob("templates/*.yaml")])
@@ -252,6 +254,33 @@ def test_init_list_shows_the_built_in_ones():
     assert sorted(rows) == builtin_names()
     for name, description in rows.items():
         assert description == load((SCENARIOS / f"{name}.yaml").read_text())["description"]
+
+
+# --- large files ------------------------------------------------------------------------------------------------------
+
+
+def measured(*args):
+    """The command's end, its time on the processor and its most memory in bytes."""
+    child = subprocess.Popen([EMIT8, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+    out = child.stdout.read().decode()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    child.stdout.close()
+    return child.returncode, out, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("settings", ["", ", set: {data.text: hello}", ", set: {data.text: hello %d}"],
+                         ids=["plain", "set", "set to different values"])
+def test_a_hundred_thousand_steps(tmp_path, settings):
+    path = tmp_path / "large.yaml"
+    steps = ("    - {emit: message.sent" + (settings % i if "%" in settings else settings) + "}\n" for i in range(100_000))
+    path.write_text("endpoints: {a: {url: 'http://127.0.0.1:9/'}}\nflows:\n  f:\n" + "".join(steps))
+    code, out, cpu, memory = measured("validate", path)
+    assert code == 0, out
+    assert "100000 steps" in out and "100000 events in 100000 deliveries" in out
+    if not is_sanitized():
+        assert cpu < 1, f"{cpu:.2f} s"
+        assert memory < 100_000_000, f"{memory / 1e6:.1f} MB"
 
 
 # --- schema and parser ------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ void expect_error(const struct e8_errs *errs, const char *file, int line, int co
 
 int main(void)
 {
-    int failed = test_catalog() + test_faults() + test_edits() + test_schema();
+    int failed = test_catalog() + test_faults() + test_edits() + test_schema() + test_shapes();
     builtin_free();
     return failed != 0;
 }

@@ -17,6 +17,7 @@ int test_catalog(void);
 int test_faults(void);
 int test_edits(void);
 int test_schema(void);
+int test_shapes(void);
 
 /* A directory of a test's own, gone with it. */
 struct place {

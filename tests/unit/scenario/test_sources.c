@@ -223,7 +223,7 @@ static const struct {
     {ROWS("a,b\n1,\"x\n"), "a.csv", 2, 3, "not closed", ""},
     {ROWS("a,b\n1,\"x\"y\n"), "a.csv", 2, 6, "behind the closing quote", "twice"},
     {ROWS("a,b\n1,x\"y\n"), "a.csv", 2, 4, "a quote in a value without quotes", ""},
-    {ROWS("a,b\n1,\xff\n"), "a.csv", 1, 1, "no text", "UTF-8"},
+    {ROWS("a,b\n1,\xff\n"), "a.csv", 2, 3, "0xFF is not valid UTF-8", "UTF-8"},
     {END "flows: {f: [{foreach: {r: {csv: b.csv}}, steps: [{emit: message.sent}]}]}\n",
      {{"a.csv", "a"}},
      "s.yaml",

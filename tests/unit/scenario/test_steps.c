@@ -434,6 +434,59 @@ static void templates_are_shared(void **state)
     e8_plan_free(&plan);
 }
 
+/* Emits that loops add stand behind those of the file, in one list. */
+static void loops_add_to_what_is_written(void **state)
+{
+    struct e8_plan *plan =
+        plan_of(TWO "flows:\n  f:\n    - {emit: message.sent, name: first}\n"
+                    "    - {foreach: {n: 1..3000}, steps: [{emit: message.sent, set: {data.n: '${n}'}}]}\n"
+                    "    - {emit: session.ended, name: last, expect: {effect: 1}}\n");
+    (void)state;
+    assert_int_equal(plan->emit_count, 3002);
+    const struct e8_steps steps = plan->flows[0].steps;
+    assert_int_equal(steps.count, 3002 + 3);
+    for (size_t i = 0; i < 3001; i++) {
+        assert_ptr_equal(steps.list[i].emit, &plan->emits[i]);
+        assert_int_equal(plan->emits[i].index, i);
+    }
+    assert_string_equal(plan->emits[0].name, "first");
+    assert_string_equal(plan->emits[3000].json, "{\"edits\":[{\"path\":\"data.n\",\"value\":3000}]}");
+    assert_string_equal(plan->emits[3001].name, "last");
+    assert_ptr_equal(steps.list[3001].measure.emit, &plan->emits[3001]);
+    e8_plan_free(&plan);
+}
+
+/* Templates that differ in values alone render these. */
+static void values_differ_in_shared_templates(void **state)
+{
+    struct e8_plan *plan =
+        plan_of(TWO "flows: {f: [{foreach: {n: [1, a, true, '{{event.type}}', 'b \"c\"', 1]},\n"
+                    "  steps: [{emit: message.sent, set: {data: {x: '${n}'}, data.y: '${n}'},"
+                    " remove: [created_at]}, {emit: message.sent, set: {data.role: '${n}'}}]}]}\n");
+    static const char *const wanted[] = {"\"role\":1,",
+                                         "\"role\":\"a\",",
+                                         "\"role\":true,",
+                                         "\"role\":\"message.sent\",",
+                                         "\"role\":\"b \\\"c\\\"\",",
+                                         "\"role\":1,"};
+    struct e8_buf out;
+    (void)state;
+    e8_buf_init(&out, SIZE_MAX / 2);
+    for (size_t i = 0; i < 6; i++) {
+        const struct e8_emit *emit = &plan->emits[2 * i + 1];
+        struct e8_facts facts = {
+            .seed = 1, .sequence = 1, .type = E8_LIT("message.sent"), .type_index = emit->event};
+        e8_buf_reset(&out);
+        assert_int_equal(e8_template_render(emit->body, &facts, &out), E8_OK);
+        if (!strstr(e8_buf_cstr(&out), wanted[i])) {
+            fail_msg("no %s in %s", wanted[i], e8_buf_cstr(&out));
+        }
+    }
+    assert_ptr_equal(plan->emits[1].body, plan->emits[11].body);
+    e8_buf_fini(&out);
+    e8_plan_free(&plan);
+}
+
 int test_steps(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +507,8 @@ int test_steps(void)
         cmocka_unit_test(thresholds_may_end_the_run),
         cmocka_unit_test(a_target_where_there_is_no_endpoint),
         cmocka_unit_test(templates_are_shared),
+        cmocka_unit_test(loops_add_to_what_is_written),
+        cmocka_unit_test(values_differ_in_shared_templates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
