@@ -130,10 +130,11 @@ static bool looks_secret(struct e8_str line)
 /* What a message quotes of such a line. */
 static void hide_quotes(char *text)
 {
+    static const char cut[] = "…";
     char *open = strchr(text, '"'), *close = open ? strrchr(text, '"') : NULL;
     if (open && close > open + QUOTE_MAX) {
-        memmove(open + 1 + strlen("…"), close, strlen(close) + 1);
-        memcpy(open + 1, "…", strlen("…"));
+        memmove(open + sizeof cut, close, strlen(close) + 1);
+        memcpy(open + 1, cut, sizeof cut - 1);
     }
 }
 

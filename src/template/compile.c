@@ -344,7 +344,7 @@ static bool put_open(struct builder *b, const struct e8_node *node)
 {
     struct compiler *c = b->c;
 
-    for (size_t i = 0; b == c->top && i < c->open_count; i++) {
+    for (size_t i = 0; b->top && i < c->open_count; i++) {
         if (c->open[i] == node) {
             e8_tpl_op_value(b, i);
             c->opened++;
@@ -405,7 +405,8 @@ const struct program *e8_tpl_program(struct compiler *c, const struct e8_node *n
     struct builder b;
 
     e8_tpl_begin(&b, c);
-    c->top = c->top ? c->top : &b;
+    b.top = !c->begun;
+    c->begun = true;
     *value = e8_tpl_node(&b, node, form);
     return e8_tpl_end(&b);
 }

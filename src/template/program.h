@@ -203,12 +203,12 @@ struct compiler {
     const struct e8_node *node;
     bool at_key;
     bool failed;
-    struct item *item;   /* that is being compiled; NULL: a template */
-    struct compiler *up; /* who asked for the item */
-    unsigned depth;      /* of the recursion */
-    unsigned repeats;    /* around this place */
-    int column;          /* wanted of a row; -1: the whole value */
-    const struct builder *top;
+    struct item *item;                 /* that is being compiled; NULL: a template */
+    struct compiler *up;               /* who asked for the item */
+    unsigned depth;                    /* of the recursion */
+    unsigned repeats;                  /* around this place */
+    int column;                        /* wanted of a row; -1: the whole value */
+    bool begun;                        /* the builder of the whole tree is made */
     const struct e8_node *const *open; /* of a shape: what is left open at the top */
     size_t open_count, opened;
 };
@@ -228,6 +228,7 @@ struct builder {
     size_t max;
     uint64_t steps;
     unsigned depth, nest, level;
+    bool top; /* of the whole tree */
 };
 
 /* build.c */
