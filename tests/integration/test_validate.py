@@ -1,10 +1,10 @@
 """emit8 validate and emit8 init: every fault with its place, and a schema that says the same as the parser."""
 import copy
 import json
-import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -259,14 +259,19 @@ def test_init_list_shows_the_built_in_ones():
 # --- large files ------------------------------------------------------------------------------------------------------
 
 
+# A small parent: a child's most memory counts from the moment when it still is a copy of its parent.
+MEASURE = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([done.returncode, done.stdout.decode(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024]))
+"""
+
+
 def measured(*args):
-    """The command's end, its time on the processor and its most memory in bytes."""
-    child = subprocess.Popen([EMIT8, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
-    out = child.stdout.read().decode()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    child.stdout.close()
-    return child.returncode, out, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    """The command's end and output, its time on the processor and its most memory in bytes."""
+    done = subprocess.run([sys.executable, "-c", MEASURE, EMIT8, *map(str, args)], env=environment(), capture_output=True, check=True)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("settings", ["", ", set: {data.text: hello}", ", set: {data.text: hello %d}"],
