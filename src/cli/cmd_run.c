@@ -158,6 +158,7 @@ static enum e8_rc parse_plan(struct runner *r, struct e8_errs *errs)
         .environment = e8_arg(r->args, "environment"),
         .secret = secret_of(r, 0, r->ephemeral),
         .next_secret = secret_of(r, 1, r->next),
+        .stand_ins = r->sink || r->dry,
         .effect = r->effect.get || r->effect.command ? &r->effect : NULL,
         .seed_given = r->seed_given,
         .seed = r->seed,
@@ -259,17 +260,6 @@ static enum e8_rc add_headers(struct runner *r, struct e8_endpoint *endpoint, st
     return rc;
 }
 
-static enum e8_rc check_signer(const struct e8_endpoint *endpoint, struct e8_err *err)
-{
-    struct e8_signer *signer = NULL;
-    enum e8_rc rc = E8_OK;
-    if (endpoint->secret_count) {
-        rc = e8_signer_new(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &signer, err);
-    }
-    e8_signer_free(&signer);
-    return rc;
-}
-
 /* Options of the command line that stand for every endpoint. */
 static enum e8_rc override_endpoints(struct runner *r, struct e8_errs *errs)
 {
@@ -292,7 +282,7 @@ static enum e8_rc override_endpoints(struct runner *r, struct e8_errs *errs)
         }
         if (scheme) {
             endpoint->scheme = scheme;
-            rc = check_signer(endpoint, &err);
+            rc = e8_signer_check(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &err);
         }
         rc = rc ? rc : add_headers(r, endpoint, &err);
     }

@@ -220,7 +220,8 @@ static void what_cannot_be_measured_is_told(void **state)
         assert_int_equal(rig.reading_count, 1);
         assert_false(rig.readings[0].measured);
         assert_non_null(strstr(rig.readings[0].why, table[i].why));
-        assert_int_equal(expected_of(&rig, 0)->not_measured, i == 0); /* a probe that tells nothing is no pass */
+        assert_int_equal(expected_of(&rig, 0)->not_measured,
+                         i == 0); /* a probe that tells nothing is no pass */
         assert_int_equal(expected_of(&rig, 0)->unmet, i > 0);
         assert_int_equal(rig_counts(&rig)->delivered, 1);
         rig_close(&rig);
