@@ -29,17 +29,6 @@ const struct e8_option e8_replay_options[] = {
     {NULL, 0, NULL, NULL, false},
 };
 
-struct replay_item *e8_replay_add(struct replayer *r)
-{
-    if (r->count == r->room) {
-        r->room = r->room ? 2 * r->room : 256;
-        r->items = e8_resize(r->items, r->room, sizeof *r->items);
-    }
-    struct replay_item *item = &r->items[r->count];
-    *item = (struct replay_item){.order = r->count++};
-    return item;
-}
-
 static enum e8_rc read_speed(struct replayer *r, struct e8_err *err)
 {
     const char *speed = e8_arg(r->args, "speed");

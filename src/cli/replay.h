@@ -60,7 +60,7 @@ struct replay_item *e8_replay_add(struct replayer *r);
 enum e8_rc e8_replay_file(struct replayer *r, const char *path, struct e8_errs *errs);
 enum e8_rc e8_replay_log(struct replayer *r, const char *path, struct e8_err *err);
 
-/* replay_sign.c: what the requests are made of. */
+/* replay_items.c: what the requests are made of. */
 /* New ids, the same for what had the same before. */
 void e8_replay_rename(struct replayer *r);
 /* The headers that the item leaves with, where they do not depend on the moment; and the body, where the step tampers with it. */

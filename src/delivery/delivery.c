@@ -115,6 +115,18 @@ const char *e8_trigger_name(enum e8_trigger trigger)
     return names[trigger];
 }
 
+const char *e8_expectation_name(int64_t verdict)
+{
+    static const char *const names[] = {
+        [E8_EXPECTED_NOTHING] = "",
+        [E8_EXPECTATION_MET] = "met",
+        [E8_EXPECTATION_UNMET] = "unmet",
+        [E8_EXPECTATION_REPORTED] = "reported",
+    };
+
+    return verdict >= 0 && verdict < (int64_t)E8_COUNT(names) ? names[verdict] : "";
+}
+
 e8_dur_ns e8_response_time(const struct e8_times *times)
 {
     E8_ASSERT(times->due <= times->sent && times->sent <= times->done);

@@ -96,6 +96,9 @@ enum e8_attempt_verdict {
     E8_EXPECTATION_REPORTED
 };
 
+/* Of an enum e8_attempt_verdict: "met", "unmet", "reported"; "" for everything else. */
+const char *e8_expectation_name(int64_t verdict);
+
 /* The three times of an attempt. due <= sent <= done; sent is done's value where nothing was sent. */
 struct e8_times {
     e8_mono_ns due;  /* when the schedule says that it starts */

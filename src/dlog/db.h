@@ -36,8 +36,6 @@ sqlite3_stmt *e8_db_prepare(sqlite3 *db, const char *sql); /* NULL: failed */
 void e8_schema_put(struct e8_buf *sql);
 /* Those that bring a log of an older version up, likewise. */
 void e8_schema_upgrade(struct e8_buf *sql, int64_t version);
-/* query.c: "met", "unmet", "reported"; "" for everything else. */
-const char *e8_log_verdict(int64_t verdict);
 
 /* open.c: the default place without EMIT8_LOG; false when the environment names none. */
 bool e8_dlog_state_path(struct e8_buf *out);

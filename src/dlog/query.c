@@ -173,18 +173,6 @@ static const char *text_of(sqlite3_stmt *statement, int column)
     return (const char *)sqlite3_column_text(statement, column);
 }
 
-const char *e8_log_verdict(int64_t verdict)
-{
-    static const char *const names[] = {
-        [E8_EXPECTED_NOTHING] = "",
-        [E8_EXPECTATION_MET] = "met",
-        [E8_EXPECTATION_UNMET] = "unmet",
-        [E8_EXPECTATION_REPORTED] = "reported",
-    };
-
-    return verdict >= 0 && verdict < (int64_t)E8_COUNT(names) ? names[verdict] : "";
-}
-
 static const char *trigger_of(sqlite3_stmt *statement, int column)
 {
     uint32_t trigger = e8_read_upto(statement, column, E8_TRIGGER_COUNT - 1);
@@ -228,7 +216,7 @@ static void fill_row(const struct e8_dlog_reader *reader, sqlite3_stmt *statemen
         .timestamp = sqlite3_column_int64(statement, 25),
         .last = sqlite3_column_int64(statement, 26) != 0,
         .copy = (int)e8_read_upto(statement, 27, UINT16_MAX),
-        .verdict = e8_log_verdict(sqlite3_column_int64(statement, 28)),
+        .verdict = e8_expectation_name(sqlite3_column_int64(statement, 28)),
         .step = sqlite3_column_int64(statement, 29),
     };
     row->response_time = between(row->due, row->done);

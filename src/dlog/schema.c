@@ -81,7 +81,7 @@ static void put_verdict(struct e8_buf *sql)
 {
     e8_buf_puts(sql, ", CASE a.verdict");
     for (int i = E8_EXPECTATION_MET; i <= E8_EXPECTATION_REPORTED; i++)
-        e8_buf_printf(sql, " WHEN %d THEN '%s'", i, e8_log_verdict(i));
+        e8_buf_printf(sql, " WHEN %d THEN '%s'", i, e8_expectation_name(i));
     e8_buf_puts(sql, " ELSE '' END AS verdict");
 }
 

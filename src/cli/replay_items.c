@@ -4,6 +4,17 @@
 #include "cli/replay.h"
 #include "doc/json.h"
 
+struct replay_item *e8_replay_add(struct replayer *r)
+{
+    if (r->count == r->room) {
+        r->room = r->room ? 2 * r->room : 256;
+        r->items = e8_resize(r->items, r->room, sizeof *r->items);
+    }
+    struct replay_item *item = &r->items[r->count];
+    *item = (struct replay_item){.order = r->count++};
+    return item;
+}
+
 /* ---- ids ---- */
 
 static const char *new_id(struct replayer *r, const char *prefix, struct e8_str old)
