@@ -74,6 +74,23 @@ const char *e8_hint_near(struct e8_str unknown, const char *const *names, const 
     return out;
 }
 
+const char *e8_hint_names(struct e8_str unknown, const char *const *names, const char *what,
+                          char out[E8_HINT_MAX])
+{
+    char list[E8_HINT_MAX];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, list, sizeof(list) - 1);
+    e8_buf_printf(&buf, "%s", what);
+    for (size_t i = 0; names[i]; i++) {
+        if (i == 10) {
+            e8_buf_puts(&buf, ", …");
+            break;
+        }
+        e8_buf_printf(&buf, "%s %s", i ? "," : "", names[i]);
+    }
+    return e8_hint_near(unknown, names, e8_buf_cstr(&buf), out);
+}
+
 /* What most terminals show in two columns, or (combining, joiners, variation selectors) in none. */
 struct width {
     uint32_t first, last;

@@ -36,6 +36,9 @@ enum e8_rc e8_fail_at(struct e8_err *err, const char *file, int line, int col, c
  * else `otherwise` (NULL: nothing). Returns out. */
 const char *e8_hint_near(struct e8_str unknown, const char *const *names, const char *otherwise,
                          char out[E8_HINT_MAX]);
+/* The same, where what else would be right is one of the names: `what` and up to ten of them. */
+const char *e8_hint_names(struct e8_str unknown, const char *const *names, const char *what,
+                          char out[E8_HINT_MAX]);
 /* "file:line:col: what; hint", then the source line and a caret where known. Ends with a newline.
  * Control characters are shown as '?'. */
 void e8_err_print(const struct e8_err *err, FILE *out);

@@ -119,6 +119,27 @@ void e8_check_done(void *state, const struct e8_done *done)
     set_current(check, probe);
 }
 
+static void show_effect(struct e8_check *check, struct e8_check_probe *probe, const struct e8_emit *emit,
+                        const char *why)
+{
+    if (probe->pending_emit == emit) {
+        struct e8_exhibit exhibit = probe->pending;
+        exhibit.got = e8_arena_printf(check->arena, "%s; %s", exhibit.got, why);
+        e8_check_show(probe, emit, &exhibit);
+    }
+}
+
+static void note_unmeasured(struct e8_check *check, struct e8_check_probe *probe,
+                            const struct e8_effect_reading *reading)
+{
+    const char *why = reading->why ? reading->why : "the probe gave no number";
+    probe->unmeasured = e8_arena_str(check->arena, e8_str(why)).p;
+    if (check->plan->effect && !probe->unread) {
+        probe->unread = e8_arena_printf(check->arena, "the effect probe could not be read: %s", why);
+        show_effect(check, probe, reading->emit, probe->unread);
+    }
+}
+
 void e8_check_effect(void *state, const struct e8_effect_reading *reading)
 {
     struct e8_check *check = state;
@@ -127,8 +148,7 @@ void e8_check_effect(void *state, const struct e8_effect_reading *reading)
         return;
     }
     if (!reading->measured) {
-        probe->unmeasured =
-            e8_arena_str(check->arena, e8_str(reading->why ? reading->why : "the probe gave no number")).p;
+        note_unmeasured(check, probe, reading);
         return;
     }
     probe->judged++;
@@ -137,9 +157,5 @@ void e8_check_effect(void *state, const struct e8_effect_reading *reading)
     }
     const char *why = reading->why ? reading->why : "another effect than expected";
     e8_check_fault(check, probe, reading->emit->name, why);
-    if (probe->pending_emit == reading->emit) {
-        struct e8_exhibit exhibit = probe->pending;
-        exhibit.got = e8_arena_printf(check->arena, "%s; %s", exhibit.got, why);
-        e8_check_show(probe, reading->emit, &exhibit);
-    }
+    show_effect(check, probe, reading->emit, why);
 }

@@ -33,6 +33,7 @@ struct e8_check_probe {
     const char *why;        /* of the first that was unmet */
     struct e8_buf told;     /* what was reported, in one line */
     const char *unmeasured; /* why effects were not measured */
+    const char *unread;     /* a probe for them was given, and could not be read: the fault that this is */
     e8_mono_ns first, last; /* 0: nothing was sent */
     struct e8_exhibit exhibits[EXHIBITS_MAX];
     const struct e8_emit *exhibited[EXHIBITS_MAX];

@@ -81,6 +81,10 @@ static void conclude(struct e8_check *check, struct e8_check_probe *probe, const
     } else if (reason) {
         out->kind = E8_RESULT_SKIP;
         out->reason = reason;
+    } else if (probe->unread) {
+        /* Where we were told to end, the reading was given up for that. */
+        out->kind = ended->interrupted ? E8_RESULT_SKIP : E8_RESULT_FAIL;
+        out->reason = ended->interrupted ? "interrupted" : probe->unread;
     } else if (probe->ended < probe->planned) {
         stop_short(check, probe, out);
     } else if (effect || (probe->reported && !probe->judged)) {

@@ -106,6 +106,25 @@ static enum e8_rc parse_letters(struct e8_args *out, const char *text, char **ar
     return E8_OK;
 }
 
+/* The first word of the synopsis says what it would be. */
+static const char *missing(const struct e8_command *command)
+{
+    static const struct {
+        const char *word, *text;
+    } rows[] = {
+        {"TYPE", "no event type is given; \"emit8 events\" lists them"},
+        {"SCENARIO", "no scenario is given; \"emit8 init --list\" names the built-in ones"},
+        {"RECORDING", "no recording and no log is given"},
+        {"bash", "no shell is given"},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        if (strncmp(command->synopsis, rows[i].word, strlen(rows[i].word)) == 0) {
+            return rows[i].text;
+        }
+    }
+    return "a word is missing";
+}
+
 static enum e8_rc check_words(const struct e8_args *args, struct e8_err *err)
 {
     const struct e8_command *command = args->command;
@@ -118,7 +137,7 @@ static enum e8_rc check_words(const struct e8_args *args, struct e8_err *err)
                        args->words[command->max_words]);
     }
     if (args->word_count < (size_t)command->min_words && !e8_arg_set(args, "help")) {
-        return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "emit8 %s: something is missing", command->name);
+        return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "%s: %s", command->name, missing(command));
     }
     return E8_OK;
 }

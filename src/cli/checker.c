@@ -228,7 +228,7 @@ int e8_checker_run(struct e8_checker *c)
         }
         return code;
     }
-    e8_cli_facts_end(&c->result, c->arena, &c->facts);
+    e8_cli_facts_end(&c->result, NULL, c->arena, &c->facts);
     rc = c->log ? e8_dlog_finish(&c->log, &c->facts, &err) : E8_OK;
     code = report(c);
     return rc ? e8_exit_error(&err) : code;

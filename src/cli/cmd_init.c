@@ -117,6 +117,14 @@ static enum e8_rc write_scenario(const struct e8_args *args, const char *path, s
     return rc;
 }
 
+static void hint_builtin(const struct e8_args *args)
+{
+    const char *name = args->word_count ? args->words[0] : NULL;
+    if (name && !e8_arg_set(args, "from") && e8_builtin_find(name, NULL).p) {
+        fprintf(stderr, "emit8: to copy the built-in one: emit8 init --from %s\n", name);
+    }
+}
+
 int e8_cmd_init(const struct e8_args *args)
 {
     struct e8_arena *arena = e8_arena_new();
@@ -129,6 +137,7 @@ int e8_cmd_init(const struct e8_args *args)
         code = e8_exit_error(&err);
     } else if (!e8_arg_set(args, "quiet")) {
         printf("wrote %s; try: emit8 run %s --sink\n", path, path);
+        hint_builtin(args);
     }
     e8_arena_free(&arena);
     return code;

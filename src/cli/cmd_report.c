@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/notes.h"
 #include "cli/session.h"
 
 const struct e8_option e8_report_options[] = {
@@ -19,6 +20,9 @@ struct reporter {
     struct e8_threshold *thresholds;
     size_t threshold_count;
     struct e8_report *report;
+    struct e8_arena *arena;
+    struct e8_report_more more;
+    struct e8_hist *spread;
     enum e8_format format;
 };
 
@@ -52,7 +56,8 @@ static enum e8_rc open_log(struct reporter *r, struct e8_err *err)
     } else {
         rc = e8_dlog_default_path(&path, err);
     }
-    rc = rc ? rc : e8_dlog_read(e8_buf_cstr(&path), &r->reader, err);
+    r->more.log = e8_arena_str(r->arena, e8_buf_str(&path)).p;
+    rc = rc ? rc : e8_dlog_read(r->more.log, &r->reader, err);
     e8_buf_fini(&path);
     return rc;
 }
@@ -66,6 +71,9 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     rc = rc ? rc : open_log(r, err);
     rc = rc ? rc : e8_dlog_run(r->reader, (int64_t)run, &r->run, err);
     rc = rc ? rc : read_thresholds(r, err);
+    rc = rc ? rc
+            : e8_notes_read(r->run.notes, r->thresholds, r->threshold_count, r->arena, &r->more, &r->spread,
+                            err);
     if (rc) {
         return rc;
     }
@@ -73,14 +81,14 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     rc = e8_dlog_stats(r->reader, &r->run, r->stats, err);
     if (!rc) {
         r->report = e8_new(1, sizeof *r->report);
-        e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, NULL, r->report);
+        e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, &r->more, r->report);
     }
     return rc;
 }
 
 int e8_cmd_report(const struct e8_args *args)
 {
-    struct reporter r = {.args = args};
+    struct reporter r = {.args = args, .arena = e8_arena_new()};
     struct e8_err err = {0};
     int code;
     if (make_report(&r, &err)) {
@@ -94,6 +102,8 @@ int e8_cmd_report(const struct e8_args *args)
     free(r.report);
     free(r.thresholds);
     e8_stats_free(&r.stats);
+    e8_hist_free(&r.spread);
+    e8_arena_free(&r.arena);
     e8_dlog_reader_free(&r.reader);
     return code;
 }

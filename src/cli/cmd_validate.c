@@ -154,6 +154,7 @@ static enum e8_rc parse_file(struct validator *v, struct e8_source *source, cons
         .secret = E8_SECRET_STAND_IN,
         .next_secret = E8_SECRET_STAND_IN_NEXT,
         .stand_ins = true,
+        .rotation_written = true,
     };
     enum e8_rc rc = e8_source_open(name, source, &err);
     if (rc) {

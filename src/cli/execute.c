@@ -258,7 +258,8 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
             e8_dlog_finish(&x.log, &x.facts, NULL);
         }
     } else {
-        e8_cli_facts_end(&x.result, x.arena, &x.facts);
+        e8_execution_more(&x);
+        e8_cli_facts_end(&x.result, &x.more, x.arena, &x.facts);
         rc = x.log ? e8_dlog_finish(&x.log, &x.facts, &err) : E8_OK;
         code = e8_execution_report(&x);
         code = rc ? e8_exit_error(&err) : code;

@@ -21,6 +21,7 @@ struct execution {
     size_t threshold_count;
     struct e8_arena *arena;
     struct e8_engine_result result;
+    struct e8_report_more more;      /* of the result */
     const struct e8_threshold *lost; /* it says `abort`, and cannot hold any more: the run was stopped */
     bool told;                       /* that it was */
     enum e8_format format;
@@ -29,6 +30,8 @@ struct execution {
 
 /* Before anything is sent: may the files of --report-… be written? */
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
+/* Fills x->more, when the run has ended. */
+void e8_execution_more(struct execution *x);
 /* Writes the report, to stdout and to files. Returns the exit code. */
 int e8_execution_report(struct execution *x);
 

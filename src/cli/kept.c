@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "cli/kept.h"
-#include "doc/json.h"
+#include "cli/notes.h"
 
 static const char *joined_names(struct e8_arena *arena, const char *const *names)
 {
@@ -94,11 +94,12 @@ void e8_cli_facts(const struct e8_args *args, const struct e8_plan *plan, const 
 }
 
 /* Facts of the run's end that have no place of their own, as JSON. */
-static const char *notes_of(const struct e8_engine_result *result, struct e8_arena *arena)
+static const char *notes_of(const struct e8_engine_result *result, const struct e8_report_more *more,
+                            struct e8_arena *arena)
 {
     const struct e8_transport_counts *counts = &result->transport;
     struct e8_buf text;
-    e8_buf_init(&text, 4096);
+    e8_buf_init(&text, E8_NOTES_MAX);
     struct e8_json w = e8_json_new(&text, 0);
     e8_json_object(&w, NULL);
     e8_json_int(&w, "connections", (int64_t)counts->connections);
@@ -109,13 +110,17 @@ static const char *notes_of(const struct e8_engine_result *result, struct e8_are
     e8_json_int(&w, "idle_bytes", (int64_t)counts->idle_bytes);
     e8_json_int(&w, "multi_rebuilt", (int64_t)counts->rebuilt);
     e8_json_int(&w, "endpoints_disabled", (int64_t)result->disabled);
+    if (more) {
+        e8_notes_write(more, &w);
+    }
     e8_json_end(&w, '}');
     const char *notes = e8_arena_str(arena, e8_buf_str(&text)).p;
     e8_buf_fini(&text);
     return notes;
 }
 
-void e8_cli_facts_end(const struct e8_engine_result *result, struct e8_arena *arena, struct e8_log_run *facts)
+void e8_cli_facts_end(const struct e8_engine_result *result, const struct e8_report_more *more,
+                      struct e8_arena *arena, struct e8_log_run *facts)
 {
     const struct e8_counts *n = &e8_stats_all(result->stats)->n;
     facts->ended = facts->started + (e8_mono_now() - facts->epoch);
@@ -125,7 +130,7 @@ void e8_cli_facts_end(const struct e8_engine_result *result, struct e8_arena *ar
     facts->stalls = result->stalls;
     facts->timer_floor = result->timer_floor;
     facts->interrupted = result->interrupted || result->log_failed;
-    facts->notes = notes_of(result, arena);
+    facts->notes = notes_of(result, more, arena);
     facts->stats = result->stats;
 }
 

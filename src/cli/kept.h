@@ -7,9 +7,9 @@
 /* Facts of a run of the plan that begins now. Their texts, endpoints and steps live in the arena, or are the plan's. */
 void e8_cli_facts(const struct e8_args *args, const struct e8_plan *plan, const struct e8_catalog *catalog,
                   struct e8_arena *arena, struct e8_log_run *out);
-/* The same at the run's end, from what the engine has to say. */
-void e8_cli_facts_end(const struct e8_engine_result *result, struct e8_arena *arena,
-                      struct e8_log_run *facts);
+/* The same at the run's end, from what the engine has to say. more: what a report from the log could not know; or NULL. */
+void e8_cli_facts_end(const struct e8_engine_result *result, const struct e8_report_more *more,
+                      struct e8_arena *arena, struct e8_log_run *facts);
 /* Opens the log of --log, or the default one, for facts->workers, and writes the run's start. With --no-log *out stays NULL.
  * *path (in the arena): which one. */
 enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct e8_log_run *facts,

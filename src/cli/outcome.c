@@ -109,9 +109,9 @@ static void collect_steps(struct execution *x, struct e8_report_more *more)
     }
 }
 
-static void make_report(struct execution *x, struct e8_report *report)
+void e8_execution_more(struct execution *x)
 {
-    struct e8_report_more more = {
+    x->more = (struct e8_report_more){
         .spread = x->result.spread,
         .flows_stopped = x->result.flows_stopped,
         .commands_failed = x->result.commands_failed,
@@ -120,15 +120,14 @@ static void make_report(struct execution *x, struct e8_report *report)
         .stopped_by_step = x->result.stopped_by_step,
         .log = x->log_path,
     };
-    collect_steps(x, &more);
-    e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &more, report);
+    collect_steps(x, &x->more);
 }
 
 int e8_execution_report(struct execution *x)
 {
     struct e8_report *report = e8_new(1, sizeof *report);
     struct e8_err err = {0};
-    make_report(x, report);
+    e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &x->more, report);
     int code = verdict_code(x, report);
     int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
     if (e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err)) {

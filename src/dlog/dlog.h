@@ -87,6 +87,15 @@ enum e8_rc e8_dlog_begin(struct e8_dlog *log, struct e8_log_run *run, struct e8_
 /* The ring of one worker: its records are struct e8_record. */
 struct e8_ring *e8_dlog_ring(struct e8_dlog *log, unsigned worker);
 bool e8_dlog_failed(const struct e8_dlog *log); /* any thread */
+/* A delivery that is over, delivered or as expected. Its record stands in the ring and is written within some 20 ms; this outlives a
+ * process that is killed before. The worker's thread; a few stores, no system call. */
+struct e8_over {
+    uint64_t flow, instance;
+    e8_wall_ns at, flow_started; /* of its event */
+    uint32_t sequence;
+    uint16_t endpoint, copy;
+};
+void e8_dlog_over(struct e8_dlog *log, unsigned worker, const struct e8_over *over);
 /* After all workers have ended: drains, writes the end of the run, commits, closes, frees. Reports the first failure.
  * Before e8_dlog_begin, or after it failed: only closes and frees; run may be NULL. */
 enum e8_rc e8_dlog_finish(struct e8_dlog **log, const struct e8_log_run *run, struct e8_err *err);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dlog/over.h"
 #include "dlog/read.h"
 
 enum { DONE_MAGIC = 0x0a4e8503, CHAIN_MAX = 10000, SLOTS_MIN = 1024 };
@@ -243,6 +244,22 @@ static enum e8_rc read_link(struct e8_dlog_reader *reader, int64_t run, e8_wall_
     return rc;
 }
 
+/* What the process was killed before it was written. */
+static void add_unwritten(void *state, const struct e8_over *over)
+{
+    struct e8_done_deliveries *done = state;
+    struct made event = {.flow = over->flow,
+                         .instance = over->instance,
+                         .at = over->at,
+                         .flow_started = over->flow_started,
+                         .sequence = over->sequence};
+    if (done->event_count >= UINT32_MAX)
+        return;
+    add_event(done, &event);
+    size_t slot = slot_of_event(done, over->flow, over->instance, over->sequence);
+    add_over(done, key_of(done->by_place[slot], over->endpoint, over->copy));
+}
+
 /* A run that goes on with another began where that had come to. */
 static enum e8_rc add_run(struct e8_dlog_reader *reader, int64_t run, struct e8_done_deliveries *done,
                           struct e8_err *err)
@@ -256,6 +273,8 @@ static enum e8_rc add_run(struct e8_dlog_reader *reader, int64_t run, struct e8_
     rc = rc ? rc : e8_read_range(reader, run, &range, err);
     rc = rc ? rc : read_events(reader, &range, done, err);
     rc = rc ? rc : read_attempts(reader, &range, done, &latest, err);
+    if (rc == E8_OK)
+        e8_over_read(reader->path, run, add_unwritten, done);
     if (rc == E8_OK && latest > started && !__builtin_sub_overflow(latest, started, &came) &&
         __builtin_add_overflow(done->elapsed, came, &done->elapsed))
         rc = e8_read_damaged(reader, "a time is out of range", err);

@@ -106,9 +106,16 @@ enum e8_rc e8_dlog_begin(struct e8_dlog *log, struct e8_log_run *run, struct e8_
     }
     log->run = run->id;
     log->shift = run->started - run->epoch;
+    log->over = e8_over_make(log->path, run->id, log->ring_count);
     if (!e8_dlog_thread_start(log))
         return e8_fail(err, E8_ENV, NULL, "the delivery log's thread cannot be started: %s", strerror(errno));
     return E8_OK;
+}
+
+void e8_dlog_over(struct e8_dlog *log, unsigned worker, const struct e8_over *over)
+{
+    if (log->over)
+        e8_over_put(log->over, worker, over);
 }
 
 struct e8_ring *e8_dlog_ring(struct e8_dlog *log, unsigned worker)
@@ -138,6 +145,18 @@ static bool write_end(struct e8_dlog *log, const struct e8_log_run *run)
            checkpoint(log);
 }
 
+/* All is written now: of this run, and of those that it went on with. */
+static void remove_over(struct e8_dlog *log)
+{
+    char sql[96];
+    for (int64_t run = log->run, before = 0; run > 0; run = before) {
+        e8_over_remove(log->path, run);
+        snprintf(sql, sizeof(sql), "SELECT resumes FROM run WHERE id = %lld", (long long)run);
+        if (!e8_db_int(log->db, sql, &before) || before >= run)
+            break;
+    }
+}
+
 enum e8_rc e8_dlog_finish(struct e8_dlog **log, const struct e8_log_run *run, struct e8_err *err)
 {
     struct e8_dlog *l = *log;
@@ -153,7 +172,10 @@ enum e8_rc e8_dlog_finish(struct e8_dlog **log, const struct e8_log_run *run, st
         rc = l->error.rc;
         if (rc && err)
             *err = l->error;
+        if (rc == E8_OK)
+            remove_over(l);
     }
+    e8_over_close(&l->over);
     free_log(log);
     return rc;
 }

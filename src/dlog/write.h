@@ -7,6 +7,7 @@
 
 #include "dlog/db.h"
 #include "dlog/dlog.h"
+#include "dlog/over.h"
 
 enum { DLOG_MAGIC = 0x0a4e8501, ERROR_CACHE = 256 };
 
@@ -33,6 +34,7 @@ struct e8_dlog {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
     int64_t run;
+    struct e8_over_file *over; /* the workers write; NULL: there is none */
     e8_wall_ns shift; /* wall time = monotonic time + shift */
     int64_t codes
         [E8_OUTCOME_COUNT]; /* of outcomes in this file, which an older version may have numbered otherwise */

@@ -200,11 +200,30 @@ static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delive
     return wait > after ? wait : after;
 }
 
+static void note_over(struct e8_worker *worker, const struct e8_delivery *delivery)
+{
+    struct e8_dlog *log = worker->engine->options.log;
+    const struct e8_strand *strand = delivery->strand;
+    if (log) {
+        const struct e8_over over = {.flow = strand->walk.flow->key,
+                                     .instance = strand->instance->number,
+                                     .at = delivery->event->at,
+                                     .flow_started = strand->instance->flow_started,
+                                     .sequence = delivery->event->sequence,
+                                     .endpoint = delivery->endpoint,
+                                     .copy = delivery->copy};
+        e8_dlog_over(log, worker->index, &over);
+    }
+}
+
 /* The delivery has ended: well, or not. Its copies follow, but not after a stop. */
 static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_judgement *j)
 {
     bool delivered = delivery->exchange.outcome == E8_DELIVERED;
     bool well = j->verdict == E8_EXPECTED_NOTHING ? delivered : j->verdict != E8_EXPECTATION_UNMET;
+    if (well) {
+        note_over(worker, delivery);
+    }
     e8_judged(worker, delivery, j);
     if (delivery->copies && !e8_worker_stopping(worker) && !is_disabled(worker, delivery)) {
         e8_copy_next(worker, delivery);

@@ -223,7 +223,7 @@ static void put_steps(struct e8_json *w, const struct e8_report_more *more)
     e8_json_end(w, ']');
 }
 
-/* null: there were none, or (from a log) it is not known. */
+/* null: there were none. */
 static void put_more(struct e8_json *w, const struct e8_report_more *more)
 {
     put_steps(w, more);

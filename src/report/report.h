@@ -45,7 +45,7 @@ struct e8_report_step {
     uint64_t met, unmet, reported, not_measured;
     const char *why, *delivery_id; /* of the first that was not as expected; or empty */
 };
-/* What only a run that has just ended can tell. All of it is borrowed and must outlive the report. */
+/* What the rows of a log do not tell. All of it is borrowed and must outlive the report. */
 struct e8_report_more {
     const struct e8_report_step *steps; /* those that expect something */
     size_t step_count;
@@ -71,7 +71,7 @@ struct e8_report {
     size_t warning_count;
     struct e8_report_more more;
 };
-/* Evaluates thresholds, verdict and warnings. `run` and `stats` must outlive the report. more: NULL from a log. */
+/* Evaluates thresholds, verdict and warnings. `run` and `stats` must outlive the report. more: NULL: nothing is known. */
 void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
                     const struct e8_threshold *thresholds, size_t count, const struct e8_report_more *more,
                     struct e8_report *out);

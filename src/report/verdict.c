@@ -178,7 +178,7 @@ static void say_missed(struct e8_report *report, const struct judgement *j)
     }
 }
 
-/* The steps know how much was judged; a log knows the deliveries alone. */
+/* The steps know how much was judged; without them the deliveries alone are known. */
 static void say_unmet(struct e8_report *report, uint64_t unmet)
 {
     struct e8_step_sums sums = e8_steps_sum(&report->more);

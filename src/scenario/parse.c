@@ -18,7 +18,7 @@ static void check_threshold(struct e8_parser *p, const struct e8_node *node,
             names[i] = plan->endpoints[i].name;
             known = known || strcmp(names[i], threshold->endpoint) == 0;
         }
-        e8_hint_near(e8_str(threshold->endpoint), names, "a name of endpoints:", hint);
+        e8_hint_names(e8_str(threshold->endpoint), names, "a name of endpoints:", hint);
         if (!known) {
             e8_parse_fail(p, node, hint, "no endpoint is called \"%s\"", threshold->endpoint);
         }

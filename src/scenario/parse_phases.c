@@ -25,7 +25,7 @@ static const struct e8_flow *find_flows(struct e8_parser *p, const struct e8_nod
         names[i] = plan->flows[i].name;
     }
     char hint[E8_HINT_MAX];
-    e8_hint_near(node->text, names, "a name of flows:", hint);
+    e8_hint_names(node->text, names, "a name of flows:", hint);
     e8_parse_fail(p, node, hint, "unknown flow \"%.*s\"", E8_STR(node->text));
     free(names);
     return NULL;

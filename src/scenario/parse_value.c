@@ -209,7 +209,7 @@ int e8_parse_endpoint_name(struct e8_parser *p, const struct e8_node *node)
         names[i] = plan->endpoints[i].name;
     }
     char hint[E8_HINT_MAX];
-    e8_hint_near(node->text, names, "a name of endpoints:", hint);
+    e8_hint_names(node->text, names, "a name of endpoints:", hint);
     e8_parse_fail(p, node, hint, "no endpoint is called \"%.*s\"", E8_STR(node->text));
     free(names);
     return -1;

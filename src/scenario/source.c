@@ -133,7 +133,7 @@ static struct source *read_file(struct e8_parser *p, const char *path, const str
         return NULL;
     }
     if (p->options->read(p->options->read_state, path, &text, &err)) {
-        e8_parse_fail_err(p, at, &err);
+        e8_parse_fail(p, at, err.hint[0] ? err.hint : NULL, "\"%s\": %s", path, err.what);
         return NULL;
     }
     files->bytes += text.n;
@@ -174,6 +174,18 @@ static void include(struct e8_parser *p, size_t from, const struct e8_node *node
     }
 }
 
+/* Could it be a map at all? Text of which nothing looks like a key is not shown: it may be a secret. */
+static bool has_keys(struct e8_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        bool ends = i + 1 == text.n || strchr(" \t\r\n", text.p[i + 1]);
+        if (text.p[i] == '{' || (text.p[i] == ':' && ends)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void load(struct e8_parser *p, size_t index)
 {
     struct e8_sources *files = p->files;
@@ -182,6 +194,9 @@ static void load(struct e8_parser *p, size_t index)
     struct e8_doc *doc;
     struct e8_err err = {0};
     if (e8_doc_parse(files->list[index].path, text, E8_DOC_YAML, &doc, &err)) {
+        if (!has_keys(text)) {
+            err.source[0] = '\0';
+        }
         e8_errs_add(p->errs, &err);
         return;
     }

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "digest/digest.h"
 #include "doc/doc.h"
 #include "match/match.h"
 
-enum { RECORDING_MAGIC = 0x0a4e8604, LEFT_OUT_MAX = 64 };
+enum { RECORDING_MAGIC = 0x0a4e8604, LEFT_OUT_MAX = 64, PATHS_MAX = 5 };
 /* What a step may have at most (scenario: E8_HEADERS_MAX, with room for what a request has beside it). */
 enum { HEADERS_MAX = 32, HEADER_BYTES_MAX = 4096, FLUSH_AT = 1 << 20, ID_MAX = 39 };
 
@@ -34,6 +35,10 @@ struct e8_recording {
     e8_mono_ns first;
     struct left_out left_out[LEFT_OUT_MAX];
     size_t left_out_count;
+    uint64_t others; /* requests that are no POST */
+    char *paths[PATHS_MAX];
+    size_t path_count;
+    bool more_paths;
     struct e8_err failed; /* rc E8_OK while all is well */
 };
 
@@ -41,10 +46,12 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
                                   struct e8_str delivery)
 {
     size_t count = e8_request_header_count(request), size = sizeof(struct e8_arrival);
+    bool other = !e8_str_is(request->method, "POST");
+    struct e8_str body = other ? E8_LIT("") : request->body;
     struct e8_header header;
     struct e8_buf texts;
 
-    size += count * sizeof header + request->body.n + type.n + delivery.n;
+    size += count * sizeof header + body.n + type.n + delivery.n + request->path.n;
     for (size_t i = 0; i < count; i++) {
         e8_request_header_at(request, i, &header.name, &header.value);
         size += header.name.n + header.value.n;
@@ -53,10 +60,11 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
     struct e8_header *headers = (struct e8_header *)(arrival + 1);
     char *memory = (char *)(headers + count);
     e8_buf_fixed(&texts, memory, size - (size_t)(memory - (char *)arrival));
-    *arrival = (struct e8_arrival){.at = request->complete, .wall = request->wall, .size = size};
+    *arrival = (struct e8_arrival){.at = request->complete, .wall = request->wall, .size = size,
+                                      .other = other};
     const struct {
         struct e8_str from, *to;
-    } own[] = {{type, &arrival->type}, {delivery, &arrival->delivery}, {request->body, &arrival->body}};
+    } own[] = {{type, &arrival->type}, {delivery, &arrival->delivery}, {request->path, &arrival->path}, {body, &arrival->body}};
     for (size_t i = 0; i < E8_COUNT(own); i++) {
         *own[i].to = (struct e8_str){memory + texts.n, own[i].from.n};
         e8_buf_putstr(&texts, own[i].from);
@@ -169,6 +177,20 @@ static void leave_out(struct e8_recording *recording, struct e8_str name, const 
     }
     if (recording->left_out_count < LEFT_OUT_MAX)
         list[recording->left_out_count++] = (struct left_out){e8_dup_str(name), e8_dup(why), 1};
+}
+
+/* A step goes to the endpoint's URL: where it came to is not kept. */
+static void note_path(struct e8_recording *recording, struct e8_str path)
+{
+    if (path.n == 0 || e8_str_is(path, "/"))
+        return;
+    for (size_t i = 0; i < recording->path_count; i++)
+        if (e8_str_is(path, recording->paths[i]))
+            return;
+    if (recording->path_count < PATHS_MAX)
+        recording->paths[recording->path_count++] = e8_dup_str(path);
+    else
+        recording->more_paths = true;
 }
 
 /* Also as it stands behind a prefix that only says what it is ("whsec_…"). */
@@ -325,8 +347,16 @@ enum e8_rc e8_recording_put(struct e8_recording *recording, const struct e8_arri
     E8_CHECK_MAGIC(recording, RECORDING_MAGIC);
     if (recording->failed.rc)
         return e8_recording_flush(recording, err);
+    if (arrival->other) {
+        recording->others++;
+        return E8_OK;
+    }
     if (!recording->begun)
         put_first(recording, arrival);
+    if (holds_secret(recording, arrival->path))
+        leave_out(recording, E8_LIT("a path"), "holds the secret of the sink");
+    else
+        note_path(recording, arrival->path);
     if (holds_secret(recording, arrival->body) || holds_secret(recording, arrival->delivery) ||
         holds_secret(recording, arrival->type)) {
         leave_out(recording, E8_LIT("a delivery"), "holds the secret of the sink");
@@ -347,6 +377,36 @@ enum e8_rc e8_recording_put(struct e8_recording *recording, const struct e8_arri
     return text->n > FLUSH_AT ? e8_recording_flush(recording, err) : E8_OK;
 }
 
+static void say_line(struct e8_recording *recording, const char *line)
+{
+    fprintf(stderr, "emit8: sink: recording: %s\n", line);
+    e8_buf_printf(&recording->text, "# %s\n", line);
+}
+
+static void put_unrecorded(struct e8_recording *recording)
+{
+    char line[1024];
+    struct e8_buf buf;
+
+    e8_buf_fixed(&buf, line, sizeof line - 1);
+    if (recording->others > 0) {
+        e8_buf_printf(&buf, "%llu requests that are no POST are left out",
+                      (unsigned long long)recording->others);
+        say_line(recording, e8_buf_cstr(&buf));
+    }
+    e8_buf_reset(&buf);
+    for (size_t i = 0; i < recording->path_count; i++) {
+        char *path = recording->paths[i];
+        size_t n = strlen(path);
+        e8_buf_puts(&buf, i ? ", " : "paths are left out: ");
+        e8_buf_put_clean(&buf, (struct e8_str){path, e8_utf8_valid((struct e8_str){path, n < 128 ? n : 128})});
+        free(path);
+    }
+    e8_buf_puts(&buf, recording->more_paths ? ", …" : "");
+    if (recording->path_count)
+        say_line(recording, e8_buf_cstr(&buf));
+}
+
 static void put_left_out(struct e8_recording *recording)
 {
     for (size_t i = 0; i < recording->left_out_count; i++) {
@@ -364,6 +424,13 @@ static void put_left_out(struct e8_recording *recording)
     }
 }
 
+static bool is_file(const struct e8_recording *recording)
+{
+    struct stat st;
+
+    return fstat(recording->fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 enum e8_rc e8_recording_close(struct e8_recording **recording, struct e8_err *err)
 {
     struct e8_recording *r = *recording;
@@ -371,10 +438,14 @@ enum e8_rc e8_recording_close(struct e8_recording **recording, struct e8_err *er
     if (!r)
         return E8_OK;
     E8_CHECK_MAGIC(r, RECORDING_MAGIC);
+    bool empty = r->headed && !r->begun;
     if (r->headed)
         put_left_out(r);
+    put_unrecorded(r);
     enum e8_rc rc = e8_recording_flush(r, err);
-    if (r->made && !r->headed)
+    if (empty)
+        fputs("emit8: sink: nothing was received; no recording was written\n", stderr);
+    if ((r->made && !r->headed) || (empty && is_file(r)))
         unlink(r->path);
     if (close(r->fd) != 0 && !rc)
         rc = e8_fail(err, E8_ENV, NULL, "%.200s: the recording cannot be written: %s", r->path,

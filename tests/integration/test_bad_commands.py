@@ -133,7 +133,7 @@ def empty_log(trial):
 REPLAY = ["replay", "r.yaml", "--to", "URL"]
 LOGGED = ["replay", "OLD", "--to", "URL"]
 REPLAYS = {
-    "what": (["replay", "--to", "URL"], {}, "something is missing", "emit8 replay"),
+    "what": (["replay", "--to", "URL"], {}, "no recording and no log is given", "emit8 replay"),
     "where to": (["replay", "r.yaml"], {}, "--to is missing", "--to http://"),
     "missing": (["replay", "no.yaml", "--to", "URL"], {}, "no.yaml: cannot be read: No such file", ""),
     "directory": (["replay", "d", "--to", "URL"], {"d/x": "x"}, "d: is a directory", ""),

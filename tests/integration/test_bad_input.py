@@ -596,7 +596,7 @@ def test_option(trial, name):
 COMMANDS = {
     "no command": ([], "Usage: emit8 COMMAND"),
     "unknown command": (["snd"], 'unknown command "snd"; did you mean "send"?'),
-    "send what": (["send"], "something is missing; emit8 send TYPE"),
+    "send what": (["send"], "emit8: send: no event type is given"),
     "value missing": (["send", "message.sent", "--to", "URL", "--rate"], "--rate needs a value RATE"),
     "send where": (["send", "message.received"], "--to is missing; --to http://"),
     "unknown type": (["send", "message.recieved", "--to", "URL"], 'matches "message.recieved"; did you mean "message.received"?'),
@@ -607,7 +607,7 @@ COMMANDS = {
     "url port": (["send", "message.sent", "--to", "http://127.0.0.1:65536/"], "port is out of range"),
     "url space": (["send", "message.sent", "--to", "http://127.0.0.1/a b"], "space at character 19; write it as %20"),
     "url CR": (["send", "message.sent", "--to", "http://127.0.0.1/\r\nX: y"], "control character (0x0d) at character 18"),
-    "run what": (["run"], "something is missing; emit8 run SCENARIO"),
+    "run what": (["run"], "emit8: run: no scenario is given"),
     "run two": (["run", "a", "b"], '"b" is one word too many'),
     "run --sink --to": (["run", "fan-out", "--sink", "--to", "URL"], "exclude each other"),
     "run --to unknown": (["run", "fan-out", "--to", "nobody=URL"], 'no endpoint is called "nobody"'),

@@ -111,7 +111,7 @@ def test_every_option_of_help_is_parsed(command):
         (["log", "--folow"], "unknown option --folow; did you mean --follow?"),
         (["run", "--concurrency", "1"], "unknown option --concurrency"),
         (["send", "-Z"], "unknown option -Z; emit8 send --help lists them"),
-        (["send"], "emit8 send: something is missing"),
+        (["send"], "emit8: send: no event type is given"),
         (["run", "a", "b"], '"b" is one word too many'),
         (["events", "lst"], 'unknown word "lst"; did you mean "list"?'),
         (["events", "list", "x"], '"x" is one word too many'),

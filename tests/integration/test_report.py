@@ -394,3 +394,43 @@ def test_a_run_without_an_end_is_invalid(tmp_path, log):
     done = kit.emit8("report", log)
     assert done.returncode == 4
     assert done.out.split("\n\n")[-1].startswith("INVALID  the run has no end in the log")
+
+
+# What steps expected, from the log as from the run
+
+
+EXPECTING = """
+scenario: expectations
+endpoints: {{app: {{url: "{url}", retry: {{attempts: 1}}}}}}
+effect: {{command: [echo, "5"]}}
+flows:
+  story:
+    - {{emit: conversation.created, name: once, expect: {{status: 2xx, effect: 1}}}}
+    - {{emit: message.received, name: refused, expect: {{status: 4xx}}}}
+    - {{emit: message.sent, name: fine, expect: {{status: 2xx}}}}
+run: [{{flow: story}}]
+"""
+FORMATS = "json", "ndjson", "csv", "tap", "junit", "markdown"
+
+
+@pytest.mark.parametrize("unmet", ["effect and status", "effect", "none"])
+def test_the_log_tells_of_expectations_what_the_run_told(tmp_path, log, unmet):
+    text = EXPECTING if unmet == "effect and status" else EXPECTING.replace("4xx", "2xx")
+    text = text.replace("effect: 1", "effect: 0") if unmet == "none" else text
+    files = {name: tmp_path / f"report.{name}" for name in FORMATS}
+    options = [x for name, path in files.items() for x in (f"--report-{name}", path)]
+    with kit.Capture() as capture:
+        path = tmp_path / "scenario.yaml"
+        path.write_text(text.format(url=capture.url))
+        done = kit.emit8("run", path, "--allow-exec", "--log", log, "--format", "json", *options)
+    assert done.returncode == (unmet != "none"), done.out + done.err
+    told = valid(json.loads(done.out))
+    assert told["verdict"] == ("pass" if unmet == "none" else "fail")
+    expected = {step["step"]: step["unmet"] for step in told["expectations"]}
+    assert expected == {"once": int(unmet != "none"), "refused": int(unmet == "effect and status"), "fine": 0}
+    for name, path in files.items():
+        again = kit.emit8("report", log, "--format", name)
+        assert again.returncode == done.returncode, (name, again.out + again.err)
+        assert again.out == path.read_text(), name
+    again = kit.emit8("report", log)
+    assert again.returncode == done.returncode and "Expectations" in again.out

@@ -37,9 +37,14 @@ def need(*programs):
             raise Missing(f"{program} is not installed")
 
 
+failed = []  # why npm could not install; it is asked once
+
+
 def packages():
     """The npm packages that package-lock.json names, installed once."""
     need("node", "npm")
+    if failed:
+        raise Missing(failed[0])
 
     def versions(path):
         found = json.loads(path.read_text())["packages"] if path.exists() else {}
@@ -49,10 +54,12 @@ def packages():
         fcntl.flock(lock, fcntl.LOCK_EX)  # other tests install here too
         if versions(NPM / "package-lock.json").items() <= versions(NPM / "node_modules/.package-lock.json").items():
             return
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=NPM, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode != 0:
-            raise Missing("npm ci failed: " + done.stderr[-300:])
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        try:
+            subprocess.run(command, cwd=NPM, capture_output=True, text=True, timeout=300, check=True)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as fault:
+            failed.append("npm ci failed: " + str(fault.stderr)[-300:])
+            raise Missing(failed[0]) from fault
 
 
 def available(kind):

@@ -325,6 +325,34 @@ static void judges_effects(void **state)
     e8_check_free(&with.check);
 }
 
+static void fails_where_a_given_effect_probe_is_unreadable(void **state)
+{
+    (void)state;
+    static const struct e8_effect count = {.get = "http://127.0.0.1:9/count", .pointer = "/count"};
+    struct e8_check_options given = options("8bit");
+    for (int probed = 0; probed < 2; probed++) {
+        given.scenario.effect = probed ? &count : NULL;
+        struct bench bench = bench_of(&given, "IDEM-04");
+        reply(&bench, "CANARY", 0, good);
+        for (size_t i = 0; i < 20; i++) {
+            reply(&bench, "IDEM-04", 0, good);
+        }
+        struct e8_effect_reading reading = {.flow = flow(bench.check, "IDEM-04"), .why = "404, no 2xx"};
+        for (size_t i = 0; i < reading.flow->steps.count; i++) {
+            const struct e8_step *step = &reading.flow->steps.list[i];
+            reading.emit = step->kind == E8_STEP_EMIT ? step->emit : reading.emit;
+        }
+        e8_check_effect(bench.check, &reading);
+        const struct e8_result *probe = result(results_of(&bench), "IDEM-04");
+        assert_int_equal(probe->kind, probed ? E8_RESULT_FAIL : E8_RESULT_REPORT);
+        if (probed) {
+            assert_string_equal(probe->reason, "the effect probe could not be read: 404, no 2xx");
+            assert_int_equal(probe->exhibit_count, 1);
+        }
+        e8_check_free(&bench.check);
+    }
+}
+
 static void tells_what_is_at_work(void **state)
 {
     (void)state;
@@ -353,6 +381,7 @@ int test_collect(void)
         cmocka_unit_test(passes_the_lint_without_expectations),
         cmocka_unit_test(measures_acknowledgements),
         cmocka_unit_test(judges_effects),
+        cmocka_unit_test(fails_where_a_given_effect_probe_is_unreadable),
         cmocka_unit_test(tells_what_is_at_work),
     };
     return cmocka_run_group_tests_name("collect", tests, NULL, NULL);

@@ -1,0 +1,161 @@
+#include <string.h>
+
+#include "cli/notes.h"
+
+#define TEXT_MAX ((size_t)1024) /* bytes of one text of a step, so that all of them stay below E8_NOTES_MAX */
+
+/* ---- writing ---- */
+
+static void put_text(struct e8_json *w, const char *key, const char *text)
+{
+    if (text && text[0]) {
+        struct e8_str whole = e8_str(text);
+        struct e8_str head = {text, whole.n < TEXT_MAX ? whole.n : TEXT_MAX};
+        e8_json_str(w, key, (struct e8_str){text, whole.n > TEXT_MAX ? e8_utf8_valid(head) : whole.n});
+    }
+}
+
+static void put_step(struct e8_json *w, const struct e8_report_step *step)
+{
+    e8_json_object(w, NULL);
+    put_text(w, "id", step->id);
+    put_text(w, "type", step->type);
+    put_text(w, "expects", step->expects);
+    e8_json_bool(w, "reports", step->reports);
+    e8_json_int(w, "met", (int64_t)step->met);
+    e8_json_int(w, "unmet", (int64_t)step->unmet);
+    e8_json_int(w, "reported", (int64_t)step->reported);
+    e8_json_int(w, "not_measured", (int64_t)step->not_measured);
+    put_text(w, "why", step->why);
+    put_text(w, "delivery_id", step->delivery_id);
+    e8_json_end(w, '}');
+}
+
+/* The sums must be right, and the first fault must be told, however many steps there are. */
+static void put_rest(struct e8_json *w, const struct e8_report_step *steps, size_t count)
+{
+    char id[64];
+    struct e8_report_step rest = {.id = id, .type = "*", .expects = "what each of them says"};
+    snprintf(id, sizeof id, "%zu more steps", count);
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].unmet && !rest.unmet) {
+            rest.why = steps[i].why;
+            rest.delivery_id = steps[i].delivery_id;
+        }
+        rest.met += steps[i].met;
+        rest.unmet += steps[i].unmet;
+        rest.reported += steps[i].reported;
+        rest.not_measured += steps[i].not_measured;
+    }
+    put_step(w, &rest);
+}
+
+static void put_spread(struct e8_json *w, const struct e8_hist *spread)
+{
+    struct e8_buf text;
+    e8_buf_init(&text, (size_t)1 << 20);
+    e8_hist_encode(spread, &text);
+    e8_json_str(w, "copies_spread", e8_buf_str(&text));
+    e8_buf_fini(&text);
+}
+
+void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
+{
+    size_t count = more->step_count > E8_NOTED_STEPS_MAX ? E8_NOTED_STEPS_MAX - 1 : more->step_count;
+    if (more->step_count) {
+        e8_json_array(w, "expectations");
+        for (size_t i = 0; i < count; i++) {
+            put_step(w, &more->steps[i]);
+        }
+        if (count < more->step_count) {
+            put_rest(w, more->steps + count, more->step_count - count);
+        }
+        e8_json_end(w, ']');
+    }
+    if (more->spread && e8_hist_count(more->spread)) {
+        put_spread(w, more->spread);
+    }
+    e8_json_int(w, "flows_stopped", (int64_t)more->flows_stopped);
+    e8_json_int(w, "commands_failed", (int64_t)more->commands_failed);
+    put_text(w, "command_why", more->command_why);
+    e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
+    if (more->aborted) {
+        e8_json_cstr(w, "aborted_by", more->aborted->text);
+    }
+}
+
+/* ---- reading ---- */
+
+static const char *text_of(const struct e8_node *map, const char *key, struct e8_arena *arena)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    return node && node->kind == E8_STRING ? e8_arena_str(arena, node->text).p : "";
+}
+
+static uint64_t count_of(const struct e8_node *map, const char *key)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    return node && node->kind == E8_INT && node->i > 0 ? (uint64_t)node->i : 0;
+}
+
+static bool is_set(const struct e8_node *map, const char *key)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    return node && node->kind == E8_BOOL && node->b;
+}
+
+static void read_steps(const struct e8_node *list, struct e8_arena *arena, struct e8_report_more *more)
+{
+    if (!list || list->kind != E8_SEQ || !list->count) {
+        return;
+    }
+    struct e8_report_step *steps = e8_arena_alloc(arena, list->count * sizeof *steps);
+    more->steps = steps;
+    for (const struct e8_node *node = list->first; node; node = node->next) {
+        steps[more->step_count++] = (struct e8_report_step){
+            .id = text_of(node, "id", arena),
+            .type = text_of(node, "type", arena),
+            .expects = text_of(node, "expects", arena),
+            .reports = is_set(node, "reports"),
+            .met = count_of(node, "met"),
+            .unmet = count_of(node, "unmet"),
+            .reported = count_of(node, "reported"),
+            .not_measured = count_of(node, "not_measured"),
+            .why = text_of(node, "why", arena),
+            .delivery_id = text_of(node, "delivery_id", arena),
+        };
+    }
+}
+
+static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)
+{
+    return node && node->kind == E8_STRING ? e8_hist_decode(node->text, out, err) : E8_OK;
+}
+
+enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *thresholds, size_t count,
+                         struct e8_arena *arena, struct e8_report_more *more, struct e8_hist **spread,
+                         struct e8_err *err)
+{
+    struct e8_doc *doc = NULL;
+    if (!notes || !notes[0]) {
+        return E8_OK;
+    }
+    enum e8_rc rc = e8_doc_parse("the notes of the run", e8_str(notes), E8_DOC_JSON, &doc, err);
+    if (rc) {
+        return rc;
+    }
+    const struct e8_node *root = e8_doc_root(doc);
+    const char *aborted = text_of(root, "aborted_by", arena);
+    read_steps(e8_node_get(root, "expectations"), arena, more);
+    more->flows_stopped = count_of(root, "flows_stopped");
+    more->commands_failed = count_of(root, "commands_failed");
+    more->command_why = text_of(root, "command_why", arena);
+    more->stopped_by_step = is_set(root, "stopped_by_step");
+    for (size_t i = 0; i < count && aborted[0]; i++) {
+        more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
+    }
+    rc = read_spread(e8_node_get(root, "copies_spread"), spread, err);
+    more->spread = *spread;
+    e8_doc_free(&doc);
+    return rc;
+}
