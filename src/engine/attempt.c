@@ -221,7 +221,7 @@ static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const
 {
     bool delivered = delivery->exchange.outcome == E8_DELIVERED;
     bool well = j->verdict == E8_EXPECTED_NOTHING ? delivered : j->verdict != E8_EXPECTATION_UNMET;
-    if (well) {
+    if (well || delivered) {
         note_over(worker, delivery);
     }
     e8_judged(worker, delivery, j);

@@ -49,7 +49,7 @@ static void check_secrets(struct e8_parser *p, const struct e8_node *map, const 
 /* What a rotation goes on to is as good as what it starts with. */
 static void parse_rotation(struct e8_parser *p, const struct e8_node *node, struct e8_endpoint *endpoint)
 {
-    bool given = endpoint->secret_count && (node || !p->options->rotation_written);
+    bool given = endpoint->secret_count && (node || p->options->to || !p->options->rotation_written);
     struct e8_spare spare = {given ? p->options->next_secret : NULL, true, 0};
     endpoint->rotation = e8_parse_secrets(p, node, &spare, ROTATION_MAX, &endpoint->rotation_count);
     for (size_t i = 0; endpoint->scheme && i < endpoint->rotation_count; i++) {

@@ -567,3 +567,35 @@ def test_every_key_of_the_schema_has_a_description():
 
     walk(SCHEMA, "")
     assert missing == []
+
+
+# --- what is not there, and what is not shown -------------------------------------------------------------------------
+
+
+def test_a_rotation_that_is_not_there_is_found(tmp_path):
+    text = GOOD.split("flows:")[0] + "flows: {f: [{emit: message.sent}, {rotate: crm}]}\n"
+    assert "has no secret to go on to" in (bad := emit8("validate", write(tmp_path, text))).stderr + bad.stdout
+    assert bad.returncode == 2
+    assert emit8("validate", write(tmp_path, text.replace("NOT_THERE}", "NOT_THERE}, rotation: [{env: NEITHER}]"))).returncode == 0
+
+
+@pytest.mark.parametrize("text", ["hushhush-secret-01\n", "@hushhush-secret-01\n", "%hushhush-secret-01\n"])
+@pytest.mark.parametrize("command", ["validate", "run", "replay"])
+def test_a_secret_file_is_not_shown(tmp_path, command, text):
+    target = [] if command == "validate" else ["--to", "http://127.0.0.1:9/"]
+    bad = emit8(command, write(tmp_path, text, "secret.txt"), *target)
+    assert bad.returncode == 2
+    assert "hushhush" not in bad.stdout + bad.stderr
+
+
+def test_names_that_there_are(tmp_path):
+    text = "endpoints: {crm: {url: http://127.0.0.1:9/}, audit: {url: http://127.0.0.1:9/}}\nflows: {f: [{rotate: quux}], g: [{emit: message.sent}]}\nrun: [{flow: nowhere, count: 1}]\n"
+    bad = emit8("validate", write(tmp_path, text))
+    assert "a name of endpoints: crm, audit" in bad.stdout + bad.stderr
+    assert "a name of flows: f, g" in bad.stdout + bad.stderr
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    bad = emit8("validate", write(tmp_path, "include: [not-there.yaml]\n" + GOOD))
+    assert bad.returncode == 2
+    assert re.search(r'not-there.yaml": cannot be read', bad.stdout + bad.stderr)

@@ -363,11 +363,45 @@ static void each_copy_has_a_row_of_its_own(void **state)
     e8_dlog_reader_free(&reader);
 }
 
+/* More than the file holds: the newest are those that can be unwritten. */
+static void what_was_not_written_yet_is_known(void **state)
+{
+    enum { MANY = 70000, NEWEST = 60000 };
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 2, &run);
+    char path[128];
+
+    for (uint32_t n = 0; n < MANY; n++) {
+        struct e8_over over = {.flow = 7, .instance = n, .at = 11, .flow_started = 5, .sequence = 1 + n % 3};
+        over.endpoint = (uint16_t)(n % 2);
+        over.copy = (uint16_t)(n % 5);
+        e8_dlog_over(log, 1, &over);
+    }
+    struct e8_done_deliveries *done =
+        read_done(place, run.id); /* what another process would read after a kill */
+    for (uint32_t n = MANY - NEWEST; n < MANY; n++) {
+        e8_wall_ns at = 0, started = 0;
+        assert_true(e8_done_has(done, 7, n, 1 + n % 3, (uint16_t)(n % 2), (uint16_t)(n % 5)));
+        assert_false(e8_done_has(done, 7, n, 1 + n % 3, (uint16_t)(1 - n % 2), (uint16_t)(n % 5)));
+        assert_true(e8_done_event(done, 7, n, 1 + n % 3, &at, &started) && at == 11 && started == 5);
+    }
+    e8_done_free(&done);
+    snprintf(path, sizeof(path), "%s-over.%lld", place->log, (long long)run.id);
+    assert_int_equal(access(path, F_OK), 0);
+    finish_log(&log, &run); /* all is written: the log alone tells */
+    assert_int_not_equal(access(path, F_OK), 0);
+    done = read_done(place, run.id);
+    assert_int_equal(e8_done_count(done), 0);
+    e8_done_free(&done);
+}
+
 int run_done_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_over_and_what_is_not, place_make, place_remove),
         cmocka_unit_test_setup_teardown(events_keep_their_times, place_make, place_remove),
+        cmocka_unit_test_setup_teardown(what_was_not_written_yet_is_known, place_make, place_remove),
         cmocka_unit_test_setup_teardown(a_chain_of_runs_counts_as_one, place_make, place_remove),
         cmocka_unit_test_setup_teardown(many_are_found_again, place_make, place_remove),
         cmocka_unit_test_setup_teardown(the_newest_unfinished_run_is_found, place_make, place_remove),

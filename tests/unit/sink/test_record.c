@@ -296,6 +296,36 @@ static void names_that_are_secret(void **state)
             fail_msg("%s", open[i]);
 }
 
+static void nothing_received_leaves_no_file(void **state)
+{
+    struct tape tape = {.doc = NULL};
+
+    (void)state;
+    tape_begin(&tape);
+    put(&tape, &(struct e8_arrival){.path = E8_LIT("/"), .other = true});
+    assert_int_equal(e8_recording_close(&tape.recording, NULL), E8_OK);
+    assert_int_not_equal(access(tape.path, F_OK), 0);
+}
+
+static void what_is_no_step_is_named(void **state)
+{
+    static const char *const paths[] = {"/", "/a", "/a", "/b", "/c", "/d", "/e", "/f"};
+    struct tape tape = {.doc = NULL};
+    struct e8_buf text;
+
+    (void)state;
+    tape_begin(&tape);
+    put(&tape, &(struct e8_arrival){.other = true});
+    for (size_t i = 0; i < E8_COUNT(paths); i++)
+        put(&tape, &(struct e8_arrival){.path = e8_str(paths[i]), .body = E8_LIT("{}")});
+    assert_int_equal(tape_end(&tape)->count, E8_COUNT(paths));
+    assert_int_equal(e8_file_read(tape.path, 1 << 20, &text, NULL), E8_OK);
+    assert_non_null(strstr(e8_buf_cstr(&text), "# 1 requests that are no POST are left out\n"));
+    assert_non_null(strstr(e8_buf_cstr(&text), "# paths are left out: /a, /b, /c, /d, /e, …\n"));
+    e8_buf_fini(&text);
+    tape_fini(&tape);
+}
+
 static void an_existing_file_stays(void **state)
 {
     struct e8_recording *recording;
@@ -328,6 +358,8 @@ int test_record(void)
         cmocka_unit_test(headers_in_order_and_no_secrets),
         cmocka_unit_test(too_many_headers_are_named),
         cmocka_unit_test(names_that_are_secret),
+        cmocka_unit_test(nothing_received_leaves_no_file),
+        cmocka_unit_test(what_is_no_step_is_named),
         cmocka_unit_test(an_existing_file_stays),
     };
 
