@@ -190,7 +190,10 @@ static void parse_root(struct e8_parser *p, const struct e8_node *root)
                                        "vars",     "endpoints",   "flows",   "run",         "faults",
                                        "effect",   "thresholds",  "targets", NULL};
     if (root->kind != E8_MAP) {
-        e8_parse_fail(p, root, "scenario: NAME, endpoints: …, flows: …, run: …", "a scenario is a map");
+        struct e8_err err = {0}; /* without the line: a file of another kind may be a secret */
+        e8_fail_at(&err, e8_doc_name(root->doc), root->line, root->col,
+                   "scenario: NAME, endpoints: …, flows: …, run: …", "a scenario is a map");
+        e8_errs_add(p->errs, &err);
         return;
     }
     e8_node_only(root, keys, p->errs);

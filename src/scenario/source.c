@@ -206,7 +206,10 @@ static void load(struct e8_parser *p, size_t index)
     files->list[index].root = root;
     files->list[index].open = true;
     if (index > 0 && root->kind != E8_MAP) {
-        e8_parse_fail(p, root, "vars: …, endpoints: …, flows: …", "an included file is a map");
+        struct e8_err plain = {0}; /* without the line, as for the main file */
+        e8_fail_at(&plain, e8_doc_name(doc), root->line, root->col, "vars: …, endpoints: …, flows: …",
+                   "an included file is a map");
+        e8_errs_add(p->errs, &plain);
     } else if (index > 0) {
         e8_node_only(root, keys, p->errs);
     }

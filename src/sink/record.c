@@ -60,11 +60,14 @@ struct e8_arrival *e8_arrival_new(const struct e8_request *request, struct e8_st
     struct e8_header *headers = (struct e8_header *)(arrival + 1);
     char *memory = (char *)(headers + count);
     e8_buf_fixed(&texts, memory, size - (size_t)(memory - (char *)arrival));
-    *arrival = (struct e8_arrival){.at = request->complete, .wall = request->wall, .size = size,
-                                      .other = other};
+    *arrival =
+        (struct e8_arrival){.at = request->complete, .wall = request->wall, .size = size, .other = other};
     const struct {
         struct e8_str from, *to;
-    } own[] = {{type, &arrival->type}, {delivery, &arrival->delivery}, {request->path, &arrival->path}, {body, &arrival->body}};
+    } own[] = {{type, &arrival->type},
+               {delivery, &arrival->delivery},
+               {request->path, &arrival->path},
+               {body, &arrival->body}};
     for (size_t i = 0; i < E8_COUNT(own); i++) {
         *own[i].to = (struct e8_str){memory + texts.n, own[i].from.n};
         e8_buf_putstr(&texts, own[i].from);
@@ -399,7 +402,8 @@ static void put_unrecorded(struct e8_recording *recording)
         char *path = recording->paths[i];
         size_t n = strlen(path);
         e8_buf_puts(&buf, i ? ", " : "paths are left out: ");
-        e8_buf_put_clean(&buf, (struct e8_str){path, e8_utf8_valid((struct e8_str){path, n < 128 ? n : 128})});
+        e8_buf_put_clean(&buf,
+                         (struct e8_str){path, e8_utf8_valid((struct e8_str){path, n < 128 ? n : 128})});
         free(path);
     }
     e8_buf_puts(&buf, recording->more_paths ? ", …" : "");

@@ -10,7 +10,7 @@ struct e8_arrival {
     e8_mono_ns at; /* its last byte had been read */
     e8_wall_ns wall;
     struct e8_str type, delivery; /* of the headers; empty: it names none */
-    struct e8_str path; /* empty: not known */
+    struct e8_str path;           /* empty: not known */
     struct e8_str body;
     bool other; /* no POST: it is only counted */
     const struct e8_header *headers;

@@ -175,9 +175,8 @@ static void keep(struct e8_sink *sink, const struct e8_request *request, struct 
     cut_into(receipt->type, sizeof receipt->type, e8_str(find(sink, request, EVENT)));
     if (sink->options.receipts)
         e8_sha256_of(request->body, receipt->body_sha256);
-    receipt->arrival = sink->options.record
-                           ? e8_arrival_new(request, e8_str(find(sink, request, EVENT)), delivery)
-                           : NULL;
+    receipt->arrival =
+        sink->options.record ? e8_arrival_new(request, e8_str(find(sink, request, EVENT)), delivery) : NULL;
     e8_writer_push(sink->writer, receipt);
 }
 

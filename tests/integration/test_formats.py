@@ -270,6 +270,11 @@ def test_a_log_gives_the_same_cases(files):
         assert done.out == files[name], name
     tests = by_perl(files["tap"])["tests"]
     assert [t["text"] for t in tests][-2:] == ["- p(99){type=message.*} < 1h", "- rate >= 1000000/s"]
+    report = kit.report(files["log"])
+    assert report["totals"]["unmet"] == report["totals"]["withheld"] == report["totals"]["expected"] == 10
+    assert report["expectations"] == json.loads(files["json"])["expectations"]
+    loose = kit.emit8("report", files["log"], "--threshold", "max < 1h")
+    assert loose.returncode == 1 and "were not met" in loose.out
 
 
 def test_unknown_formats_have_a_hint(files):

@@ -572,9 +572,13 @@ def test_every_key_of_the_schema_has_a_description():
 # --- what is not there, and what is not shown -------------------------------------------------------------------------
 
 
+def said(result):
+    return (result.stdout + result.stderr).decode()
+
+
 def test_a_rotation_that_is_not_there_is_found(tmp_path):
     text = GOOD.split("flows:")[0] + "flows: {f: [{emit: message.sent}, {rotate: crm}]}\n"
-    assert "has no secret to go on to" in (bad := emit8("validate", write(tmp_path, text))).stderr + bad.stdout
+    assert "has no secret to go on to" in said(bad := emit8("validate", write(tmp_path, text)))
     assert bad.returncode == 2
     assert emit8("validate", write(tmp_path, text.replace("NOT_THERE}", "NOT_THERE}, rotation: [{env: NEITHER}]"))).returncode == 0
 
@@ -585,17 +589,17 @@ def test_a_secret_file_is_not_shown(tmp_path, command, text):
     target = [] if command == "validate" else ["--to", "http://127.0.0.1:9/"]
     bad = emit8(command, write(tmp_path, text, "secret.txt"), *target)
     assert bad.returncode == 2
-    assert "hushhush" not in bad.stdout + bad.stderr
+    assert "hushhush" not in said(bad)
 
 
 def test_names_that_there_are(tmp_path):
     text = "endpoints: {crm: {url: http://127.0.0.1:9/}, audit: {url: http://127.0.0.1:9/}}\nflows: {f: [{rotate: quux}], g: [{emit: message.sent}]}\nrun: [{flow: nowhere, count: 1}]\n"
     bad = emit8("validate", write(tmp_path, text))
-    assert "a name of endpoints: crm, audit" in bad.stdout + bad.stderr
-    assert "a name of flows: f, g" in bad.stdout + bad.stderr
+    assert "a name of endpoints: crm, audit" in said(bad)
+    assert "a name of flows: f, g" in said(bad)
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
     bad = emit8("validate", write(tmp_path, "include: [not-there.yaml]\n" + GOOD))
     assert bad.returncode == 2
-    assert re.search(r'not-there.yaml": cannot be read', bad.stdout + bad.stderr)
+    assert re.search(r'not-there.yaml": cannot be read', said(bad))
