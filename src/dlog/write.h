@@ -35,7 +35,7 @@ struct e8_dlog {
     sqlite3_stmt *statements[S_COUNT];
     int64_t run;
     struct e8_over_file *over; /* the workers write; NULL: there is none */
-    e8_wall_ns shift; /* wall time = monotonic time + shift */
+    e8_wall_ns shift;          /* wall time = monotonic time + shift */
     int64_t codes
         [E8_OUTCOME_COUNT]; /* of outcomes in this file, which an older version may have numbered otherwise */
     struct known_error errors[ERROR_CACHE];

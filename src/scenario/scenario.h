@@ -227,7 +227,7 @@ struct e8_scenario_options {
     const char *const *vars;     /* "NAME=VALUE" of --var; NULL-terminated or NULL */
     const char *secret; /* for endpoints that have none of their own, or whose own is not there; or NULL */
     const char *next_secret; /* the same for rotations; or NULL */
-    bool rotation_written; /* next_secret does not stand in where the file's endpoint has no rotation: */
+    bool rotation_written;   /* next_secret does not stand in where the file's endpoint has no rotation: */
     bool stand_ins; /* these two are made up, and so may be whatever else is not there: each secret another */
     const char *environment;        /* of events that name none; beats the file's; or NULL */
     const struct e8_effect *effect; /* beats the file's; or NULL */
