@@ -156,7 +156,8 @@ def killed_while_it_ran(place, url, moment):
     for _ in range(20):
         killed = kill_after(place.start(url), moment)
         kill = time.time()
-        if killed and place.log.exists() and kit.count(place.log, "run") == 1:
+        begun = killed and place.log.exists() and kit.count(place.log, "run") == 1
+        if begun and kit.rows(place.log, "SELECT ended FROM run")[0][0] is None:
             return kill
         moment = moment / 2 if not killed else moment + 0.05
         settled(place)
