@@ -314,9 +314,9 @@ def test_fresh_time_and_ids(day, tmp_path):
     assert same(was, now, "id", "body")
     assert all(int(step["headers"]["X-8bit-Timestamp"]) >= began for step in now)
     # An id that came twice comes twice again.
-    text = recording.read_text().splitlines()
+    text = [line for line in recording.read_text().splitlines() if not line.startswith("#")]
     twice = tmp_path / "twice.yaml"
-    twice.write_text("\n".join(text[:-1] + [text[-1], text[-1]]) + "\n")
+    twice.write_text("# emit8 recording 1\n" + "\n".join(text[:-1] + [text[-1], text[-1]]) + "\n")
     now, final = received(
         tmp_path, "ids.yaml", twice, "--secret-file", secret, "--fresh-ids", "--speed", "max",
         options=("--secret-file", secret),

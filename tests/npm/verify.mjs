@@ -2,11 +2,13 @@
 //   {"scheme", "secret", "headers", "body_base64"}                           prints "ok" or "fail"
 //   {"scheme", "secret", "sign": true, "id", "timestamp", "body_base64"}     prints the headers as JSON
 // Bodies are UTF-8: most of the packages take text.
+import { webcrypto } from "node:crypto";
 import * as octokit from "@octokit/webhooks-methods";
 import slack from "slack-edge";
 import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
 
+globalThis.crypto ??= webcrypto; // not there in Node.js 18, where slack-edge expects it
 console.log = console.error; // some of them talk
 
 const lower = (headers) => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
