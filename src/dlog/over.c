@@ -100,9 +100,9 @@ void e8_over_remove(const char *log, int64_t run)
     free(path);
 }
 
-static void tell(const struct head *head, e8_over_fn *fn, void *state)
+static void tell(struct head *head, e8_over_fn *fn, void *state)
 {
-    struct entry *entries = (struct entry *)(uintptr_t)(const void *)(head + 1);
+    const struct entry *entries = (const struct entry *)(const void *)(head + 1);
     for (size_t i = 0; i < (size_t)head->workers * SLOTS; i++)
         if (atomic_load_explicit(&entries[i].mark, memory_order_acquire) == OVER_MAGIC)
             fn(state, &entries[i].over);
@@ -122,7 +122,7 @@ void e8_over_read(const char *log, int64_t run, e8_over_fn *fn, void *state)
     close(fd);
     if (map == MAP_FAILED)
         return;
-    const struct head *head = map;
+    struct head *head = map;
     if (head->magic == OVER_MAGIC && head->run == run && head->slots == SLOTS &&
         head->size == sizeof(struct entry) && head->workers <= WORKERS_MAX &&
         bytes == bytes_of(head->workers))
