@@ -50,7 +50,12 @@ void e8_url_redacted(struct e8_str text, struct e8_buf *out);
 /* 127.0.0.0/8, ::1, localhost and *.localhost: no permission needed to send there. */
 bool e8_host_is_loopback(struct e8_str host);
 
-/* Request line, Host, the headers as given, Content-Length, empty line, body. */
+/* What stands between a request's method and its headers: target, version, Host. */
+void e8_http1_target(struct e8_buf *out, const struct e8_url *url);
+/* The head of a request: method, that, the headers as given, Content-Length (length < 0: none), empty line. */
+void e8_http1_head(struct e8_buf *out, struct e8_str method, struct e8_str target,
+                   const struct e8_header *headers, size_t count, int64_t length);
+/* The same with its body. */
 void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_url *url,
                       const struct e8_header *headers, size_t count, struct e8_str body);
 /* The same as a curl command line for a shell, quoted; the body by --data-binary. */

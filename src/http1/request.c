@@ -18,25 +18,43 @@ static void put_host(struct e8_buf *out, const struct e8_url *url)
     }
 }
 
-void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_url *url,
-                      const struct e8_header *headers, size_t count, struct e8_str body)
+void e8_http1_target(struct e8_buf *out, const struct e8_url *url)
 {
     E8_ASSERT(url->host.n > 0 && url->target.n > 0 && url->target.p[0] == '/');
-    e8_buf_putstr(out, method);
     e8_buf_putc(out, ' ');
     e8_buf_putstr(out, url->target);
     e8_buf_puts(out, " HTTP/1.1\r\nHost: ");
     put_host(out, url);
     e8_buf_puts(out, "\r\n");
+}
+
+void e8_http1_head(struct e8_buf *out, struct e8_str method, struct e8_str target,
+                   const struct e8_header *headers, size_t count, int64_t length)
+{
+    e8_buf_putstr(out, method);
+    e8_buf_putstr(out, target);
     for (size_t i = 0; i < count; i++) {
         e8_buf_putstr(out, headers[i].name);
-        e8_buf_puts(out, ": ");
+        e8_buf_put(out, ": ", headers[i].value.n ? 2 : 1);
         e8_buf_putstr(out, headers[i].value);
-        e8_buf_puts(out, "\r\n");
+        e8_buf_put(out, "\r\n", 2);
     }
-    e8_buf_puts(out, "Content-Length: ");
-    e8_buf_putu(out, body.n);
-    e8_buf_puts(out, "\r\n\r\n");
+    if (length >= 0) {
+        e8_buf_putstr(out, E8_LIT("Content-Length: "));
+        e8_buf_putu(out, (uint64_t)length);
+        e8_buf_put(out, "\r\n", 2);
+    }
+    e8_buf_put(out, "\r\n", 2);
+}
+
+void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_url *url,
+                      const struct e8_header *headers, size_t count, struct e8_str body)
+{
+    struct e8_buf target;
+    e8_buf_init(&target, SIZE_MAX);
+    e8_http1_target(&target, url);
+    e8_http1_head(out, method, e8_buf_str(&target), headers, count, (int64_t)body.n);
+    e8_buf_fini(&target);
     e8_buf_putstr(out, body);
 }
 

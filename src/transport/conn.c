@@ -94,6 +94,11 @@ static bool lies_alert(int fd)
            memcmp(bytes, alert, sizeof alert) == 0;
 }
 
+bool e8_conn_alert_lies(struct e8_slot *slot, int fd)
+{
+    return e8_conn_at(slot->transport, fd)->tls13 && lies_alert(fd);
+}
+
 static bool counters(int fd, struct tcp_info *out)
 {
     socklen_t size = sizeof *out;
@@ -177,7 +182,7 @@ static void note_wire(struct e8_slot *slot, const struct e8_conn *conn, int fd)
         slot->end = conn->tls ? E8_WIRE_FIN : E8_WIRE_RESET;
     else if (now.tcpi_state == STATE_CLOSE_WAIT || now.tcpi_state == STATE_LAST_ACK)
         slot->end = E8_WIRE_FIN;
-    slot->alert_unread = conn->tls13 && lies_alert(fd);
+    slot->alert_unread = e8_conn_alert_lies(slot, fd);
     slot->received = now.tcpi_bytes_received - conn->base;
     if (!conn->tls && !conn->h2 && slot->received > 1) /* FIN counts as a byte */
         slot->answered = true;
@@ -188,6 +193,14 @@ static int on_close(void *client, curl_socket_t fd)
     struct e8_transport *t = client;
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
     struct e8_conn *conn = e8_conn_at(t, fd);
+    struct e8_link *link = conn->link;
+    if (link && !link->slot) { /* taken over */
+        hash_remove(t, fd);
+        *e8_conn_at(t, fd) = (struct e8_conn){.link = link};
+        return 0;
+    }
+    if (link)
+        e8_link_lost(link);
     if (conn->ours && conn->users == 1 && conn->user->exchange)
         note_wire(conn->user, conn, fd);
     else if (conn->ours && conn->requests && !conn->users && !conn->doomed && !conn->multi->closing)
@@ -415,7 +428,7 @@ static int on_prereq(void *client, char *remote, char *local, int remote_port, i
     int answer = fresh ? use_fresh(slot, fd) : use_again(slot, fd);
     if (fd >= 0)
         e8_conn_take(slot, fd);
-    if (answer != CURL_PREREQFUNC_OK)
+    if (answer != CURL_PREREQFUNC_OK || slot->opens)
         return answer;
     slot->exchange->sent = e8_mono_now();
     e8_upload_sending(slot);

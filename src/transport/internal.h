@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "http1/reply.h"
 #include "transport/transport.h"
 
 /* --- allow.c: addresses and the allow list ------------------------------------------------------------------------- */
@@ -83,7 +84,8 @@ struct e8_slot {
     struct e8_transport *transport;
     struct e8_multi *multi;
     CURL *easy;
-    struct e8_exchange *exchange; /* NULL: free */
+    struct e8_exchange *exchange; /* NULL: free, or a link's */
+    struct e8_link *link;         /* that uses the handle's connection (TLS) */
     struct e8_slot *next;         /* in the free list */
     struct e8_timer timer;
     bool timer_connects; /* the timer stands for connect_timeout, not for the deadline */
@@ -105,7 +107,8 @@ struct e8_slot {
     union {
         struct sockaddr sa;
         struct sockaddr_in6 in6;
-    } last; /* address of the socket opened last */
+    } last;     /* address of the socket opened last */
+    bool opens; /* a connection for a link: libcurl connects and no more */
     bool forbidden, resend, reconnect, trailing, capped, tls;
     bool answered;     /* some byte of a response was on the wire */
     int verdict;       /* enum e8_outcome, or -1: by what libcurl says */
@@ -125,6 +128,7 @@ struct e8_slot {
 /* An open file descriptor that libcurl told us of. */
 struct e8_conn {
     struct e8_multi *multi; /* NULL: unknown to us */
+    struct e8_link *link;   /* whose it is; libcurl's wishes do not count then */
     struct e8_slot *user;   /* the last one */
     unsigned users;
     uint64_t requests;
@@ -155,7 +159,9 @@ struct e8_multi {
 };
 #define E8_MULTI_MAGIC 0x454d554cu
 
-#define E8_PORT_BUCKETS 4096u
+#define E8_PORT_BUCKETS   4096u
+#define E8_TARGET_BUCKETS 64u
+#define E8_INBOX          ((size_t)64 << 10)
 
 struct e8_transport {
     unsigned magic;
@@ -164,6 +170,11 @@ struct e8_transport {
     bool woken;
     struct e8_timers deadlines;
     struct e8_timers uploads; /* of bodies that do not go out as usual */
+    struct e8_timers turns;   /* deadlines of links */
+    struct e8_link *links;
+    struct e8_origin *origins;
+    struct e8_target *targets[E8_TARGET_BUCKETS];
+    CURLSH *share; /* TLS sessions, of all handles */
     struct e8_multi **multis;
     size_t multi_count;
     struct e8_conn *conns; /* by fd */
@@ -172,6 +183,7 @@ struct e8_transport {
     struct e8_slot *starting;   /* whose connection is being looked for */
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
+    char inbox[E8_INBOX]; /* what links read */
 };
 #define E8_TRANSPORT_MAGIC 0x45545250u
 
@@ -188,6 +200,8 @@ void e8_conn_release(struct e8_slot *slot, bool poison);
 bool e8_conn_established(const struct e8_slot *slot);
 /* Notes in the slot what is seen on its connection, if that is still open: `end`, `received` and `answered`. */
 void e8_conn_look(struct e8_slot *slot);
+/* Does an alert of TLS 1.3 lie unread on the descriptor of the slot's connection? */
+bool e8_conn_alert_lies(struct e8_slot *slot, int fd);
 /* The TLS alert that was read on the connection opened for the slot's exchange, even while libcurl closed it; 0: none. */
 int e8_conn_alert(const struct e8_slot *slot);
 /* EADDRNOTAVAIL towards this address: is there no local address for it at all, rather than no free port? */
@@ -214,6 +228,8 @@ void e8_multi_free(struct e8_multi **multi);
 bool e8_transfer_prepare(struct e8_slot *slot);
 void e8_transfer_setup(struct e8_slot *slot); /* options that never change */
 
+bool e8_reach_same(const struct e8_reach *a, const struct e8_reach *b);
+
 /* --- transfer.c -------------------------------------------------------------------------------------------------------- */
 
 void e8_transfer_reset(struct e8_slot *slot); /* forgets what the callbacks saw */
@@ -225,8 +241,94 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code);
 void e8_transfer_expired(struct e8_slot *slot);
 /* Ends it whatever its state, and hands the exchange back. */
 void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *why);
+/* In TLS 1.3 the receiver's refusal comes when the request is on its way. */
+void e8_transfer_refused(const struct e8_slot *slot, char out[E8_ERROR_MAX]);
+/* What the exchange says of its end, for people; NULL: the status. */
+void e8_transfer_why(struct e8_exchange *exchange, const char *why);
+const char *e8_transfer_late(enum e8_far far); /* why, at the deadline */
+/* A phase of the slot's transfer that libcurl has timed, from the exchange's start; -1: it did not happen. */
+e8_dur_ns e8_transfer_phase(const struct e8_slot *slot, CURLINFO info);
 /* Puts it in the list of those to be handed back. */
 void e8_transfer_ready(struct e8_transport *transport, struct e8_exchange *exchange);
+
+/* --- link.c: connections that libcurl opens and we speak HTTP/1.1 on ---------------------------------------------------- */
+
+/* scheme, host and port, and how to reach them: what connections are made to, and kept for. */
+struct e8_origin {
+    struct e8_buf name;
+    struct e8_reach reach;
+    struct e8_link *idle; /* the one used last comes first */
+    size_t idle_count, busy,
+        peak;      /* busy: links that are not idle; about as many are kept as were ever so at a time */
+    uint16_t lost; /* flags for the next exchange: idle ones were found to be of no use */
+    struct e8_origin *next;
+};
+
+/* A URL that is sent to. Found by the address of its text; the text itself is compared. */
+struct e8_target {
+    struct e8_buf url;
+    struct e8_reach reach;
+    struct e8_origin *origin; /* NULL: not for links */
+    struct e8_buf line;       /* " /path HTTP/1.1\r\nHost: host\r\n" */
+    const char *key;
+    struct e8_target *next;
+};
+
+/* A connection. Plain ones have been taken over from libcurl and are read and written as sockets; TLS is libcurl's, whose handle
+ * then stays in its multi as long as the link lives. */
+struct e8_link {
+    unsigned magic;
+    struct e8_transport *transport;
+    struct e8_origin *origin;
+    int fd;
+    struct e8_slot *slot;                  /* TLS; else NULL */
+    struct e8_exchange *exchange;          /* NULL: idle */
+    struct e8_link *next, *prev;           /* of all */
+    struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
+    struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
+    e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */
+    bool idle;
+    bool opened;    /* for the exchange that it carries */
+    bool hung_up;   /* the end of the connection may lie behind what can be read */
+    size_t sent;    /* of head and body */
+    int send_errno; /* no more can be sent */
+    e8_mono_ns first_byte;
+    uint64_t received;
+    struct e8_buf head;
+    struct e8_reply reply;
+    char address[64];
+};
+#define E8_LINK_MAGIC 0x454c4e4bu
+
+/* transport.c: libcurl has opened the connection that the slot was for. */
+void e8_transport_opened(struct e8_slot *slot);
+/* The link that carries the exchange; NULL: none does. */
+struct e8_link *e8_link_of(const struct e8_exchange *exchange);
+/* Can the exchange go over a link? NULL: no. */
+struct e8_target *e8_link_target(struct e8_transport *transport, const struct e8_exchange *exchange);
+/* An idle link that is good to use, taken out of the idle ones; NULL: there is none. */
+struct e8_link *e8_link_take(struct e8_transport *transport, struct e8_origin *origin);
+/* libcurl has connected: the link, whose exchange is the slot's. The slot is the link's, or free, from then on. */
+struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin);
+/* Its exchange is over: it is kept for the next one, or closed where more would never be needed. */
+void e8_link_idle(struct e8_link *link);
+/* Is an idle link good to use? If not, that is counted. */
+bool e8_link_clean(struct e8_link *link);
+void e8_link_close(struct e8_link **link);
+void e8_link_lost(struct e8_link *link); /* libcurl closes its connection */
+void e8_links_free(struct e8_transport *transport);
+
+/* --- speak.c: an exchange on a link -------------------------------------------------------------------------------------- */
+
+void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *exchange);
+/* Ends the exchange before anything is sent, and the link. */
+void e8_link_refuse(struct e8_link *link, struct e8_exchange *exchange, enum e8_outcome outcome);
+void e8_link_serve(struct e8_link *link, uint32_t events); /* something may be read or written */
+void e8_link_due(struct e8_link *link);                    /* its timer has fired */
+/* Ends its exchange, if there is one, and closes it. */
+void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why);
+/* Reads at most n bytes: how many; 0: the connection has ended; -1: nothing is there; -2: it is broken, *error says how. */
+ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error);
 
 /* --- upload.c ---------------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +348,8 @@ void e8_upload_mind(struct e8_slot *slot);
 /* --- response.c -------------------------------------------------------------------------------------------------------- */
 
 void e8_response_setup(struct e8_slot *slot);
+/* A field of the final head that the exchange tells of. */
+void e8_response_field(struct e8_exchange *exchange, struct e8_str name, struct e8_str value);
 
 /* --- classify.c: what happened, from what was seen; pure ---------------------------------------------------------------- */
 

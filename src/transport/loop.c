@@ -65,6 +65,8 @@ void e8_loop_watch(struct e8_multi *multi, int fd, int what)
     };
     E8_ASSERT(what >= 0 && (size_t)what < E8_COUNT(events));
     struct e8_conn *conn = e8_conn_at(multi->transport, fd);
+    if (conn->link)
+        return;
     conn->multi = multi;
     conn->want = events[what];
     bool enough = (conn->have & conn->want) == conn->want;
@@ -94,6 +96,10 @@ static void act(struct e8_transport *t, int fd, int actions)
 static void serve(struct e8_transport *t, int fd, uint32_t events)
 {
     const struct e8_conn *conn = e8_conn_at(t, fd);
+    if (conn->link) {
+        e8_link_serve(conn->link, events);
+        return;
+    }
     int actions = actions_of(conn->want, events);
     if (actions && conn->multi)
         act(t, fd, actions);
@@ -109,6 +115,8 @@ static e8_mono_ns next_time(const struct e8_transport *t, e8_mono_ns until)
         until = e8_timers_due(&t->deadlines);
     if (e8_timers_due(&t->uploads) < until)
         until = e8_timers_due(&t->uploads);
+    if (e8_timers_due(&t->turns) < until)
+        until = e8_timers_due(&t->turns);
     for (size_t i = 0; i < t->multi_count; i++) {
         if (t->multis[i]->timer < until)
             until = t->multis[i]->timer;
@@ -127,6 +135,8 @@ static void run_timers(struct e8_transport *t)
     }
     while (e8_timers_due(&t->uploads) <= now)
         e8_upload_due(E8_TIMER_OWNER(e8_timers_peek(&t->uploads), struct e8_slot, upload.timer));
+    while (e8_timers_due(&t->turns) <= now)
+        e8_link_due(E8_TIMER_OWNER(e8_timers_peek(&t->turns), struct e8_link, timer));
     while (e8_timers_due(&t->deadlines) <= now)
         e8_transfer_expired(E8_TIMER_OWNER(e8_timers_peek(&t->deadlines), struct e8_slot, timer));
 }

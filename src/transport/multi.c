@@ -154,6 +154,8 @@ static void rebuild(struct e8_multi *multi, CURLMcode code)
     for (size_t i = 0; i < multi->slot_count; i++) {
         if (multi->slots[i]->exchange)
             e8_transfer_end(multi->slots[i], E8_UNKNOWN, curl_multi_strerror(code));
+        if (multi->slots[i]->link)
+            e8_link_end(multi->slots[i]->link, E8_UNKNOWN, curl_multi_strerror(code));
     }
     close_handles(multi);
     E8_ASSERT(open_handle(multi));

@@ -26,6 +26,7 @@ void e8_transfer_setup(struct e8_slot *slot)
         {CURLOPT_DNS_CACHE_TIMEOUT, -1},
         {CURLOPT_QUICK_EXIT, 1}, /* or else removing a handle waits for the resolver's thread */
         {CURLOPT_SSL_SESSIONID_CACHE, 1},
+        {CURLOPT_MAXAGE_CONN, INT_MAX}, /* how long links idle is none of its business */
         {CURLOPT_NOPROGRESS, 1},
     };
     CURL *easy = slot->easy;
@@ -33,13 +34,14 @@ void e8_transfer_setup(struct e8_slot *slot)
         curl_easy_setopt(easy, longs[i].option, longs[i].value);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    curl_easy_setopt(easy, CURLOPT_SHARE, slot->transport->share);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
     e8_conn_setup(slot);
     e8_response_setup(slot);
     e8_upload_setup(slot);
 }
 
-static bool same_reach(const struct e8_reach *a, const struct e8_reach *b)
+bool e8_reach_same(const struct e8_reach *a, const struct e8_reach *b)
 {
     return a->http == b->http && a->cacert == b->cacert && a->cert == b->cert && a->key == b->key &&
            a->insecure == b->insecure && a->proxy == b->proxy && a->unix_socket == b->unix_socket &&
@@ -86,7 +88,7 @@ static CURLcode set_tls(CURL *easy, const struct e8_reach *reach)
 static bool apply_reach(struct e8_slot *slot, const struct e8_reach *reach)
 {
     CURL *easy = slot->easy;
-    if (slot->reach_set && same_reach(&slot->reach, reach))
+    if (slot->reach_set && e8_reach_same(&slot->reach, reach))
         return true;
     if (slot->reach_set) {
         curl_easy_reset(easy);
@@ -243,6 +245,7 @@ bool e8_transfer_prepare(struct e8_slot *slot)
     slot->tls = x->url.n > 6 && e8_str_ieq((struct e8_str){x->url.p, 6}, E8_LIT("https:"));
     if (!apply_reach(slot, x->reach))
         return false;
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, slot->opens ? 1L : 0L);
     enum method method = method_of(x);
     slot->upload.on = x->body.n && (method == METHOD_POST || method == METHOD_BODY) && e8_upload_wanted(x);
     slot->upload.waiting = x->hold && !slot->upload.on;

@@ -2,38 +2,11 @@
 
 #include <string.h>
 
-#define INTERIM_MAX 16u
-
 static size_t give_up(struct e8_slot *slot, enum e8_outcome verdict, const char *why)
 {
     slot->verdict = (int)verdict;
     slot->why = why;
     return 0; /* libcurl ends the transfer and closes the connection */
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* "HTTP/1.1 200 OK", "HTTP/2 200": three digits, then the end or a space (RFC 9112, 4). */
-static bool status_line(struct e8_str line, int *version, int *status)
-{
-    if (line.n < 10 || memcmp(line.p, "HTTP/", 5) != 0 || !is_digit(line.p[5]))
-        return false;
-    *version = (line.p[5] - '0') * 10;
-    size_t at = 6;
-    if (line.p[at] == '.' && is_digit(line.p[at + 1])) {
-        *version += line.p[at + 1] - '0';
-        at += 2;
-    }
-    if (line.n < at + 4 || line.p[at] != ' ')
-        return false;
-    const char *d = line.p + at + 1;
-    if (!is_digit(d[0]) || !is_digit(d[1]) || !is_digit(d[2]) || (line.n > at + 4 && d[3] != ' '))
-        return false;
-    *status = (d[0] - '0') * 100 + (d[1] - '0') * 10 + (d[2] - '0');
-    return true;
 }
 
 /* A new head: what an interim response said does not count for the final one. */
@@ -42,7 +15,7 @@ static size_t begin_head(struct e8_slot *slot, struct e8_str line)
     struct e8_response *r = &slot->response;
     struct e8_exchange *x = slot->exchange;
     slot->answered = true;
-    if (!status_line(line, &r->version, &r->status))
+    if (!e8_status_line_parse(line, &r->version, &r->status))
         return give_up(slot, E8_BAD_STATUS, "the status line is malformed");
     x->http_version = r->version;
     if (r->status < 100 || r->status > 599) {
@@ -58,20 +31,19 @@ static size_t begin_head(struct e8_slot *slot, struct e8_str line)
     }
     if (r->status >= 200)
         x->status = r->status;
-    else if (++r->interims > INTERIM_MAX)
+    else if (++r->interims > E8_REPLY_INTERIM_MAX)
         return give_up(slot, E8_TOO_MANY_INTERIM, "more than 16 interim responses");
     if (x->keep)
         e8_buf_reset(&x->head);
     return 1;
 }
 
-/* RFC 9110, 8.6: digits; what does not fit into 63 bits cannot be a length. */
 static size_t content_length(struct e8_slot *slot, struct e8_str value)
 {
     uint64_t length;
     if (slot->response.lengths++)
         return give_up(slot, E8_BAD_FRAMING, "two Content-Length headers");
-    if (!e8_parse_u64(value, &length) || length > INT64_MAX)
+    if (!e8_content_length_parse(value, &length))
         return give_up(slot, E8_BAD_FRAMING, "the Content-Length is not a length");
     return 1;
 }
@@ -91,29 +63,30 @@ static void note(char *out, size_t size, struct e8_str value)
         return; /* of repeated ones the first counts */
     e8_buf_fixed(&text, out, size);
     text.limit = size - 1;
-    if (value.n > size - 1)
-        value.n = size - 1;
+    value.n = value.n > size - 1 ? size - 1 : value.n;
     e8_buf_put_clean(&text, value);
     out[text.n] = '\0';
 }
 
-static size_t field(struct e8_slot *slot, struct e8_str line)
+void e8_response_field(struct e8_exchange *x, struct e8_str name, struct e8_str value)
 {
-    struct e8_exchange *x = slot->exchange;
-    const char *colon = memchr(line.p, ':', line.n);
-    if (!colon || line.p[0] == ' ' || line.p[0] == '\t') /* a folded line belongs to the one before it */
-        return 1;
-    struct e8_str name = {line.p, (size_t)(colon - line.p)};
-    struct e8_str value = e8_str_trim((struct e8_str){colon + 1, line.n - name.n - 1});
-    name = e8_str_trim(name);
-    if (e8_str_ieq(name, E8_LIT("content-length")))
-        return content_length(slot, value);
-    if (e8_str_ieq(name, E8_LIT("transfer-encoding")))
-        return transfer_encoding(slot, value);
     if (e8_str_ieq(name, E8_LIT("retry-after")))
         note(x->retry_after, sizeof x->retry_after, value);
     else if (e8_str_ieq(name, E8_LIT("location")))
         note(x->location, sizeof x->location, value);
+}
+
+static size_t field(struct e8_slot *slot, struct e8_str line)
+{
+    struct e8_str name, value;
+    bool folded = line.p[0] == ' ' || line.p[0] == '\t'; /* belongs to the one before it */
+    if (folded || !e8_field_split(line, &name, &value))
+        return 1;
+    if (e8_str_ieq(name, E8_LIT("content-length")))
+        return content_length(slot, value);
+    if (e8_str_ieq(name, E8_LIT("transfer-encoding")))
+        return transfer_encoding(slot, value);
+    e8_response_field(slot->exchange, name, value);
     return 1;
 }
 

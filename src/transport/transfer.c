@@ -114,19 +114,24 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
     return e8_classify(&ev);
 }
 
-/* libcurl keeps the first error's text, which is that of the broken connection when the alert came with a reset. */
-static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
+void e8_transfer_refused(const struct e8_slot *slot, char out[E8_ERROR_MAX])
 {
-    char text[128];
-    enum e8_outcome outcome = judge(slot, code);
     int alert = e8_conn_alert(slot);
     char number[12];
     snprintf(number, sizeof number, "%d", alert);
+    snprintf(out, E8_ERROR_MAX,
+             "the receiver refused the client's certificate or the lack of one (TLS alert %s)",
+             alert ? number : "unread");
+}
+
+/* libcurl keeps the first error's text, which is that of the broken connection when the alert came with a reset. */
+static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
+{
+    char text[E8_ERROR_MAX];
+    enum e8_outcome outcome = judge(slot, code);
     if (outcome == E8_TLS_HANDSHAKE && slot->exchange->sent) {
         why = text;
-        snprintf(text, sizeof text,
-                 "the receiver refused the client's certificate or the lack of one (TLS alert %s)",
-                 alert ? number : "unread");
+        e8_transfer_refused(slot, text);
     }
     e8_transfer_end(slot, outcome, why);
 }
@@ -146,6 +151,10 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code)
         x->flags |= E8_FLAG_BODY_CAPPED;
     if (slot->trailing)
         x->flags |= E8_FLAG_TRAILING_BYTES;
+    if (slot->opens && !code && slot->verdict < 0) {
+        e8_transport_opened(slot);
+        return;
+    }
     const char *why = slot->why;
     if (!why && code)
         why = slot->error[0] ? slot->error : curl_easy_strerror(code);
@@ -164,9 +173,8 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code)
         end_by_code(slot, code, why);
 }
 
-void e8_transfer_expired(struct e8_slot *slot)
+const char *e8_transfer_late(enum e8_far far)
 {
-    struct e8_exchange *x = slot->exchange;
     static const char *const texts[] = {
         [E8_FAR_NAME] = "the name was not resolved in time",
         [E8_FAR_CONNECT] = "no connection in time",
@@ -175,6 +183,12 @@ void e8_transfer_expired(struct e8_slot *slot)
         [E8_FAR_ANSWERED] = "the head of the response did not end in time",
         [E8_FAR_HEAD] = "the body of the response did not end in time",
     };
+    return texts[far];
+}
+
+void e8_transfer_expired(struct e8_slot *slot)
+{
+    struct e8_exchange *x = slot->exchange;
     e8_timers_remove(&slot->transport->deadlines, &slot->timer);
     if (slot->timer_connects && x->sent) {
         slot->timer_connects = false;
@@ -187,12 +201,12 @@ void e8_transfer_expired(struct e8_slot *slot)
     if (slot->upload.waiting)
         e8_transfer_end(slot, E8_ABORTED, "it was held, and not released in time");
     else
-        e8_transfer_end(slot, e8_classify_timeout(far), texts[far]);
+        e8_transfer_end(slot, e8_classify_timeout(far), e8_transfer_late(far));
 }
 
 /* --- the result -------------------------------------------------------------------------------------------------------- */
 
-static e8_dur_ns phase(const struct e8_slot *slot, CURLINFO info)
+e8_dur_ns e8_transfer_phase(const struct e8_slot *slot, CURLINFO info)
 {
     curl_off_t us = info_size(slot, info);
     return us > 0 ? slot->added - slot->started + us * E8_NS_US : -1;
@@ -202,10 +216,10 @@ static void fill_phases(const struct e8_slot *slot)
 {
     struct e8_exchange *x = slot->exchange;
     bool reused = x->flags & E8_FLAG_REUSED;
-    x->phases.dns = reused ? -1 : phase(slot, CURLINFO_NAMELOOKUP_TIME_T);
-    x->phases.connect = reused ? -1 : phase(slot, CURLINFO_CONNECT_TIME_T);
-    x->phases.tls = reused || !slot->tls ? -1 : phase(slot, CURLINFO_APPCONNECT_TIME_T);
-    x->phases.first_byte = slot->answered ? phase(slot, CURLINFO_STARTTRANSFER_TIME_T) : -1;
+    x->phases.dns = reused ? -1 : e8_transfer_phase(slot, CURLINFO_NAMELOOKUP_TIME_T);
+    x->phases.connect = reused ? -1 : e8_transfer_phase(slot, CURLINFO_CONNECT_TIME_T);
+    x->phases.tls = reused || !slot->tls ? -1 : e8_transfer_phase(slot, CURLINFO_APPCONNECT_TIME_T);
+    x->phases.first_byte = slot->answered ? e8_transfer_phase(slot, CURLINFO_STARTTRANSFER_TIME_T) : -1;
     x->phases.total = x->done - slot->started;
 }
 
@@ -220,7 +234,7 @@ static uint64_t bytes_sent(const struct e8_slot *slot)
     return bytes;
 }
 
-static void fill_error(struct e8_exchange *x, const char *why)
+void e8_transfer_why(struct e8_exchange *x, const char *why)
 {
     struct e8_buf text;
     e8_buf_fixed(&text, x->error, sizeof x->error);
@@ -254,7 +268,7 @@ void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *
         x->sent = x->done;
     }
     fill_phases(slot);
-    fill_error(x, why);
+    e8_transfer_why(x, why);
     fill_address(slot);
     curl_multi_remove_handle(slot->multi->curl, slot->easy);
     e8_conn_release(slot, slot->trailing || slot->upload.cut);

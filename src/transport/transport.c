@@ -40,6 +40,8 @@ enum e8_rc e8_transport_new(struct e8_transport **out, struct e8_err *err)
         free(t);
         return rc;
     }
+    t->share = curl_share_init(); /* where there is none, each handle has its own sessions */
+    curl_share_setopt(t->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     *out = t;
     return E8_OK;
 }
@@ -51,8 +53,10 @@ void e8_transport_free(struct e8_transport **where)
     if (!t)
         return;
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    e8_links_free(t);
     for (size_t i = 0; i < t->multi_count; i++)
         e8_multi_free(&t->multis[i]);
+    curl_share_cleanup(t->share);
     e8_loop_close(t);
     e8_timers_fini(&t->deadlines);
     e8_timers_fini(&t->uploads);
@@ -99,12 +103,42 @@ static void end_unstarted(struct e8_transport *t, struct e8_exchange *x)
     e8_transfer_ready(t, x);
 }
 
+/* An idle connection of ours, if there is a good one. What was found out about the others is told as well. */
+static bool goes_over_link(struct e8_transport *t, struct e8_target *target, struct e8_exchange *x)
+{
+    struct e8_link *link = x->fresh ? NULL : e8_link_take(t, target->origin);
+    x->flags |= target->origin->lost;
+    target->origin->lost = 0;
+    if (link)
+        e8_link_begin(link, target, x);
+    return link != NULL;
+}
+
+/* libcurl has connected, and that is all it was asked to do. */
+void e8_transport_opened(struct e8_slot *slot)
+{
+    struct e8_exchange *x = slot->exchange;
+    struct e8_target *target = e8_link_target(slot->transport, x);
+    E8_ASSERT(target);
+    x->phases.dns = e8_transfer_phase(slot, CURLINFO_NAMELOOKUP_TIME_T);
+    x->phases.connect = e8_transfer_phase(slot, CURLINFO_CONNECT_TIME_T);
+    x->phases.tls = slot->tls ? e8_transfer_phase(slot, CURLINFO_APPCONNECT_TIME_T) : -1;
+    struct e8_link *link = e8_link_open(slot, target->origin);
+    if (link->fd >= 0)
+        e8_link_begin(link, target, x);
+    else
+        e8_link_refuse(link, x, E8_GEN_FD);
+}
+
 void e8_transport_submit(struct e8_transport *t, struct e8_exchange *x)
 {
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
     E8_CHECK_MAGIC(x, E8_EXCHANGE_MAGIC);
     E8_ASSERT(x->url.p && x->url.p[x->url.n] == '\0' && x->reach && x->method.n);
     clear_results(x);
+    struct e8_target *target = e8_link_target(t, x);
+    if (target && goes_over_link(t, target, x))
+        return;
     struct e8_slot *slot = e8_multi_take_slot(t, x->reach);
     x->slot = slot;
     if (!slot) {
@@ -112,6 +146,7 @@ void e8_transport_submit(struct e8_transport *t, struct e8_exchange *x)
         return;
     }
     slot->exchange = x;
+    slot->opens = target != NULL;
     slot->started = slot->added = e8_mono_now();
     e8_transfer_reset(slot);
     if (!e8_transfer_prepare(slot)) {
@@ -143,8 +178,11 @@ struct e8_exchange *e8_transport_next(struct e8_transport *t)
 void e8_transport_abort(struct e8_transport *t, struct e8_exchange *x)
 {
     struct e8_slot *slot = x->slot;
+    struct e8_link *link = e8_link_of(x);
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
-    if (!slot)
+    if (link)
+        e8_link_end(link, E8_ABORTED, "aborted");
+    if (!slot || link)
         return;
     E8_ASSERT(slot->magic == E8_SLOT_MAGIC && slot->transport == t && slot->exchange == x);
     e8_transfer_end(slot, E8_ABORTED, "aborted");

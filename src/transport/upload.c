@@ -280,7 +280,7 @@ bool e8_transport_held(const struct e8_transport *t, const struct e8_exchange *x
 {
     const struct e8_slot *slot = x->slot;
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
-    return !slot || e8_upload_held(slot);
+    return !slot || (x->hold && e8_upload_held(slot));
 }
 
 static void start(struct e8_slot *slot)

@@ -5,5 +5,6 @@
 int test_headers(void);
 int test_urls(void);
 int test_requests(void);
+int test_replies(void);
 
 #endif

@@ -2,5 +2,5 @@
 
 int main(void)
 {
-    return test_headers() + test_urls() + test_requests();
+    return test_headers() + test_urls() + test_requests() + test_replies();
 }

@@ -31,7 +31,7 @@ static void assert_request(const char *url_text, const char *expected_host)
     e8_buf_init(&expected, 4096);
     e8_http1_request(&out, E8_LIT("POST"), &url, headers, 2, E8_LIT("{\"a\":\0001}"));
     e8_buf_printf(&expected,
-                  "POST /x?y HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nX-Empty: \r\n"
+                  "POST /x?y HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nX-Empty:\r\n"
                   "Content-Length: 8\r\n\r\n",
                   expected_host);
     e8_buf_putstr(&expected, E8_LIT("{\"a\":\0001}"));

@@ -241,10 +241,13 @@ static void client_fill(struct client *c)
     };
 }
 
+enum e8_http client_http;
+
 void client_open(struct client *c, int port)
 {
     struct e8_err err = {0};
     memset(c, 0, sizeof *c);
+    c->reach.http = client_http;
     assert_int_equal(e8_transport_new(&c->transport, &err), E8_OK);
     snprintf(c->url, sizeof c->url, "http://127.0.0.1:%d/hook?x=1", port);
     c->headers[0] = (struct e8_header){E8_LIT("Content-Type"), E8_LIT("application/json")};

@@ -60,6 +60,7 @@ struct client {
     e8_dur_ns limit; /* 0: 10 s */
     struct e8_header headers[4];
 };
+extern enum e8_http client_http; /* of the reach that a client begins with: E8_HTTP_AUTO or E8_HTTP_11 */
 void client_open(struct client *client, int port);
 void client_close(struct client *client);
 /* Sends client->exchange and waits until it comes back. */

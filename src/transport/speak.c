@@ -1,0 +1,372 @@
+#include "transport/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
+/* --- bytes ------------------------------------------------------------------------------------------------------------- */
+
+static bool would_block(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static int error_of(const struct e8_slot *slot)
+{
+    long error = 0;
+    curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &error);
+    return error ? (int)error : EIO;
+}
+
+static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
+{
+    size_t got = 0;
+    CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
+    if (code == CURLE_AGAIN)
+        return -1;
+    if (code == CURLE_OK)
+        return (ssize_t)got;
+    *error = error_of(link->slot);
+    return -2;
+}
+
+ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error)
+{
+    *error = 0;
+    if (link->slot)
+        return read_tls(link, out, n, error);
+    ssize_t got = recv(link->fd, out, n, MSG_DONTWAIT);
+    if (got >= 0)
+        return got;
+    *error = errno;
+    return would_block(errno) ? -1 : -2;
+}
+
+/* Writes what is left of head and body, at most so much that it has an end: how many; -1: not now; -2: never. */
+static ssize_t write_rest(struct e8_link *link)
+{
+    const struct e8_str head = e8_buf_str(&link->head), body = link->exchange->body;
+    size_t of_body = link->sent > head.n ? link->sent - head.n : 0;
+    size_t of_head = link->sent - of_body;
+    struct iovec parts[2] = {
+        {link->head.p + of_head, head.n - of_head},
+        {(void *)(uintptr_t)(body.p + of_body), body.n - of_body},
+    };
+    if (link->slot) {
+        size_t sent = 0;
+        const struct iovec *part = &parts[of_head == head.n];
+        CURLcode code = curl_easy_send(link->slot->easy, part->iov_base, part->iov_len, &sent);
+        link->send_errno = code && code != CURLE_AGAIN ? error_of(link->slot) : 0;
+        return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t sent = sendmsg(link->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0)
+        return sent;
+    link->send_errno = would_block(errno) ? 0 : errno;
+    return link->send_errno ? -2 : -1;
+}
+
+static bool all_sent(const struct e8_link *link)
+{
+    return link->sent == link->head.n + link->exchange->body.n;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------------ */
+
+static enum e8_far far_of(const struct e8_link *link)
+{
+    return link->reply.complete ? E8_FAR_HEAD : link->received ? E8_FAR_ANSWERED : E8_FAR_SENT;
+}
+
+static void fill_phases(const struct e8_link *link, struct e8_exchange *x)
+{
+    x->phases.first_byte = link->first_byte ? link->first_byte - link->started : -1;
+    x->phases.total = x->done - link->started;
+}
+
+/* Hands the exchange back; the link stays. */
+static void finish(struct e8_link *link, enum e8_outcome outcome, const char *why)
+{
+    struct e8_exchange *x = link->exchange;
+    x->done = link->answered ? link->answered : e8_mono_now();
+    x->outcome = outcome;
+    x->status = link->reply.status;
+    x->http_version = link->reply.version;
+    x->bytes_sent = link->sent;
+    x->bytes_received = link->received;
+    fill_phases(link, x);
+    memcpy(x->address, link->address, strlen(link->address) + 1);
+    if (outcome != E8_DELIVERED)
+        e8_transfer_why(x, why);
+    x->slot = NULL;
+    link->exchange = NULL;
+    e8_transfer_ready(link->transport, x);
+}
+
+void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why)
+{
+    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
+    if (link->exchange)
+        finish(link, outcome, why);
+    e8_link_close(&link);
+}
+
+/* An answer has come before the whole request has gone. Unless it refuses, the rest still goes: the receiver may count on it. */
+static bool is_early(struct e8_link *link)
+{
+    bool early = !all_sent(link) && !link->send_errno && !link->hung_up && link->reply.status < 400;
+    if (early && !link->answered)
+        link->answered = e8_mono_now();
+    return early;
+}
+
+static void conclude(struct e8_link *link, bool trailing)
+{
+    bool again = link->reply.persistent && !trailing && all_sent(link) && !link->hung_up;
+    enum e8_outcome outcome = e8_outcome_of_status(link->reply.status);
+    if (trailing)
+        link->exchange->flags |= E8_FLAG_TRAILING_BYTES;
+    if (!again) {
+        e8_link_end(link, outcome, NULL);
+        return;
+    }
+    finish(link, outcome, NULL);
+    e8_link_idle(link);
+}
+
+static void capped(struct e8_link *link)
+{
+    link->exchange->flags |= E8_FLAG_BODY_CAPPED;
+    e8_link_end(link, e8_outcome_of_status(link->reply.status), NULL);
+}
+
+static void broken_reply(struct e8_link *link)
+{
+    static const enum e8_outcome outcomes[] = {
+        [E8_REPLY_GOOD] = E8_UNKNOWN,
+        [E8_REPLY_NOT_HTTP] = E8_NOT_HTTP,
+        [E8_REPLY_BAD_STATUS] = E8_BAD_STATUS,
+        [E8_REPLY_BAD_FRAMING] = E8_BAD_FRAMING,
+        [E8_REPLY_BAD_HEADER] = E8_BAD_HEADER,
+        [E8_REPLY_TOO_MANY_INTERIM] = E8_TOO_MANY_INTERIM,
+        [E8_REPLY_UPGRADED] = E8_UNEXPECTED_101,
+    };
+    e8_link_end(link, outcomes[link->reply.fault], link->reply.why);
+}
+
+/* The connection has ended within the exchange: by an error, or orderly (0). */
+static void broken_off(struct e8_link *link, int error)
+{
+    struct e8_slot *slot = link->slot;
+    bool reset = error == ECONNRESET || error == EPIPE;
+    struct e8_evidence ev = {
+        .code = link->send_errno && !link->received ? CURLE_SEND_ERROR : CURLE_GOT_NOTHING,
+        .os_errno = error,
+        .far = far_of(link),
+        .end = reset && !slot ? E8_WIRE_RESET : E8_WIRE_FIN,
+        .reused = !link->opened,
+        .received = link->received,
+        .status = link->reply.status,
+        .error = slot ? slot->error : "",
+    };
+    char refused[E8_ERROR_MAX] = "";
+    if (slot) {
+        e8_transfer_refused(slot, refused);
+        ev.alert = e8_conn_alert(slot);
+        ev.alert_unread = link->send_errno && link->fd >= 0 && e8_conn_alert_lies(slot, link->fd);
+    }
+    enum e8_outcome outcome = e8_classify(&ev);
+    if (outcome == E8_STALE_CONNECTION)
+        e8_link_end(link, outcome, "the kept-alive connection was closed before it answered");
+    else if (outcome == E8_TLS_HANDSHAKE)
+        e8_link_end(link, outcome, refused);
+    else
+        e8_link_end(link, outcome, reset ? "the connection was reset" : "the connection was closed");
+}
+
+/* --- the exchange -------------------------------------------------------------------------------------------------------- */
+
+static void on_field(void *exchange, struct e8_str name, struct e8_str value)
+{
+    e8_response_field(exchange, name, value);
+}
+
+/* True when the exchange has ended, and with it perhaps the link. */
+static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
+{
+    struct e8_exchange *x = link->exchange;
+    const struct e8_reply_taker taker = {on_field, x, x->keep ? &x->head : NULL,
+                                         x->keep ? &x->content : NULL};
+    if (!link->received)
+        link->first_byte = e8_mono_now();
+    link->received += n;
+    size_t taken = e8_reply_feed(&link->reply, bytes, n, &taker);
+    switch (link->reply.state) {
+    case E8_REPLY_WHOLE:
+        if (taken == n && is_early(link))
+            return false;
+        conclude(link, taken < n);
+        return true;
+    case E8_REPLY_CAPPED:
+        capped(link);
+        return true;
+    case E8_REPLY_BROKEN:
+        broken_reply(link);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void ended(struct e8_link *link, int error)
+{
+    if (!error)
+        e8_reply_eof(&link->reply);
+    if (link->reply.state == E8_REPLY_WHOLE) {
+        link->hung_up = true;
+        conclude(link, false);
+    } else {
+        broken_off(link, error ? error : link->send_errno);
+    }
+}
+
+/* Reads until there is nothing, or the exchange has ended. A plain socket that gives less than was asked for has been read dry. */
+static void pull(struct e8_link *link)
+{
+    struct e8_transport *t = link->transport;
+    for (bool dry = false; !dry;) {
+        int error;
+        ssize_t n = e8_link_read(link, t->inbox, sizeof t->inbox, &error);
+        if (n == -1 && !link->send_errno) {
+            link->hung_up = false; /* the event was another connection's, of the same number */
+            return;
+        }
+        if (n <= 0) {
+            ended(link, n == -1 ? link->send_errno : error);
+            return;
+        }
+        dry = !link->slot && (size_t)n < sizeof t->inbox && !link->hung_up && !link->send_errno;
+        if (take_bytes(link, t->inbox, (size_t)n))
+            return;
+    }
+}
+
+/* After an error of sending an answer may still lie there. */
+static void push(struct e8_link *link)
+{
+    while (!all_sent(link)) {
+        ssize_t n = write_rest(link);
+        if (n == -2)
+            pull(link);
+        if (n < 0)
+            return;
+        link->sent += (size_t)n;
+    }
+    if (link->answered)
+        conclude(link, false);
+}
+
+static int64_t length_of(const struct e8_exchange *x)
+{
+    bool bodied = x->body.n || e8_str_is(x->method, "POST") || e8_str_is(x->method, "PUT") ||
+                  e8_str_is(x->method, "PATCH");
+    return bodied ? (int64_t)x->body.n : -1;
+}
+
+static void write_head(struct e8_link *link, const struct e8_target *target)
+{
+    const struct e8_exchange *x = link->exchange;
+    for (size_t i = 0; i < x->header_count; i++)
+        E8_ASSERT(e8_header_name_valid(x->headers[i].name) && e8_header_value_valid(x->headers[i].value));
+    e8_buf_reset(&link->head);
+    e8_http1_head(&link->head, x->method, e8_buf_str(&target->line), x->headers, x->header_count,
+                  length_of(x));
+}
+
+static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
+{
+    struct e8_timers *turns = &link->transport->turns;
+    if (link->timer.place && link->timer.at <= deadline)
+        return;
+    e8_timers_remove(turns, &link->timer);
+    if (deadline != E8_NEVER)
+        e8_timers_add(turns, &link->timer, deadline);
+}
+
+void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *x)
+{
+    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
+    E8_ASSERT(!link->exchange && !link->idle);
+    link->exchange = x;
+    x->slot = link;
+    link->sent = 0;
+    link->send_errno = 0;
+    link->received = 0;
+    link->first_byte = link->answered = 0;
+    e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
+    write_head(link, target);
+    set_deadline(link, x->deadline);
+    x->sent = e8_mono_now();
+    if (!link->opened) {
+        link->started = x->sent;
+        x->flags |= E8_FLAG_REUSED;
+        link->transport->counts.reused++;
+    }
+    if (link->slot)
+        link->slot->error[0] = '\0';
+    push(link);
+}
+
+void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome outcome)
+{
+    link->exchange = x;
+    x->sent = e8_mono_now();
+    e8_link_end(link, outcome, NULL);
+}
+
+void e8_link_serve(struct e8_link *link, uint32_t events)
+{
+    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
+    link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    if (!link->exchange) {
+        if ((events & ~(uint32_t)EPOLLOUT) && !e8_link_clean(link))
+            e8_link_close(&link);
+        return;
+    }
+    const struct e8_exchange *x = link->exchange;
+    if ((events & EPOLLOUT) && !all_sent(link))
+        push(link);
+    bool over = x->slot != link; /* and with it perhaps the link */
+    if (!over && (events & ~(uint32_t)EPOLLOUT))
+        pull(link);
+}
+
+/* libcurl has closed the connection. */
+static void lost(struct e8_link *link)
+{
+    if (link->exchange)
+        broken_off(link, 0);
+    else
+        e8_link_close(&link);
+}
+
+void e8_link_due(struct e8_link *link)
+{
+    e8_timers_remove(&link->transport->turns, &link->timer);
+    if (link->fd < 0) {
+        lost(link);
+        return;
+    }
+    if (!link->exchange)
+        return;
+    if (link->exchange->deadline > e8_mono_now()) {
+        set_deadline(link, link->exchange->deadline);
+        return;
+    }
+    if (link->answered)
+        conclude(link, false);
+    else
+        e8_link_end(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)));
+}
