@@ -172,6 +172,7 @@ struct e8_transport {
     struct e8_timers uploads; /* of bodies that do not go out as usual */
     struct e8_timers turns;   /* deadlines of links */
     struct e8_link *links;
+    struct e8_link *doomed; /* by idle_next */
     struct e8_origin *origins;
     struct e8_target *targets[E8_TARGET_BUCKETS];
     CURLSH *share; /* TLS sessions, of all handles */
@@ -287,11 +288,11 @@ struct e8_link {
     struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
     struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
     e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */
-    bool idle;
-    bool opened;    /* for the exchange that it carries */
-    bool hung_up;   /* the end of the connection may lie behind what can be read */
-    size_t sent;    /* of head and body */
-    int send_errno; /* no more can be sent */
+    bool idle, doomed;            /* doomed: to be closed, and in no other list than that of those */
+    bool opened;                  /* for the exchange that it carries */
+    bool hung_up;                 /* the end of the connection may lie behind what can be read */
+    size_t sent;                  /* of head and body */
+    int send_errno;               /* no more can be sent */
     e8_mono_ns first_byte;
     uint64_t received;
     struct e8_buf head;
@@ -315,7 +316,10 @@ void e8_link_idle(struct e8_link *link);
 /* Is an idle link good to use? If not, that is counted. */
 bool e8_link_clean(struct e8_link *link);
 void e8_link_close(struct e8_link **link);
-void e8_link_lost(struct e8_link *link); /* libcurl closes its connection */
+/* Closing takes long, beside a deadline: it is put off. */
+void e8_link_doom(struct e8_link *link);
+void e8_links_bury(struct e8_transport *transport); /* closes some of the doomed */
+void e8_link_lost(struct e8_link *link);            /* libcurl closes its connection */
 void e8_links_free(struct e8_transport *transport);
 
 /* --- speak.c: an exchange on a link -------------------------------------------------------------------------------------- */

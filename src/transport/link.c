@@ -7,7 +7,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define SPARE 64 /* links that are kept beside as many as were ever busy at a time */
+#define BURIED_AT_ONCE 16
+#define SPARE          64 /* links that are kept beside as many as were ever busy at a time */
 
 /* --- targets and their origins ---------------------------------------------------------------------------------------- */
 
@@ -288,6 +289,23 @@ void e8_link_close(struct e8_link **where)
     e8_reply_fini(&link->reply);
     link->magic = 0;
     free(link);
+}
+
+void e8_link_doom(struct e8_link *link)
+{
+    struct e8_transport *t = link->transport;
+    link->doomed = true;
+    link->idle_next = t->doomed;
+    t->doomed = link;
+}
+
+void e8_links_bury(struct e8_transport *t)
+{
+    for (int n = 0; t->doomed && n < BURIED_AT_ONCE; n++) {
+        struct e8_link *link = t->doomed;
+        t->doomed = link->idle_next;
+        e8_link_close(&link);
+    }
 }
 
 static void free_targets(struct e8_transport *t)

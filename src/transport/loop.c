@@ -111,6 +111,8 @@ static void serve(struct e8_transport *t, int fd, uint32_t events)
 
 static e8_mono_ns next_time(const struct e8_transport *t, e8_mono_ns until)
 {
+    if (t->doomed)
+        return 0;
     if (e8_timers_due(&t->deadlines) < until)
         until = e8_timers_due(&t->deadlines);
     if (e8_timers_due(&t->uploads) < until)
@@ -192,6 +194,7 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
             arm(t, next);
         poll_events(t, sleep ? -1 : 0);
         run_timers(t);
+        e8_links_bury(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
 }
 

@@ -330,6 +330,8 @@ void e8_link_serve(struct e8_link *link, uint32_t events)
 {
     E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
     link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    if (link->doomed)
+        return;
     if (!link->exchange) {
         if ((events & ~(uint32_t)EPOLLOUT) && !e8_link_clean(link))
             e8_link_close(&link);
@@ -355,7 +357,7 @@ static void lost(struct e8_link *link)
 void e8_link_due(struct e8_link *link)
 {
     e8_timers_remove(&link->transport->turns, &link->timer);
-    if (link->fd < 0) {
+    if (link->fd < 0 && !link->doomed) {
         lost(link);
         return;
     }
@@ -365,8 +367,10 @@ void e8_link_due(struct e8_link *link)
         set_deadline(link, link->exchange->deadline);
         return;
     }
-    if (link->answered)
+    if (link->answered) {
         conclude(link, false);
-    else
-        e8_link_end(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)));
+        return;
+    }
+    finish(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)));
+    e8_link_doom(link);
 }

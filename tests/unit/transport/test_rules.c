@@ -331,7 +331,8 @@ static void test_no_queue(void **state)
     while (atomic_load(&peer.requests) < WIDE && e8_mono_now() < until)
         e8_transport_wait(client.transport, e8_mono_now() + 10 * E8_NS_MS);
     assert_int_equal(atomic_load(&peer.requests), WIDE);
-    assert_int_equal(client.transport->multi_count, (WIDE + 255) / 256);
+    if (client_http == E8_HTTP_11) /* links have left their multi by then */
+        assert_int_equal(client.transport->multi_count, (WIDE + 255) / 256);
     for (int i = 0; i < WIDE; i++) {
         e8_transport_abort(client.transport, &x[i]);
         e8_transport_abort(client.transport, &x[i]); /* harmless */
