@@ -102,6 +102,7 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
         if (rc) {
             return rc;
         }
+        e8_transport_spin(engine->workers[i].transport, engine->options.spin);
     }
     return E8_OK;
 }
@@ -124,6 +125,33 @@ static void free_engine(struct e8_engine **engine)
     *engine = NULL;
 }
 
+/* The k-th core of those that this process may use; round again where there are fewer. */
+static bool core_of(unsigned k, cpu_set_t *out)
+{
+    cpu_set_t all;
+    CPU_ZERO(out);
+    if (sched_getaffinity(0, sizeof all, &all) != 0) {
+        return false;
+    }
+    unsigned left = k % (unsigned)CPU_COUNT(&all);
+    for (size_t core = 0; core < CPU_SETSIZE; core++) {
+        if (CPU_ISSET(core, &all) && left-- == 0) {
+            CPU_SET(core, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where that is not allowed, the scheduler does as it likes. */
+static void pin(struct e8_worker *worker)
+{
+    cpu_set_t core;
+    if (core_of(worker->index, &core)) {
+        (void)pthread_setaffinity_np(worker->thread, sizeof core, &core);
+    }
+}
+
 static enum e8_rc start_threads(struct e8_engine *engine, struct e8_err *err)
 {
     for (unsigned i = 0; i < engine->count; i++) {
@@ -134,6 +162,9 @@ static enum e8_rc start_threads(struct e8_engine *engine, struct e8_err *err)
                 pthread_join(engine->workers[j].thread, NULL);
             }
             return e8_fail(err, E8_ENV, "use fewer --workers", "cannot start a thread: %s", strerror(rc));
+        }
+        if (engine->options.pin) {
+            pin(&engine->workers[i]);
         }
     }
     return E8_OK;
@@ -207,6 +238,8 @@ static void add_counts(struct e8_transport_counts *into, struct e8_transport_cou
     into->idle_closed += from.idle_closed;
     into->idle_bytes += from.idle_bytes;
     into->rebuilt += from.rebuilt;
+    into->goaways += from.goaways;
+    into->refused += from.refused;
 }
 
 /* What each worker has gathered, as one. */

@@ -50,6 +50,8 @@ struct e8_engine_options {
     e8_mono_ns epoch;        /* start of the run; 0, or too near: as soon as the workers are ready */
     bool keep;               /* hand responses to `on_done` */
     enum e8_trigger trigger; /* of first attempts */
+    bool pin;                /* worker k stays on the k-th of the cores that this process may use */
+    e8_dur_ns spin;          /* see e8_transport_spin */
     double rate_max; /* attempts per second at most, over all workers, copies apart; 0: no such bound */
     bool exec;       /* commands of the scenario may be run */
     e8_wall_ns

@@ -189,13 +189,20 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
     t->woken = false;
     do {
         e8_mono_ns next = next_time(t, until);
-        bool sleep = next > e8_mono_now();
+        bool sleep = next > e8_mono_now() + t->spin;
         if (sleep && next != E8_NEVER)
-            arm(t, next);
+            arm(t, next - t->spin);
         poll_events(t, sleep ? -1 : 0);
         run_timers(t);
         e8_links_bury(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
+}
+
+void e8_transport_spin(struct e8_transport *t, e8_dur_ns spin)
+{
+    E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    E8_ASSERT(spin >= 0);
+    t->spin = spin;
 }
 
 void e8_transport_wake(struct e8_transport *t)

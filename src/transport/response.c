@@ -151,14 +151,19 @@ static bool begins(const char *p, size_t n, const char *words)
     return n >= length && memcmp(p, words, length) == 0;
 }
 
-/* libcurl reads more than the response when both come at once, drops the rest, and tells nobody but this function; it
- * closes the connection in some of the cases alone (lib/transfer.c, "Excess found", "Leftovers after chunking"). */
+/* Only in what it remarks does libcurl tell that a receiver ends an HTTP/2 connection by GOAWAY; and, of HTTP/1.1, that it has read
+ * more than the response when both came at once: it drops the rest, and closes the connection in some of the cases alone
+ * (lib/transfer.c, "Excess found", "Leftovers after chunking"). */
 static int on_remark(CURL *easy, curl_infotype type, char *p, size_t n, void *client)
 {
     struct e8_slot *slot = client;
     E8_CHECK_MAGIC(slot, E8_SLOT_MAGIC);
     (void)easy;
-    if (type == CURLINFO_TEXT && (begins(p, n, "Excess found") || begins(p, n, "Leftovers after chunking")))
+    if (type != CURLINFO_TEXT)
+        return 0;
+    if (slot->reach.http == E8_HTTP_2 && memmem(p, n, "GOAWAY", 6))
+        slot->transport->counts.goaways++;
+    if (begins(p, n, "Excess found") || begins(p, n, "Leftovers after chunking"))
         slot->trailing = true;
     return 0;
 }

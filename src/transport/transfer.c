@@ -31,7 +31,8 @@ void e8_transfer_reset(struct e8_slot *slot)
 
 void e8_transfer_add(struct e8_slot *slot)
 {
-    curl_easy_setopt(slot->easy, CURLOPT_VERBOSE, 0L);
+    /* What libcurl says of HTTP/2 connections it says to nobody else. */
+    curl_easy_setopt(slot->easy, CURLOPT_VERBOSE, slot->reach.http == E8_HTTP_2 ? 1L : 0L);
     slot->added = e8_mono_now();
     CURLMcode code = curl_multi_add_handle(slot->multi->curl, slot->easy);
     if (code == CURLM_OK)
@@ -105,6 +106,9 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .alert_unread = slot->alert_unread,
         .error = slot->error,
     };
+    /* It wanted to although the connection stands: the stream was refused. */
+    if (slot->resend && slot->reach.http == E8_HTTP_2 && slot->end == E8_WIRE_OPEN)
+        slot->transport->counts.refused++;
     if (slot->resend) /* libcurl was kept from sending again: the connection broke */
         ev.code = CURLE_GOT_NOTHING;
     if (code == CURLE_COULDNT_RESOLVE_HOST && !ev.open_errno)

@@ -97,6 +97,8 @@ void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exc
 /* Runs the event loop until `until` (E8_NEVER: no limit), or an exchange is ready, or e8_transport_wake was called. Returns at
  * once when one is ready already. */
 void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
+/* The last so much of each wait is spent looking instead of sleeping: microseconds of lateness for a core of its own. 0: none. */
+void e8_transport_spin(struct e8_transport *transport, e8_dur_ns spin);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
 /* Has a held exchange sent all that it may, so that it waits? True also when it has ended. e8_transport_wait returns when one
@@ -118,6 +120,8 @@ struct e8_transport_counts {
     uint64_t idle_closed; /* idle ones found closed by the peer before use */
     uint64_t idle_bytes;  /* idle ones found with bytes that nobody had asked for */
     uint64_t rebuilt;     /* multi handles torn down after an error of libcurl */
+    uint64_t goaways;     /* HTTP/2 connections that the receiver ended by GOAWAY */
+    uint64_t refused;     /* HTTP/2 streams that it refused (RFC 9113, 8.7) */
 };
 struct e8_transport_counts e8_transport_counts(const struct e8_transport *transport);
 

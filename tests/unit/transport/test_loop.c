@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -106,6 +107,33 @@ static void test_until(void **state)
     client_close(&client);
 }
 
+static e8_dur_ns cpu_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * E8_NS_S + now.tv_nsec;
+}
+
+/* With it the loop looks instead of sleeping; without it it sleeps. */
+static void test_spin(void **state)
+{
+    (void)state;
+    for (int spins = 0; spins <= 1; spins++) {
+        struct client client;
+        client_open(&client, 1);
+        e8_transport_spin(client.transport, spins ? E8_NS_S : 0);
+        e8_dur_ns before = cpu_time();
+        e8_mono_ns until = e8_mono_now() + 100 * E8_NS_MS;
+        e8_transport_wait(client.transport, until);
+        assert_true(e8_mono_now() >= until);
+        assert_true(spins ? cpu_time() - before > 2 * E8_NS_MS : cpu_time() - before < 50 * E8_NS_MS);
+        e8_transport_wake(client.transport);
+        e8_transport_wait(client.transport, until + 20 * E8_NS_S);
+        assert_true(e8_mono_now() < until + 10 * E8_NS_S);
+        client_close(&client);
+    }
+}
+
 /* The transport may go while exchanges are under way. */
 static void test_free_in_flight(void **state)
 {
@@ -179,11 +207,9 @@ static void test_threads(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_deadlines),
-    cmocka_unit_test(test_wake),
-    cmocka_unit_test(test_until),
-    cmocka_unit_test(test_free_in_flight),
-    cmocka_unit_test(test_slots_are_reused),
+    cmocka_unit_test(test_deadlines),      cmocka_unit_test(test_wake),
+    cmocka_unit_test(test_until),          cmocka_unit_test(test_spin),
+    cmocka_unit_test(test_free_in_flight), cmocka_unit_test(test_slots_are_reused),
     cmocka_unit_test(test_threads),
 };
 

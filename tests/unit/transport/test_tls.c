@@ -436,7 +436,9 @@ static void test_cut(void **state)
 
 /* --- HTTP/2 ------------------------------------------------------------------------------------------------------------ */
 
-static atomic_int h2_streams, h2_silent; /* requests; the stream that is not answered */
+static atomic_int h2_streams; /* requests */
+static atomic_int h2_silent, h2_refused,
+    h2_goaway; /* the stream that is not answered, or refused, or the last */
 
 struct line {
     SSL *tls; /* NULL: plain */
@@ -457,37 +459,53 @@ static bool line_read(const struct line *line, void *out, size_t n)
 }
 
 static void h2_frame(const struct line *line, int type, int flags, const unsigned char stream[4],
-                     const char *text)
+                     const void *payload, size_t n)
 {
-    unsigned char frame[16] = {0, 0, (unsigned char)strlen(text), (unsigned char)type, (unsigned char)flags};
+    unsigned char frame[32] = {0, 0, (unsigned char)n, (unsigned char)type, (unsigned char)flags};
     memcpy(frame + 5, stream, 4);
-    memcpy(frame + 9, text, strlen(text));
+    memcpy(frame + 9, payload, n);
     if (line->tls)
-        ssl.SSL_write(line->tls, frame, 9 + (int)strlen(text));
+        ssl.SSL_write(line->tls, frame, 9 + (int)n);
     else
-        peer_write(line->fd, frame, 9 + strlen(text));
+        peer_write(line->fd, frame, 9 + n);
+}
+
+/* How a stream is answered: by its number. */
+static void h2_answer(const struct line *line, const unsigned char stream[4])
+{
+    enum { HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4 };
+    static const unsigned char none[4] = {0}, refused[4] = {0, 0, 0, 7};
+    int number = stream[2] << 8 | stream[3];
+    if (number == atomic_load(&h2_refused))
+        h2_frame(line, RST_STREAM, 0, stream, refused, 4);
+    else if (number != atomic_load(&h2_silent))
+        h2_frame(line, HEADERS, END_STREAM | END_HEADERS, stream, "\x88", 1); /* :status: 200 */
+    if (number == atomic_load(&h2_goaway)) {
+        unsigned char last[8] = {0};
+        memcpy(last, stream, 4);
+        h2_frame(line, GOAWAY, 0, none, last, 8);
+    }
 }
 
 /* The least of a server (RFC 9113): status 200 and no body. */
 static void h2_serve(const struct line *line)
 {
-    enum { DATA = 0, HEADERS = 1, SETTINGS = 4, END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
+    enum { DATA = 0, HEADERS = 1, SETTINGS = 4, END_STREAM = 1, ACK = 1 };
     static const unsigned char none[4] = {0};
     unsigned char head[24], payload[65536];
     if (!line_read(line, head, 24))
         return;
-    h2_frame(line, SETTINGS, 0, none, "");
+    h2_frame(line, SETTINGS, 0, none, "", 0);
     while (line_read(line, head, 9)) {
         size_t n = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
         if (n > sizeof payload || !line_read(line, payload, n))
             return;
         if (head[3] == SETTINGS && !(head[4] & ACK))
-            h2_frame(line, SETTINGS, ACK, none, "");
+            h2_frame(line, SETTINGS, ACK, none, "", 0);
         if ((head[3] != DATA && head[3] != HEADERS) || !(head[4] & END_STREAM))
             continue;
         atomic_fetch_add(&h2_streams, 1);
-        if ((head[7] << 8 | head[8]) != atomic_load(&h2_silent))
-            h2_frame(line, HEADERS, END_STREAM | END_HEADERS, head + 5, "\x88"); /* :status: 200 */
+        h2_answer(line, head + 5);
     }
 }
 
@@ -575,6 +593,33 @@ static void test_http2_plain(void **state)
     peer_close(&peer);
 }
 
+/* What the receiver does not want is counted; the next exchange goes on, on another connection where it must. */
+static void test_http2_unwanted(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_h2_tls, .end = PEER_CLOSE}};
+    tls_open(&peer, &client, good_cert);
+    peer.steps = steps;
+    ssl.SSL_CTX_set_alpn_select_cb(server_ctx, choose_h2, NULL);
+    client.reach = (struct e8_reach){.http = E8_HTTP_2, .cacert = good_cert};
+    atomic_store(&h2_silent, 0);
+    atomic_store(&h2_refused, 3);
+    atomic_store(&h2_goaway, 5);
+    assert_ended(client_run(&client), E8_DELIVERED);
+    assert_true(client_run(&client)->outcome != E8_DELIVERED);
+    assert_int_equal(e8_transport_counts(client.transport).refused, 1);
+    assert_int_equal(client.exchange.status, 0);
+    atomic_store(&h2_refused, 0);
+    for (int i = 0; i < 4; i++) /* the connection's streams 1, 3 and 5; the fourth finds it ended */
+        assert_ended(client_run(&client), E8_DELIVERED);
+    assert_int_equal(e8_transport_counts(client.transport).goaways, 1);
+    assert_int_equal(atomic_load(&peer.connections), 3);
+    atomic_store(&h2_goaway, 0);
+    tls_close(&peer, &client);
+}
+
 /* Prior knowledge that was wrong. */
 static void test_http2_to_http1(void **state)
 {
@@ -652,6 +697,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cut),
     cmocka_unit_test(test_http2),
     cmocka_unit_test(test_http2_plain),
+    cmocka_unit_test(test_http2_unwanted),
     cmocka_unit_test(test_http2_to_http1),
 };
 
