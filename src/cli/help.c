@@ -22,7 +22,10 @@ const struct e8_option e8_options_reach[] = {
     {"unix-socket", 0, "PATH", "connect through this Unix socket", false},
     {"proxy", 'x', "URL", "send through a proxy; proxies in the environment are never used", false},
     {"http", 0, "VERSION",
-     "1.1 (also: auto) or 2; HTTP/2 only on request, over plain http with prior knowledge", false},
+     "auto: HTTP/1.1 of emit8's own where it can be, the fastest; 1.1: libcurl's; 2: HTTP/2, over plain http "
+     "with prior "
+     "knowledge",
+     false},
     {"connect-timeout", 0, "DUR", "time for name, connection and TLS; default: the deadline alone", false},
     {"allow-target", 0, "HOST", "permit a target that is not loopback: name, address or CIDR (repeatable)",
      true},
