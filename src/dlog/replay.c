@@ -89,17 +89,10 @@ static bool read_attempt(const struct replay *replay, sqlite3_stmt *row, struct 
     return out->verdict <= E8_EXPECTATION_REPORTED;
 }
 
-/* A copy may begin with a later number. */
-static bool is_first(const struct e8_attempt *attempt)
-{
-    return attempt->number == 1 || (attempt->copy > 0 && attempt->trigger != E8_TRIGGER_RETRY &&
-                                    attempt->trigger != E8_TRIGGER_STALE);
-}
-
 static void add_attempt(struct replay *replay, const struct e8_attempt *attempt)
 {
     e8_stats_add(replay->stats, attempt);
-    if (!replay->tallied && is_first(attempt)) {
+    if (!replay->tallied && e8_attempt_begins(attempt)) {
         replay->planned.endpoint[attempt->endpoint]++;
         replay->planned.type[attempt->type]++;
     }
