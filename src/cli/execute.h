@@ -23,6 +23,7 @@ struct execution {
     struct e8_engine_result result;
     struct e8_report_more more;      /* of the result */
     const struct e8_threshold *lost; /* it says `abort`, and cannot hold any more: the run was stopped */
+    bool local;                      /* a receiver is on this machine */
     bool told;                       /* that it was */
     enum e8_format format;
     int stopped_by; /* signal */

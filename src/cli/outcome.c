@@ -109,6 +109,31 @@ static void collect_steps(struct execution *x, struct e8_report_more *more)
     }
 }
 
+static bool is_open(const struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        if (plan->phases[i].open) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is tampered with may be no request that a sink counts. */
+static void count_receipts(const struct execution *x, struct e8_report_more *more)
+{
+    const struct e8_plan *plan = x->run->plan;
+    more->has_receipts = x->sink_count > 0;
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        more->has_receipts = more->has_receipts && !plan->emits[i].tamper;
+    }
+    for (size_t i = 0; i < x->sink_count; i++) {
+        struct e8_sink_counts counts;
+        e8_sink_counts(x->sinks[i], &counts);
+        more->receipts += counts.received;
+    }
+}
+
 void e8_execution_more(struct execution *x)
 {
     x->more = (struct e8_report_more){
@@ -118,8 +143,13 @@ void e8_execution_more(struct execution *x)
         .command_why = x->result.command_why,
         .aborted = x->lost,
         .stopped_by_step = x->result.stopped_by_step,
+        .open = is_open(x->run->plan),
+        .local = x->local,
+        .pressure = x->result.pressure,
         .log = x->log_path,
     };
+    x->more.load = x->more.open || x->run->load;
+    count_receipts(x, &x->more);
     collect_steps(x, &x->more);
 }
 

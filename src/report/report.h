@@ -55,6 +55,12 @@ struct e8_report_more {
     const char *command_why;            /* of the first of them */
     const struct e8_threshold *aborted; /* the threshold, one of those given, that stopped the run; or NULL */
     bool stopped_by_step;
+    /* What the generator is judged by. open: arrivals were due by a schedule, whatever the receiver did. load: the run measures the
+     * receiver, so that being the limit makes it invalid; open runs do. local: a receiver is on this machine. */
+    bool open, load, local;
+    struct e8_pressure pressure;
+    bool has_receipts; /* of the run's own sinks */
+    uint64_t receipts;
     const char *log; /* the file of the log; NULL: there is none */
 };
 
@@ -67,7 +73,7 @@ struct e8_report {
         [320]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
-    char warnings[E8_WARNINGS_MAX][200];
+    char warnings[E8_WARNINGS_MAX][256];
     size_t warning_count;
     struct e8_report_more more;
 };

@@ -35,6 +35,24 @@ uint64_t e8_counts_flag(const struct e8_counts *counts, unsigned flag)
     return counts->flags[bit];
 }
 
+static bool is_fuller(const struct e8_pressure *a, const struct e8_pressure *b)
+{
+    double one = a->windows ? (double)a->full / (double)a->windows : 0;
+    double other = b->windows ? (double)b->full / (double)b->windows : 0;
+
+    return one > other || (one >= other && a->windows > b->windows);
+}
+
+void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from)
+{
+    if (is_fuller(from, into)) {
+        into->windows = from->windows;
+        into->full = from->full;
+    }
+    into->busy = from->busy > into->busy ? from->busy : into->busy;
+    into->cpu = from->cpu > into->cpu ? from->cpu : into->cpu;
+}
+
 struct e8_stats *e8_stats_new(unsigned endpoints, unsigned types)
 {
     struct e8_stats *stats = e8_new(1, sizeof(*stats));

@@ -81,6 +81,15 @@ struct e8_series {
     struct e8_slice slices[E8_SLICES];
 };
 
+/* How hard emit8's loops and the machine were driven. Shares in thousandths. */
+struct e8_pressure {
+    unsigned busy; /* of the time, in which the busiest loop did not sleep */
+    uint64_t windows,
+        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 % */
+    unsigned cpu; /* of the time of the processors that emit8 may use; 0: not known */
+};
+void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from); /* the worse of both */
+
 struct e8_stats;
 struct e8_stats *e8_stats_new(unsigned endpoints, unsigned types);
 void e8_stats_free(struct e8_stats **stats); /* NULL inside is allowed */

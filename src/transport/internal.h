@@ -162,6 +162,7 @@ struct e8_transport {
     int epoll, timer, event;
     e8_mono_ns armed; /* when the timerfd fires; E8_NEVER: disarmed */
     bool woken;
+    e8_dur_ns slept;
     struct e8_timers deadlines;
     struct e8_timers uploads; /* of bodies that do not go out as usual */
     struct e8_multi **multis;
