@@ -53,6 +53,25 @@ struct e8_generator {
 struct e8_generator e8_generator_of(const struct e8_report *report);
 double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows, 0 to 1 */
 
+/* Retries and what they did (feedback.c). Times are from the start of the run. */
+struct e8_outage {
+    e8_dur_ns from, to; /* in which most attempts failed */
+    uint64_t failed;    /* attempts, until it had recovered */
+    uint64_t peak;      /* deliveries begun and not ended */
+    e8_dur_ns recovery; /* from then on until the backlog was as before; -1: it never was */
+    bool under_load;    /* while deliveries still began */
+};
+#define E8_OUTAGES_MOST 16
+struct e8_feedback {
+    double per_event, per_delivery; /* attempts; 0: nothing to tell */
+    e8_dur_ns start;                /* of the series */
+    uint64_t peak, left;            /* deliveries begun and not ended: at most, and at the end */
+    e8_dur_ns peak_at;
+    struct e8_outage outages[E8_OUTAGES_MOST]; /* the first of them */
+    size_t outage_count, unrecovered, late;    /* late: recovered when nothing more began */
+};
+struct e8_feedback e8_feedback_of(const struct e8_report *report);
+
 void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void e8_report_warnings(struct e8_report *report);
 /* The measured value of a threshold for people; "not measured". */
@@ -139,10 +158,15 @@ void e8_text_endpoints(const struct e8_report *report, struct e8_page *page);
 void e8_text_types(const struct e8_report *report, struct e8_page *page);
 void e8_text_errors(const struct e8_report *report, struct e8_page *page);
 void e8_text_steps(const struct e8_report *report, struct e8_page *page);
+void e8_text_feedback(const struct e8_report *report, struct e8_page *page);
+void e8_text_deadlines(const struct e8_report *report, struct e8_page *page);
 void e8_text_generator(const struct e8_report *report, struct e8_page *page);
 void e8_text_spread(const struct e8_report *report, struct e8_page *page);
 enum e8_rc e8_report_results(const struct e8_report *report, enum e8_results_format format, FILE *out);
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
+void e8_json_feedback(const struct e8_report *report, struct e8_json *w);
+void e8_json_series(const struct e8_report *report, struct e8_json *w);
+void e8_json_deadlines(const struct e8_report *report, struct e8_json *w);
 void e8_json_generator(const struct e8_report *report, struct e8_json *w);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 
