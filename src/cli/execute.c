@@ -242,6 +242,7 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     rc = rc ? rc : e8_transport_init(err);
     rc = rc || !x->run->sinks ? rc : start_sinks(x, err);
     rc = rc ? rc : check_targets(x, err);
+    rc = rc ? rc : e8_execution_preflight(x, err);
     if (!rc) {
         describe(x);
         rc = check_thresholds(x, err);

@@ -7,9 +7,8 @@
 
 #include "engine/worker.h"
 
-#define GRACE_DEFAULT     (10 * E8_NS_S)
-#define IN_FLIGHT_DEFAULT 10000
-#define PROBES            40
+#define GRACE_DEFAULT (10 * E8_NS_S)
+#define PROBES        40
 
 static int by_value(const void *a, const void *b)
 {
@@ -52,7 +51,7 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     engine->options = *options;
     struct e8_engine_options *o = &engine->options;
     o->workers = o->workers ? o->workers : cores();
-    o->in_flight = o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT;
+    o->in_flight = o->in_flight ? o->in_flight : E8_IN_FLIGHT_DEFAULT;
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;

@@ -37,6 +37,7 @@ struct e8_effect_reading {
     const char *why; /* one line; NULL when met */
 };
 
+#define E8_IN_FLIGHT_DEFAULT 10000
 struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */
