@@ -94,6 +94,11 @@ bool e8_threshold_lost(const struct e8_threshold *threshold, const struct e8_log
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out);
 
+/* A run's times as an HdrHistogram log file: its beginning, then the intervals in their order. */
+void e8_hdr_begin(const struct e8_log_run *run, FILE *out);
+/* What was done within an interval, from the start of the run on; what is empty is left out. */
+void e8_hdr_interval(e8_dur_ns from, e8_dur_ns length, const struct e8_stats *stats, FILE *out);
+
 /* Rows of the log (emit8 log). The table's heading is written by _begin. */
 void e8_rows_begin(enum e8_format format, struct e8_style style, FILE *out);
 void e8_rows_write(enum e8_format format, struct e8_style style, const struct e8_log_row *row, FILE *out);
