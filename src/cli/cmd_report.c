@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/hdr.h"
 #include "cli/notes.h"
 #include "cli/session.h"
 
@@ -8,6 +9,7 @@ const struct e8_option e8_report_options[] = {
     {"run", 0, "N", "which run of the log; default: the newest", false},
     {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit or markdown", false},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
+    {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
     {NULL, 0, NULL, NULL, false},
 };
@@ -67,6 +69,7 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     uint64_t run = 0;
     const char *format = e8_arg(r->args, "format");
     enum e8_rc rc = format ? e8_report_format(format, &r->format, err) : E8_OK;
+    rc = rc ? rc : e8_cli_hdr_check(r->args, err);
     rc = rc ? rc : e8_arg_u64(r->args, "run", 1, INT64_MAX, &run, err);
     rc = rc ? rc : open_log(r, err);
     rc = rc ? rc : e8_dlog_run(r->reader, (int64_t)run, &r->run, err);
@@ -79,6 +82,7 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     }
     r->stats = e8_stats_new((unsigned)r->run.endpoint_count, (unsigned)r->run.type_count);
     rc = e8_dlog_stats(r->reader, &r->run, r->stats, err);
+    rc = rc ? rc : e8_cli_hdr_logged(r->args, r->reader, &r->run, err);
     if (!rc) {
         r->report = e8_new(1, sizeof *r->report);
         e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, &r->more, r->report);

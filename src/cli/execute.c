@@ -51,6 +51,11 @@ static enum e8_rc start_sinks(struct execution *x, struct e8_err *err)
     return E8_OK;
 }
 
+static bool is_local(const struct e8_reach *reach, const char *address)
+{
+    return reach->unix_socket || strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
 static enum e8_rc check_targets(struct execution *x, struct e8_err *err)
 {
     const struct e8_plan *plan = x->run->plan;
@@ -58,6 +63,7 @@ static enum e8_rc check_targets(struct execution *x, struct e8_err *err)
     for (size_t i = 0; !rc && i < plan->endpoint_count; i++) {
         char address[64];
         rc = e8_reach_permits(&x->reach.reach, e8_str(plan->endpoints[i].url), address, err);
+        x->local = x->local || (!rc && is_local(&x->reach.reach, address));
     }
     if (!rc && plan->effect && plan->effect->get) {
         char address[64];
@@ -236,6 +242,7 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     rc = rc ? rc : e8_transport_init(err);
     rc = rc || !x->run->sinks ? rc : start_sinks(x, err);
     rc = rc ? rc : check_targets(x, err);
+    rc = rc ? rc : e8_execution_preflight(x, err);
     if (!rc) {
         describe(x);
         rc = check_thresholds(x, err);

@@ -23,6 +23,7 @@ struct execution {
     struct e8_engine_result result;
     struct e8_report_more more;      /* of the result */
     const struct e8_threshold *lost; /* it says `abort`, and cannot hold any more: the run was stopped */
+    bool local;                      /* a receiver is on this machine */
     bool told;                       /* that it was */
     enum e8_format format;
     int stopped_by; /* signal */
@@ -30,6 +31,9 @@ struct execution {
 
 /* Before anything is sent: may the files of --report-… be written? */
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
+/* Raises the limit of open files where the plan may need it. E8_ENV where the plan is sure to need more files or ports than there are; a
+ * warning where it may. */
+enum e8_rc e8_execution_preflight(const struct execution *x, struct e8_err *err);
 /* Fills x->more, when the run has ended. */
 void e8_execution_more(struct execution *x);
 /* Writes the report, to stdout and to files. Returns the exit code. */

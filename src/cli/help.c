@@ -47,6 +47,7 @@ const struct e8_option e8_options_output[] = {
     {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit or markdown",
      false},
     {"report-json", 0, "FILE", "write the report to a file as well", false},
+    {"hdr", 0, "FILE", "write all times to a file, as HdrHistogram's log", false},
     {"report-ndjson", 0, "FILE", "the same on one line", false},
     {"report-csv", 0, "FILE", "the same as CSV", false},
     {"report-text", 0, "FILE", "the same as text", false},

@@ -59,6 +59,21 @@ static void put_spread(struct e8_json *w, const struct e8_hist *spread)
     e8_buf_fini(&text);
 }
 
+static void put_generator(struct e8_json *w, const struct e8_report_more *more)
+{
+    const struct e8_pressure *pressure = &more->pressure;
+    e8_json_bool(w, "open", more->open);
+    e8_json_bool(w, "load", more->load);
+    e8_json_bool(w, "receiver_here", more->local);
+    e8_json_int(w, "busy_permille", pressure->busy);
+    e8_json_int(w, "windows", (int64_t)pressure->windows);
+    e8_json_int(w, "full_windows", (int64_t)pressure->full);
+    e8_json_int(w, "processors_permille", pressure->cpu);
+    if (more->has_receipts) {
+        e8_json_int(w, "receipts", (int64_t)more->receipts);
+    }
+}
+
 void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
 {
     size_t count = more->step_count > E8_NOTED_STEPS_MAX ? E8_NOTED_STEPS_MAX - 1 : more->step_count;
@@ -79,6 +94,7 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     e8_json_int(w, "commands_failed", (int64_t)more->commands_failed);
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
+    put_generator(w, more);
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
     }
@@ -127,6 +143,28 @@ static void read_steps(const struct e8_node *list, struct e8_arena *arena, struc
     }
 }
 
+/* No share of ours is above a whole. */
+static unsigned permille_of(const struct e8_node *map, const char *key)
+{
+    uint64_t share = count_of(map, key);
+    return share < 1000 ? (unsigned)share : 1000;
+}
+
+static void read_generator(const struct e8_node *root, struct e8_report_more *more)
+{
+    more->open = is_set(root, "open");
+    more->load = is_set(root, "load");
+    more->local = is_set(root, "receiver_here");
+    more->pressure = (struct e8_pressure){
+        .busy = permille_of(root, "busy_permille"),
+        .windows = count_of(root, "windows"),
+        .full = count_of(root, "full_windows"),
+        .cpu = permille_of(root, "processors_permille"),
+    };
+    more->has_receipts = e8_node_get(root, "receipts") != NULL;
+    more->receipts = count_of(root, "receipts");
+}
+
 static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)
 {
     return node && node->kind == E8_STRING ? e8_hist_decode(node->text, out, err) : E8_OK;
@@ -151,6 +189,7 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     more->commands_failed = count_of(root, "commands_failed");
     more->command_why = text_of(root, "command_why", arena);
     more->stopped_by_step = is_set(root, "stopped_by_step");
+    read_generator(root, more);
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/execute.h"
+#include "cli/hdr.h"
 
 static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
@@ -12,7 +13,8 @@ static const struct e8_cli_file files[] = {
 
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
 {
-    return e8_cli_files_check(x->args, files, E8_COUNT(files), err);
+    enum e8_rc rc = e8_cli_files_check(x->args, files, E8_COUNT(files), err);
+    return rc ? rc : e8_cli_hdr_check(x->args, err);
 }
 
 static enum e8_rc write_report(const void *report, int format, FILE *out)
@@ -109,6 +111,31 @@ static void collect_steps(struct execution *x, struct e8_report_more *more)
     }
 }
 
+static bool is_open(const struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        if (plan->phases[i].open) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is tampered with may be no request that a sink counts. */
+static void count_receipts(const struct execution *x, struct e8_report_more *more)
+{
+    const struct e8_plan *plan = x->run->plan;
+    more->has_receipts = x->sink_count > 0;
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        more->has_receipts = more->has_receipts && !plan->emits[i].tamper;
+    }
+    for (size_t i = 0; i < x->sink_count; i++) {
+        struct e8_sink_counts counts;
+        e8_sink_counts(x->sinks[i], &counts);
+        more->receipts += counts.received;
+    }
+}
+
 void e8_execution_more(struct execution *x)
 {
     x->more = (struct e8_report_more){
@@ -118,8 +145,13 @@ void e8_execution_more(struct execution *x)
         .command_why = x->result.command_why,
         .aborted = x->lost,
         .stopped_by_step = x->result.stopped_by_step,
+        .open = is_open(x->run->plan),
+        .local = x->local,
+        .pressure = x->result.pressure,
         .log = x->log_path,
     };
+    x->more.load = x->more.open || x->run->load;
+    count_receipts(x, &x->more);
     collect_steps(x, &x->more);
 }
 
@@ -130,7 +162,9 @@ int e8_execution_report(struct execution *x)
     e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &x->more, report);
     int code = verdict_code(x, report);
     int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
-    if (e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err)) {
+    const char *log = x->result.log_failed ? NULL : x->log_path;
+    if (e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err) ||
+        e8_cli_hdr_run(x->args, log, &x->facts, x->result.stats, &err)) {
         code = e8_exit_error(&err);
     }
     if (x->run->report) {

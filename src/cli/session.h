@@ -63,8 +63,10 @@ struct e8_cli_run {
     e8_wall_ns clock;
     unsigned workers;
     size_t in_flight;
-    bool sinks;      /* give every endpoint a sink of its own and its URL */
-    bool report;     /* print the report */
+    bool sinks;  /* give every endpoint a sink of its own and its URL */
+    bool report; /* print the report */
+    bool
+        load; /* the receiver is measured: where emit8 was the limit, the run is invalid. Open arrivals always do */
     bool exec;       /* the scenario's commands may be run */
     int64_t resumes; /* the run that is gone on with, what of it is over, and its start; 0, NULL, 0: none */
     const struct e8_done_deliveries *done;

@@ -127,6 +127,12 @@ const char *e8_expectation_name(int64_t verdict)
     return verdict >= 0 && verdict < (int64_t)E8_COUNT(names) ? names[verdict] : "";
 }
 
+bool e8_attempt_begins(const struct e8_attempt *attempt)
+{
+    return attempt->number == 1 || (attempt->copy > 0 && attempt->trigger != E8_TRIGGER_RETRY &&
+                                    attempt->trigger != E8_TRIGGER_STALE);
+}
+
 e8_dur_ns e8_response_time(const struct e8_times *times)
 {
     E8_ASSERT(times->due <= times->sent && times->sent <= times->done);

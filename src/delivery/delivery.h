@@ -140,6 +140,9 @@ struct e8_attempt {
     char error[E8_ERROR_MAX]; /* for people; empty when delivered */
 };
 
+/* Is it the first attempt of its delivery? That of a copy may have a later number. */
+bool e8_attempt_begins(const struct e8_attempt *attempt);
+
 /* Retry policy of an endpoint. */
 enum e8_jitter { E8_JITTER_FULL, E8_JITTER_NONE, E8_JITTER_EQUAL };
 struct e8_retry_policy {

@@ -114,6 +114,11 @@ enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log
 enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run *run, struct e8_stats *stats,
                          struct e8_err *err);
 
+/* The same attempts one by one, in the order in which they were done; without ids. Valid during the call. */
+typedef void e8_log_attempt_fn(void *state, const struct e8_attempt *attempt);
+enum e8_rc e8_dlog_attempts(struct e8_dlog_reader *reader, const struct e8_log_run *run,
+                            e8_log_attempt_fn *fn, void *state, struct e8_err *err);
+
 struct e8_log_filter {
     int64_t run;          /* 0: the newest; -1: all */
     const char *status;   /* "503", "5xx", "none" */

@@ -52,11 +52,11 @@ static bool read_times(const struct e8_log_run *run, sqlite3_stmt *row, int colu
            times->sent <= times->done && !__builtin_sub_overflow(times->done, times->due, &ignored);
 }
 
-#define ATTEMPTS(more)                                                                                       \
+#define ATTEMPTS(more, order)                                                                                \
     "SELECT a.endpoint, a.type, a.number, a.outcome, a.\"trigger\", a.flags, a.status, a.last, a.due, "      \
     "a.sent, a.done, a.dns, a.connect, a.tls, a.first_byte, a.total, a.bytes_sent, a.bytes_received, "       \
     "a.timestamp, r.text, " more " FROM attempt a LEFT JOIN error r ON r.id = a.error"                       \
-    " WHERE a.run = ?1 AND a.id > ?2 AND a.id <= ?3 ORDER BY a.id"
+    " WHERE a.run = ?1 AND a.id > ?2 AND a.id <= ?3 ORDER BY " order
 
 /* False: no run of ours has written such a row. */
 static bool read_attempt(const struct replay *replay, sqlite3_stmt *row, struct e8_attempt *out)
@@ -89,25 +89,20 @@ static bool read_attempt(const struct replay *replay, sqlite3_stmt *row, struct 
     return out->verdict <= E8_EXPECTATION_REPORTED;
 }
 
-/* A copy may begin with a later number. */
-static bool is_first(const struct e8_attempt *attempt)
+static void add_attempt(void *state, const struct e8_attempt *attempt)
 {
-    return attempt->number == 1 || (attempt->copy > 0 && attempt->trigger != E8_TRIGGER_RETRY &&
-                                    attempt->trigger != E8_TRIGGER_STALE);
-}
+    struct replay *replay = state;
 
-static void add_attempt(struct replay *replay, const struct e8_attempt *attempt)
-{
     e8_stats_add(replay->stats, attempt);
-    if (!replay->tallied && is_first(attempt)) {
+    if (!replay->tallied && e8_attempt_begins(attempt)) {
         replay->planned.endpoint[attempt->endpoint]++;
         replay->planned.type[attempt->type]++;
     }
 }
 
-static enum e8_rc add_attempts(struct replay *replay, struct e8_err *err)
+static enum e8_rc each_attempt(struct replay *replay, const char *sql, e8_log_attempt_fn *fn, void *state,
+                               struct e8_err *err)
 {
-    const char *sql = replay->reader->version < 3 ? ATTEMPTS("0, 0") : ATTEMPTS("a.copy, a.verdict");
     sqlite3_stmt *row = e8_read_prepare(replay->reader, sql, err);
     struct e8_attempt attempt;
     bool good = true;
@@ -121,10 +116,18 @@ static enum e8_rc add_attempts(struct replay *replay, struct e8_err *err)
     while ((code = sqlite3_step(row)) == SQLITE_ROW && good) {
         good = read_attempt(replay, row, &attempt);
         if (good)
-            add_attempt(replay, &attempt);
+            fn(state, &attempt);
     }
     enum e8_rc rc = e8_read_end(replay->reader, row, code, err);
     return rc || good ? rc : e8_read_damaged(replay->reader, "an attempt is out of range", err);
+}
+
+static enum e8_rc add_attempts(struct replay *replay, struct e8_err *err)
+{
+    const char *sql =
+        replay->reader->version < 3 ? ATTEMPTS("0, 0", "a.id") : ATTEMPTS("a.copy, a.verdict", "a.id");
+
+    return each_attempt(replay, sql, add_attempt, replay, err);
 }
 
 static void add_events(struct replay *replay, unsigned type, uint64_t count)
@@ -294,4 +297,18 @@ enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run 
     margins_fini(&replay.aborted);
     margins_fini(&replay.withheld);
     return rc;
+}
+
+enum e8_rc e8_dlog_attempts(struct e8_dlog_reader *reader, const struct e8_log_run *run,
+                            e8_log_attempt_fn *fn, void *state, struct e8_err *err)
+{
+    const char *sql =
+        reader->version < 3 ? ATTEMPTS("0, 0", "a.done") : ATTEMPTS("a.copy, a.verdict", "a.done");
+    struct replay replay = {.reader = reader, .run = run};
+    struct e8_err local = {0};
+
+    E8_CHECK_MAGIC(reader, READER_MAGIC);
+    err = err ? err : &local;
+    enum e8_rc rc = e8_read_range(reader, run->id, &replay.range, err);
+    return rc ? rc : each_attempt(&replay, sql, fn, state, err);
 }

@@ -7,9 +7,8 @@
 
 #include "engine/worker.h"
 
-#define GRACE_DEFAULT     (10 * E8_NS_S)
-#define IN_FLIGHT_DEFAULT 10000
-#define PROBES            40
+#define GRACE_DEFAULT (10 * E8_NS_S)
+#define PROBES        40
 
 static int by_value(const void *a, const void *b)
 {
@@ -52,7 +51,7 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     engine->options = *options;
     struct e8_engine_options *o = &engine->options;
     o->workers = o->workers ? o->workers : cores();
-    o->in_flight = o->in_flight ? o->in_flight : IN_FLIGHT_DEFAULT;
+    o->in_flight = o->in_flight ? o->in_flight : E8_IN_FLIGHT_DEFAULT;
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;
@@ -193,6 +192,7 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     look_at_plan(engine);
     enum e8_rc rc = make_workers(engine, err);
     set_times(engine);
+    engine->cpu = e8_cpu_now();
     rc = rc ? rc : start_threads(engine, err);
     if (rc) {
         free_engine(&engine);
@@ -252,6 +252,8 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         struct e8_worker *worker = &e->workers[i];
         e8_stats_merge(e->total, worker->stats);
         add_counts(&result->transport, e8_transport_counts(worker->transport));
+        struct e8_pressure pressure = e8_busy_of(worker);
+        e8_pressure_merge(&result->pressure, &pressure);
         result->stalls += worker->stalls;
         result->flows_stopped += worker->flows_stopped;
         result->commands_failed += worker->commands_failed;
@@ -278,8 +280,10 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     for (unsigned i = 0; i < e->count; i++) {
         pthread_join(e->workers[i].thread, NULL);
     }
+    struct e8_cpu cpu = e8_cpu_now();
     e8_engine_stats(e);
     gather(e, result);
+    result->pressure.cpu = e8_cpu_share(&e->cpu, &cpu);
     result->log_failed = atomic_load(&e->log_failed);
     result->generator_limited = atomic_load(&e->generator_limited);
     result->stopped_by_step = atomic_load(&e->stopped_by_step);

@@ -37,6 +37,7 @@ struct e8_effect_reading {
     const char *why; /* one line; NULL when met */
 };
 
+#define E8_IN_FLIGHT_DEFAULT 10000
 struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */
@@ -76,6 +77,8 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
 bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout);
 /* Statistics so far: merges what the workers have handed over. Caller's thread; valid until the next call. */
 const struct e8_stats *e8_engine_stats(struct e8_engine *engine);
+/* The share of the last 100 ms in which the busiest worker's loop did not sleep, in thousandths. Any thread. */
+unsigned e8_engine_busy(const struct e8_engine *engine);
 /* Dispatch nothing more, wait for what is in flight up to the grace. Any thread; may be called from a signal handler. */
 void e8_engine_stop(struct e8_engine *engine);
 /* Abort what is in flight at once. */
@@ -105,6 +108,7 @@ struct e8_engine_result {
     struct e8_hist *spread;
     e8_dur_ns elapsed;
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers */
+    struct e8_pressure pressure;
 };
 /* Joins the workers and frees the engine. */
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result);

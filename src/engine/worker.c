@@ -262,6 +262,7 @@ static void worker_loop(struct e8_worker *worker)
         }
         wake = earlier(wake, e8_groups_step(worker, now));
         publish(worker, now);
+        e8_busy_look(worker, now);
         if (worker_ended(worker)) {
             break;
         }

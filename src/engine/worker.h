@@ -176,6 +176,15 @@ struct e8_job {
     struct e8_job *next;
 };
 
+/* When a loop works and when it sleeps, in windows of 100 ms; see busy.c. */
+struct e8_busy {
+    e8_mono_ns since;        /* of the window; 0: not begun */
+    e8_dur_ns slept;         /* by the transport, until then */
+    e8_dur_ns length, awake; /* of all windows so far */
+    uint64_t windows, full;
+    atomic_uint share; /* of the last window, in thousandths; any thread reads it */
+};
+
 struct e8_worker {
     struct e8_engine *engine;
     unsigned index;
@@ -214,6 +223,7 @@ struct e8_worker {
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
     _Atomic(struct e8_stats *) published, spare;
+    struct e8_busy busy;
     _Atomic(struct e8_job *) mail; /* jobs that the helper has done */
 };
 
@@ -224,6 +234,11 @@ struct e8_gate {
 };
 
 struct e8_helper;
+
+/* Ticks of the processors; all 0: not known. */
+struct e8_cpu {
+    uint64_t all, idle;
+};
 
 struct e8_engine {
     const struct e8_plan *plan;
@@ -252,6 +267,7 @@ struct e8_engine {
     pthread_cond_t all_ended;
     struct e8_stats *total;
     e8_dur_ns timer_floor;
+    struct e8_cpu cpu; /* when the workers were started */
 };
 
 /* when.c: the plan's times as the run's. What does not fit becomes the furthest time there is. */
@@ -384,6 +400,13 @@ void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery);
 struct e8_group *e8_group_take(struct e8_worker *worker, size_t count);
 void e8_group_drop(struct e8_worker *worker, struct e8_group *group);
 void e8_pools_fini(struct e8_worker *worker);
+
+/* busy.c: each round of the loop looks at what it has slept. */
+void e8_busy_look(struct e8_worker *worker, e8_mono_ns now);
+struct e8_pressure e8_busy_of(const struct e8_worker *worker);
+/* host.c: of all processors' time that this process may use, in thousandths, since `before`; 0: not known. */
+struct e8_cpu e8_cpu_now(void);
+unsigned e8_cpu_share(const struct e8_cpu *before, const struct e8_cpu *after);
 
 /* record.c: into the worker's ring; waits while it is full. */
 void e8_record_event(struct e8_worker *worker, const struct e8_strand *strand, const struct e8_event *event);

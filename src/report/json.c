@@ -256,6 +256,10 @@ void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *o
     put_endpoints(w, report);
     put_types(w, report);
     put_thresholds(w, report);
+    e8_json_deadlines(report, w);
+    e8_json_feedback(report, w);
+    e8_json_series(report, w);
+    e8_json_generator(report, w);
     put_more(w, &report->more);
     e8_json_array(w, "warnings");
     for (size_t i = 0; i < report->warning_count; i++)

@@ -36,6 +36,15 @@ const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]
     return e8_buf_cstr(&buf);
 }
 
+const char *e8_permille_text(unsigned share, char out[E8_NUMBER_MAX])
+{
+    if (share >= 100 || share % 10 == 0)
+        snprintf(out, E8_NUMBER_MAX, "%u %%", (share + 5) / 10);
+    else
+        snprintf(out, E8_NUMBER_MAX, "%u.%u %%", share / 10, share % 10);
+    return out;
+}
+
 const char *e8_bytes_text(uint64_t bytes, char out[E8_NUMBER_MAX])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};

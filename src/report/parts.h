@@ -3,6 +3,7 @@
 #ifndef E8_REPORT_PARTS_H
 #define E8_REPORT_PARTS_H
 
+#include "doc/json.h"
 #include "report/report.h"
 
 /* ---- facts (facts.c) ---- */
@@ -42,6 +43,35 @@ struct e8_step_sums {
 };
 struct e8_step_sums e8_steps_sum(const struct e8_report_more *more);
 
+/* The generator: what it did, and whether there is enough of it to be judged (generator.c). */
+struct e8_generator {
+    double planned, achieved;      /* deliveries begun per second; 0: nothing to tell */
+    e8_dur_ns late;                /* of the last of them */
+    bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
+    bool rate_off, full;           /* whatever is judged */
+};
+struct e8_generator e8_generator_of(const struct e8_report *report);
+double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows, 0 to 1 */
+
+/* Retries and what they did (feedback.c). Times are from the start of the run. */
+struct e8_outage {
+    e8_dur_ns from, to; /* in which most attempts failed */
+    uint64_t failed;    /* attempts, until it had recovered */
+    uint64_t peak;      /* deliveries begun and not ended */
+    e8_dur_ns recovery; /* from then on until the backlog was as before; -1: it never was */
+    bool under_load;    /* while deliveries still began */
+};
+#define E8_OUTAGES_MOST 16
+struct e8_feedback {
+    double per_event, per_delivery; /* attempts; 0: nothing to tell */
+    e8_dur_ns start;                /* of the series */
+    uint64_t peak, left;            /* deliveries begun and not ended: at most, and at the end */
+    e8_dur_ns peak_at;
+    struct e8_outage outages[E8_OUTAGES_MOST]; /* the first of them */
+    size_t outage_count, unrecovered, late;    /* late: recovered when nothing more began */
+};
+struct e8_feedback e8_feedback_of(const struct e8_report *report);
+
 void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void e8_report_warnings(struct e8_report *report);
 /* The measured value of a threshold for people; "not measured". */
@@ -54,9 +84,10 @@ const char *e8_measured_text(const struct e8_threshold_result *result, char out[
 const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]); /* "4,812" */
 /* "99.54 %". "100 %" is all and "0 %" is nothing: what lies between never rounds to either. */
 const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]);
-const char *e8_bytes_text(uint64_t bytes, char out[E8_NUMBER_MAX]); /* "3.1 MB" */
-const char *e8_rate_text(double per_s, char out[E8_NUMBER_MAX]);    /* "163.4/s" */
-const char *e8_plural(uint64_t count);                              /* "" or "s" */
+const char *e8_permille_text(unsigned share, char out[E8_NUMBER_MAX]); /* "12 %", "0.4 %" */
+const char *e8_bytes_text(uint64_t bytes, char out[E8_NUMBER_MAX]);    /* "3.1 MB" */
+const char *e8_rate_text(double per_s, char out[E8_NUMBER_MAX]);       /* "163.4/s" */
+const char *e8_plural(uint64_t count);                                 /* "" or "s" */
 
 /* ---- a page of text (page.c) ---- */
 
@@ -127,9 +158,16 @@ void e8_text_endpoints(const struct e8_report *report, struct e8_page *page);
 void e8_text_types(const struct e8_report *report, struct e8_page *page);
 void e8_text_errors(const struct e8_report *report, struct e8_page *page);
 void e8_text_steps(const struct e8_report *report, struct e8_page *page);
+void e8_text_feedback(const struct e8_report *report, struct e8_page *page);
+void e8_text_deadlines(const struct e8_report *report, struct e8_page *page);
+void e8_text_generator(const struct e8_report *report, struct e8_page *page);
 void e8_text_spread(const struct e8_report *report, struct e8_page *page);
 enum e8_rc e8_report_results(const struct e8_report *report, enum e8_results_format format, FILE *out);
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
+void e8_json_feedback(const struct e8_report *report, struct e8_json *w);
+void e8_json_series(const struct e8_report *report, struct e8_json *w);
+void e8_json_deadlines(const struct e8_report *report, struct e8_json *w);
+void e8_json_generator(const struct e8_report *report, struct e8_json *w);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 
 /* A text field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front. */

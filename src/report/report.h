@@ -55,6 +55,12 @@ struct e8_report_more {
     const char *command_why;            /* of the first of them */
     const struct e8_threshold *aborted; /* the threshold, one of those given, that stopped the run; or NULL */
     bool stopped_by_step;
+    /* What the generator is judged by. open: arrivals were due by a schedule, whatever the receiver did. load: the run measures the
+     * receiver, so that being the limit makes it invalid; open runs do. local: a receiver is on this machine. */
+    bool open, load, local;
+    struct e8_pressure pressure;
+    bool has_receipts; /* of the run's own sinks */
+    uint64_t receipts;
     const char *log; /* the file of the log; NULL: there is none */
 };
 
@@ -67,7 +73,7 @@ struct e8_report {
         [320]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
-    char warnings[E8_WARNINGS_MAX][200];
+    char warnings[E8_WARNINGS_MAX][256];
     size_t warning_count;
     struct e8_report_more more;
 };
@@ -87,6 +93,11 @@ bool e8_threshold_lost(const struct e8_threshold *threshold, const struct e8_log
                        const struct e8_stats *stats, e8_dur_ns elapsed);
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out);
+
+/* A run's times as an HdrHistogram log file: its beginning, then the intervals in their order. */
+void e8_hdr_begin(const struct e8_log_run *run, FILE *out);
+/* What was done within an interval, from the start of the run on; what is empty is left out. */
+void e8_hdr_interval(e8_dur_ns from, e8_dur_ns length, const struct e8_stats *stats, FILE *out);
 
 /* Rows of the log (emit8 log). The table's heading is written by _begin. */
 void e8_rows_begin(enum e8_format format, struct e8_style style, FILE *out);

@@ -200,6 +200,9 @@ void e8_report_text(const struct e8_report *report, struct e8_page *page)
     e8_text_errors(report, page);
     e8_text_spread(report, page);
     e8_text_steps(report, page);
+    e8_text_feedback(report, page);
+    e8_text_deadlines(report, page);
+    e8_text_generator(report, page);
     put_thresholds(report, page);
     put_warnings(report, page);
     put_verdict(report, page);

@@ -55,7 +55,7 @@ static void invalid(struct e8_report *report, const char *reason)
     snprintf(report->reason, sizeof(report->reason), "%s", reason);
 }
 
-#define REASON_MAX 160
+#define REASON_MAX 256
 
 static void check_tested(struct e8_report *report, const struct e8_totals *totals)
 {
@@ -87,6 +87,24 @@ static void check_tested(struct e8_report *report, const struct e8_totals *total
     }
 }
 
+static const char *remedy(const struct e8_counts *n)
+{
+    static const struct {
+        enum e8_outcome outcome;
+        const char *text;
+    } rows[] = {
+        {E8_GEN_FD, "raise ulimit -n, or lower --in-flight or the load"},
+        {E8_GEN_PORT,
+         "let the receiver keep connections alive, widen ip_local_port_range, or lower the load"},
+        {E8_GEN_MEMORY, "lower --in-flight, or use a larger machine"},
+        {E8_FORBIDDEN_TARGET, "allow it with --allow-target"},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++)
+        if (n->outcomes[rows[i].outcome])
+            return rows[i].text;
+    return "lower the load";
+}
+
 static void check_generator(struct e8_report *report)
 {
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
@@ -103,8 +121,8 @@ static void check_generator(struct e8_report *report)
     }
     if (sum == 0)
         return;
-    snprintf(reason, sizeof(reason), "%llu attempt%s failed on emit8's own side (%s)",
-             (unsigned long long)sum, e8_plural(sum), e8_buf_cstr(&names));
+    snprintf(reason, sizeof(reason), "%llu attempt%s failed on emit8's own side (%s); %s",
+             (unsigned long long)sum, e8_plural(sum), e8_buf_cstr(&names), remedy(n));
     invalid(report, reason);
 }
 
@@ -113,7 +131,9 @@ static void check_dropped(struct e8_report *report, const struct e8_totals *tota
     char of[E8_NUMBER_MAX], reason[REASON_MAX];
     if ((double)totals->dropped <= DROPPED_MOST * (double)totals->planned)
         return;
-    snprintf(reason, sizeof(reason), "%s of the planned deliveries were dropped (at most 0.1 %% may be)",
+    snprintf(reason, sizeof(reason),
+             "%s of the planned deliveries were dropped (at most 0.1 %% may be); raise --in-flight, or "
+             "lower the rate",
              e8_share_text(totals->dropped, totals->planned, of));
     invalid(report, reason);
 }
@@ -153,6 +173,51 @@ static void check_sum(struct e8_report *report, const struct e8_totals *totals)
              (unsigned long long)totals->delivered, (unsigned long long)totals->failed,
              (unsigned long long)totals->dropped, (unsigned long long)totals->aborted,
              (unsigned long long)totals->withheld);
+    invalid(report, reason);
+}
+
+/* Of the run's own sinks: every attempt that was answered has a receipt, and nothing has one that was not sent. */
+static void check_receipts(struct e8_report *report)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    uint64_t answered = 0, receipts = report->more.receipts;
+    char reason[REASON_MAX];
+    for (unsigned i = 1; i < E8_COUNT(n->classes); i++)
+        answered += n->classes[i];
+    if (!report->more.has_receipts || (answered <= receipts && receipts <= n->sent))
+        return;
+    snprintf(reason, sizeof(reason),
+             "attempts and receipts do not add up: %llu sent, %llu answered, but the sinks received %llu",
+             (unsigned long long)n->sent, (unsigned long long)answered, (unsigned long long)receipts);
+    invalid(report, reason);
+}
+
+static void check_rate(struct e8_report *report)
+{
+    struct e8_generator g = e8_generator_of(report);
+    char achieved[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], late[E8_DUR_MAX], reason[REASON_MAX];
+    if (!g.rate_judged || !g.rate_off)
+        return;
+    snprintf(
+        reason, sizeof(reason),
+        "the rate was not kept: %s of %s planned, the last delivery began %s late; lower the rate, raise "
+        "--in-flight, or use more --workers or machines",
+        e8_rate_text(g.achieved, achieved), e8_rate_text(g.planned, planned), e8_dur_text(g.late, late));
+    invalid(report, reason);
+}
+
+static void check_busy(struct e8_report *report)
+{
+    const struct e8_pressure *pressure = &report->more.pressure;
+    char of[E8_NUMBER_MAX], reason[REASON_MAX];
+    struct e8_generator g = e8_generator_of(report);
+    if (!g.busy_judged || !g.full)
+        return;
+    snprintf(
+        reason, sizeof(reason),
+        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %llu windows of 100 ms; lower "
+        "the rate, or use more --workers, cores or machines",
+        e8_share_text(pressure->full, pressure->windows, of), (unsigned long long)pressure->windows);
     invalid(report, reason);
 }
 
@@ -243,6 +308,9 @@ static void check_invalid(struct e8_report *report, const struct e8_totals *tota
     check_dropped(report, totals);
     check_clamped(report);
     check_sum(report, totals);
+    check_receipts(report);
+    check_rate(report);
+    check_busy(report);
 }
 
 static void judge_thresholds(struct e8_report *report, const struct e8_threshold *thresholds, size_t count,

@@ -4,7 +4,9 @@
 #include "report/parts.h"
 
 #define RECONNECTS_MOST 0.01 /* of the attempts */
-#define DISABLED_NAMED  5    /* endpoints at most, so that other warnings have room */
+#define BUSY_MOST       800  /* thousandths */
+#define PROCESSORS_MOST 700
+#define DISABLED_NAMED  5 /* endpoints at most, so that other warnings have room */
 
 void e8_report_warn(struct e8_report *report, const char *format, ...)
 {
@@ -65,6 +67,28 @@ static void warn_lag(struct e8_report *report)
         e8_report_warn(
             report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",
             e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
+}
+
+/* Where a loop that is full does not make the run invalid, it is still said. */
+static void warn_busy(struct e8_report *report)
+{
+    const struct e8_pressure *pressure = &report->more.pressure;
+    struct e8_generator g = e8_generator_of(report);
+    char text[E8_NUMBER_MAX];
+    if (g.full && !g.busy_judged)
+        e8_report_warn(
+            report,
+            "a loop of emit8 was over 95 %% busy in %s of its windows of 100 ms: how fast this went "
+            "says as much of emit8 as of the receiver",
+            e8_share_text(pressure->full, pressure->windows, text));
+    else if (g.busy_judged && !g.full && pressure->busy > BUSY_MOST)
+        e8_report_warn(report, "a loop of emit8 was busy for %s of the time: it is near its limit",
+                       e8_permille_text(pressure->busy, text));
+    if (g.busy_judged && report->more.local && pressure->cpu > PROCESSORS_MOST)
+        e8_report_warn(report,
+                       "the receiver shares this machine, whose processors were %s busy: its response times "
+                       "contain emit8's work; put it on another machine, or on cores of its own",
+                       e8_permille_text(pressure->cpu, text));
 }
 
 static void warn_connections(struct e8_report *report)
@@ -139,6 +163,7 @@ void e8_report_warnings(struct e8_report *report)
     warn_run(report);
     warn_disabled(report);
     warn_lag(report);
+    warn_busy(report);
     warn_connections(report);
     warn_flags(report);
     warn_dropped(report);

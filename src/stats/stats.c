@@ -1,7 +1,10 @@
-#include "stats/stats.h"
+#include "stats/series.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+const e8_dur_ns e8_deadlines[E8_DEADLINES] = {3 * E8_NS_S, 5 * E8_NS_S, 10 * E8_NS_S, 15 * E8_NS_S,
+                                              30 * E8_NS_S};
 
 /* An error text with the time of its attempt, so that the earliest stays whatever the order of merging. */
 struct sample {
@@ -17,6 +20,8 @@ struct endpoint {
 struct e8_stats {
     struct e8_tally all;
     uint64_t statuses[E8_STATUSES];
+    struct e8_pacing pacing;
+    struct e8_series series;
     unsigned endpoint_count, type_count;
     struct endpoint *endpoints;
     struct e8_tally *types;
@@ -28,6 +33,24 @@ uint64_t e8_counts_flag(const struct e8_counts *counts, unsigned flag)
 
     E8_ASSERT(bit < E8_FLAG_COUNT && flag == 1U << bit);
     return counts->flags[bit];
+}
+
+static bool is_fuller(const struct e8_pressure *a, const struct e8_pressure *b)
+{
+    double one = a->windows ? (double)a->full / (double)a->windows : 0;
+    double other = b->windows ? (double)b->full / (double)b->windows : 0;
+
+    return one > other || (one >= other && a->windows > b->windows);
+}
+
+void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from)
+{
+    if (is_fuller(from, into)) {
+        into->windows = from->windows;
+        into->full = from->full;
+    }
+    into->busy = from->busy > into->busy ? from->busy : into->busy;
+    into->cpu = from->cpu > into->cpu ? from->cpu : into->cpu;
 }
 
 struct e8_stats *e8_stats_new(unsigned endpoints, unsigned types)
@@ -84,6 +107,8 @@ void e8_stats_reset(struct e8_stats *stats)
 {
     tally_reset(&stats->all);
     memset(stats->statuses, 0, sizeof(stats->statuses));
+    stats->pacing = (struct e8_pacing){0};
+    stats->series.count = 0;
     for (unsigned i = 0; i < stats->endpoint_count; i++) {
         tally_reset(&stats->endpoints[i].tally);
         memset(stats->endpoints[i].samples, 0, sizeof(stats->endpoints[i].samples));
@@ -162,6 +187,27 @@ static void count_delivery(struct e8_counts *n, enum e8_outcome outcome, enum e8
         n->failed++;
 }
 
+static bool ran_out(enum e8_outcome outcome)
+{
+    return outcome == E8_TIMEOUT_FIRST_BYTE || outcome == E8_TIMEOUT_BODY || outcome == E8_CONNECT_TIMEOUT ||
+           outcome == E8_TLS_TIMEOUT;
+}
+
+static void count_acks(struct e8_counts *n, const struct e8_attempt *attempt)
+{
+    enum e8_outcome outcome = (enum e8_outcome)attempt->outcome;
+    e8_dur_ns took = e8_response_time(&attempt->times);
+    bool cut = ran_out(outcome);
+
+    if (outcome == E8_ABORTED || (!cut && attempt->status == 0))
+        return;
+    n->acks++;
+    for (unsigned i = 0; i < E8_DEADLINES; i++) {
+        n->late[i] += took > e8_deadlines[i];
+        n->open[i] += cut && took <= e8_deadlines[i];
+    }
+}
+
 static void count_attempt(struct e8_counts *n, const struct e8_attempt *attempt)
 {
     n->attempts++;
@@ -176,6 +222,7 @@ static void count_attempt(struct e8_counts *n, const struct e8_attempt *attempt)
     n->classes[status_of(attempt) / 100]++;
     for (unsigned bit = 0; bit < E8_FLAG_COUNT; bit++)
         n->flags[bit] += attempt->flags >> bit & 1;
+    count_acks(n, attempt);
     if (attempt->last)
         count_delivery(n, attempt->outcome, attempt->verdict);
 }
@@ -240,6 +287,48 @@ static void sample_keep(struct sample *into, e8_mono_ns at, const char *text)
     memcpy(into->text, text, sizeof(into->text));
 }
 
+/* When the exchange began; connecting is not the generator's delay. */
+static e8_mono_ns begun_at(const struct e8_attempt *attempt)
+{
+    const struct e8_times *t = &attempt->times;
+    e8_mono_ns begun = attempt->phases.total >= 0 ? t->done - attempt->phases.total : t->sent;
+
+    return begun < t->due ? t->due : begun < t->sent ? begun : t->sent;
+}
+
+static void pacing_widen(struct e8_pacing *into, const struct e8_pacing *from)
+{
+    least(&into->first_due, from->first_due, into->count);
+    most(&into->last_due, from->last_due, into->count);
+    most(&into->last_begun, from->last_begun, into->count);
+    into->count += from->count;
+}
+
+static void pacing_add(struct e8_stats *stats, const struct e8_attempt *attempt)
+{
+    struct e8_pacing one = {1, attempt->times.due, attempt->times.due, begun_at(attempt)};
+
+    pacing_widen(&stats->pacing, &one);
+    e8_series_at(&stats->series, attempt->times.due)->begun++;
+}
+
+static bool is_expected(const struct e8_attempt *attempt)
+{
+    return attempt->outcome == E8_DELIVERED || attempt->verdict == E8_EXPECTATION_MET ||
+           attempt->verdict == E8_EXPECTATION_REPORTED;
+}
+
+static void series_add(struct e8_series *series, const struct e8_attempt *attempt)
+{
+    struct e8_slice *slice = e8_series_at(series, attempt->times.done);
+
+    slice->ended += attempt->last;
+    if (attempt->outcome != E8_ABORTED) {
+        slice->attempts++;
+        slice->failed += !is_expected(attempt);
+    }
+}
+
 void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt)
 {
     E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < E8_TRIGGER_COUNT);
@@ -252,6 +341,9 @@ void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt)
     if (is_measured(attempt))
         hist_record(&stats->all.service, e8_service_time(&attempt->times));
     stats->statuses[status_of(attempt)]++;
+    if (e8_attempt_begins(attempt))
+        pacing_add(stats, attempt);
+    series_add(&stats->series, attempt);
     sample_keep(&stats->endpoints[attempt->endpoint].samples[attempt->outcome], attempt->times.done,
                 attempt->error);
 }
@@ -302,6 +394,9 @@ void e8_stats_merge(struct e8_stats *into, const struct e8_stats *from)
     tally_merge(&into->all, &from->all);
     for (unsigned i = 0; i < E8_STATUSES; i++)
         into->statuses[i] += from->statuses[i];
+    if (from->pacing.count)
+        pacing_widen(&into->pacing, &from->pacing);
+    e8_series_merge(&into->series, &from->series);
     for (unsigned i = 0; i < into->endpoint_count; i++)
         endpoint_merge(&into->endpoints[i], &from->endpoints[i]);
     for (unsigned i = 0; i < into->type_count; i++)
@@ -328,6 +423,16 @@ const struct e8_tally *e8_stats_type(const struct e8_stats *stats, unsigned type
 const uint64_t *e8_stats_statuses(const struct e8_stats *stats)
 {
     return stats->statuses;
+}
+
+const struct e8_pacing *e8_stats_pacing(const struct e8_stats *stats)
+{
+    return &stats->pacing;
+}
+
+const struct e8_series *e8_stats_series(const struct e8_stats *stats)
+{
+    return &stats->series;
 }
 
 const char *e8_stats_sample(const struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome)

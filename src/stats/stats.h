@@ -13,6 +13,7 @@
 #define E8_STATUSES      600
 #define E8_TRIGGER_COUNT (E8_TRIGGER_REPLAY + 1)
 #define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags */
+#define E8_DEADLINES     5
 
 /* Nothing but uint64_t stands here. */
 struct e8_counts {
@@ -32,7 +33,13 @@ struct e8_counts {
     uint64_t triggers[E8_TRIGGER_COUNT]; /* retries, stale re-sends, … */
     uint64_t classes[6];                 /* by the first digit of the status; [0]: without a valid one */
     uint64_t flags[E8_FLAG_COUNT];       /* by the number of the bit of E8_FLAG_*; see e8_counts_flag */
+    /* Deadlines of the acknowledgement, counted from when the attempt was due. acks: attempts that had an answer, or ran out of time
+     * without one. late: of them, those without a whole answer within e8_deadlines[i]. open: of them, those that ran out of time
+     * before that, so that nobody knows. */
+    uint64_t acks, late[E8_DEADLINES], open[E8_DEADLINES];
 };
+/* Ascending. */
+extern const e8_dur_ns e8_deadlines[E8_DEADLINES];
 /* Attempts with this E8_FLAG_*: reused, reconnected, … */
 uint64_t e8_counts_flag(const struct e8_counts *counts, unsigned flag);
 
@@ -49,6 +56,39 @@ struct e8_tally {
     struct e8_hist *response;
     struct e8_hist *service, *lag; /* over all; NULL for an endpoint or a type */
 };
+
+/* How the beginnings of deliveries kept to their schedule: their first attempts, by when they were due and when the exchange began,
+ * with the connecting before the first byte. All 0 while count is 0. */
+struct e8_pacing {
+    uint64_t count;
+    e8_mono_ns first_due, last_due, last_begun;
+};
+
+/* What happened when: counts of equal slices of time. A slice is as short as it can be, E8_SLICE times a power of two, so that all
+ * that happened fits; slices are aligned to the clock's zero. Therefore merging parts gives what recording everything would have. */
+#define E8_SLICES 512
+#define E8_SLICE  (100 * E8_NS_MS)
+struct e8_slice {
+    uint64_t begun;    /* deliveries whose first attempt was due */
+    uint64_t ended;    /* deliveries: their last attempt was done */
+    uint64_t attempts; /* that were done; without those that the end of the run cut off */
+    uint64_t failed;   /* of them, those that did not deliver, and were not expected to end so */
+};
+struct e8_series {
+    size_t count;    /* 0: nothing has happened */
+    e8_dur_ns width; /* of a slice */
+    int64_t first;   /* slices[i] is of the time from (first + i) * width on */
+    struct e8_slice slices[E8_SLICES];
+};
+
+/* How hard emit8's loops and the machine were driven. Shares in thousandths. */
+struct e8_pressure {
+    unsigned busy; /* of the time, in which the busiest loop did not sleep */
+    uint64_t windows,
+        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 % */
+    unsigned cpu; /* of the time of the processors that emit8 may use; 0: not known */
+};
+void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from); /* the worse of both */
 
 struct e8_stats;
 struct e8_stats *e8_stats_new(unsigned endpoints, unsigned types);
@@ -76,6 +116,8 @@ const struct e8_tally *e8_stats_endpoint(const struct e8_stats *stats, unsigned 
 const struct e8_tally *e8_stats_type(const struct e8_stats *stats, unsigned type);
 const uint64_t *
 e8_stats_statuses(const struct e8_stats *stats); /* attempts by status, [E8_STATUSES]; [0]: none */
+const struct e8_pacing *e8_stats_pacing(const struct e8_stats *stats);
+const struct e8_series *e8_stats_series(const struct e8_stats *stats);
 /* The error text of the earliest attempt at the endpoint with this outcome that had one; "" when none had. How many there
  * were is e8_stats_endpoint(…)->n.outcomes[outcome]. */
 const char *e8_stats_sample(const struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome);

@@ -168,10 +168,19 @@ static void drain(struct e8_transport *t, int fd)
         t->woken = true;
 }
 
-static void poll_events(struct e8_transport *t, int timeout)
+/* Until there is an event; what is slept is counted. */
+static int sleep_until_event(struct e8_transport *t, struct epoll_event *events)
+{
+    e8_mono_ns before = e8_mono_now();
+    int n = epoll_wait(t->epoll, events, EVENTS_MAX, -1);
+    t->slept += e8_mono_now() - before;
+    return n;
+}
+
+static void poll_events(struct e8_transport *t, bool sleep)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(t->epoll, events, EVENTS_MAX, timeout);
+    int n = sleep ? sleep_until_event(t, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < n; i++) {
         int fd = events[i].data.fd;
         if (fd == t->timer || fd == t->event)
@@ -192,7 +201,7 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
         bool sleep = next > e8_mono_now() + t->spin;
         if (sleep && next != E8_NEVER)
             arm(t, next - t->spin);
-        poll_events(t, sleep ? -1 : 0);
+        poll_events(t, sleep);
         run_timers(t);
         e8_links_bury(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
@@ -203,6 +212,11 @@ void e8_transport_spin(struct e8_transport *t, e8_dur_ns spin)
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
     E8_ASSERT(spin >= 0);
     t->spin = spin;
+}
+
+e8_dur_ns e8_transport_slept(const struct e8_transport *t)
+{
+    return t->slept;
 }
 
 void e8_transport_wake(struct e8_transport *t)

@@ -917,8 +917,54 @@ def test_few_file_descriptors(tmp_path, files):
 
 def test_words_of_gen_fd(tmp_path):
     """The error, too, says whose fault it is."""
-    with kit.RawPeer(lambda connection, n: kit.serve_forever(connection)) as peer:
-        kit.emit8("send", "message.sent", "--to", peer.url, "-n", "60", "-c", "60", "--workers", "1", "--retries", "0",
-                  "--log", tmp_path / "log.db", preexec_fn=limit_files(20))
+    release = threading.Event()
+    with kit.RawPeer(lambda connection, n: release.wait(2)) as peer:
+        done = kit.emit8("send", "message.sent", "--to", peer.url, "-n", "60", "--rate", "600/s", "--workers", "1", "--retries", "0",
+                         "--timeout", "1s", "--log", tmp_path / "log.db", preexec_fn=limit_files(20))
+        release.set()
+    assert done.returncode == 4
+    assert re.search(r"^emit8: up to \d+ deliveries may be in flight when the receiver is slow, but the 20 files", done.err, re.M)
     errors = {a["error"] for a in kit.attempts(tmp_path / "log.db") if a["outcome"] == "gen_fd"}
     assert errors == {"emit8 ran out of file descriptors"}
+
+
+def test_a_plan_that_needs_more_files_than_there_may_be_is_not_begun(tmp_path):
+    with kit.Capture() as server:
+        done = kit.emit8("send", "message.sent", "--to", server.url, "-n", "200", "-c", "100", "--log", tmp_path / "log.db",
+                         preexec_fn=limit_files(64))
+        assert done.returncode == 3
+        assert done.err.endswith("emit8: 100 deliveries at a time need more files than the 64 that may be open; "
+                            "raise the hard limit of open files (ulimit -Hn), or send fewer at a time\n")
+        assert server.requests == []
+
+
+def test_the_soft_limit_of_files_is_raised_where_it_is_needed(tmp_path):
+    def soft():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+
+    with kit.Capture() as server:
+        done = kit.emit8("send", "message.sent", "--to", server.url, "-n", "200", "-c", "100", "--no-log", preexec_fn=soft)
+        assert done.returncode == 0, done.err
+        assert len(server.requests) == 200
+
+
+def few_ports():
+    """For preexec_fn: a network of its own, with loopback and 30 local ports."""
+    kit.offline()
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+        file.write("40000 40029")
+
+
+def test_local_ports_are_counted_before_the_run():
+    try:
+        subprocess.run(["true"], preexec_fn=few_ports, check=True)
+    except subprocess.SubprocessError:
+        pytest.skip("no network namespace may be made here")
+    done = kit.emit8("send", "message.sent", "--to", "http://127.0.0.1:9/", "-n", "200", "-c", "31", "--no-log", preexec_fn=few_ports)
+    assert done.returncode == 3
+    assert "31 deliveries at a time need more local ports than the 30 of this machine" in done.err
+    done = kit.emit8("send", "message.sent", "--to", "http://127.0.0.1:9/", "-n", "20", "--rate", "100/s", "--timeout", "1s",
+                     "--retries", "0", "--no-log", preexec_fn=few_ports)
+    assert done.returncode in (1, 4)
+    assert "there are 30 local ports; widen net.ipv4.ip_local_port_range, or lower --in-flight" in done.err

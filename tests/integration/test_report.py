@@ -17,7 +17,7 @@ SCHEMA = json.loads((pathlib.Path(kit.SOURCE) / "src" / "report" / "report.schem
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 KEYS = (
     "schema_version run verdict totals response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
-    " thresholds expectations copies_spread_ms flows_stopped warnings"
+    " thresholds deadlines retry_feedback series generator expectations copies_spread_ms flows_stopped warnings"
 ).split()
 TOTALS = "planned delivered failed dropped aborted withheld expected unmet attempts retries".split()
 TIMES = "count min mean p50 p75 p90 p95 p99 p99_9 max".split()

@@ -168,6 +168,9 @@ static void an_encoded_histogram_decodes_to_itself(void **state)
 static struct e8_attempt any_attempt(struct e8_rng *rng)
 {
     struct e8_attempt attempt = {
+        .number = (uint16_t)e8_rng_range(rng, 1, 3),
+        .copy = (uint16_t)(e8_rng_below(rng, 8) == 0),
+        .verdict = (uint8_t)(e8_rng_below(rng, 2) * e8_rng_below(rng, E8_EXPECTATION_REPORTED + 1)),
         .endpoint = (uint16_t)e8_rng_below(rng, ENDPOINTS),
         .type = (uint16_t)e8_rng_below(rng, TYPES),
         .outcome = (uint8_t)e8_rng_below(rng, E8_OUTCOME_COUNT),
@@ -175,11 +178,13 @@ static struct e8_attempt any_attempt(struct e8_rng *rng)
         .flags = (uint16_t)e8_rng_below(rng, 1 << E8_FLAG_COUNT),
         .status = (int16_t)e8_rng_range(rng, -5, 700),
         .last = e8_rng_below(rng, 2),
-        .phases = {.connect = e8_rng_range(rng, -1, 0), .tls = e8_rng_range(rng, -1, 0)},
+        .phases = {.connect = e8_rng_range(rng, -1, 0),
+                   .tls = e8_rng_range(rng, -1, 0),
+                   .total = e8_rng_range(rng, -1, 2 * S)},
         .bytes_sent = e8_rng_below(rng, 3) * 500,
         .bytes_received = e8_rng_below(rng, 1000),
     };
-    attempt.times.due = e8_rng_range(rng, -1000, 1000) * S;
+    attempt.times.due = e8_rng_range(rng, -1000, 1000) * (e8_rng_below(rng, 100) ? S / 50 : S);
     attempt.times.sent = attempt.times.due + e8_rng_range(rng, 0, 1000000);
     attempt.times.done = attempt.times.sent + latency(rng, (unsigned)e8_rng_below(rng, 4));
     if (e8_rng_below(rng, 2))
@@ -217,8 +222,20 @@ static void assert_same_tally(const struct e8_tally *a, const struct e8_tally *b
     assert_same_hist(a->lag, b->lag);
 }
 
+static void assert_same_series(const struct e8_series *a, const struct e8_series *b)
+{
+    assert_int_equal(a->count, b->count);
+    if (a->count == 0)
+        return;
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(a->first, b->first);
+    assert_memory_equal(a->slices, b->slices, a->count * sizeof(a->slices[0]));
+}
+
 static void assert_same_stats(const struct e8_stats *a, const struct e8_stats *b)
 {
+    assert_memory_equal(e8_stats_pacing(a), e8_stats_pacing(b), sizeof(struct e8_pacing));
+    assert_same_series(e8_stats_series(a), e8_stats_series(b));
     assert_same_tally(e8_stats_all(a), e8_stats_all(b));
     assert_memory_equal(e8_stats_statuses(a), e8_stats_statuses(b), E8_STATUSES * sizeof(uint64_t));
     for (unsigned i = 0; i < TYPES; i++)

@@ -91,7 +91,8 @@ static void json_has_exactly_these_keys(void **state)
     assert_non_null(root);
     keys_are(root, "schema_version run verdict reason totals response_time_ms service_time_ms send_lag_ms "
                    "status outcomes "
-                   "endpoints types thresholds expectations copies_spread_ms flows_stopped warnings");
+                   "endpoints types thresholds deadlines retry_feedback series generator expectations "
+                   "copies_spread_ms flows_stopped warnings");
     keys_are(at(root, "run"),
              "id name seed started ended elapsed_s version curl_version workers scenario_digest "
              "fixtures_digest command timer_floor_ms interrupted insecure");

@@ -453,6 +453,153 @@ static void samples_warn_once(void **state)
     sample_fini(&s);
 }
 
+/* So many deliveries, `apart` from one another, the last of which begins `late`. */
+static void paced(struct sample *s, unsigned count, e8_dur_ns apart, e8_dur_ns late)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        e8_dur_ns lag = i + 1 == count ? late : 0;
+        attempt.times.due += i * apart;
+        attempt.times.sent = attempt.times.due + lag;
+        attempt.times.done = attempt.times.sent + MS;
+        attempt.phases.total = MS;
+        sample_attempt(s, &attempt);
+    }
+    s->more.open = s->more.load = true;
+}
+
+static bool rate_invalid(unsigned count, e8_dur_ns apart, e8_dur_ns late, bool open)
+{
+    struct sample s;
+    sample_init(&s);
+    paced(&s, count, apart, late);
+    s.more.open = open;
+    bool invalid = sample_report(&s)->verdict == E8_INVALID;
+    if (invalid)
+        assert_has(s.report.reason, "the rate was not kept: ");
+    sample_fini(&s);
+    return invalid;
+}
+
+static void a_rate_that_is_not_kept_is_invalid(void **state)
+{
+    (void)state;
+    /* 2,001 deliveries in 10 s: 100 ms, and the grace of 50 */
+    assert_false(rate_invalid(2001, 5 * MS, 150 * MS, true));
+    assert_true(rate_invalid(2001, 5 * MS, 151 * MS, true));
+    assert_false(rate_invalid(2001, 5 * MS, 151 * MS, false));
+    /* too few, or too short, to tell */
+    assert_false(rate_invalid(999, 5 * MS, 5000 * MS, true));
+    assert_true(rate_invalid(1001, MS, 61 * MS, true));
+    assert_false(rate_invalid(1000, MS, 5000 * MS, true));
+}
+
+static void the_rate_is_told_with_its_cause(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    paced(&s, 2001, 5 * MS, 2500 * MS);
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_string_equal(s.report.reason,
+                        "the rate was not kept: 160/s of 200/s planned, the last delivery began 2.5 s late; "
+                        "lower the rate, raise --in-flight, or use more --workers or machines");
+    s.run.resumes = 3; /* it begins behind its schedule */
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    sample_fini(&s);
+}
+
+static enum e8_run_verdict verdict_of_pressure(struct sample *s, struct e8_pressure pressure, bool load)
+{
+    sample_init(s);
+    paced(s, 10, MS, 0);
+    s->more.open = false;
+    s->more.load = load;
+    s->more.pressure = pressure;
+    return sample_report(s)->verdict;
+}
+
+static void a_full_loop_is_invalid(void **state)
+{
+    (void)state;
+    static const struct {
+        struct e8_pressure pressure;
+        bool load;
+        enum e8_run_verdict verdict;
+        const char *says; /* the warning, or NULL */
+    } rows[] = {
+        {{.busy = 900, .windows = 500, .full = 6}, true, E8_INVALID, NULL},
+        {{.busy = 900, .windows = 500, .full = 5}, true, E8_PASS, "busy for 90 % of the time"},
+        {{.busy = 801, .windows = 10, .full = 4}, true, E8_PASS, "busy for 80 % of the time"},
+        {{.busy = 800, .windows = 10, .full = 0}, true, E8_PASS, NULL},
+        {{.busy = 999, .windows = 9, .full = 9}, true, E8_PASS, "over 95 % busy in 100 %"},
+        {{.busy = 999, .windows = 500, .full = 250}, false, E8_PASS, "over 95 % busy in 50.00 %"},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        struct sample s;
+        assert_int_equal(verdict_of_pressure(&s, rows[i].pressure, rows[i].load), rows[i].verdict);
+        if (rows[i].verdict == E8_INVALID)
+            assert_string_equal(
+                s.report.reason,
+                "emit8 itself was the limit: a loop was over 95 % busy in 1.20 % of its 500 "
+                "windows of 100 ms; lower the rate, or use more --workers, cores or machines");
+        assert_int_equal(sample_warns(&s.report, "busy"), rows[i].says != NULL);
+        if (rows[i].says)
+            assert_true(sample_warns(&s.report, rows[i].says));
+        sample_fini(&s);
+    }
+}
+
+static void a_receiver_beside_us_warns_when_it_is_crowded(void **state)
+{
+    (void)state;
+    for (unsigned cpu = 700; cpu <= 701; cpu++) {
+        for (int local = 0; local <= 1; local++) {
+            struct sample s;
+            verdict_of_pressure(&s, (struct e8_pressure){.windows = 50, .cpu = cpu}, true);
+            s.more.local = local;
+            assert_int_equal(sample_warns(sample_report(&s), "the receiver shares this machine"),
+                             local && cpu > 700);
+            sample_fini(&s);
+        }
+    }
+}
+
+/* Three were answered, a fourth was sent: three or four receipts may there be. */
+static void receipts_must_add_up(void **state)
+{
+    (void)state;
+    for (uint64_t receipts = 2; receipts <= 5; receipts++) {
+        struct sample s;
+        sample_init(&s);
+        for (int i = 0; i < 3; i++)
+            sample_add(&s, E8_DELIVERED, 200, MS, "");
+        sample_add(&s, E8_RESET, 0, MS, "");
+        sample_rule(&s, "failed <= 1");
+        s.more.has_receipts = true;
+        s.more.receipts = receipts;
+        bool holds = receipts == 3 || receipts == 4;
+        assert_int_equal(sample_report(&s)->verdict, holds ? E8_PASS : E8_INVALID);
+        if (!holds)
+            assert_has(s.report.reason, "attempts and receipts do not add up: 4 sent, 3 answered");
+        sample_fini(&s);
+    }
+}
+
+static void the_generator_is_told(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    paced(&s, 2001, 5 * MS, 20 * MS);
+    s.more.pressure = (struct e8_pressure){.busy = 124, .windows = 100, .cpu = 34};
+    char *text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){.width = 100});
+    assert_has(text,
+               "\nGenerator\n  busy 12 % · rate 199.6/s of 200.0/s · send lag p99 0 ns · processors 3.4 %\n");
+    free(text);
+    sample_fini(&s);
+}
+
 const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(one_delivery_passes),
     cmocka_unit_test(no_attempt_is_invalid),
@@ -476,5 +623,11 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(late_sending_warns),
     cmocka_unit_test(flags_warn),
     cmocka_unit_test(samples_warn_once),
+    cmocka_unit_test(a_rate_that_is_not_kept_is_invalid),
+    cmocka_unit_test(the_rate_is_told_with_its_cause),
+    cmocka_unit_test(a_full_loop_is_invalid),
+    cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
+    cmocka_unit_test(receipts_must_add_up),
+    cmocka_unit_test(the_generator_is_told),
 };
 const size_t verdict_count = E8_COUNT(verdict_tests);

@@ -393,6 +393,114 @@ static void reset_ones_are_empty(void **state)
     e8_stats_free(&stats);
 }
 
+/* Attempts that took so long and ended so: how many missed each deadline, and of how many nobody knows. */
+static void deadlines_are_counted_exactly(void **state)
+{
+    (void)state;
+    static const struct {
+        enum e8_outcome outcome;
+        int status;
+        e8_dur_ns took;
+    } rows[] = {
+        {E8_DELIVERED, 200, 3 * E8_NS_S},             /* just in time */
+        {E8_DELIVERED, 200, 3 * E8_NS_S + 1},         /* late for 3 s */
+        {E8_HTTP_5XX, 503, 12 * E8_NS_S},             /* an answer is an acknowledgement in time, or not */
+        {E8_TIMEOUT_FIRST_BYTE, 0, 5 * E8_NS_S + MS}, /* late for 3 and 5 s; else not known */
+        {E8_TIMEOUT_BODY, 200, 31 * E8_NS_S},
+        {E8_RESET, 0, 40 * E8_NS_S},   /* no matter of time */
+        {E8_ABORTED, 0, 40 * E8_NS_S}, /* our doing */
+    };
+    static const uint64_t late[E8_DEADLINES] = {4, 3, 2, 1, 1}, open[E8_DEADLINES] = {0, 0, 1, 1, 1};
+    struct e8_stats *stats = e8_stats_new(1, 1);
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        struct e8_attempt attempt = clean();
+        attempt.outcome = (uint8_t)rows[i].outcome;
+        attempt.status = (int16_t)rows[i].status;
+        attempt.times.done = attempt.times.due + rows[i].took;
+        e8_stats_add(stats, &attempt);
+    }
+    const struct e8_counts *n = &e8_stats_all(stats)->n;
+    assert_int_equal(n->acks, 5);
+    assert_memory_equal(n->late, late, sizeof(late));
+    assert_memory_equal(n->open, open, sizeof(open));
+    e8_stats_free(&stats);
+}
+
+static void pacing_is_of_first_attempts(void **state)
+{
+    (void)state;
+    struct e8_stats *stats = e8_stats_new(1, 1);
+    struct e8_attempt attempt = clean(); /* begun at 101 ms: 9 ms before it was done */
+    e8_stats_add(stats, &attempt);
+    attempt.number = 2;
+    attempt.times = (struct e8_times){900 * MS, 900 * MS, 901 * MS};
+    e8_stats_add(stats, &attempt);
+    attempt.number = 1;
+    attempt.times = (struct e8_times){300 * MS, 500 * MS, 510 * MS};
+    attempt.phases.total = 60 * MS; /* 50 of them to connect */
+    e8_stats_add(stats, &attempt);
+    const struct e8_pacing *pacing = e8_stats_pacing(stats);
+    assert_int_equal(pacing->count, 2);
+    assert_int_equal(pacing->first_due, 100 * MS);
+    assert_int_equal(pacing->last_due, 300 * MS);
+    assert_int_equal(pacing->last_begun, 450 * MS);
+    attempt.phases.total = -1; /* not known */
+    e8_stats_add(stats, &attempt);
+    assert_int_equal(e8_stats_pacing(stats)->last_begun, 500 * MS);
+    e8_stats_free(&stats);
+}
+
+static void the_series_tells_what_happened_when(void **state)
+{
+    (void)state;
+    struct e8_stats *stats = e8_stats_new(1, 1);
+    struct e8_attempt attempt = failed(E8_HTTP_5XX, 250 * MS, "");
+    attempt.last = false;
+    e8_stats_add(stats, &attempt); /* due at 100 ms, failed at 250 ms */
+    attempt = clean();
+    attempt.number = 2;
+    attempt.trigger = E8_TRIGGER_RETRY;
+    attempt.times = (struct e8_times){400 * MS, 401 * MS, 430 * MS};
+    e8_stats_add(stats, &attempt);
+    const struct e8_series *series = e8_stats_series(stats);
+    static const struct e8_slice expected[] = {{1, 0, 0, 0}, {0, 0, 1, 1}, {0}, {0, 1, 1, 0}};
+    assert_int_equal(series->width, E8_SLICE);
+    assert_int_equal(series->first, 1);
+    assert_int_equal(series->count, E8_COUNT(expected));
+    assert_memory_equal(series->slices, expected, sizeof(expected));
+    e8_stats_reset(stats);
+    assert_int_equal(e8_stats_series(stats)->count, 0);
+    e8_stats_free(&stats);
+}
+
+/* 40 minutes, and then a moment long before: slices get as long as they must, and nothing is lost. */
+static void the_series_is_bounded(void **state)
+{
+    (void)state;
+    struct e8_stats *stats = e8_stats_new(1, 1);
+    for (int i = 0; i < 2400; i++) {
+        struct e8_attempt attempt = clean();
+        attempt.times = (struct e8_times){i * E8_NS_S, i * E8_NS_S, i * E8_NS_S + MS};
+        e8_stats_add(stats, &attempt);
+    }
+    const struct e8_series *series = e8_stats_series(stats);
+    assert_int_equal(series->width, 64 * E8_SLICE);
+    assert_int_equal(series->count, 375);
+    struct e8_attempt early = clean();
+    early.times = (struct e8_times){-3000 * E8_NS_S, -3000 * E8_NS_S, -3000 * E8_NS_S + MS};
+    e8_stats_add(stats, &early);
+    assert_int_equal(series->width, 128 * E8_SLICE);
+    assert_int_equal(series->first, -235);
+    uint64_t begun = 0, ended = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        begun += series->slices[i].begun;
+        ended += series->slices[i].ended;
+    }
+    assert_int_equal(begun, 2401);
+    assert_int_equal(ended, 2401);
+    e8_stats_free(&stats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +520,10 @@ int main(void)
         cmocka_unit_test(the_span_of_the_sent_begins_with_the_first_sent),
         cmocka_unit_test(merging_keeps_the_span),
         cmocka_unit_test(reset_ones_are_empty),
+        cmocka_unit_test(deadlines_are_counted_exactly),
+        cmocka_unit_test(pacing_is_of_first_attempts),
+        cmocka_unit_test(the_series_tells_what_happened_when),
+        cmocka_unit_test(the_series_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

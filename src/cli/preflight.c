@@ -1,0 +1,171 @@
+/* Before anything is sent: does this machine have what the plan may need? */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli/execute.h"
+
+#define FILES_APART  32 /* the log, the loops, what the libraries open */
+#define FILES_WORKER 8
+#define PORT_RESTS   60     /* seconds after use, on Linux (TCP_TIMEWAIT_LEN) */
+#define SIZED_EVENTS 200000 /* of a plan that is walked to know its size */
+
+struct need {
+    uint64_t sure;     /* connections at a time, whatever the receiver does */
+    uint64_t possible; /* where it answers nothing before the deadline */
+    double fresh;      /* connections per second that are not used again */
+};
+
+static double peak_of(const struct e8_pace *pace)
+{
+    double from = e8_rate_per_s(pace->from), to = pace->kind == E8_PACE_RAMP ? e8_rate_per_s(pace->to) : from;
+    return from > to ? from : to;
+}
+
+/* Deliveries of an instance, on average. */
+static double per_instance(const struct execution *x)
+{
+    const struct e8_plan *plan = x->run->plan;
+    uint64_t events, deliveries, instances = e8_plan_instances(plan);
+    e8_plan_size(plan, x->run->catalog, SIZED_EVENTS, &events, &deliveries);
+    return deliveries && instances ? (double)deliveries / (double)instances : (double)plan->endpoint_count;
+}
+
+/* Of the plan's steps, those whose requests are on connections of their own. */
+static double share_fresh(const struct e8_plan *plan)
+{
+    size_t fresh = 0;
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        fresh += plan->emits[i].tamper != NULL;
+    }
+    return plan->emit_count ? (double)fresh / (double)plan->emit_count : 0;
+}
+
+static double longest_timeout(const struct e8_plan *plan)
+{
+    e8_dur_ns longest = 0;
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        longest = plan->endpoints[i].timeout > longest ? plan->endpoints[i].timeout : longest;
+    }
+    return (double)longest / (double)E8_NS_S;
+}
+
+static uint64_t at_most(double count, uint64_t limit)
+{
+    return count < (double)limit ? (uint64_t)count + 1 : limit;
+}
+
+static struct need need_of(const struct execution *x)
+{
+    const struct e8_plan *plan = x->run->plan;
+    uint64_t limit = x->run->in_flight ? x->run->in_flight : E8_IN_FLIGHT_DEFAULT;
+    double each = per_instance(x), timeout = longest_timeout(plan);
+    double speed = x->run->speed > 0 ? x->run->speed : 1;
+    struct need need = {0};
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        const struct e8_phase *phase = &plan->phases[i];
+        uint64_t at_once = phase->times < phase->concurrency ? phase->times : phase->concurrency;
+        double rate = phase->open ? peak_of(&phase->pace) * speed * each : 0;
+        uint64_t possible = at_most(phase->open ? rate * timeout : (double)at_once * each, limit);
+        at_once = phase->open ? 0 : at_once < limit ? at_once : limit;
+        need.sure = at_once > need.sure ? at_once : need.sure;
+        need.possible = possible > need.possible ? possible : need.possible;
+        need.fresh = rate * share_fresh(plan) > need.fresh ? rate * share_fresh(plan) : need.fresh;
+    }
+    return need;
+}
+
+/* Raises the soft limit as far as is needed and the hard one allows; *limit becomes what there is then. */
+static void raise_files(uint64_t needed, uint64_t *limit)
+{
+    struct rlimit now;
+    *limit = UINT64_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &now) != 0) {
+        return;
+    }
+    if (now.rlim_cur != RLIM_INFINITY && now.rlim_cur < needed) {
+        struct rlimit more = {now.rlim_max != RLIM_INFINITY && now.rlim_max < needed ? now.rlim_max : needed,
+                              now.rlim_max};
+        now = setrlimit(RLIMIT_NOFILE, &more) == 0 ? more : now;
+    }
+    *limit = now.rlim_cur == RLIM_INFINITY ? UINT64_MAX : now.rlim_cur;
+}
+
+static enum e8_rc check_files(const struct execution *x, const struct need *need, bool quiet,
+                              struct e8_err *err)
+{
+    uint64_t ends = x->sink_count ? 2 : 1; /* of a connection are in this process */
+    uint64_t apart = FILES_APART + (uint64_t)FILES_WORKER * x->run->workers, limit;
+    raise_files(need->possible * ends + apart, &limit);
+    if (need->sure * ends > limit) {
+        return e8_fail(err, E8_ENV,
+                       "raise the hard limit of open files (ulimit -Hn), or send fewer at a time",
+                       "%llu deliveries at a time need more files than the %llu that may be open",
+                       (unsigned long long)need->sure, (unsigned long long)limit);
+    }
+    if (need->possible * ends + apart > limit && !quiet) {
+        uint64_t room = limit > apart ? (limit - apart) / ends : 1;
+        fprintf(stderr,
+                "emit8: up to %llu deliveries may be in flight when the receiver is slow, but the %llu files "
+                "that may be open are enough for about %llu; raise ulimit -Hn, or lower --in-flight\n",
+                (unsigned long long)need->possible, (unsigned long long)limit, (unsigned long long)room);
+    }
+    return E8_OK;
+}
+
+/* Local ports for connections to one address; 0: not known. */
+static uint64_t local_ports(void)
+{
+    char line[64];
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    bool read = file && fgets(line, sizeof line, file);
+    if (file) {
+        fclose(file);
+    }
+    if (!read) {
+        return 0;
+    }
+    uint64_t low, high;
+    struct e8_str rest = {line, strcspn(line, "\n")}, word;
+    bool good = e8_str_split(&rest, '\t', &word) && e8_parse_u64(word, &low) &&
+                e8_parse_u64(e8_str_trim(rest), &high) && high >= low;
+    return good ? high - low + 1 : 0;
+}
+
+static enum e8_rc check_ports(const struct execution *x, const struct need *need, bool quiet,
+                              struct e8_err *err)
+{
+    uint64_t ports = x->reach.reach.unix_socket ? 0 : local_ports();
+    if (ports == 0) {
+        return E8_OK;
+    }
+    if (need->sure > ports && x->run->plan->endpoint_count == 1) {
+        return e8_fail(err, E8_ENV, "widen net.ipv4.ip_local_port_range, or send fewer at a time",
+                       "%llu deliveries at a time need more local ports than the %llu of this machine",
+                       (unsigned long long)need->sure, (unsigned long long)ports);
+    }
+    if (quiet) {
+        return E8_OK;
+    }
+    if (need->possible > ports) {
+        fprintf(stderr,
+                "emit8: up to %llu deliveries may be in flight when the receiver is slow, but there are %llu "
+                "local ports; widen net.ipv4.ip_local_port_range, or lower --in-flight\n",
+                (unsigned long long)need->possible, (unsigned long long)ports);
+    } else if (need->fresh * PORT_RESTS > (double)ports) {
+        fprintf(
+            stderr,
+            "emit8: %.0f connections a second that are not used again take more local ports than the %llu "
+            "of this machine, for each rests %d s; widen net.ipv4.ip_local_port_range, or lower the rate\n",
+            need->fresh, (unsigned long long)ports, PORT_RESTS);
+    }
+    return E8_OK;
+}
+
+enum e8_rc e8_execution_preflight(const struct execution *x, struct e8_err *err)
+{
+    bool quiet = e8_arg_set(x->args, "quiet");
+    struct need need = need_of(x);
+    enum e8_rc rc = check_files(x, &need, quiet, err);
+    return rc ? rc : check_ports(x, &need, quiet, err);
+}

@@ -1,0 +1,58 @@
+/* How busy a worker's loop is: the share of the time in which it does not sleep for want of anything to do. */
+#include "engine/worker.h"
+
+#define WINDOW     (100 * E8_NS_MS)
+#define FULL_SLEEP 20 /* a window is full where less than one part in so many of it was slept */
+
+static void begin(struct e8_busy *busy, e8_mono_ns now, e8_dur_ns slept)
+{
+    busy->since = now;
+    busy->slept = slept;
+}
+
+/* A loop that is idle looks here only when it wakes, so a window may be longer: then it counts as several. */
+static void close_window(struct e8_busy *busy, e8_mono_ns now, e8_dur_ns slept)
+{
+    e8_dur_ns length = now - busy->since, asleep = slept - busy->slept;
+    uint64_t windows = (uint64_t)(length / WINDOW);
+    e8_dur_ns awake = asleep < length ? length - asleep : 0;
+    busy->windows += windows;
+    busy->full += asleep * FULL_SLEEP < length ? windows : 0;
+    busy->length += length;
+    busy->awake += awake;
+    atomic_store_explicit(&busy->share, (unsigned)(awake * 1000 / length), memory_order_relaxed);
+    begin(busy, now, slept);
+}
+
+void e8_busy_look(struct e8_worker *worker, e8_mono_ns now)
+{
+    struct e8_busy *busy = &worker->busy;
+    if (now < worker->engine->begun || now < busy->since + WINDOW) {
+        return;
+    }
+    if (busy->since) {
+        close_window(busy, now, e8_transport_slept(worker->transport));
+    } else {
+        begin(busy, now, e8_transport_slept(worker->transport));
+    }
+}
+
+struct e8_pressure e8_busy_of(const struct e8_worker *worker)
+{
+    const struct e8_busy *busy = &worker->busy;
+    return (struct e8_pressure){
+        .busy = busy->length ? (unsigned)(busy->awake * 1000 / busy->length) : 0,
+        .windows = busy->windows,
+        .full = busy->full,
+    };
+}
+
+unsigned e8_engine_busy(const struct e8_engine *engine)
+{
+    unsigned most = 0;
+    for (unsigned i = 0; i < engine->count; i++) {
+        unsigned share = atomic_load_explicit(&engine->workers[i].busy.share, memory_order_relaxed);
+        most = share > most ? share : most;
+    }
+    return most;
+}

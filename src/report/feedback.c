@@ -1,0 +1,373 @@
+/* What retries did to the run: how much they added, how deliveries piled up, and whether the receiver came out of it. */
+#include <string.h>
+
+#include "report/parts.h"
+
+#define WINDOW_ATTEMPTS 10 /* on average, so that one failure is not a majority by chance */
+#define OUTAGE_FAILED   10 /* attempts at least */
+#define PEAK_PART       20 /* a backlog below one part in so many of its peak counts as gone */
+
+enum { SHOWN_OUTAGES = 3, SPARKS = 60, POINTS = 64, INDENT = 11 };
+
+static void add_slice(struct e8_slice *into, const struct e8_slice *from)
+{
+    into->begun += from->begun;
+    into->ended += from->ended;
+    into->attempts += from->attempts;
+    into->failed += from->failed;
+}
+
+/* `by` slices as one, the last perhaps fewer. Returns how many there are. */
+static size_t gather(const struct e8_series *series, size_t by, struct e8_slice out[E8_SLICES])
+{
+    size_t count = (series->count + by - 1) / by;
+    memset(out, 0, count * sizeof(*out));
+    for (size_t i = 0; i < series->count; i++)
+        add_slice(&out[i / by], &series->slices[i]);
+    return count;
+}
+
+static size_t window_of(const struct e8_series *series)
+{
+    uint64_t attempts = 0;
+    size_t by = 1;
+    for (size_t i = 0; i < series->count; i++)
+        attempts += series->slices[i].attempts;
+    while (by < series->count && attempts * by < WINDOW_ATTEMPTS * (uint64_t)series->count)
+        by *= 2;
+    return by;
+}
+
+static bool is_bad(const struct e8_slice *slice)
+{
+    return slice->failed * 2 > slice->attempts;
+}
+
+struct walk {
+    uint64_t backlog, calm; /* now; the most so far while nothing was wrong */
+    size_t last_begun;      /* the last window in which deliveries began */
+    bool wrong;
+    size_t from, to; /* windows of the outage: the first and the last that were bad */
+    uint64_t failed, peak;
+    uint64_t in_bad; /* failed attempts in windows that were bad */
+};
+
+static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
+                        bool recovered)
+{
+    if (walk->in_bad < OUTAGE_FAILED)
+        return;
+    out->outage_count++;
+    out->unrecovered += !recovered;
+    out->late += recovered && at > walk->last_begun;
+    if (out->outage_count > E8_OUTAGES_MOST)
+        return;
+    out->outages[out->outage_count - 1] = (struct e8_outage){
+        .from = out->start + (e8_dur_ns)walk->from * width,
+        .to = out->start + (e8_dur_ns)(walk->to + 1) * width,
+        .failed = walk->failed,
+        .peak = walk->peak,
+        .recovery = recovered ? (e8_dur_ns)(at - walk->to) * width : -1,
+        .under_load = recovered && at <= walk->last_begun,
+    };
+}
+
+/* What goes wrong begins with a window in which most attempts fail, and is over with the first in which they do not and in which the
+ * backlog is no longer than it was before, or as good as gone. */
+static void step(struct walk *walk, struct e8_feedback *out, const struct e8_slice *slice, e8_dur_ns width,
+                 size_t at)
+{
+    bool bad = is_bad(slice);
+    if (!walk->wrong && !bad) {
+        walk->calm = walk->backlog > walk->calm ? walk->backlog : walk->calm;
+        return;
+    }
+    if (!walk->wrong) {
+        walk->wrong = true;
+        walk->from = at;
+        walk->failed = walk->peak = walk->in_bad = 0;
+    }
+    walk->to = bad ? at : walk->to;
+    walk->failed += slice->failed;
+    walk->in_bad += bad ? slice->failed : 0;
+    walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
+    uint64_t gone = walk->peak / PEAK_PART > walk->calm ? walk->peak / PEAK_PART : walk->calm;
+    if (!bad && slice->attempts > 0 && walk->backlog <= gone) {
+        note_outage(walk, out, width, at, true);
+        walk->wrong = false;
+    }
+}
+
+static void find_outages(const struct e8_series *series, struct e8_feedback *out)
+{
+    struct e8_slice windows[E8_SLICES];
+    struct walk walk = {0};
+    size_t by = window_of(series), count = gather(series, by, windows);
+    e8_dur_ns width = series->width * (e8_dur_ns)by;
+    for (size_t i = 0; i < count; i++)
+        walk.last_begun = windows[i].begun ? i : walk.last_begun;
+    for (size_t i = 0; i < count; i++) {
+        walk.backlog += windows[i].begun;
+        walk.backlog -= windows[i].ended < walk.backlog ? windows[i].ended : walk.backlog;
+        step(&walk, out, &windows[i], width, i);
+    }
+    if (walk.wrong)
+        note_outage(&walk, out, width, count, false);
+}
+
+static void find_backlog(const struct e8_series *series, struct e8_feedback *out)
+{
+    for (size_t i = 0; i < series->count; i++) {
+        const struct e8_slice *slice = &series->slices[i];
+        out->left += slice->begun;
+        out->left -= slice->ended < out->left ? slice->ended : out->left;
+        if (out->left > out->peak) {
+            out->peak = out->left;
+            out->peak_at = out->start + (e8_dur_ns)i * series->width;
+        }
+    }
+}
+
+struct e8_feedback e8_feedback_of(const struct e8_report *report)
+{
+    const struct e8_series *series = e8_stats_series(report->stats);
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    uint64_t begun = e8_stats_pacing(report->stats)->count;
+    struct e8_feedback out = {
+        .per_event = n->events ? (double)n->attempts / (double)n->events : 0,
+        .per_delivery = begun ? (double)n->attempts / (double)begun : 0,
+    };
+    if (series->count == 0)
+        return out;
+    out.start = series->first * series->width - report->run->epoch;
+    find_backlog(series, &out);
+    find_outages(series, &out);
+    return out;
+}
+
+/* ---- text ---- */
+
+/* The backlog over time; each column is the most of its time. What is not 0 shows. */
+static void put_sparks(const struct e8_series *series, uint64_t peak, struct e8_page *page)
+{
+    static const char *const heights[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    char memory[SPARKS * 4 + 1];
+    struct e8_buf line;
+    size_t columns = page->width - INDENT < SPARKS ? page->width - INDENT : SPARKS;
+    columns = series->count < columns ? series->count : columns;
+    uint64_t backlog = 0;
+    e8_buf_fixed(&line, memory, sizeof(memory));
+    for (size_t c = 0, i = 0; c < columns; c++) {
+        uint64_t most = 0;
+        for (; i < (c + 1) * series->count / columns; i++) {
+            backlog += series->slices[i].begun;
+            backlog -= series->slices[i].ended < backlog ? series->slices[i].ended : backlog;
+            most = backlog > most ? backlog : most;
+        }
+        e8_buf_puts(&line, heights[peak ? (most * 8 + peak - 1) / peak : 0]);
+    }
+    while (line.n > 0 && line.p[line.n - 1] == ' ')
+        line.n--;
+    e8_page_put(page, E8_CYAN, e8_buf_str(&line), columns, 0);
+    e8_page_line(page);
+}
+
+static void put_label(struct e8_page *page, const char *label)
+{
+    e8_page_spaces(page, 2);
+    e8_page_put(page, E8_PLAIN, e8_str(label), INDENT - 2, 'l');
+}
+
+static void put_backlog(const struct e8_report *report, const struct e8_feedback *f, struct e8_page *page)
+{
+    char peak[E8_NUMBER_MAX], left[E8_NUMBER_MAX], at[E8_DUR_MAX], text[128];
+    put_label(page, "backlog");
+    put_sparks(e8_stats_series(report->stats), f->peak, page);
+    e8_page_spaces(page, INDENT);
+    snprintf(text, sizeof(text), "at most %s, after %s; %s at the end", e8_count_text(f->peak, peak),
+             e8_dur_text(f->peak_at > 0 ? f->peak_at : 0, at), e8_count_text(f->left, left));
+    e8_page_wrap(page, e8_str(text), INDENT, INDENT);
+}
+
+static const char *recovery_text(const struct e8_outage *outage, struct e8_arena *arena)
+{
+    char after[E8_DUR_MAX];
+    if (outage->recovery < 0)
+        return "it did not recover";
+    return e8_arena_printf(arena, "%s %s",
+                           outage->under_load ? "recovered in" : "recovered only when no more came, in",
+                           e8_dur_text(outage->recovery, after));
+}
+
+static void put_outages(const struct e8_feedback *f, struct e8_page *page)
+{
+    struct e8_arena *arena = e8_arena_new();
+    for (size_t i = 0; i < f->outage_count && i < SHOWN_OUTAGES; i++) {
+        const struct e8_outage *outage = &f->outages[i];
+        char from[E8_DUR_MAX], to[E8_DUR_MAX], failed[E8_NUMBER_MAX];
+        const char *text = e8_arena_printf(arena, "from %s to %s, %s attempts failed; %s",
+                                           e8_dur_text(outage->from > 0 ? outage->from : 0, from),
+                                           e8_dur_text(outage->to, to), e8_count_text(outage->failed, failed),
+                                           recovery_text(outage, arena));
+        put_label(page, "outage");
+        e8_page_wrap(page, e8_str(text), INDENT, INDENT);
+    }
+    if (f->outage_count > SHOWN_OUTAGES) {
+        e8_page_spaces(page, 2);
+        e8_page_wrap(
+            page, e8_str(e8_arena_printf(arena, "%zu more outages", f->outage_count - SHOWN_OUTAGES)), 2, 2);
+    }
+    e8_arena_free(&arena);
+}
+
+void e8_text_feedback(const struct e8_report *report, struct e8_page *page)
+{
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_feedback f = e8_feedback_of(report);
+    char note[96];
+    if (totals.retries == 0)
+        return;
+    snprintf(note, sizeof(note), "%.2f attempts per event · %.2f per delivery", f.per_event, f.per_delivery);
+    e8_page_section(page, "Retries", note);
+    put_backlog(report, &f, page);
+    put_outages(&f, page);
+}
+
+/* ---- JSON ---- */
+
+static void put_s(struct e8_json *w, const char *key, e8_dur_ns ns)
+{
+    e8_json_num(w, key, (double)ns / (double)E8_NS_S, 3);
+}
+
+static void put_ratio(struct e8_json *w, const char *key, double ratio)
+{
+    if (ratio > 0)
+        e8_json_num(w, key, ratio, 6);
+    else
+        e8_json_null(w, key);
+}
+
+static void put_outage(struct e8_json *w, const struct e8_outage *outage)
+{
+    e8_json_object(w, NULL);
+    put_s(w, "from_s", outage->from);
+    put_s(w, "to_s", outage->to);
+    e8_json_int(w, "failed", (int64_t)outage->failed);
+    e8_json_int(w, "backlog_peak", (int64_t)outage->peak);
+    if (outage->recovery < 0)
+        e8_json_null(w, "recovered_after_s");
+    else
+        put_s(w, "recovered_after_s", outage->recovery);
+    e8_json_bool(w, "under_load", outage->under_load);
+    e8_json_end(w, '}');
+}
+
+void e8_json_feedback(const struct e8_report *report, struct e8_json *w)
+{
+    struct e8_feedback f = e8_feedback_of(report);
+    e8_json_object(w, "retry_feedback");
+    put_ratio(w, "attempts_per_event", f.per_event);
+    put_ratio(w, "attempts_per_delivery", f.per_delivery);
+    e8_json_int(w, "backlog_peak", (int64_t)f.peak);
+    e8_json_int(w, "backlog_left", (int64_t)f.left);
+    e8_json_int(w, "outage_count", (int64_t)f.outage_count);
+    e8_json_array(w, "outages");
+    for (size_t i = 0; i < f.outage_count && i < E8_OUTAGES_MOST; i++)
+        put_outage(w, &f.outages[i]);
+    e8_json_end(w, ']');
+    if (f.outage_count)
+        e8_json_bool(w, "recovered", f.unrecovered == 0);
+    else
+        e8_json_null(w, "recovered");
+    e8_json_end(w, '}');
+}
+
+static void put_column(struct e8_json *w, const char *key, const struct e8_slice *points, size_t count,
+                       size_t offset)
+{
+    e8_json_array(w, key);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)&points[i] + offset, sizeof(value));
+        e8_json_int(w, NULL, (int64_t)value);
+    }
+    e8_json_end(w, ']');
+}
+
+static void put_backlogs(struct e8_json *w, const struct e8_slice *points, size_t count)
+{
+    uint64_t backlog = 0;
+    e8_json_array(w, "backlog");
+    for (size_t i = 0; i < count; i++) {
+        backlog += points[i].begun;
+        backlog -= points[i].ended < backlog ? points[i].ended : backlog;
+        e8_json_int(w, NULL, (int64_t)backlog);
+    }
+    e8_json_end(w, ']');
+}
+
+/* At most POINTS of them: for a drawing, not for a calculation. */
+void e8_json_series(const struct e8_report *report, struct e8_json *w)
+{
+    const struct e8_series *series = e8_stats_series(report->stats);
+    struct e8_slice points[E8_SLICES];
+    size_t by = (series->count + POINTS - 1) / POINTS, count = by ? gather(series, by, points) : 0;
+    e8_json_object(w, "series");
+    put_s(w, "from_s", e8_feedback_of(report).start);
+    put_s(w, "width_s", by ? series->width * (e8_dur_ns)by : E8_SLICE);
+    put_column(w, "begun", points, count, offsetof(struct e8_slice, begun));
+    put_column(w, "ended", points, count, offsetof(struct e8_slice, ended));
+    put_column(w, "attempts", points, count, offsetof(struct e8_slice, attempts));
+    put_column(w, "failed", points, count, offsetof(struct e8_slice, failed));
+    put_backlogs(w, points, count);
+    e8_json_end(w, '}');
+}
+
+/* ---- deadlines of the acknowledgement ---- */
+
+static const char *deadline_fact(struct e8_arena *arena, const struct e8_counts *n, size_t i)
+{
+    char deadline[E8_DUR_MAX], share[E8_NUMBER_MAX];
+    return e8_arena_printf(arena, "%s %s%s", e8_dur_text(e8_deadlines[i], deadline), n->open[i] ? "≥" : "",
+                           e8_share_text(n->late[i], n->acks, share));
+}
+
+void e8_text_deadlines(const struct e8_report *report, struct e8_page *page)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    struct e8_arena *arena = e8_arena_new();
+    const char *facts[E8_DEADLINES];
+    bool any = false;
+    for (size_t i = 0; i < E8_DEADLINES; i++) {
+        facts[i] = deadline_fact(arena, n, i);
+        any = any || n->late[i] || n->open[i];
+    }
+    if (n->acks && (any || report->more.load)) {
+        e8_page_section(page, "Deadlines missed", "attempts without an answer within that time");
+        if (any)
+            e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_PLAIN);
+        else
+            e8_page_facts(page, (const char *const[]){"none: every answer came within 3 s"}, 1, 2, E8_PLAIN);
+    }
+    e8_arena_free(&arena);
+}
+
+void e8_json_deadlines(const struct e8_report *report, struct e8_json *w)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    e8_json_array(w, "deadlines");
+    for (size_t i = 0; i < E8_DEADLINES; i++) {
+        e8_json_object(w, NULL);
+        e8_json_int(w, "within_s", e8_deadlines[i] / E8_NS_S);
+        e8_json_int(w, "attempts", (int64_t)n->acks);
+        e8_json_int(w, "missed", (int64_t)n->late[i]);
+        e8_json_int(w, "unknown", (int64_t)n->open[i]);
+        if (n->acks)
+            e8_json_num(w, "share", (double)n->late[i] / (double)n->acks, 9);
+        else
+            e8_json_null(w, "share");
+        e8_json_end(w, '}');
+    }
+    e8_json_end(w, ']');
+}

@@ -1,0 +1,121 @@
+/* The generator itself: did it keep its schedule, and was it not the limit? */
+#include "report/parts.h"
+
+/* Below these, what a busy machine does to a short run would be taken for a fault of the measurement. */
+#define RATE_EVENTS  1000
+#define RATE_LENGTH  E8_NS_S
+#define BUSY_WINDOWS 10 /* of 100 ms */
+#define FULL_WINDOWS 5
+
+#define RATE_OFF   100 /* one part in so many */
+#define RATE_GRACE (50 * E8_NS_MS)
+#define FULL_MOST  0.01 /* of the windows */
+
+double e8_busy_full(const struct e8_pressure *pressure)
+{
+    return pressure->windows ? (double)pressure->full / (double)pressure->windows : 0;
+}
+
+/* Between the first and the last of n moments there are n - 1 gaps. */
+static double rate_of(uint64_t n, e8_dur_ns length)
+{
+    return n > 1 && length > 0 ? (double)(n - 1) * (double)E8_NS_S / (double)length : 0;
+}
+
+static void judge_rate(const struct e8_report *report, struct e8_generator *g)
+{
+    const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
+    e8_dur_ns planned = pacing->last_due - pacing->first_due;
+    g->late = pacing->last_begun - pacing->last_due;
+    g->planned = rate_of(pacing->count, planned);
+    g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
+    /* A run that goes on with another is behind its schedule from the start. */
+    g->rate_judged = report->more.open && report->run->resumes == 0 && pacing->count >= RATE_EVENTS &&
+                     planned >= RATE_LENGTH;
+    g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
+}
+
+static void judge_busy(const struct e8_report *report, struct e8_generator *g)
+{
+    const struct e8_pressure *pressure = &report->more.pressure;
+    g->busy_judged = report->more.load && pressure->windows >= BUSY_WINDOWS;
+    g->full = pressure->full >= FULL_WINDOWS && e8_busy_full(pressure) > FULL_MOST;
+}
+
+struct e8_generator e8_generator_of(const struct e8_report *report)
+{
+    struct e8_generator g = {0};
+    judge_rate(report, &g);
+    judge_busy(report, &g);
+    return g;
+}
+
+static const char *rate_fact(struct e8_arena *arena, const struct e8_generator *g)
+{
+    if (!g->rate_judged)
+        return NULL;
+    return e8_arena_printf(arena, "rate %.*f/s of %.*f/s", g->achieved < 999.95 ? 1 : 0, g->achieved,
+                           g->planned < 999.95 ? 1 : 0, g->planned);
+}
+
+static const char *share_fact(struct e8_arena *arena, const char *what, bool known, unsigned share)
+{
+    char text[E8_NUMBER_MAX];
+    return known ? e8_arena_printf(arena, "%s %s", what, e8_permille_text(share, text)) : NULL;
+}
+
+/* One line: what was judged of emit8 itself. */
+void e8_text_generator(const struct e8_report *report, struct e8_page *page)
+{
+    const struct e8_pressure *pressure = &report->more.pressure;
+    const struct e8_hist *lag = e8_stats_all(report->stats)->lag;
+    struct e8_generator g = e8_generator_of(report);
+    struct e8_arena *arena = e8_arena_new();
+    char p99[E8_DUR_MAX];
+    if (g.rate_judged || g.busy_judged) {
+        const char *facts[] = {
+            share_fact(arena, "busy", pressure->windows > 0, pressure->busy),
+            rate_fact(arena, &g),
+            lag && e8_hist_count(lag)
+                ? e8_arena_printf(arena, "send lag p99 %s", e8_dur_text(e8_hist_quantile(lag, 0.99), p99))
+                : NULL,
+            share_fact(arena, "processors", pressure->cpu > 0, pressure->cpu),
+        };
+        e8_page_section(page, "Generator", NULL);
+        e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_PLAIN);
+    }
+    e8_arena_free(&arena);
+}
+
+static void put_share(struct e8_json *w, const char *key, bool known, unsigned share)
+{
+    if (known)
+        e8_json_num(w, key, share / 1000.0, 3);
+    else
+        e8_json_null(w, key);
+}
+
+static void put_rate(struct e8_json *w, const char *key, double rate)
+{
+    if (rate > 0)
+        e8_json_num(w, key, rate, 3);
+    else
+        e8_json_null(w, key);
+}
+
+void e8_json_generator(const struct e8_report *report, struct e8_json *w)
+{
+    const struct e8_pressure *pressure = &report->more.pressure;
+    struct e8_generator g = e8_generator_of(report);
+    e8_json_object(w, "generator");
+    put_rate(w, "planned_per_s", g.planned);
+    put_rate(w, "achieved_per_s", g.achieved);
+    e8_json_bool(w, "rate_judged", g.rate_judged);
+    put_share(w, "busy", pressure->windows > 0, pressure->busy);
+    e8_json_int(w, "windows", (int64_t)pressure->windows);
+    e8_json_int(w, "full_windows", (int64_t)pressure->full);
+    e8_json_bool(w, "busy_judged", g.busy_judged);
+    put_share(w, "processors", pressure->cpu > 0, pressure->cpu);
+    e8_json_bool(w, "receiver_here", report->more.local);
+    e8_json_end(w, '}');
+}

@@ -1,0 +1,164 @@
+#include "sample.h"
+
+#include <stdlib.h>
+
+#define S E8_NS_S
+
+/* A delivery: its first attempt fails at `fails`, or it succeeds there; after a failure it is tried again each second until `good`. */
+static void deliver(struct sample *s, e8_mono_ns due, e8_mono_ns bad_from, e8_mono_ns bad_to)
+{
+    struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+    for (e8_mono_ns at = due;; at += S) {
+        bool bad = at >= bad_from && at < bad_to;
+        attempt.times = (struct e8_times){at, at, at + MS};
+        attempt.outcome = bad ? E8_HTTP_5XX : E8_DELIVERED;
+        attempt.status = bad ? 503 : 200;
+        attempt.last = !bad;
+        sample_attempt(s, &attempt);
+        attempt.number++;
+        attempt.trigger = E8_TRIGGER_RETRY;
+        if (!bad)
+            break;
+    }
+}
+
+/* 10 s of 100 deliveries per second. */
+static void load(struct sample *s, e8_mono_ns bad_from, e8_mono_ns bad_to)
+{
+    sample_init(s);
+    s->run.epoch = 1000 * S;
+    for (int i = 0; i < 1000; i++) {
+        e8_stats_event(s->stats, 0);
+        deliver(s, s->run.epoch + i * 10 * MS, s->run.epoch + bad_from, s->run.epoch + bad_to);
+    }
+}
+
+static char *text_of(struct sample *s, enum e8_format format)
+{
+    return sample_text(sample_report(s), format, (struct e8_style){.width = 80});
+}
+
+/* For 2 s everything fails; each of the 200 that began then is tried again until it is over: 200 + 100 attempts fail, and
+ * the second after it brings the backlog down. */
+static void an_outage_is_found_with_its_recovery(void **state)
+{
+    (void)state;
+    struct sample s;
+    load(&s, 3 * S, 5 * S);
+    char *json = text_of(&s, E8_FORMAT_NDJSON), *text = text_of(&s, E8_FORMAT_TEXT);
+    assert_has(json, "\"attempts_per_event\":1.3");
+    assert_has(json,
+               "\"backlog_peak\":200,\"backlog_left\":0,\"outage_count\":1,\"outages\":[{\"from_s\":3.000,"
+               "\"to_s\":5.000,\"failed\":300,\"backlog_peak\":200,\"recovered_after_s\":1.000,"
+               "\"under_load\":true}],\"recovered\":true}");
+    assert_has(text, "1.30 attempts per event · 1.30 per delivery");
+    assert_has(text, "at most 200, after 4.9 s; 0 at the end");
+    assert_has(text, "outage   from 3 s to 5 s, 300 attempts failed; recovered in 1 s");
+    free(json);
+    free(text);
+    sample_fini(&s);
+}
+
+static void what_lasts_beyond_the_load_is_told(void **state)
+{
+    (void)state;
+    struct sample s;
+    load(&s, 8 * S, 12 * S);
+    char *text = text_of(&s, E8_FORMAT_TEXT), *json;
+    assert_has(text, "outage   from 8 s to 12 s, 700 attempts failed; recovered only when no more");
+    free(text);
+    sample_fini(&s);
+
+    load(&s, 10 * S, 11 * S); /* the last ones fail once and for all */
+    for (int i = 0; i < 20; i++) {
+        struct e8_attempt attempt = sample_make(E8_HTTP_5XX, 503, MS, "");
+        attempt.last = false;
+        attempt.times = (struct e8_times){1010 * S, 1010 * S, 1010 * S + MS};
+        sample_attempt(&s, &attempt);
+    }
+    s.run.interrupted = true;
+    json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(json, "\"backlog_left\":20,\"outage_count\":1");
+    assert_has(json, "\"recovered_after_s\":null,\"under_load\":false}],\"recovered\":false}");
+    free(json);
+    sample_fini(&s);
+}
+
+static void single_failures_are_no_outage(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 3000; i++) {
+        e8_mono_ns due = i * 10 * MS;
+        bool bad = i % 10 == 0 || (i > 2000 && i < 2009);
+        deliver(&s, due, bad ? due : 0, bad ? due + 1 : 0);
+    }
+    char *json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(json, "\"outage_count\":0,\"outages\":[],\"recovered\":null}");
+    free(json);
+    sample_fini(&s);
+}
+
+/* One each 2 s: the windows grow until a majority in one means something. */
+static void slow_runs_have_long_windows(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 300; i++)
+        deliver(&s, i * 2 * S, 100 * S, 200 * S);
+    const struct e8_series *series = e8_stats_series(s.stats);
+    assert_true(series->width > E8_SLICE);
+    char *json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(json, "\"outage_count\":1");
+    free(json);
+    sample_fini(&s);
+}
+
+static void without_retries_there_is_no_section(void **state)
+{
+    (void)state;
+    struct sample s;
+    load(&s, 0, 0);
+    char *text = text_of(&s, E8_FORMAT_TEXT);
+    assert_lacks(text, "\nRetries");
+    assert_lacks(text, "\nDeadlines");
+    free(text);
+    s.more.load = true;
+    text = text_of(&s, E8_FORMAT_TEXT);
+    assert_has(text, "\nDeadlines missed");
+    assert_has(text, "none: every answer came within 3 s");
+    free(text);
+    sample_fini(&s);
+}
+
+static void missed_deadlines_are_told(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 98; i++)
+        sample_add(&s, E8_DELIVERED, 200, i ? MS : 4 * S, "");
+    sample_add(&s, E8_TIMEOUT_FIRST_BYTE, 0, 5 * S + MS, "");
+    sample_add(&s, E8_TIMEOUT_FIRST_BYTE, 0, 5 * S + MS, "");
+    char *text = text_of(&s, E8_FORMAT_TEXT), *json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(text, "3 s 3.00 % · 5 s 2.00 % · 10 s ≥0 % · 15 s ≥0 % · 30 s ≥0 %");
+    assert_has(
+        json,
+        "\"deadlines\":[{\"within_s\":3,\"attempts\":100,\"missed\":3,\"unknown\":0,\"share\":0.030000000},");
+    assert_has(json, "{\"within_s\":10,\"attempts\":100,\"missed\":0,\"unknown\":2,\"share\":0.000000000}");
+    free(text);
+    free(json);
+    sample_fini(&s);
+}
+
+const struct CMUnitTest feedback_tests[] = {
+    cmocka_unit_test(an_outage_is_found_with_its_recovery),
+    cmocka_unit_test(what_lasts_beyond_the_load_is_told),
+    cmocka_unit_test(single_failures_are_no_outage),
+    cmocka_unit_test(slow_runs_have_long_windows),
+    cmocka_unit_test(without_retries_there_is_no_section),
+    cmocka_unit_test(missed_deadlines_are_told),
+};
+const size_t feedback_count = E8_COUNT(feedback_tests);
