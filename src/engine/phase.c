@@ -26,18 +26,16 @@ void e8_phases_init(struct e8_worker *worker)
     }
 }
 
-/* The due time of our next arrival: the schedule is walked past those that other workers take. */
+/* The due time of our next arrival: those that other workers take are passed over. */
 static void find_next(struct e8_worker *worker, struct e8_phase_state *state)
 {
     e8_dur_ns offset;
     state->next_due = E8_NEVER;
-    while (e8_pace_next(&state->walk, &offset)) {
-        if (state->walk.k - 1 == state->next) {
-            state->next_due = e8_after(state->base, e8_scaled(worker->engine, offset));
-            return;
-        }
+    if (e8_pace_seek(&state->walk, state->next, &offset)) {
+        state->next_due = e8_after(state->base, e8_scaled(worker->engine, offset));
+    } else {
+        state->ended = true;
     }
-    state->ended = true;
 }
 
 /* This worker's part of a closed phase. The last worker to end its own lets what follows begin, for all at the same time. */

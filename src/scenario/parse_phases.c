@@ -84,7 +84,7 @@ static void parse_open(struct e8_parser *p, const struct e8_node *map, struct e8
         e8_parse_fail(p, length, "for: 30s", "a length of 0 lets nothing arrive");
     }
     if (process && e8_str_is(process->text, "poisson") && !ramp) {
-        pace->kind = E8_PACE_POISSON;
+        pace->poisson = true;
     } else if (process && !e8_str_is(process->text, "constant")) {
         e8_parse_fail(p, process, ramp ? "a ramp is constant" : "constant or poisson",
                       "unknown process \"%.*s\"", E8_STR(process->text));
@@ -169,7 +169,7 @@ static void parse_phase(struct e8_parser *p, const struct e8_node *map)
 static uint64_t numbers_of(struct e8_phase *phase)
 {
     struct e8_pace *pace = &phase->pace;
-    if (phase->open && pace->kind == E8_PACE_POISSON) {
+    if (phase->open && pace->poisson) {
         double mean = e8_rate_per_s(pace->from) * (double)pace->length / (double)E8_NS_S;
         pace->limit = (uint64_t)(mean + 12 * sqrt(mean)) + 100;
         return pace->limit;
