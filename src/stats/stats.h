@@ -12,7 +12,7 @@
 
 #define E8_STATUSES      600
 #define E8_TRIGGER_COUNT (E8_TRIGGER_REPLAY + 1)
-#define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags */
+#define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags, without E8_FLAG_WARMUP */
 
 /* Nothing but uint64_t stands here. */
 struct e8_counts {
@@ -32,6 +32,7 @@ struct e8_counts {
     uint64_t triggers[E8_TRIGGER_COUNT]; /* retries, stale re-sends, … */
     uint64_t classes[6];                 /* by the first digit of the status; [0]: without a valid one */
     uint64_t flags[E8_FLAG_COUNT];       /* by the number of the bit of E8_FLAG_*; see e8_counts_flag */
+    uint64_t warmup; /* attempts of the warm-up, which count nowhere else; over all alone */
 };
 /* Attempts with this E8_FLAG_*: reused, reconnected, … */
 uint64_t e8_counts_flag(const struct e8_counts *counts, unsigned flag);
@@ -64,7 +65,7 @@ void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type)
 /* A planned delivery that the end of the run left without a last attempt; where there was one, e8_stats_add has counted it. */
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* One attempt. With `last` it also ends its delivery: delivered, aborted, or else failed. A status that is not 100..599 counts
- * as none. Once an endpoint and a type were seen, allocates nothing. */
+ * as none. One of the warm-up is in n.warmup alone. Once an endpoint and a type were seen, allocates nothing. */
 void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt);
 
 /* Adds `from`, which stays as it was. Both must have the same numbers of endpoints and types. */
