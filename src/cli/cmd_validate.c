@@ -93,6 +93,8 @@ static void say_good(const struct validator *v, const char *name, const struct e
         put_count(&line, "; sends ", events, "event");
         e8_buf_puts(&line, " in ");
         e8_buf_printf(&line, "%llu deliver%s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
+    } else if (e8_plan_timed(plan)) {
+        e8_buf_puts(&line, "; sends as many events as their time allows");
     } else {
         e8_buf_printf(&line, "; sends more than %d events", SIZE_LIMIT);
     }

@@ -141,6 +141,7 @@ static enum e8_rc preview_instance(struct merger *m, const struct cursor *c, str
     struct e8_phase phase = *c->phase;
     struct e8_plan one = *m->plan;
     phase.open = false;
+    phase.within = 0;
     phase.times = phase.concurrency = 1;
     phase.first += c->k;
     phase.at = c->planned + (c->phase->open ? c->due : 0);
@@ -233,7 +234,7 @@ static void advance(struct cursor *c)
         c->ended = !e8_pace_next(&c->walk, &c->due);
         c->next = c->base + c->due;
     } else {
-        c->ended = c->k >= c->phase->times;
+        c->ended = c->k >= e8_phase_instances(c->phase);
         c->next = c->ended ? c->furthest : c->slots[0];
     }
 }
@@ -290,7 +291,8 @@ static void begin_known(struct merger *m)
             begin(c, before->base + before->phase->pace.length);
         } else if (before->known && before->ended) {
             c->at_least = true;
-            begin(c, before->furthest);
+            e8_dur_ns over = before->base + e8_phase_length(before->phase);
+            begin(c, before->furthest > over ? before->furthest : over);
         }
     }
 }
@@ -332,7 +334,7 @@ static void make_cursors(struct merger *m)
         c->phase = phase;
         c->forks = has_fork(phase->flow->steps);
         c->planned = phase->at >= 0 ? phase->at : planned;
-        planned = c->planned + (phase->open ? phase->pace.length : 0);
+        planned = c->planned + e8_phase_length(phase);
     }
 }
 

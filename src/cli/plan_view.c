@@ -243,12 +243,8 @@ static size_t most(size_t a, size_t b)
 /* About: of what arrives at random there may be some more. */
 static uint64_t last_instance(const struct e8_phase *phase)
 {
-    const struct e8_pace *pace = &phase->pace;
-    if (!phase->open) {
-        return phase->first + phase->times - 1;
-    }
-    double from = e8_rate_per_s(pace->from), to = e8_rate_per_s(pace->to);
-    return phase->first + (uint64_t)((from > to ? from : to) * (double)pace->length / (double)E8_NS_S);
+    return phase->first +
+           (phase->open ? (uint64_t)e8_pace_mean(&phase->pace) : e8_phase_instances(phase) - 1);
 }
 
 /* The columns get what they want where there is room for it; else the flows' names give way first, to a point. None is narrower
@@ -346,6 +342,8 @@ static void put_head(struct table *t, uint64_t events, uint64_t deliveries)
     if (events) {
         e8_buf_printf(&t->line, "%llu event%s in %llu deliver%s", (unsigned long long)events,
                       events == 1 ? "" : "s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
+    } else if (e8_plan_timed(plan)) {
+        e8_buf_puts(&t->line, "as many events as their time allows");
     } else {
         e8_buf_printf(&t->line, "more than %d events", SIZE_LIMIT);
     }
@@ -372,8 +370,14 @@ static void put_foot(struct table *t, uint64_t events)
     } else if (t->more) {
         fputs("\n… and more; --limit 0 shows all\n", out);
     }
-    if (t->awaits || t->at_least) {
+    bool timed = e8_plan_timed(t->view->plan);
+    if (t->awaits || t->at_least || timed) {
         fputs(t->more ? "" : "\n", out);
+    }
+    if (timed) {
+        fputs("of a closed loop that is bounded by time, the first of each place; the next starts when it "
+              "has ended\n",
+              out);
     }
     if (t->awaits) {
         fputs("awaited: the flow goes on when the receiver has answered, and ends if it fails\n", out);

@@ -74,6 +74,7 @@ enum {
     E8_FLAG_RECONNECTED = 8,    /* an idle connection was found dead before a byte was sent */
     E8_FLAG_IDLE_BYTES = 16,    /* the idle connection held bytes nobody had asked for; closed unused */
     E8_FLAG_TLS_RESUMED = 32,
+    E8_FLAG_WARMUP = 64, /* of the warm-up: sent and logged, but not counted */
 };
 
 /* Why an attempt was made. */

@@ -416,13 +416,15 @@ static enum e8_rc count_so_far(struct e8_dlog_reader *reader, struct e8_log_run 
     e8_buf_puts(&sql, "SELECT count(*) FILTER (WHERE ");
     e8_read_put_first(reader, &sql);
     e8_buf_puts(&sql, "), count(*) FILTER (WHERE last) FROM attempt a"
-                      " WHERE run = ?1 AND id > (SELECT after_attempt FROM run WHERE id = ?1)");
+                      " WHERE run = ?1 AND id > (SELECT after_attempt FROM run WHERE id = ?1)"
+                      " AND NOT flags & ?2");
     sqlite3_stmt *row = e8_read_prepare(reader, e8_buf_cstr(&sql), err);
     e8_buf_fini(&sql);
 
     if (!row)
         return err->rc;
     sqlite3_bind_int64(row, 1, out->id);
+    sqlite3_bind_int64(row, 2, E8_FLAG_WARMUP);
     int code = sqlite3_step(row);
     if (code == SQLITE_ROW) {
         uint64_t ended = e8_read_u64(row, 1);

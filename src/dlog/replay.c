@@ -94,7 +94,7 @@ static void add_attempt(void *state, const struct e8_attempt *attempt)
     struct replay *replay = state;
 
     e8_stats_add(replay->stats, attempt);
-    if (!replay->tallied && e8_attempt_begins(attempt)) {
+    if (!replay->tallied && e8_attempt_begins(attempt) && !(attempt->flags & E8_FLAG_WARMUP)) {
         replay->planned.endpoint[attempt->endpoint]++;
         replay->planned.type[attempt->type]++;
     }
@@ -177,7 +177,9 @@ static enum e8_rc read_tallies(struct replay *replay, struct e8_err *err)
 /* Of a run without tallies. */
 static enum e8_rc count_events(struct replay *replay, struct e8_err *err)
 {
-    static const char sql[] = "SELECT type, count(*) FROM event WHERE id BETWEEN ?1 AND ?2 GROUP BY type";
+    static const char sql[] = "SELECT type, count(*) FROM event WHERE id BETWEEN ?1 AND ?2 AND id NOT IN"
+                              " (SELECT event FROM attempt WHERE id > ?3 AND id <= ?4 AND flags & ?5)"
+                              " GROUP BY type";
     sqlite3_stmt *row = e8_read_prepare(replay->reader, sql, err);
     int64_t first = (int64_t)((uint64_t)replay->range.run << E8_EVENT_BITS);
     bool good = true;
@@ -187,6 +189,9 @@ static enum e8_rc count_events(struct replay *replay, struct e8_err *err)
         return err->rc;
     sqlite3_bind_int64(row, 1, first);
     sqlite3_bind_int64(row, 2, first | UINT32_MAX);
+    sqlite3_bind_int64(row, 3, replay->range.after);
+    sqlite3_bind_int64(row, 4, replay->range.last);
+    sqlite3_bind_int64(row, 5, E8_FLAG_WARMUP);
     while ((code = sqlite3_step(row)) == SQLITE_ROW && good) {
         uint32_t type = e8_read_upto(row, 0, UINT16_MAX);
         good = type < replay->run->type_count;

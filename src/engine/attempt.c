@@ -82,7 +82,7 @@ static void end_delivery(struct e8_worker *worker, struct e8_delivery *delivery,
 
 static void abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    e8_stats_aborted(worker->stats, delivery->endpoint, delivery->event->emit->type);
+    e8_stats_aborted(e8_stats_of(worker, delivery->strand), delivery->endpoint, delivery->event->emit->type);
     if (delivery->group) {
         e8_group_leave(worker, delivery);
     }

@@ -46,7 +46,7 @@ static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispat
     e8_delivery_name(&place, d->event->emit, d->event->planned, engine->plan->endpoints[d->endpoint].name,
                      delivery->id);
     delivery->key = e8_hash_str(e8_str(delivery->id));
-    e8_stats_planned(worker->stats, delivery->endpoint, d->event->emit->type);
+    e8_stats_planned(e8_stats_of(worker, d->strand), delivery->endpoint, d->event->emit->type);
     return delivery;
 }
 
@@ -173,8 +173,8 @@ static void deliver_one(struct e8_worker *worker, const struct e8_dispatch *d)
 static void withhold(struct e8_worker *worker, const struct e8_dispatch *d)
 {
     for (uint32_t k = d->done; k <= d->how.copies; k++) {
-        e8_stats_planned(worker->stats, (unsigned)d->endpoint, d->event->emit->type);
-        e8_stats_withheld(worker->stats, (unsigned)d->endpoint, d->event->emit->type);
+        e8_stats_planned(e8_stats_of(worker, d->strand), (unsigned)d->endpoint, d->event->emit->type);
+        e8_stats_withheld(e8_stats_of(worker, d->strand), (unsigned)d->endpoint, d->event->emit->type);
     }
 }
 

@@ -47,7 +47,7 @@ static void record_event(struct e8_worker *worker, struct e8_strand *strand, str
     event->number = strand->last.number = worker->events++ * worker->engine->count + worker->index;
     strand->last.recorded = true;
     e8_record_event(worker, strand, event);
-    e8_stats_event(worker->stats, event->emit->type);
+    e8_stats_event(e8_stats_of(worker, strand), event->emit->type);
 }
 
 static bool takes(const struct e8_worker *worker, size_t endpoint, const struct e8_emit *emit)
@@ -128,8 +128,8 @@ static void send_to(struct e8_worker *worker, struct e8_strand *strand, struct e
 static void lose(struct e8_worker *worker, struct e8_strand *strand, const struct e8_event *event,
                  size_t endpoint)
 {
-    e8_stats_planned(worker->stats, (unsigned)endpoint, event->emit->type);
-    e8_stats_dropped(worker->stats, (unsigned)endpoint, event->emit->type);
+    e8_stats_planned(e8_stats_of(worker, strand), (unsigned)endpoint, event->emit->type);
+    e8_stats_dropped(e8_stats_of(worker, strand), (unsigned)endpoint, event->emit->type);
     strand->failed = true;
 }
 

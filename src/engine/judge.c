@@ -38,7 +38,7 @@ _Static_assert(sizeof((struct e8_expected *)0)->why == E8_WHY_MAX, "one reason f
 
 void e8_judged(struct e8_worker *worker, const struct e8_delivery *delivery, const struct e8_judgement *j)
 {
-    if (j->verdict == E8_EXPECTED_NOTHING) {
+    if (j->verdict == E8_EXPECTED_NOTHING || e8_is_warmup(delivery->strand)) {
         return;
     }
     struct e8_expected *expected = &worker->expected[delivery->emit->index];

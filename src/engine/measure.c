@@ -68,7 +68,9 @@ static void judge(struct e8_worker *worker, struct e8_strand *strand, const int6
         say_range(strand->why, low, high, reading.before, reading.after);
     }
     reading.why = reading.met ? NULL : strand->why;
-    count(worker, &reading, strand->step->measure.effect || worker->engine->plan->effect);
+    if (!e8_is_warmup(strand)) {
+        count(worker, &reading, strand->step->measure.effect || worker->engine->plan->effect);
+    }
     if (options->on_effect) {
         options->on_effect(options->state, &reading);
     }

@@ -15,7 +15,7 @@ void e8_phases_init(struct e8_worker *worker)
         unsigned workers = worker->engine->count;
         state->phase = phase;
         state->offset = phase->at >= 0 ? e8_scaled(worker->engine, phase->at) : offset;
-        offset = e8_after(state->offset, phase->open ? e8_scaled(worker->engine, phase->pace.length) : 0);
+        offset = e8_after(state->offset, e8_scaled(worker->engine, e8_phase_length(phase)));
         state->stride = !phase->open && phase->concurrency < workers ? phase->concurrency : workers;
         state->next = worker->index;
         state->next_due = E8_NEVER;
@@ -26,18 +26,26 @@ void e8_phases_init(struct e8_worker *worker)
     }
 }
 
-/* The due time of our next arrival: the schedule is walked past those that other workers take. */
+bool e8_is_warmup(const struct e8_strand *strand)
+{
+    return strand->instance->phase->phase->warmup;
+}
+
+struct e8_stats *e8_stats_of(const struct e8_worker *worker, const struct e8_strand *strand)
+{
+    return e8_is_warmup(strand) ? worker->uncounted : worker->stats;
+}
+
+/* The due time of our next arrival: those that other workers take are passed over. */
 static void find_next(struct e8_worker *worker, struct e8_phase_state *state)
 {
     e8_dur_ns offset;
     state->next_due = E8_NEVER;
-    while (e8_pace_next(&state->walk, &offset)) {
-        if (state->walk.k - 1 == state->next) {
-            state->next_due = e8_after(state->base, e8_scaled(worker->engine, offset));
-            return;
-        }
+    if (e8_pace_seek(&state->walk, state->next, &offset)) {
+        state->next_due = e8_after(state->base, e8_scaled(worker->engine, offset));
+    } else {
+        state->ended = true;
     }
-    state->ended = true;
 }
 
 /* This worker's part of a closed phase. The last worker to end its own lets what follows begin, for all at the same time. */
@@ -133,9 +141,19 @@ static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
     return state ? state->next_due - E8_PREPARE_LEAD : E8_NEVER;
 }
 
+/* Of a closed phase: starts no more. */
+static bool has_started_all(const struct e8_worker *worker, const struct e8_phase_state *state,
+                            e8_mono_ns now)
+{
+    e8_dur_ns within = e8_scaled(worker->engine, state->phase->within);
+    return state->next >= state->phase->times ||
+           (state->phase->within && now >= e8_after(state->base, within));
+}
+
 static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
 {
-    for (unsigned n = 0; state->active < state->share && state->next < state->phase->times; n++) {
+    bool all = has_started_all(worker, state, now);
+    for (unsigned n = 0; !all && state->active < state->share; n++) {
         e8_worker_prepare(worker, now);
         if (e8_worker_full(worker)) {
             return E8_NEVER;
@@ -144,8 +162,9 @@ static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *s
             return now;
         }
         start_instance(worker, state, now);
+        all = has_started_all(worker, state, now);
     }
-    if (state->next >= state->phase->times && state->active == 0) {
+    if (all && state->active == 0) {
         end_closed(worker, state);
     }
     return E8_NEVER;

@@ -213,7 +213,8 @@ static bool preview_phase(struct previewer *p, const struct e8_phase *phase, e8_
 {
     struct e8_pace_walk pace = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
     e8_dur_ns due = 0;
-    for (uint64_t k = 0; phase->open ? e8_pace_next(&pace, &due) : k < phase->times; k++) {
+    uint64_t times = phase->open ? 0 : e8_phase_instances(phase);
+    for (uint64_t k = 0; phase->open ? e8_pace_next(&pace, &due) : k < times; k++) {
         struct story story = {.flow = phase->flow, .number = phase->first + k, .start = e8_after(base, due)};
         e8_wall_ns start = e8_after(p->clock, story.start);
         struct e8_walk walk = e8_walk_begin(phase->flow, p->plan->seed, story.number);
@@ -235,7 +236,7 @@ static void preview_phases(struct previewer *p)
         if (!preview_phase(p, phase, base)) {
             return;
         }
-        base = e8_after(base, phase->open ? phase->pace.length : 0);
+        base = e8_after(base, e8_phase_length(phase));
     }
 }
 

@@ -77,7 +77,7 @@ static void fill(const struct e8_delivery *delivery, struct e8_attempt *attempt)
     attempt->number = delivery->number;
     attempt->outcome = (uint8_t)x->outcome;
     attempt->trigger = (uint8_t)delivery->trigger;
-    attempt->flags = x->flags;
+    attempt->flags = (uint16_t)(x->flags | (e8_is_warmup(delivery->strand) ? E8_FLAG_WARMUP : 0));
     attempt->status = (int16_t)x->status;
     attempt->copy = delivery->copy;
     attempt->step = delivery->emit->index;

@@ -20,6 +20,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     worker->bound = worker->bound ? worker->bound : 1;
     worker->ring = engine->options.log ? e8_dlog_ring(engine->options.log, index) : NULL;
     worker->stats = e8_stats_new(endpoints, types);
+    worker->uncounted = e8_stats_new(endpoints, types);
     atomic_init(&worker->published, NULL);
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
@@ -44,6 +45,7 @@ void e8_worker_fini(struct e8_worker *worker)
     e8_hist_free(&worker->spread);
     free(worker->phases);
     e8_stats_free(&worker->stats);
+    e8_stats_free(&worker->uncounted);
     e8_stats_free(&published);
     e8_stats_free(&spare);
 }

@@ -222,6 +222,7 @@ struct e8_worker {
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
+    struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
     _Atomic(struct e8_stats *) published, spare;
     struct e8_busy busy;
     _Atomic(struct e8_job *) mail; /* jobs that the helper has done */
@@ -279,6 +280,9 @@ e8_dur_ns e8_multiple(e8_dur_ns offset, e8_dur_ns step);
 e8_wall_ns e8_wall_of(const struct e8_engine *engine, e8_mono_ns at);
 
 /* phase.c: which instances start when. */
+bool e8_is_warmup(const struct e8_strand *strand);
+/* Where its events and deliveries are counted. */
+struct e8_stats *e8_stats_of(const struct e8_worker *worker, const struct e8_strand *strand);
 void e8_phases_init(struct e8_worker *worker);
 /* Starts phases whose time has come and returns the next moment at which this worker has to look again. */
 e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now);

@@ -1,212 +1,315 @@
-#include "pace/pace.h"
+#include "pace/shape.h"
 
 #include <math.h>
 
-__extension__ typedef unsigned __int128 wide;
-__extension__ typedef __int128 swide;
-
-static uint64_t narrow(wide value)
+static uint64_t narrow(e8_wide value)
 {
     return value < UINT64_MAX ? (uint64_t)value : UINT64_MAX;
 }
 
-/* How many k >= 0 have k < num / den. */
-static uint64_t ceil_div(wide num, wide den)
+uint64_t e8_pace_ceil(e8_wide num, e8_wide den)
 {
     return narrow(num / den + (num % den != 0));
 }
 
+/* What each kind tells of itself. The count is of all that is due before the end; k is below it; `at` is when so many arrivals are
+ * expected, for Poisson, NULL where that makes no sense. */
+struct shape {
+    uint64_t (*count)(const struct e8_pace *pace);
+    e8_dur_ns (*due)(struct e8_pace_walk *walk, uint64_t k);
+    long double (*mean)(const struct e8_pace *pace);
+    long double (*at)(struct e8_pace_walk *walk, long double arrivals);
+};
+
 static uint64_t constant_count(const struct e8_pace *pace)
 {
-    return ceil_div((wide)pace->length * pace->from.num, pace->from.den);
+    return e8_pace_ceil((e8_wide)pace->length * pace->from.num, pace->from.den);
 }
 
 /* k * den / num < length where k < count, so the result fits. */
-static e8_dur_ns constant_due(const struct e8_pace *pace, uint64_t k)
+static e8_dur_ns constant_due(struct e8_pace_walk *walk, uint64_t k)
 {
-    return (e8_dur_ns)((wide)k * pace->from.den / pace->from.num);
+    return (e8_dur_ns)((e8_wide)k * walk->pace->from.den / walk->pace->from.num);
 }
 
-/* A ramp over `length` from the rate from/den to the rate to/den, in arrivals per nanosecond. By the time t
- * N(t) = (from * t + (to - from) * t^2 / (2 * length)) / den arrivals are due. */
-struct ramp {
-    int64_t from, to, den, length;
-};
-
-static uint64_t gcd(uint64_t a, uint64_t b)
+static long double constant_mean(const struct e8_pace *pace)
 {
-    while (b) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
+    return (long double)pace->length * (long double)pace->from.num / (long double)pace->from.den;
 }
 
-/* Exact where a common denominator has at most 62 bits, which all products below rely on; else rounded to that. */
-static struct ramp ramp_of(const struct e8_pace *pace)
+/* Infinite for a rate of 0. */
+static long double constant_at(struct e8_pace_walk *walk, long double arrivals)
 {
-    uint64_t common = gcd(pace->from.den, pace->to.den);
-    wide from = (wide)pace->from.num * (pace->to.den / common);
-    wide to = (wide)pace->to.num * (pace->from.den / common);
-    wide den = (wide)pace->from.den * (pace->to.den / common);
-
-    while ((from | to | den) >> 62) {
-        from >>= 1;
-        to >>= 1;
-        den >>= 1;
-    }
-    return (struct ramp){(int64_t)from, (int64_t)to, den ? (int64_t)den : 1, pace->length};
+    return arrivals * (long double)walk->pace->from.den / (long double)walk->pace->from.num;
 }
 
-/* Every k < N(length) is due before the end. */
-static uint64_t ramp_count(const struct ramp *ramp)
+static struct e8_ramp ramp_of(const struct e8_pace *pace)
 {
-    return ceil_div((wide)(ramp->from + ramp->to) * (wide)ramp->length, 2 * (wide)ramp->den);
+    return e8_ramp_of(pace->from, pace->to, pace->length);
 }
 
-/* a * t * t / div, rounded up or down; must have at most 127 bits, though the product may have 192. */
-static swide mul_square_div(uint64_t a, uint64_t t, uint64_t div, bool up)
+static uint64_t ramp_count(const struct e8_pace *pace)
 {
-    wide square = (wide)t * t;
-    wide low = (wide)(uint64_t)square * a;
-    wide high = (wide)(uint64_t)(square >> 64) * a + (low >> 64);
-    wide rest = (high % div << 64) | (uint64_t)low;
-
-    return (swide)((high / div << 64) + rest / div + (up && rest % div));
+    struct e8_ramp ramp = ramp_of(pace);
+    return e8_ramp_count(&ramp);
 }
 
-/* N(t) <= k. All but the quadratic term are integers, so rounding it away from them changes nothing. */
-static bool ramp_reached(const struct ramp *ramp, uint64_t k, int64_t t)
+static e8_dur_ns ramp_due(struct e8_pace_walk *walk, uint64_t k)
 {
-    bool rising = ramp->to >= ramp->from;
-    uint64_t slope = (uint64_t)(rising ? ramp->to - ramp->from : ramp->from - ramp->to);
-    swide curve = mul_square_div(slope, (uint64_t)t, 2 * (uint64_t)ramp->length, rising);
-    swide rest = (swide)((wide)ramp->den * k) - (swide)ramp->from * t;
-
-    return rising ? curve <= rest : curve >= -rest;
+    struct e8_ramp ramp = ramp_of(walk->pace);
+    return e8_ramp_due(&ramp, k);
 }
 
-/* The root of N(t) = k, in the form that does not cancel; right to a few units in the last place. */
-static int64_t ramp_guess(const struct ramp *ramp, uint64_t k)
+static long double ramp_mean(const struct e8_pace *pace)
 {
-    long double from = (long double)ramp->from / (long double)ramp->den;
-    long double to = (long double)ramp->to / (long double)ramp->den;
-    long double square = from * from + 2 * (to - from) * (long double)k / (long double)ramp->length;
-    long double below = from + sqrtl(square > 0 ? square : 0);
-    long double t = below > 0 ? 2 * (long double)k / below : 0;
-
-    return t < (long double)ramp->length ? (int64_t)t : ramp->length - 1;
+    struct e8_ramp ramp = ramp_of(pace);
+    return e8_ramp_mean(&ramp);
 }
 
-/* The last t with N(t) <= k, so exactly the floor of the root: widen around the guess, then halve. */
-static e8_dur_ns ramp_due(const struct ramp *ramp, uint64_t k)
+static long double ramp_at(struct e8_pace_walk *walk, long double arrivals)
 {
-    int64_t low = ramp_guess(ramp, k), high = low + 1;
+    struct e8_ramp ramp = ramp_of(walk->pace);
+    return e8_ramp_at(&ramp, arrivals);
+}
 
-    for (int64_t step = 1; low > 0 && !ramp_reached(ramp, k, low); step *= 2) {
-        high = low;
-        low = low > step ? low - step : 0;
-    }
-    for (int64_t step = 1; high < ramp->length && ramp_reached(ramp, k, high); step *= 2) {
-        low = high;
-        high = ramp->length - high > step ? high + step : ramp->length;
-    }
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
-        if (ramp_reached(ramp, k, middle))
-            low = middle;
+static struct e8_sine sine_of(const struct e8_pace *pace)
+{
+    return e8_sine_of(pace->from, pace->to, pace->period, pace->length);
+}
+
+static uint64_t sine_count(const struct e8_pace *pace)
+{
+    struct e8_sine sine = sine_of(pace);
+    return e8_sine_count(&sine);
+}
+
+static e8_dur_ns sine_due(struct e8_pace_walk *walk, uint64_t k)
+{
+    struct e8_sine sine = sine_of(walk->pace);
+    return e8_sine_due(&sine, k);
+}
+
+static long double sine_mean(const struct e8_pace *pace)
+{
+    struct e8_sine sine = sine_of(pace);
+    return e8_sine_mean(&sine);
+}
+
+static long double sine_at(struct e8_pace_walk *walk, long double arrivals)
+{
+    struct e8_sine sine = sine_of(walk->pace);
+    return e8_sine_at(&sine, arrivals);
+}
+
+static uint64_t burst_count(const struct e8_pace *pace)
+{
+    return narrow((e8_wide)e8_pace_ceil((e8_wide)pace->length, (e8_wide)pace->period) * pace->burst);
+}
+
+static e8_dur_ns burst_due(struct e8_pace_walk *walk, uint64_t k)
+{
+    return (e8_dur_ns)(k / walk->pace->burst) * walk->pace->period;
+}
+
+static long double burst_mean(const struct e8_pace *pace)
+{
+    return (long double)burst_count(pace);
+}
+
+static uint64_t recorded_count(const struct e8_pace *pace)
+{
+    size_t low = 0, high = pace->offset_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (pace->offsets[middle] < pace->length)
+            low = middle + 1;
         else
             high = middle;
     }
     return low;
 }
 
+static e8_dur_ns recorded_due(struct e8_pace_walk *walk, uint64_t k)
+{
+    return walk->pace->offsets[k];
+}
+
+static long double recorded_mean(const struct e8_pace *pace)
+{
+    return (long double)recorded_count(pace);
+}
+
+/* A piece as a schedule. */
+static struct e8_pace piece_of(const struct e8_pace *pace, size_t index)
+{
+    const struct e8_pace_piece *piece = &pace->pieces[index];
+    bool level = piece->from.num == piece->to.num && piece->from.den == piece->to.den;
+
+    return (struct e8_pace){.kind = level ? E8_PACE_CONSTANT : E8_PACE_RAMP,
+                            .from = piece->from,
+                            .to = piece->to,
+                            .length = piece->length};
+}
+
+static const struct shape *shape_of(const struct e8_pace *pace);
+
+static uint64_t steps_count(const struct e8_pace *pace)
+{
+    e8_wide sum = 0;
+
+    for (size_t i = 0; i < pace->piece_count; i++) {
+        struct e8_pace piece = piece_of(pace, i);
+        sum += shape_of(&piece)->count(&piece);
+    }
+    return narrow(sum);
+}
+
+static long double steps_mean(const struct e8_pace *pace)
+{
+    long double sum = 0;
+
+    for (size_t i = 0; i < pace->piece_count; i++) {
+        struct e8_pace piece = piece_of(pace, i);
+        sum += shape_of(&piece)->mean(&piece);
+    }
+    return sum;
+}
+
+static void measure_piece(struct e8_pace_walk *walk)
+{
+    struct e8_pace piece = piece_of(walk->pace, walk->piece.index);
+    walk->piece.count = shape_of(&piece)->count(&piece);
+    walk->piece.mean = shape_of(&piece)->mean(&piece);
+}
+
+static void enter_next_piece(struct e8_pace_walk *walk)
+{
+    walk->piece.start += walk->pace->pieces[walk->piece.index].length;
+    walk->piece.first += walk->piece.count;
+    walk->piece.before += walk->piece.mean;
+    walk->piece.index++;
+    measure_piece(walk);
+}
+
+static e8_dur_ns steps_due(struct e8_pace_walk *walk, uint64_t k)
+{
+    while (k - walk->piece.first >= walk->piece.count && walk->piece.index + 1 < walk->pace->piece_count)
+        enter_next_piece(walk);
+    struct e8_pace piece = piece_of(walk->pace, walk->piece.index);
+    struct e8_pace_walk within = {.pace = &piece};
+    return walk->piece.start + shape_of(&piece)->due(&within, k - walk->piece.first);
+}
+
+static long double steps_at(struct e8_pace_walk *walk, long double arrivals)
+{
+    while (arrivals - walk->piece.before >= walk->piece.mean &&
+           walk->piece.index + 1 < walk->pace->piece_count)
+        enter_next_piece(walk);
+    long double left = arrivals - walk->piece.before;
+    struct e8_pace piece = piece_of(walk->pace, walk->piece.index);
+    struct e8_pace_walk within = {.pace = &piece};
+    if (left >= walk->piece.mean)
+        return (long double)walk->pace->length;
+    return (long double)walk->piece.start + shape_of(&piece)->at(&within, left);
+}
+
+static const struct shape shapes[] = {
+    [E8_PACE_CONSTANT] = {constant_count, constant_due, constant_mean, constant_at},
+    [E8_PACE_RAMP] = {ramp_count, ramp_due, ramp_mean, ramp_at},
+    [E8_PACE_STEPS] = {steps_count, steps_due, steps_mean, steps_at},
+    [E8_PACE_SINE] = {sine_count, sine_due, sine_mean, sine_at},
+    [E8_PACE_BURST] = {burst_count, burst_due, burst_mean, NULL},
+    [E8_PACE_RECORDED] = {recorded_count, recorded_due, recorded_mean, NULL},
+};
+
+static const struct shape *shape_of(const struct e8_pace *pace)
+{
+    return &shapes[pace->kind];
+}
+
+static uint64_t count_of(const struct e8_pace *pace)
+{
+    uint64_t count = shape_of(pace)->count(pace);
+    return pace->limit && pace->limit < count ? pace->limit : count;
+}
+
+static bool has_rates(const struct e8_pace *pace)
+{
+    bool two = pace->kind == E8_PACE_RAMP || pace->kind == E8_PACE_SINE;
+    return (!two || pace->to.den > 0) && (!(two || pace->kind == E8_PACE_CONSTANT) || pace->from.den > 0);
+}
+
 struct e8_pace_walk e8_pace_begin(const struct e8_pace *pace)
 {
-    E8_ASSERT(pace->length > 0 && pace->from.den > 0);
-    E8_ASSERT(pace->kind != E8_PACE_RAMP || pace->to.den > 0);
-    return (struct e8_pace_walk){.pace = pace, .rng = e8_rng_new(pace->seed)};
+    struct e8_pace_walk walk = {.pace = pace, .rng = e8_rng_new(pace->seed)};
+
+    E8_ASSERT(pace->length > 0 && has_rates(pace));
+    E8_ASSERT((pace->kind != E8_PACE_SINE && pace->kind != E8_PACE_BURST) || pace->period > 0);
+    E8_ASSERT(!pace->poisson || shape_of(pace)->at);
+    if (pace->kind == E8_PACE_STEPS) {
+        E8_ASSERT(pace->piece_count > 0);
+        measure_piece(&walk);
+    }
+    if (pace->poisson)
+        walk.mean = shape_of(pace)->mean(pace);
+    else
+        walk.count = count_of(pace);
+    return walk;
 }
 
-static bool constant_next(const struct e8_pace *pace, uint64_t k, e8_dur_ns *due)
-{
-    if (k >= constant_count(pace))
-        return false;
-    *due = constant_due(pace, k);
-    return true;
-}
-
-static bool ramp_next(const struct e8_pace *pace, uint64_t k, e8_dur_ns *due)
-{
-    struct ramp ramp = ramp_of(pace);
-
-    if (k >= ramp_count(&ramp))
-        return false;
-    *due = ramp_due(&ramp, k);
-    return true;
-}
-
-/* Also false for a rate of 0, where the time is infinite. */
+/* Arrivals of a process whose rate is 1, on the scale of those that are expected. */
 static bool poisson_next(struct e8_pace_walk *walk, e8_dur_ns *due)
 {
     const struct e8_pace *pace = walk->pace;
 
+    if (pace->limit && walk->k >= pace->limit)
+        return false;
     walk->carried += e8_rng_exp(&walk->rng);
-    long double at = (long double)walk->carried * (long double)pace->from.den / (long double)pace->from.num;
+    if (!((long double)walk->carried < walk->mean))
+        return false;
+    long double at = shape_of(pace)->at(walk, (long double)walk->carried);
     if (!(at < (long double)pace->length))
         return false;
     *due = (e8_dur_ns)at;
+    walk->k++;
+    return true;
+}
+
+bool e8_pace_seek(struct e8_pace_walk *walk, uint64_t k, e8_dur_ns *due)
+{
+    const struct e8_pace *pace = walk->pace;
+
+    E8_ASSERT(k >= walk->k);
+    if (pace->poisson) {
+        bool more = true;
+        while (more && walk->k <= k)
+            more = poisson_next(walk, due);
+        return more;
+    }
+    if (k >= walk->count)
+        return false;
+    *due = shape_of(pace)->due(walk, k);
+    walk->k = k + 1;
     return true;
 }
 
 bool e8_pace_next(struct e8_pace_walk *walk, e8_dur_ns *due)
 {
-    const struct e8_pace *pace = walk->pace;
-    bool more = false;
-
-    if (pace->limit && walk->k >= pace->limit)
-        return false;
-    switch (pace->kind) {
-    case E8_PACE_CONSTANT:
-        more = constant_next(pace, walk->k, due);
-        break;
-    case E8_PACE_RAMP:
-        more = ramp_next(pace, walk->k, due);
-        break;
-    case E8_PACE_POISSON:
-        more = poisson_next(walk, due);
-        break;
-    }
-    walk->k += more;
-    return more;
-}
-
-static uint64_t poisson_count(const struct e8_pace *pace)
-{
-    struct e8_pace_walk walk = e8_pace_begin(pace);
-    e8_dur_ns due;
-
-    while (e8_pace_next(&walk, &due)) {
-    }
-    return walk.k;
+    return e8_pace_seek(walk, walk->k, due);
 }
 
 uint64_t e8_pace_count(const struct e8_pace *pace)
 {
-    uint64_t count = 0;
+    struct e8_pace_walk walk = e8_pace_begin(pace);
+    e8_dur_ns due;
 
-    switch (pace->kind) {
-    case E8_PACE_CONSTANT:
-        count = constant_count(pace);
-        break;
-    case E8_PACE_RAMP: {
-        struct ramp ramp = ramp_of(pace);
-        count = ramp_count(&ramp);
-        break;
+    while (pace->poisson && e8_pace_next(&walk, &due)) {
     }
-    case E8_PACE_POISSON:
-        return poisson_count(pace);
-    }
-    return pace->limit && pace->limit < count ? pace->limit : count;
+    return pace->poisson ? walk.k : walk.count;
+}
+
+double e8_pace_mean(const struct e8_pace *pace)
+{
+    return (double)shape_of(pace)->mean(pace);
 }

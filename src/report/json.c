@@ -248,6 +248,7 @@ void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *o
     e8_json_cstr(w, "verdict", verdicts[report->verdict]);
     put_reason(w, report);
     put_totals(w, &totals);
+    e8_json_int(w, "warmup_attempts", (int64_t)all->n.warmup);
     put_times(w, "response_time_ms", all->response);
     put_times(w, "service_time_ms", all->service);
     put_times(w, "send_lag_ms", all->lag);

@@ -92,7 +92,7 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     struct e8_arena *arena = e8_arena_new();
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], d[E8_NUMBER_MAX], e[E8_NUMBER_MAX],
-        f[E8_NUMBER_MAX];
+        f[E8_NUMBER_MAX], g[E8_NUMBER_MAX];
     const char *facts[] = {
         e8_arena_printf(arena, "%s attempt%s", e8_count_text(totals->attempts, a),
                         e8_plural(totals->attempts)),
@@ -104,6 +104,9 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
                       : NULL,
         e8_arena_printf(arena, "%s sent", e8_bytes_text(n->bytes_sent, e)),
         e8_arena_printf(arena, "%s received", e8_bytes_text(n->bytes_received, f)),
+        n->warmup ? e8_arena_printf(arena, "%s more attempt%s to warm up, not counted",
+                                    e8_count_text(n->warmup, g), e8_plural(n->warmup))
+                  : NULL,
     };
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_PLAIN);
     e8_arena_free(&arena);

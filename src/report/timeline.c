@@ -126,6 +126,7 @@ static void put_attempt_head(struct e8_page *page, const struct e8_log_row *row)
         row->flags & E8_FLAG_BODY_CAPPED ? "body capped" : NULL,
         row->flags & E8_FLAG_TRAILING_BYTES ? "trailing bytes" : NULL,
         row->flags & E8_FLAG_IDLE_BYTES ? "idle bytes" : NULL,
+        row->flags & E8_FLAG_WARMUP ? "warm-up, not counted" : NULL,
     };
     e8_page_line(page);
     e8_page_facts(page, facts, E8_COUNT(facts), 0, row->status ? e8_status_ink(row->status) : E8_RED);

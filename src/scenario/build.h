@@ -31,6 +31,10 @@ void *e8_plan_own(struct e8_plan_owned *owned, void *piece);
 /* {"edits": [{"path": PATH, "value": VALUE}, …]}, without a value for what is removed; NULL when there are no edits; in the
  * plan's arena. */
 const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, size_t count);
+/* Adds a phase, and before it its warm-up unless that is 0; room for both is there. */
+void e8_plan_phase(struct e8_plan *plan, const struct e8_phase *phase, e8_dur_ns warmup);
+/* Numbers go through all phases of a flow, so that no two instances have the same entities and ids; those of warm-ups are the last. */
+void e8_plan_number(struct e8_plan *plan);
 /* The plan's one endpoint, copied. */
 void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from);
 struct e8_json;

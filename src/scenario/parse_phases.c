@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,55 +41,28 @@ static bool parse_rate(struct e8_parser *p, const struct e8_node *node, struct e
     return true;
 }
 
-static void parse_ramp(struct e8_parser *p, const struct e8_node *node, struct e8_pace *pace)
+/* What the arrivals' length is; 0 after a fault. */
+static void parse_length(struct e8_parser *p, const struct e8_node *map, struct e8_pace *pace)
 {
-    struct e8_str from, to;
-    pace->kind = E8_PACE_RAMP;
-    if (!e8_parse_range(node->text, &from, &to) || !e8_parse_rate(from, &pace->from) ||
-        !e8_parse_rate(to, &pace->to) || (pace->from.num == 0 && pace->to.num == 0)) {
-        e8_parse_fail(p, node, "from and to: 20/s..200/s", "\"%.*s\" is no ramp", E8_STR(node->text));
-    }
-}
-
-static void check_total(struct e8_parser *p, const struct e8_node *map, const struct e8_pace *pace)
-{
-    double most = e8_rate_per_s(pace->from) > e8_rate_per_s(pace->to) ? e8_rate_per_s(pace->from)
-                                                                      : e8_rate_per_s(pace->to);
-    if (most * (double)pace->length / (double)E8_NS_S > 1e12) {
-        e8_parse_fail(p, map, "at most 10^12 arrivals", "rate times length overflows");
-    }
-}
-
-static void parse_open(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
-{
-    static const char *const keys[] = {"rate", "ramp", "for", "process", NULL};
-    const struct e8_node *rate = e8_node_get(map, "rate"), *ramp = e8_node_get(map, "ramp");
-    const struct e8_node *length = e8_node_get(map, "for"), *process = e8_node_get(map, "process");
-    struct e8_pace *pace = &phase->pace;
-    size_t before = p->errs->total;
-    e8_node_only(map, keys, p->errs);
-    phase->open = true;
-    pace->kind = E8_PACE_CONSTANT;
-    if (rate && ramp) {
-        e8_parse_fail(p, ramp, NULL, "give rate or ramp, not both");
-    } else if (ramp) {
-        parse_ramp(p, ramp, pace);
-    } else if (parse_rate(p, rate, &pace->from)) {
-        pace->to = pace->from;
-    }
+    const struct e8_node *length = e8_node_get(map, "for");
     if (!length) {
         e8_parse_fail(p, map, "{rate: 20/s, for: 30s}", "arrivals at a rate need a length");
     } else if (e8_parse_dur_node(p, length, &pace->length) && pace->length <= 0) {
         e8_parse_fail(p, length, "for: 30s", "a length of 0 lets nothing arrive");
     }
-    if (process && e8_str_is(process->text, "poisson") && !ramp) {
-        pace->kind = E8_PACE_POISSON;
-    } else if (process && !e8_str_is(process->text, "constant")) {
-        e8_parse_fail(p, process, ramp ? "a ramp is constant" : "constant or poisson",
-                      "unknown process \"%.*s\"", E8_STR(process->text));
-    }
-    if (p->errs->total == before) {
-        check_total(p, map, pace);
+}
+
+static void parse_period(struct e8_parser *p, const struct e8_node *map, const char *key,
+                         struct e8_pace *pace)
+{
+    const struct e8_node *period = e8_node_get(map, key);
+    if (!period) {
+        e8_parse_fail(p, map,
+                      key[0] == 'e' ? "{burst: 100, every: 10s, for: 1m}"
+                                    : "{sine: 20/s..200/s, period: 10s, for: 1m}",
+                      "%s is missing", key);
+    } else if (e8_parse_dur_node(p, period, &pace->period) && pace->period <= 0) {
+        e8_parse_fail(p, period, "10s", "%s of 0 never comes to an end", key);
     }
 }
 
@@ -104,14 +76,139 @@ static bool whole(struct e8_parser *p, const struct e8_node *node, uint64_t most
     return true;
 }
 
+static void parse_even(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                       struct e8_pace *pace)
+{
+    if (parse_rate(p, value, &pace->from)) {
+        pace->to = pace->from;
+    }
+    parse_length(p, map, pace);
+}
+
+static void parse_rates(struct e8_parser *p, const struct e8_node *node, const char *what,
+                        struct e8_pace *pace)
+{
+    if (node->kind == E8_SEQ || node->kind == E8_MAP ||
+        !e8_pace_parse_rates(node->text, &pace->from, &pace->to)) {
+        e8_parse_fail(p, node, "from and to: 20/s..200/s", "\"%.*s\" is no %s", E8_STR(node->text), what);
+    }
+}
+
+static void parse_ramp(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                       struct e8_pace *pace)
+{
+    parse_rates(p, value, "ramp", pace);
+    parse_length(p, map, pace);
+}
+
+static void parse_sine(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                       struct e8_pace *pace)
+{
+    parse_rates(p, value, "range of rates", pace);
+    parse_period(p, map, "period", pace);
+    parse_length(p, map, pace);
+}
+
+static void parse_burst(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                        struct e8_pace *pace)
+{
+    whole(p, value, 1000000, &pace->burst);
+    parse_period(p, map, "every", pace);
+    parse_length(p, map, pace);
+}
+
+static void parse_steps(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                        struct e8_pace *pace)
+{
+    (void)map;
+    if (value->kind != E8_SEQ || value->count == 0 || value->count > E8_STAGES_MAX) {
+        e8_parse_fail(p, value, "steps: ['0..500/s:1m', '500/s:5m']", "steps are a list of 1 to %d pieces",
+                      E8_STAGES_MAX);
+        return;
+    }
+    struct e8_pace_piece *pieces = e8_arena_alloc(p->owned->arena, value->count * sizeof *pieces);
+    pace->pieces = pieces;
+    for (const struct e8_node *node = value->first; node; node = node->next) {
+        struct e8_pace_piece *piece = &pieces[pace->piece_count++];
+        if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_pace_parse_piece(node->text, piece)) {
+            e8_parse_fail(p, node, "a rate or a ramp, and its length: 500/s:5m, 0..500/s:1m",
+                          "\"%.*s\" is no piece of steps", E8_STR(node->text));
+        } else if (__builtin_add_overflow(pace->length, piece->length, &pace->length) ||
+                   pace->length > E8_NEVER / 4) {
+            e8_parse_fail(p, node, "shorter pieces", "the steps' length overflows");
+        }
+    }
+}
+
+/* Kinds of open arrivals, each with its keys, the one that names it first. */
+static const struct open_kind {
+    enum e8_pace_kind kind;
+    bool poisson;
+    const char *keys[5];
+    void (*parse)(struct e8_parser *p, const struct e8_node *map, const struct e8_node *value,
+                  struct e8_pace *pace);
+} open_kinds[] = {
+    {E8_PACE_CONSTANT, true, {"rate", "for", "process", NULL}, parse_even},
+    {E8_PACE_RAMP, true, {"ramp", "for", "process", NULL}, parse_ramp},
+    {E8_PACE_STEPS, true, {"steps", "process", NULL}, parse_steps},
+    {E8_PACE_SINE, true, {"sine", "period", "for", "process", NULL}, parse_sine},
+    {E8_PACE_BURST, false, {"burst", "every", "for", NULL}, parse_burst},
+};
+
+/* NULL: it is none of them. Two at once are told. */
+static const struct open_kind *open_kind_of(struct e8_parser *p, const struct e8_node *map)
+{
+    const struct open_kind *found = NULL;
+    for (size_t i = 0; i < E8_COUNT(open_kinds); i++) {
+        const struct e8_node *value = e8_node_get(map, open_kinds[i].keys[0]);
+        if (value && found) {
+            e8_parse_fail(p, value, NULL, "give %s or %s, not both", found->keys[0], open_kinds[i].keys[0]);
+        }
+        found = value && !found ? &open_kinds[i] : found;
+    }
+    return found;
+}
+
+static void parse_process(struct e8_parser *p, const struct e8_node *node, struct e8_pace *pace)
+{
+    if (node && e8_str_is(node->text, "poisson")) {
+        pace->poisson = true;
+    } else if (node && !e8_str_is(node->text, "constant")) {
+        e8_parse_fail(p, node, "constant or poisson", "unknown process \"%.*s\"", E8_STR(node->text));
+    }
+}
+
+static void parse_open(struct e8_parser *p, const struct e8_node *map, const struct open_kind *kind,
+                       struct e8_phase *phase)
+{
+    struct e8_pace *pace = &phase->pace;
+    size_t before = p->errs->total;
+    phase->open = true;
+    pace->kind = kind->kind;
+    e8_node_only(map, kind->keys, p->errs);
+    kind->parse(p, map, e8_node_get(map, kind->keys[0]), pace);
+    if (kind->poisson) {
+        parse_process(p, e8_node_get(map, "process"), pace);
+    }
+    if (p->errs->total == before && e8_pace_mean(pace) > 1e12) {
+        e8_parse_fail(p, map, "at most 10^12 arrivals", "rate times length overflows");
+    }
+}
+
 static void parse_closed(struct e8_parser *p, const struct e8_node *map, struct e8_phase *phase)
 {
-    static const char *const keys[] = {"times", "concurrency", NULL};
+    static const char *const keys[] = {"times", "concurrency", "for", NULL};
     const struct e8_node *times = e8_node_get(map, "times"), *concurrency = e8_node_get(map, "concurrency");
+    const struct e8_node *within = e8_node_get(map, "for");
     uint64_t n;
     e8_node_only(map, keys, p->errs);
+    if (within && e8_parse_dur_node(p, within, &phase->within) && phase->within <= 0) {
+        e8_parse_fail(p, within, "for: 30s", "a length of 0 lets nothing arrive");
+    }
     if (times) {
-        whole(p, times, 1000000000000u, &phase->times);
+        whole(p, times, E8_TIMES_MAX, &phase->times);
+    } else if (within) {
+        phase->times = E8_TIMES_MAX;
     }
     if (concurrency && whole(p, concurrency, 1000000, &n)) {
         phase->concurrency = (uint32_t)n;
@@ -120,14 +217,18 @@ static void parse_closed(struct e8_parser *p, const struct e8_node *map, struct 
 
 static void parse_arrivals(struct e8_parser *p, const struct e8_node *arrivals, struct e8_phase *phase)
 {
-    bool paced = e8_node_get(arrivals, "rate") || e8_node_get(arrivals, "ramp");
     if (arrivals->kind != E8_MAP) {
         e8_parse_fail(p, arrivals, "{times: 10, concurrency: 2} or {rate: 20/s, for: 30s}",
                       "arrivals must be a map");
-    } else if (paced) {
-        parse_open(p, arrivals, phase);
-    } else if (e8_node_get(arrivals, "for")) {
-        e8_parse_fail(p, arrivals, "{rate: 20/s, for: 30s}", "arrivals for a time need a rate");
+        return;
+    }
+    const struct open_kind *kind = open_kind_of(p, arrivals);
+    bool closed = e8_node_get(arrivals, "times") || e8_node_get(arrivals, "concurrency");
+    if (kind) {
+        parse_open(p, arrivals, kind, phase);
+    } else if (e8_node_get(arrivals, "for") && !closed) {
+        e8_parse_fail(p, arrivals, "{rate: 20/s, for: 30s} or {concurrency: 64, for: 30s}",
+                      "arrivals for a time need a rate");
     } else {
         parse_closed(p, arrivals, phase);
     }
@@ -136,57 +237,32 @@ static void parse_arrivals(struct e8_parser *p, const struct e8_node *arrivals, 
 /* An entry of `run`: a phase, or one for each of the flows that `each` has made. */
 static void parse_phase(struct e8_parser *p, const struct e8_node *map)
 {
-    static const char *const keys[] = {"flow", "arrivals", "at", NULL};
+    static const char *const keys[] = {"flow", "arrivals", "at", "warmup", NULL};
     struct e8_plan *plan = &p->owned->plan;
     const struct e8_node *flow = e8_node_get(map, "flow"), *arrivals = e8_node_get(map, "arrivals");
-    const struct e8_node *at = e8_node_get(map, "at");
-    struct e8_phase *phase = &plan->phases[plan->phase_count];
-    size_t count = 1;
-    *phase = (struct e8_phase){.times = 1, .concurrency = 1, .at = -1};
+    const struct e8_node *at = e8_node_get(map, "at"), *warmup = e8_node_get(map, "warmup");
+    struct e8_phase phase = {.times = 1, .concurrency = 1, .at = -1};
+    e8_dur_ns warm = 0;
+    size_t count = 1, before = p->errs->total;
     if (map->kind != E8_MAP || !flow) {
         e8_parse_fail(p, map, "- {flow: NAME, arrivals: {rate: 20/s, for: 30s}}",
                       "an entry of run names a flow");
         return;
     }
     e8_node_only(map, keys, p->errs);
-    phase->flow = find_flows(p, flow, &count);
+    phase.flow = find_flows(p, flow, &count);
     if (at) {
-        e8_parse_dur_node(p, at, &phase->at);
+        e8_parse_dur_node(p, at, &phase.at);
+    }
+    if (warmup) {
+        e8_parse_long_dur(p, warmup, &warm);
     }
     if (arrivals) {
-        parse_arrivals(p, arrivals, phase);
+        parse_arrivals(p, arrivals, &phase);
     }
-    const struct e8_phase first = *phase;
-    for (size_t i = 0; i < count; i++, phase++) {
-        *phase = first;
-        phase->flow = first.flow ? first.flow + i : NULL;
-        phase->pace.seed = e8_mix(plan->seed, plan->phase_count++);
+    for (size_t i = 0; p->errs->total == before && i < count; i++, phase.flow++) {
+        e8_plan_phase(plan, &phase, warm);
     }
-}
-
-/* How many numbers its instances need. What is Poisson is not walked, which could take minutes: it gets twelve deviations more
- * than its mean, and no more arrivals than that. */
-static uint64_t numbers_of(struct e8_phase *phase)
-{
-    struct e8_pace *pace = &phase->pace;
-    if (phase->open && pace->kind == E8_PACE_POISSON) {
-        double mean = e8_rate_per_s(pace->from) * (double)pace->length / (double)E8_NS_S;
-        pace->limit = (uint64_t)(mean + 12 * sqrt(mean)) + 100;
-        return pace->limit;
-    }
-    return phase->open ? e8_pace_count(pace) : phase->times;
-}
-
-/* Numbers go through all phases of a flow, so that no two instances have the same entities and ids. */
-static void number_instances(struct e8_plan *plan)
-{
-    uint64_t *next = e8_new(plan->flow_count + 1, sizeof *next);
-    for (size_t i = 0; i < plan->phase_count; i++) {
-        struct e8_phase *phase = &plan->phases[i];
-        phase->first = next[phase->flow - plan->flows];
-        next[phase->flow - plan->flows] += numbers_of(phase);
-    }
-    free(next);
 }
 
 /* How many phases the list makes at most. */
@@ -199,7 +275,7 @@ static size_t count_phases(struct e8_parser *p, const struct e8_node *list)
         for (size_t i = 0; flow && i < p->group_count; i++) {
             n = e8_str_eq(flow->text, p->groups[i].name) ? p->groups[i].count : n;
         }
-        count += n;
+        count += e8_node_get(node, "warmup") ? 2 * n : n;
     }
     return count;
 }
@@ -226,6 +302,6 @@ void e8_parse_phases(struct e8_parser *p, const struct e8_node *list)
             (struct e8_phase){.flow = &plan->flows[i], .times = 1, .concurrency = 1, .at = -1};
     }
     if (p->errs->total == before) {
-        number_instances(plan);
+        e8_plan_number(plan);
     }
 }

@@ -228,12 +228,34 @@ enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *ca
     return E8_OK;
 }
 
+e8_dur_ns e8_phase_length(const struct e8_phase *phase)
+{
+    return phase->open ? phase->pace.length : phase->within;
+}
+
+uint64_t e8_phase_instances(const struct e8_phase *phase)
+{
+    if (phase->open) {
+        return e8_pace_count(&phase->pace);
+    }
+    return phase->within && phase->concurrency < phase->times ? phase->concurrency : phase->times;
+}
+
+bool e8_plan_timed(const struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        if (plan->phases[i].within) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t e8_plan_instances(const struct e8_plan *plan)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
-        const struct e8_phase *phase = &plan->phases[i];
-        sum += phase->open ? e8_pace_count(&phase->pace) : phase->times;
+        sum += e8_phase_instances(&plan->phases[i]);
     }
     return sum;
 }
@@ -304,7 +326,7 @@ void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, 
 {
     uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
     struct sizing s = {.plan = plan, .fans = fans, .limit = limit};
-    bool good = true;
+    bool good = !e8_plan_timed(plan);
     (void)catalog;
     for (size_t i = 0; i < plan->emit_count; i++) {
         fans[i] = takers(plan, &plan->emits[i]);

@@ -16,6 +16,7 @@
 #define E8_DEPTH_MAX     16 /* repeat, choose, parallel within each other */
 #define E8_ENDPOINTS_MAX 1024
 #define E8_PHASES_MAX    1000
+#define E8_STAGES_MAX    1000      /* pieces of steps */
 #define E8_EMITS_MAX     1000000   /* emit steps of a plan, foreach written out */
 #define E8_BRANCHES_MAX  256       /* of one parallel */
 #define E8_STEPS_MAX     100000000 /* that one instance of a flow takes at most */
@@ -184,9 +185,11 @@ struct e8_phase {
     const struct e8_flow *flow;
     bool open;
     struct e8_pace pace;  /* open loop */
-    uint64_t times;       /* closed loop: instances in all */
+    uint64_t times;       /* closed loop: instances in all, at most */
     uint32_t concurrency; /* closed loop: at a time */
-    e8_dur_ns at;         /* from the start of the run; -1: when the entry before has been dispatched */
+    e8_dur_ns within; /* closed loop: none starts later than this after the phase's start; 0: no such bound */
+    bool warmup;      /* sent and logged, but not counted: to make ready for the phase behind it */
+    e8_dur_ns at;     /* from the start of the run; -1: when the entry before has been dispatched */
     uint64_t
         first; /* number of its first instance: no two instances of a flow have the same, through all phases */
 };
@@ -282,8 +285,15 @@ enum e8_rc e8_plan_replay(const struct e8_catalog *catalog, const struct e8_repl
  * none go to `note` (one line each), which may be NULL. */
 enum e8_rc e8_plan_check(const struct e8_plan *plan, const struct e8_catalog *catalog, struct e8_buf *note,
                          struct e8_err *err);
+#define E8_TIMES_MAX 1000000000000u /* of a closed loop that time alone bounds */
+/* How long it lasts by the plan, for which a closed loop takes no time unless it is bounded by time. */
+e8_dur_ns e8_phase_length(const struct e8_phase *phase);
+/* How many instances are sure to start, unless the run is stopped: of a closed loop that is bounded by time only those of its start. Walks
+ * what is Poisson. */
+uint64_t e8_phase_instances(const struct e8_phase *phase);
+bool e8_plan_timed(const struct e8_plan *plan); /* has it a closed loop that is bounded by time? */
 /* How many instances all phases start (walks what is Poisson), and (exact, by walking; for plans of up to `limit` events, else
- * 0) events and deliveries (copies included, withheld ones too). */
+ * 0, as where time bounds a closed loop) events and deliveries (copies included, withheld ones too). */
 uint64_t e8_plan_instances(const struct e8_plan *plan);
 void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries);

@@ -333,6 +333,10 @@ void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt)
 {
     E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < E8_TRIGGER_COUNT);
 
+    if (attempt->flags & E8_FLAG_WARMUP) {
+        stats->all.n.warmup++;
+        return;
+    }
     struct three three = tallies(stats, attempt->endpoint, attempt->type);
     for (unsigned i = 0; i < E8_COUNT(three.of); i++)
         tally_add(three.of[i], attempt);

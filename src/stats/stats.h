@@ -12,7 +12,7 @@
 
 #define E8_STATUSES      600
 #define E8_TRIGGER_COUNT (E8_TRIGGER_REPLAY + 1)
-#define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags */
+#define E8_FLAG_COUNT    6 /* bits of e8_attempt.flags, without E8_FLAG_WARMUP */
 #define E8_DEADLINES     5
 
 /* Nothing but uint64_t stands here. */
@@ -37,6 +37,7 @@ struct e8_counts {
      * without one. late: of them, those without a whole answer within e8_deadlines[i]. open: of them, those that ran out of time
      * before that, so that nobody knows. */
     uint64_t acks, late[E8_DEADLINES], open[E8_DEADLINES];
+    uint64_t warmup; /* attempts of the warm-up, which count nowhere else; over all alone */
 };
 /* Ascending. */
 extern const e8_dur_ns e8_deadlines[E8_DEADLINES];
@@ -104,7 +105,7 @@ void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type)
 /* A planned delivery that the end of the run left without a last attempt; where there was one, e8_stats_add has counted it. */
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* One attempt. With `last` it also ends its delivery: delivered, aborted, or else failed. A status that is not 100..599 counts
- * as none. Once an endpoint and a type were seen, allocates nothing. */
+ * as none. One of the warm-up is in n.warmup alone. Once an endpoint and a type were seen, allocates nothing. */
 void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt);
 
 /* Adds `from`, which stays as it was. Both must have the same numbers of endpoints and types. */

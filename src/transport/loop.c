@@ -168,19 +168,21 @@ static void drain(struct e8_transport *t, int fd)
         t->woken = true;
 }
 
-/* Until there is an event; what is slept is counted. */
-static int sleep_until_event(struct e8_transport *t, struct epoll_event *events)
+/* Nothing is due: what passes until there is an event is counted as sleep, also where it is spun away. */
+static int idle(struct e8_transport *t, bool sleep, struct epoll_event *events)
 {
     e8_mono_ns before = e8_mono_now();
-    int n = epoll_wait(t->epoll, events, EVENTS_MAX, -1);
+    int n = epoll_wait(t->epoll, events, EVENTS_MAX, sleep ? -1 : 0);
     t->slept += e8_mono_now() - before;
     return n;
 }
 
-static void poll_events(struct e8_transport *t, bool sleep)
+enum rest { REST_NONE, REST_SPIN, REST_SLEEP };
+
+static void poll_events(struct e8_transport *t, enum rest rest)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = sleep ? sleep_until_event(t, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
+    int n = rest ? idle(t, rest == REST_SLEEP, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < n; i++) {
         int fd = events[i].data.fd;
         if (fd == t->timer || fd == t->event)
@@ -188,6 +190,12 @@ static void poll_events(struct e8_transport *t, bool sleep)
         else
             serve(t, fd, events[i].events);
     }
+}
+
+static enum rest rest_until(const struct e8_transport *t, e8_mono_ns next)
+{
+    e8_mono_ns now = e8_mono_now();
+    return next <= now ? REST_NONE : next <= now + t->spin ? REST_SPIN : REST_SLEEP;
 }
 
 void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
@@ -198,10 +206,10 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
     t->woken = false;
     do {
         e8_mono_ns next = next_time(t, until);
-        bool sleep = next > e8_mono_now() + t->spin;
-        if (sleep && next != E8_NEVER)
+        enum rest rest = rest_until(t, next);
+        if (rest == REST_SLEEP && next != E8_NEVER)
             arm(t, next - t->spin);
-        poll_events(t, sleep);
+        poll_events(t, rest);
         run_timers(t);
         e8_links_bury(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));

@@ -34,6 +34,15 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int by_double(const void *a, const void *b)
+{
+    double x, y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return (x > y) - (x < y);
+}
+
 /* Latencies as they occur: log-normal, two humps, uniform, and few small values. */
 static int64_t latency(struct e8_rng *rng, unsigned shape)
 {
@@ -394,25 +403,46 @@ static void ramps_follow_their_integral(void **state)
     }
 }
 
-static struct e8_pace any_pace(struct e8_rng *rng, unsigned kind)
+enum { PIECES = 5 };
+
+/* Of every kind, those with a rate also as Poisson. */
+static struct e8_pace any_pace(struct e8_rng *rng, unsigned round, struct e8_pace_piece pieces[PIECES])
 {
-    return (struct e8_pace){
-        .kind = (enum e8_pace_kind)kind,
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i] = (struct e8_pace_piece){any_rate(rng, ALL_DENS, 2000), any_rate(rng, ALL_DENS, 2000), 0};
+        pieces[i].length = 1 + (e8_dur_ns)e8_rng_below(rng, 10 * S);
+        pieces[i].to = i % 2 ? pieces[i].from : pieces[i].to;
+    }
+    enum e8_pace_kind kind = (enum e8_pace_kind)(round % (E8_PACE_BURST + 1));
+    struct e8_pace pace = {
+        .kind = kind,
+        .poisson = kind != E8_PACE_BURST && round / (E8_PACE_BURST + 1) % 2,
+        .period = 1 + (e8_dur_ns)e8_rng_below(rng, 100 * S),
+        .burst = 1 + e8_rng_below(rng, 1000),
+        .pieces = pieces,
+        .piece_count = PIECES,
         .from = any_rate(rng, ALL_DENS, 200000),
         .to = any_rate(rng, ALL_DENS, 200000),
         .length = 1 + (e8_dur_ns)e8_rng_below(rng, 1000 * S),
         .limit = 20000,
         .seed = e8_rng_next(rng),
     };
+    if (kind == E8_PACE_STEPS) {
+        pace.length = 0;
+        for (size_t i = 0; i < PIECES; i++)
+            pace.length += pieces[i].length;
+    }
+    return pace;
 }
 
 static void arrivals_never_go_back(void **state)
 {
     (void)state;
     struct e8_rng rng = stream("order");
+    struct e8_pace_piece pieces[PIECES];
 
-    for (unsigned round = 0; round < 60; round++) {
-        struct e8_pace pace = any_pace(&rng, round % 3);
+    for (unsigned round = 0; round < 120; round++) {
+        struct e8_pace pace = any_pace(&rng, round, pieces);
         struct e8_pace_walk walker = e8_pace_begin(&pace);
         e8_dur_ns due, last = 0;
         uint64_t count = 0;
@@ -439,7 +469,7 @@ static double ks_distance(const double *shares, size_t n)
 /* Sample gaps of a Poisson schedule of 1,000/s. */
 static int64_t *poisson_gaps(size_t n)
 {
-    struct e8_pace pace = {.kind = E8_PACE_POISSON, .from = {1000, 1000000000}, .length = DAY, .seed = seed};
+    struct e8_pace pace = {.poisson = true, .from = {1000, 1000000000}, .length = DAY, .seed = seed};
     struct e8_pace_walk walker = e8_pace_begin(&pace);
     int64_t *gaps = e8_new(n, sizeof(*gaps));
     e8_dur_ns due, last = 0;
@@ -476,7 +506,7 @@ static void poisson_counts_have_an_index_of_dispersion_of_one(void **state)
 {
     (void)state;
     enum { WINDOWS = 20000, PER_WINDOW = 10 };
-    struct e8_pace pace = {.kind = E8_PACE_POISSON, .from = {PER_WINDOW, 1000000000}, .length = WINDOWS * S};
+    struct e8_pace pace = {.poisson = true, .from = {PER_WINDOW, 1000000000}, .length = WINDOWS * S};
     double *counts = e8_new(WINDOWS, sizeof(*counts)), sum = 0, squares = 0;
     e8_dur_ns due;
 
@@ -492,6 +522,92 @@ static void poisson_counts_have_an_index_of_dispersion_of_one(void **state)
     assert_true(fabs(mean - PER_WINDOW) < 0.2);
     assert_true(index >= 0.9 && index <= 1.1);
     free(counts);
+}
+
+/* Two walks over the same schedule, one of which passes over what the other takes, as workers do. */
+static void arrivals_that_are_passed_over_change_nothing(void **state)
+{
+    (void)state;
+    struct e8_rng rng = stream("seek");
+    struct e8_pace_piece pieces[PIECES];
+
+    for (unsigned round = 0; round < 60; round++) {
+        struct e8_pace pace = any_pace(&rng, round, pieces);
+        struct e8_pace_walk one = e8_pace_begin(&pace), other = e8_pace_begin(&pace);
+        uint64_t stride = 1 + e8_rng_below(&rng, 9), next = e8_rng_below(&rng, stride);
+        e8_dur_ns due, same;
+        for (uint64_t k = 0; e8_pace_next(&one, &due); k++) {
+            if (k == next) {
+                assert_true(e8_pace_seek(&other, k, &same));
+                assert_int_equal(same, due);
+                next += stride;
+            }
+        }
+        assert_false(e8_pace_seek(&other, next, &same));
+    }
+}
+
+/* By the time t of a sine, from its formula. */
+static long double sine_integral(const struct e8_pace *pace, e8_dur_ns t)
+{
+    long double from = (long double)pace->from.num / (long double)pace->from.den;
+    long double to = (long double)pace->to.num / (long double)pace->to.den;
+    long double turn = 2 * acosl(-1.0L) / (long double)pace->period;
+
+    return (from + to) / 2 * (long double)t - (to - from) / 2 / turn * sinl(turn * (long double)t);
+}
+
+static void sines_follow_their_integral(void **state)
+{
+    (void)state;
+    struct e8_rng rng = stream("sine");
+
+    for (unsigned round = 0; round < 200; round++) {
+        struct e8_pace pace = {.kind = E8_PACE_SINE,
+                               .from = any_rate(&rng, USUAL_DENS, 5000),
+                               .to = any_rate(&rng, USUAL_DENS, 5000),
+                               .period = S + (e8_dur_ns)e8_rng_below(&rng, 100 * S)};
+        pace.from.num = round % 5 ? pace.from.num : 0;
+        pace.length = 1 + (e8_dur_ns)e8_rng_below(&rng, 3600 * S);
+        uint64_t count = e8_pace_count(&pace);
+        long double all = sine_integral(&pace, pace.length);
+        assert_true((long double)count >= all - 1e-5L && (long double)count <= all + 1 + 1e-5L);
+        for (unsigned i = 0; i < 50 && count; i++) {
+            struct e8_pace_walk walker = e8_pace_begin(&pace);
+            uint64_t k = i ? e8_rng_below(&rng, count) : count - 1;
+            e8_dur_ns due;
+            assert_true(e8_pace_seek(&walker, k, &due));
+            assert_true(due >= 0 && due < pace.length);
+            assert_true(sine_integral(&pace, due) <= (long double)k + 1e-5L);
+            assert_true(sine_integral(&pace, due + 1) >= (long double)k - 1e-5L);
+        }
+    }
+}
+
+/* A Poisson process with a rate that changes is one of rate 1 on the scale of what is expected: the same gaps, drawn once. */
+static void poisson_follows_a_rate_that_changes(void **state)
+{
+    (void)state;
+    const struct e8_pace_piece pieces[] = {{{0, S}, {2000, S}, 50 * S}, {{1000, S}, {1000, S}, 50 * S}};
+    struct e8_pace pace = {
+        .kind = E8_PACE_STEPS, .poisson = true, .length = 100 * S, .pieces = pieces, .piece_count = 2};
+    double *shares = e8_new(SAMPLES * 2, sizeof(*shares)), last = 0;
+    size_t n = 0;
+    e8_dur_ns due;
+
+    pace.seed = seed;
+    for (struct e8_pace_walk walker = e8_pace_begin(&pace); e8_pace_next(&walker, &due); n++) {
+        double t = (double)due / 1e9, mean = t < 50 ? 20 * t * t : 50000 + 1000 * (t - 50);
+        assert_true(n < (size_t)SAMPLES * 2);
+        shares[n] = -expm1(last - mean);
+        last = mean;
+    }
+    assert_true(fabs((double)n - 100000) < 12 * sqrt(100000));
+    qsort(shares, n, sizeof(*shares), by_double);
+    double distance = ks_distance(shares, n);
+    print_message("distance to the exponential %.4f\n", distance);
+    assert_true(distance <= 0.02);
+    free(shares);
 }
 
 static double jitter_distance(const struct e8_retry_policy *policy, e8_dur_ns low, e8_dur_ns high)
@@ -535,6 +651,9 @@ int main(void)
         cmocka_unit_test(constant_rates_are_exact_over_a_day),
         cmocka_unit_test(a_whole_day_has_ten_in_each_second),
         cmocka_unit_test(ramps_follow_their_integral),
+        cmocka_unit_test(sines_follow_their_integral),
+        cmocka_unit_test(arrivals_that_are_passed_over_change_nothing),
+        cmocka_unit_test(poisson_follows_a_rate_that_changes),
         cmocka_unit_test(arrivals_never_go_back),
         cmocka_unit_test(poisson_gaps_are_exponential_and_independent),
         cmocka_unit_test(poisson_counts_have_an_index_of_dispersion_of_one),

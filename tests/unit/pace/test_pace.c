@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -29,7 +30,7 @@ static struct e8_pace ramp(const char *from, const char *to, e8_dur_ns length)
 
 static struct e8_pace poisson(const char *text, e8_dur_ns length, uint64_t seed)
 {
-    return (struct e8_pace){.kind = E8_PACE_POISSON, .from = rate(text), .length = length, .seed = seed};
+    return (struct e8_pace){.poisson = true, .from = rate(text), .length = length, .seed = seed};
 }
 
 /* Walks it all, checks what holds of every schedule, and returns the number of arrivals. */
@@ -110,8 +111,14 @@ static void a_rate_of_nothing_has_no_arrivals(void **state)
 {
     (void)state;
     const struct e8_rate zero = {0, S};
-    for (int kind = E8_PACE_CONSTANT; kind <= E8_PACE_POISSON; kind++) {
+    const struct e8_pace_piece pause = {zero, zero, DAY};
+    for (int kind = E8_PACE_CONSTANT; kind <= E8_PACE_SINE; kind++) {
         struct e8_pace pace = {.kind = (enum e8_pace_kind)kind, .from = zero, .to = zero, .length = DAY};
+        pace.pieces = &pause;
+        pace.piece_count = 1;
+        pace.period = S;
+        assert_int_equal(walk(&pace), 0);
+        pace.poisson = true;
         assert_int_equal(walk(&pace), 0);
     }
 }
@@ -132,8 +139,9 @@ static void rates_past_all_sense_stay_within_bounds(void **state)
         walk(&pace);
         pace.kind = E8_PACE_CONSTANT;
         walk(&pace);
-        pace.kind = E8_PACE_POISSON;
+        pace.poisson = true;
         walk(&pace);
+        pace.poisson = false;
         /* and the last ones of the ramp */
         pace.kind = E8_PACE_RAMP;
         pace.limit = 0;
@@ -242,6 +250,203 @@ static void poisson_scales(void **state)
     assert_false(e8_pace_next(&b, &y));
 }
 
+static void expect_dues(const struct e8_pace *pace, const e8_dur_ns *expected, size_t count)
+{
+    struct e8_pace_walk walker = e8_pace_begin(pace);
+    e8_dur_ns due;
+
+    for (size_t i = 0; i < count; i++) {
+        assert_true(e8_pace_next(&walker, &due));
+        assert_int_equal(due, expected[i]);
+    }
+    assert_false(e8_pace_next(&walker, &due));
+    assert_int_equal(e8_pace_count(pace), count);
+}
+
+static struct e8_pace steps(const struct e8_pace_piece *pieces, size_t count)
+{
+    struct e8_pace pace = {.kind = E8_PACE_STEPS, .pieces = pieces, .piece_count = count};
+    for (size_t i = 0; i < count; i++)
+        pace.length += pieces[i].length;
+    return pace;
+}
+
+/* Each piece begins anew, with an arrival at its start; a pause has none. */
+static void steps_follow_one_another(void **state)
+{
+    (void)state;
+    const struct e8_pace_piece pieces[] = {
+        {rate("2/s"), rate("2/s"), S}, {{0, S}, {0, S}, 3 * S}, {{0, S}, rate("2/s"), 2 * S}};
+    static const e8_dur_ns expected[] = {0, S / 2, 4 * S, 4 * S + 1414213562};
+    struct e8_pace pace = steps(pieces, E8_COUNT(pieces));
+
+    expect_dues(&pace, expected, E8_COUNT(expected));
+    pace.limit = 3;
+    expect_dues(&pace, expected, 3);
+    assert_true(e8_pace_mean(&pace) > 3.99 && e8_pace_mean(&pace) < 4.01);
+}
+
+static void steps_have_as_many_as_their_pieces(void **state)
+{
+    (void)state;
+    const struct e8_pace_piece pieces[] = {{{0, S}, rate("500/s"), 60 * S},
+                                           {rate("500/s"), rate("500/s"), 60 * S},
+                                           {rate("500/s"), rate("20/m"), 61 * S}};
+    struct e8_pace pace = steps(pieces, E8_COUNT(pieces));
+    uint64_t per_second[181] = {0};
+    struct e8_pace_walk walker = e8_pace_begin(&pace);
+
+    assert_int_equal(walk(&pace), 15000 + 30000 + 15261); /* the last: 15,260.17 */
+    for (e8_dur_ns due; e8_pace_next(&walker, &due);)
+        per_second[due / S]++;
+    for (int i = 60; i < 120; i++)
+        assert_int_equal(per_second[i], 500);
+}
+
+/* Four hours in pieces of a second: no drift, and what is passed over takes no time. */
+static void steps_do_not_drift(void **state)
+{
+    (void)state;
+    enum { PIECES = 4 * 3600 };
+    struct e8_pace_piece *pieces = e8_new(PIECES, sizeof *pieces);
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = (struct e8_pace_piece){rate("7/s"), rate("7/s"), S};
+    struct e8_pace pace = steps(pieces, PIECES);
+    struct e8_pace_walk walker = e8_pace_begin(&pace);
+    e8_dur_ns due;
+
+    assert_int_equal(e8_pace_count(&pace), 7 * PIECES);
+    assert_true(e8_pace_seek(&walker, 7 * (PIECES - 1) + 1, &due));
+    assert_int_equal(due, (PIECES - 1) * S + 142857142);
+    free(pieces);
+}
+
+/* From 0/s to 8/s and back in 4 s: 4 t - 8/pi sin(pi t / 2) by the time t; 16 in each period, half of them by its half. */
+static void a_sine_swings(void **state)
+{
+    (void)state;
+    struct e8_pace pace = {
+        .kind = E8_PACE_SINE, .from = {0, S}, .to = rate("8/s"), .period = 4 * S, .length = 8 * S};
+    struct e8_pace_walk walker = e8_pace_begin(&pace);
+    unsigned per_second[8] = {0};
+    e8_dur_ns due;
+
+    assert_int_equal(walk(&pace), 32);
+    for (uint64_t k = 0; e8_pace_next(&walker, &due); k++) {
+        per_second[due / S]++;
+        if (k % 8 == 0)
+            assert_in_range(due + 1 - (e8_dur_ns)(k / 8) * 2 * S, 0, 1 + 1);
+    }
+    /* 4 - 8/pi is 1.45, so the numbers 0 and 1 are due in the first second. */
+    static const unsigned expected[] = {2, 6, 7, 1, 2, 6, 7, 1};
+    for (size_t i = 0; i < E8_COUNT(expected); i++)
+        assert_int_equal(per_second[i], expected[i]);
+}
+
+/* Ten days of 20/s to 200/s in periods of 10 s: a period has exactly 1,100. */
+static void a_sine_does_not_drift(void **state)
+{
+    (void)state;
+    struct e8_pace pace = {.kind = E8_PACE_SINE,
+                           .from = rate("20/s"),
+                           .to = rate("200/s"),
+                           .period = 10 * S,
+                           .length = 10 * DAY};
+    struct e8_pace_walk walker = e8_pace_begin(&pace);
+    e8_dur_ns due;
+
+    assert_int_equal(e8_pace_count(&pace), 10 * 8640 * 1100);
+    assert_true(e8_pace_seek(&walker, (uint64_t)86399 * 1100, &due));
+    assert_int_equal(due, 86399 * 10 * S);
+    assert_true(e8_pace_seek(&walker, (uint64_t)86399 * 1100 + 550, &due));
+    assert_in_range(due - (86399 * 10 * S + 5 * S) + 1, 0, 2);
+}
+
+static void a_level_sine_is_a_constant_rate(void **state)
+{
+    (void)state;
+    struct e8_pace level = {
+        .kind = E8_PACE_SINE, .from = rate("30/s"), .to = rate("30/s"), .period = 7 * S, .length = 20 * S};
+    struct e8_pace_walk walker = e8_pace_begin(&level);
+    e8_dur_ns due;
+
+    assert_int_equal(e8_pace_count(&level), 600);
+    for (int64_t k = 0; e8_pace_next(&walker, &due); k++)
+        assert_in_range(due - k * S / 30 + 1, 0, 2);
+}
+
+static void bursts_come_at_once(void **state)
+{
+    (void)state;
+    static const e8_dur_ns expected[] = {0, 0, 0, 10 * S, 10 * S, 10 * S, 20 * S, 20 * S, 20 * S};
+    struct e8_pace pace = {.kind = E8_PACE_BURST, .burst = 3, .period = 10 * S, .length = 30 * S};
+
+    expect_dues(&pace, expected, 9);
+    pace.length = 20 * S + 1;
+    expect_dues(&pace, expected, 9);
+    pace.length = 20 * S;
+    expect_dues(&pace, expected, 6);
+    pace.limit = 4;
+    expect_dues(&pace, expected, 4);
+}
+
+static void recorded_arrivals_come_as_they_came(void **state)
+{
+    (void)state;
+    static const e8_dur_ns offsets[] = {0, 5, 5, 700, S, 2 * S};
+    struct e8_pace pace = {
+        .kind = E8_PACE_RECORDED, .offsets = offsets, .offset_count = E8_COUNT(offsets), .length = 3 * S};
+
+    expect_dues(&pace, offsets, 6);
+    pace.length = 2 * S;
+    expect_dues(&pace, offsets, 5);
+    pace.limit = 2;
+    expect_dues(&pace, offsets, 2);
+    pace.offset_count = 0;
+    expect_dues(&pace, offsets, 0);
+}
+
+static void seeking_passes_over(void **state)
+{
+    (void)state;
+    struct e8_pace pace = constant("1000000/s", 1000000 * S);
+    struct e8_pace_walk walker = e8_pace_begin(&pace);
+    e8_dur_ns due;
+
+    assert_true(e8_pace_seek(&walker, 999999999999, &due));
+    assert_int_equal(due, 999999999999 * 1000);
+    assert_false(e8_pace_seek(&walker, 1000000000000, &due));
+}
+
+static void rates_and_pieces_are_read(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",        "5/s",   "0..0",  "0/s..0/s", "5..10",        "a..b/s",
+                                      "5/s..10", "1/s..", "..1/s", "-1..5/s",  "1/s..2/s..3/s"};
+    static const char *const bad_pieces[] = {"",       "500/s", "500/s:",   ":5m",     "500/s:0",
+                                             "500:5m", "5/s:5", "5/s:5m:1", "0..0:5s", "5/s..:1s"};
+    struct e8_rate from, to;
+    struct e8_pace_piece piece;
+
+    assert_true(e8_pace_parse_rates(e8_str("20/s..200/s"), &from, &to) &&
+                10 * e8_rate_per_s(from) == e8_rate_per_s(to));
+    assert_true(e8_pace_parse_rates(e8_str("30..60/m"), &from, &to) &&
+                2 * e8_rate_per_s(from) == e8_rate_per_s(to));
+    assert_true(e8_pace_parse_rates(e8_str("0 .. 5/s"), &from, &to) && from.num == 0 && from.den > 0);
+    assert_true(e8_pace_parse_rates(e8_str("5/s..0"), &from, &to) && to.num == 0);
+    assert_true(e8_pace_parse_rates(e8_str("1.5..2.5/s"), &from, &to) && e8_rate_per_s(from) == 1.5);
+    for (size_t i = 0; i < E8_COUNT(bad); i++)
+        assert_false(e8_pace_parse_rates(e8_str(bad[i]), &from, &to));
+
+    assert_true(e8_pace_parse_piece(e8_str("500/s:1m30s"), &piece));
+    assert_true(piece.length == 90 * S && piece.from.num == piece.to.num && e8_rate_per_s(piece.from) == 500);
+    assert_true(e8_pace_parse_piece(e8_str(" 0..500/s : 10s "), &piece) && piece.from.num == 0 &&
+                piece.to.num > 0);
+    assert_true(e8_pace_parse_piece(e8_str("0:10s"), &piece) && piece.from.num == 0 && piece.to.num == 0);
+    for (size_t i = 0; i < E8_COUNT(bad_pieces); i++)
+        assert_false(e8_pace_parse_piece(e8_str(bad_pieces[i]), &piece));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +462,16 @@ int main(void)
         cmocka_unit_test(units_do_not_matter),
         cmocka_unit_test(poisson_depends_on_its_seed_alone),
         cmocka_unit_test(poisson_scales),
+        cmocka_unit_test(steps_follow_one_another),
+        cmocka_unit_test(steps_have_as_many_as_their_pieces),
+        cmocka_unit_test(steps_do_not_drift),
+        cmocka_unit_test(a_sine_swings),
+        cmocka_unit_test(a_sine_does_not_drift),
+        cmocka_unit_test(a_level_sine_is_a_constant_rate),
+        cmocka_unit_test(bursts_come_at_once),
+        cmocka_unit_test(recorded_arrivals_come_as_they_came),
+        cmocka_unit_test(seeking_passes_over),
+        cmocka_unit_test(rates_and_pieces_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
