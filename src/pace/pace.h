@@ -31,4 +31,7 @@ bool e8_pace_next(struct e8_pace_walk *walk, e8_dur_ns *due);
 /* How many arrivals the schedule has; exact (walks a Poisson schedule). */
 uint64_t e8_pace_count(const struct e8_pace *pace);
 
+/* Arrivals per second that it intends at that offset, on average; 0 outside its length. */
+double e8_pace_rate(const struct e8_pace *pace, e8_dur_ns offset);
+
 #endif

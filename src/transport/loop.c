@@ -156,10 +156,27 @@ static void drain(struct e8_transport *t, int fd)
         t->woken = true;
 }
 
-static void poll_events(struct e8_transport *t, int timeout)
+static int sleep_for_events(struct e8_transport *t, struct epoll_event *events)
+{
+    e8_mono_ns since = e8_mono_now();
+    atomic_store_explicit(&t->asleep_since, since, memory_order_relaxed);
+    int n = epoll_wait(t->epoll, events, EVENTS_MAX, -1);
+    e8_dur_ns slept = atomic_load_explicit(&t->slept, memory_order_relaxed) + e8_mono_now() - since;
+    atomic_store_explicit(&t->slept, slept, memory_order_relaxed);
+    atomic_store_explicit(&t->asleep_since, 0, memory_order_relaxed);
+    return n;
+}
+
+e8_dur_ns e8_transport_slept(const struct e8_transport *t, e8_mono_ns at)
+{
+    e8_mono_ns since = atomic_load_explicit(&t->asleep_since, memory_order_relaxed);
+    return atomic_load_explicit(&t->slept, memory_order_relaxed) + (since && at > since ? at - since : 0);
+}
+
+static void poll_events(struct e8_transport *t, bool sleep)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(t->epoll, events, EVENTS_MAX, timeout);
+    int n = sleep ? sleep_for_events(t, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < n; i++) {
         int fd = events[i].data.fd;
         if (fd == t->timer || fd == t->event)
@@ -180,7 +197,7 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
         bool sleep = next > e8_mono_now();
         if (sleep && next != E8_NEVER)
             arm(t, next);
-        poll_events(t, sleep ? -1 : 0);
+        poll_events(t, sleep);
         run_timers(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
 }

@@ -110,6 +110,9 @@ void e8_transport_abort(struct e8_transport *transport, struct e8_exchange *exch
 /* From any thread, and from a signal handler. */
 void e8_transport_wake(struct e8_transport *transport);
 
+/* How long it has slept in e8_transport_wait by the moment `at`, which is now. Any thread. */
+e8_dur_ns e8_transport_slept(const struct e8_transport *transport, e8_mono_ns at);
+
 /* Counters since the start, for reports. Owner thread. */
 struct e8_transport_counts {
     uint64_t connections; /* opened */

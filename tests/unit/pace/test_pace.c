@@ -242,6 +242,21 @@ static void poisson_scales(void **state)
     assert_false(e8_pace_next(&b, &y));
 }
 
+/* Its sum over time is the number of arrivals. */
+static void the_rate_is_what_is_counted(void **state)
+{
+    (void)state;
+    const struct e8_pace paces[] = {constant("50/s", 4 * S), ramp("0/s", "100/s", 4 * S),
+                                    ramp("90/s", "10/s", 4 * S), poisson("50/s", 4 * S, 1)};
+    for (size_t i = 0; i < E8_COUNT(paces); i++) {
+        double sum = 0;
+        for (int k = 0; k < 4000; k++)
+            sum += e8_pace_rate(&paces[i], k * S / 1000) / 1000;
+        assert_true(sum > 199 && sum < 201);
+        assert_true(e8_pace_rate(&paces[i], -1) <= 0 && e8_pace_rate(&paces[i], 4 * S) <= 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +272,7 @@ int main(void)
         cmocka_unit_test(units_do_not_matter),
         cmocka_unit_test(poisson_depends_on_its_seed_alone),
         cmocka_unit_test(poisson_scales),
+        cmocka_unit_test(the_rate_is_what_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
