@@ -92,6 +92,17 @@ struct e8_timer *e8_timers_take(struct e8_timers *timers)
     return timer;
 }
 
+/* None passes another, so the heap stays one. */
+void e8_timers_postpone(struct e8_timers *timers, e8_mono_ns after, e8_dur_ns by)
+{
+    for (size_t i = 1; i <= timers->count; i++) {
+        struct e8_timer *timer = timers->list[i];
+        if (timer->at > after && __builtin_add_overflow(timer->at, by, &timer->at)) {
+            timer->at = E8_NEVER;
+        }
+    }
+}
+
 e8_mono_ns e8_timers_due(const struct e8_timers *timers)
 {
     return timers->count ? timers->list[1]->at : E8_NEVER;

@@ -28,6 +28,8 @@ void e8_timers_add(struct e8_timers *timers, struct e8_timer *timer, e8_mono_ns 
 void e8_timers_remove(struct e8_timers *timers, struct e8_timer *timer); /* harmless when it is in none */
 struct e8_timer *e8_timers_peek(const struct e8_timers *timers);         /* the earliest, or NULL */
 struct e8_timer *e8_timers_take(struct e8_timers *timers);               /* the same, removed */
+/* All that are later than `after` become later by `by` (>= 0). O(n). */
+void e8_timers_postpone(struct e8_timers *timers, e8_mono_ns after, e8_dur_ns by);
 e8_mono_ns e8_timers_due(const struct e8_timers *timers); /* of the earliest; E8_NEVER when there is none */
 
 /* The object of `type` whose member `member` the timer is; NULL for NULL. */

@@ -118,7 +118,7 @@ static void renew(struct e8_worker *worker, struct e8_delivery *delivery, e8_mon
 static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_trigger trigger,
                   e8_dur_ns wait)
 {
-    e8_mono_ns now = e8_mono_now();
+    e8_mono_ns now = e8_worker_clock(worker);
     delivery->trigger = trigger;
     delivery->due = e8_after(now, wait);
     if (delivery->copy == 0) {

@@ -31,9 +31,9 @@ void e8_busy_look(struct e8_worker *worker, e8_mono_ns now)
         return;
     }
     if (busy->since) {
-        close_window(busy, now, e8_transport_slept(worker->transport));
+        close_window(busy, now, e8_transport_slept(worker->transport, now));
     } else {
-        begin(busy, now, e8_transport_slept(worker->transport));
+        begin(busy, now, e8_transport_slept(worker->transport, now));
     }
 }
 

@@ -90,10 +90,36 @@ static void keep(struct e8_worker *worker, struct e8_strand *strand, struct e8_d
     worker->kept++;
 }
 
+/* The same bytes stay the same, however late they leave. */
+void e8_delivery_postpone(struct e8_worker *worker, struct e8_delivery *delivery, e8_dur_ns by)
+{
+    struct e8_strand *strand = delivery->strand;
+    struct e8_group *group = delivery->group;
+    delivery->due = e8_after(delivery->due, by);
+    if (group) {
+        group->due = e8_after(group->due, by);
+        for (size_t i = 1; i < group->count; i++) {
+            group->list[i]->due = group->due;
+        }
+    }
+    if (group || delivery->trigger == E8_TRIGGER_DUPLICATE || worker->engine->fixed) {
+        return;
+    }
+    delivery->at = e8_after(delivery->at, by);
+    if (delivery->number != delivery->stamp.number) {
+        e8_attempt_sign(worker, delivery);
+        return;
+    }
+    stamp(worker, delivery, NULL);
+    if (strand->last.sequence == delivery->event->sequence) {
+        trace(strand, delivery);
+    }
+}
+
 static void let_go(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     struct e8_engine *engine = worker->engine;
-    e8_mono_ns now = e8_mono_now();
+    e8_mono_ns now = e8_worker_clock(worker);
     delivery->next_kept = NULL;
     if (now > delivery->due) {
         delivery->due = now;
@@ -190,7 +216,7 @@ void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch)
     }
     d.due = e8_deliver_due(worker->engine, &d.how, d.due, &d.at);
     if (!d.strand->instance->phase->phase->open) {
-        d.due = later(d.due, e8_mono_now());
+        d.due = later(d.due, e8_worker_clock(worker));
     }
     if (d.how.concurrent && d.how.copies) {
         deliver_together(worker, &d);
@@ -202,7 +228,7 @@ void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch)
 void e8_copy_next(struct e8_worker *worker, const struct e8_delivery *before)
 {
     struct e8_engine *engine = worker->engine;
-    e8_mono_ns now = e8_mono_now();
+    e8_mono_ns now = e8_worker_clock(worker);
     struct e8_dispatch d = {
         .strand = before->strand,
         .event = before->event,

@@ -117,6 +117,8 @@ static void free_engine(struct e8_engine **engine)
     free(e->rotations);
     free(e->disabled);
     free(e->gates);
+    free(e->slept);
+    e8_turns_free(atomic_load(&e->turn));
     e8_stats_free(&e->total);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->all_ended);
@@ -185,6 +187,9 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     fill_options(engine, options);
     engine->disabled = e8_new(plan->endpoint_count + 1, sizeof *engine->disabled);
     engine->gates = e8_new(plan->phase_count + 1, sizeof *engine->gates);
+    engine->slept = e8_new(engine->count, sizeof *engine->slept);
+    engine->looked_at = e8_mono_now();
+    engine->factor = 1;
     engine->rotations = e8_new(plan->endpoint_count + 1, sizeof *engine->rotations);
     engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)plan->type_count);
     engine->helper = e8_helper_new(engine);
@@ -291,6 +296,8 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
                           !result->stopped_by_step;
     result->workers = e->count;
     e8_mono_ns now = e8_mono_now();
+    result->by_hand = atomic_load(&e->turn) != NULL;
+    result->paused = e8_turns_paused(atomic_load(&e->turn), now);
     result->elapsed = now > e->begun ? now - e->begun : 0;
     result->timer_floor = e->timer_floor;
     result->stats = e->total;

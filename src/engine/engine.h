@@ -2,7 +2,8 @@
  * which secret of each signs (atomics), the moment from which the next attempt may go where there is a rate_max (one atomic),
  * statistics that change hands, and one ring each to the log. What would block a worker (commands, readings of an effect probe) is a
  * job: it goes into the locked queue of one helper thread, which is started with the first, and comes back, whole, through the
- * worker's mailbox (one atomic) and a wake-up of its transport.
+ * worker's mailbox (one atomic) and a wake-up of its transport. Pauses and changes of the rate are records that are published
+ * whole and never changed (turn.c).
  *
  * The way of one delivery: the schedule says when (pace), the walk says what (scenario), the template renders, the signer signs,
  * the transport sends, the outcome decides on a retry (delivery), stats and log get the attempt. */
@@ -84,6 +85,24 @@ void e8_engine_stop(struct e8_engine *engine);
 /* Abort what is in flight at once. */
 void e8_engine_abort(struct e8_engine *engine);
 
+/* While it runs, from the thread that started it. Each takes effect some 15 ms later, at the same moment on all workers.
+ * A pause stops the schedule's clock: what is due by then is still sent; all that comes after it (arrivals, what follows within a
+ * flow, retries, new instances of closed loops) is due later by the length of the pause, so that there is neither a burst at its
+ * end nor a response time that contains it. */
+void e8_engine_pause(struct e8_engine *engine, bool paused);
+/* Arrivals of open phases come `factor` (> 0) times as fast as planned; waits within flows stay what they are. */
+void e8_engine_hasten(struct e8_engine *engine, double factor);
+struct e8_engine_now {
+    bool paused;
+    double factor;
+    bool open;       /* an open phase is under way or comes: a factor means something */
+    double arrivals; /* per second, that all open phases intend now */
+    uint32_t closed; /* instances at a time of closed loops that are under way */
+    double
+        busy; /* the share of the time since the last call for which the busiest worker was not asleep, 0..1 */
+};
+void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out);
+
 struct e8_expected {
     uint64_t met, unmet, reported, not_measured; /* effects count as well */
     char why[160];                               /* of the first that was not met */
@@ -97,6 +116,8 @@ struct e8_engine_result {
     bool interrupted;
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
+    bool by_hand;     /* it was paused, or its rate changed: what was planned is not what was intended */
+    e8_dur_ns paused; /* for so long, in all */
     unsigned workers;
     bool stopped_by_step;     /* a step says `on_failure: stop-run`, and failed */
     uint64_t flows_stopped;   /* instances that ended early because an awaited delivery failed */

@@ -93,7 +93,7 @@ static void take_reading(struct e8_worker *worker, struct e8_strand *strand, boo
 
 static void go_on(struct e8_worker *worker, struct e8_strand *strand)
 {
-    e8_mono_ns due = e8_strand_due(worker, strand), now = e8_mono_now();
+    e8_mono_ns due = e8_strand_due(worker, strand), now = e8_worker_clock(worker);
     strand->shift = e8_after(strand->shift, now > due ? now - due : 0);
     e8_strand_advance(worker, strand);
 }

@@ -57,7 +57,8 @@ static void end_closed(struct e8_worker *worker, struct e8_phase_state *state)
     if (atomic_fetch_add(&gate->ended, 1) + 1 < engine->count) {
         return;
     }
-    atomic_store(&gate->at, e8_mono_now() + E8_PREPARE_LEAD);
+    /* One moment further: what a pause has stopped at has been passed already. */
+    atomic_store(&gate->at, e8_turn_moment(worker->turn, e8_mono_now() + E8_PREPARE_LEAD) + 1);
     for (unsigned i = 0; i < engine->count; i++) {
         e8_transport_wake(engine->workers[i].transport);
     }
@@ -75,11 +76,17 @@ static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, 
     }
 }
 
-/* By the plan alone, in which what is closed takes no time. */
-static e8_wall_ns planned_time(const struct e8_engine *engine, const struct e8_phase_state *state,
-                               e8_mono_ns start)
+/* When our next arrival is due. */
+static e8_mono_ns next_start(const struct e8_worker *worker, const struct e8_phase_state *state)
 {
-    return e8_after(e8_after(engine->base, state->offset), state->phase->open ? start - state->base : 0);
+    return e8_turn_due(worker->turn, state->next_due);
+}
+
+/* By the plan alone, in which what is closed takes no time. */
+static e8_wall_ns planned_time(const struct e8_engine *engine, const struct e8_phase_state *state)
+{
+    return e8_after(e8_after(engine->base, state->offset),
+                    state->phase->open ? state->next_due - state->base : 0);
 }
 
 static void start_instance(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns start)
@@ -96,7 +103,7 @@ static void start_instance(struct e8_worker *worker, struct e8_phase_state *stat
     instance->phase = state;
     instance->number = number;
     instance->start = start;
-    instance->planned = planned_time(engine, state, start);
+    instance->planned = planned_time(engine, state);
     instance->at = engine->fixed ? instance->planned : e8_wall_of(engine, start);
     instance->flow_started = e8_after(instance->at, -e8_flow_age(flow, engine->plan->seed, number));
     state->active++;
@@ -126,7 +133,7 @@ static struct e8_phase_state *next_arrival(struct e8_worker *worker)
 static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
 {
     struct e8_phase_state *state = next_arrival(worker);
-    for (unsigned n = 0; state && state->next_due - E8_PREPARE_LEAD <= now; n++) {
+    for (unsigned n = 0; state && next_start(worker, state) - E8_PREPARE_LEAD <= now; n++) {
         e8_worker_prepare(worker, now);
         if (!has_room(worker)) {
             return E8_NEVER;
@@ -134,11 +141,11 @@ static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
         if (n == STARTS_MAX) {
             return now;
         }
-        start_instance(worker, state, state->next_due);
+        start_instance(worker, state, next_start(worker, state));
         find_next(worker, state);
         state = next_arrival(worker);
     }
-    return state ? state->next_due - E8_PREPARE_LEAD : E8_NEVER;
+    return state ? next_start(worker, state) - E8_PREPARE_LEAD : E8_NEVER;
 }
 
 /* Of a closed phase: starts no more. */
@@ -155,7 +162,7 @@ static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *s
     bool all = has_started_all(worker, state, now);
     for (unsigned n = 0; !all && state->active < state->share; n++) {
         e8_worker_prepare(worker, now);
-        if (e8_worker_full(worker)) {
+        if (e8_worker_full(worker) || now > e8_worker_last(worker)) {
             return E8_NEVER;
         }
         if (n == STARTS_MAX) {
@@ -207,10 +214,10 @@ e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
         struct e8_phase_state *state = &worker->phases[i];
         e8_mono_ns base, look = E8_NEVER;
         if (!state->started && begins(worker, i, &base)) {
-            if (base - E8_PREPARE_LEAD <= now) {
+            look = e8_turn_due(worker->turn, base) - E8_PREPARE_LEAD;
+            if (look <= now) {
                 start_phase(worker, state, base);
-            } else {
-                look = base - E8_PREPARE_LEAD;
+                look = E8_NEVER;
             }
         }
         if (state->started && !state->ended && !state->phase->open) {

@@ -18,6 +18,11 @@ struct e8_instance *e8_instance_take(struct e8_worker *worker)
         instance = e8_new(1, sizeof *instance);
     }
     instance->magic = INSTANCE_MAGIC;
+    instance->next_started = worker->started;
+    if (worker->started) {
+        worker->started->prev_started = instance;
+    }
+    worker->started = instance;
     worker->instances++;
     return instance;
 }
@@ -26,6 +31,14 @@ void e8_instance_drop(struct e8_worker *worker, struct e8_instance *instance)
 {
     E8_CHECK_MAGIC(instance, INSTANCE_MAGIC);
     E8_ASSERT(!instance->strands);
+    if (instance->prev_started) {
+        instance->prev_started->next_started = instance->next_started;
+    } else {
+        worker->started = instance->next_started;
+    }
+    if (instance->next_started) {
+        instance->next_started->prev_started = instance->prev_started;
+    }
     instance->magic = 0;
     instance->next_free = worker->free_instances;
     worker->free_instances = instance;

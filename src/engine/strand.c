@@ -11,7 +11,7 @@ e8_mono_ns e8_strand_due(const struct e8_worker *worker, const struct e8_strand 
 /* What it waited for came later than the plan's next moment: all that follows moves. */
 static void catch_up(struct e8_worker *worker, struct e8_strand *strand)
 {
-    e8_mono_ns due = e8_strand_due(worker, strand), now = e8_mono_now();
+    e8_mono_ns due = e8_strand_due(worker, strand), now = e8_worker_clock(worker);
     if (now > due) {
         strand->shift = e8_after(strand->shift, now - due);
     }
@@ -149,7 +149,7 @@ static void plan_reading(struct e8_worker *worker, struct e8_strand *strand)
         strand->step->measure.effect ? strand->step->measure.effect : worker->engine->plan->effect;
     e8_mono_ns due = e8_strand_due(worker, strand);
     if (strand->step->measure.after && effect) {
-        e8_mono_ns settled = e8_after(e8_mono_now(), effect->settle);
+        e8_mono_ns settled = e8_after(e8_worker_clock(worker), effect->settle);
         due = settled > due ? settled : due;
     }
     plan_move(worker, strand, E8_STRAND_SETTLES, e8_after(due, E8_PREPARE_LEAD));

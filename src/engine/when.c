@@ -2,13 +2,18 @@
 
 #define FAR (E8_NEVER / 4)
 
-e8_dur_ns e8_scaled(const struct e8_engine *engine, e8_dur_ns dur)
+e8_dur_ns e8_divided(e8_dur_ns dur, double by)
 {
-    double scaled = (double)dur / engine->speed;
-    if (engine->speed >= 1 && engine->speed <= 1) {
+    double result = (double)dur / by;
+    if (by >= 1 && by <= 1) {
         return dur;
     }
-    return scaled < (double)FAR ? (e8_dur_ns)scaled : FAR;
+    return result < (double)FAR ? (e8_dur_ns)result : FAR;
+}
+
+e8_dur_ns e8_scaled(const struct e8_engine *engine, e8_dur_ns dur)
+{
+    return e8_divided(dur, engine->speed);
 }
 
 int64_t e8_after(int64_t at, e8_dur_ns wait)

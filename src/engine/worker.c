@@ -99,7 +99,11 @@ static bool has_number(struct e8_worker *worker)
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
+    e8_mono_ns last = e8_worker_last(worker);
     for (unsigned n = 0; e8_timers_due(&worker->planned) - E8_PREPARE_LEAD <= now; n++) {
+        if (e8_timers_due(&worker->planned) > last) {
+            return E8_NEVER;
+        }
         if ((e8_worker_full(worker) && !drop) || !has_number(worker)) {
             return E8_NEVER;
         }
@@ -162,6 +166,9 @@ static e8_mono_ns send_due(struct e8_worker *worker)
         e8_mono_ns now = e8_mono_now(), place;
         if (worker->paused_until > now) {
             return worker->paused_until;
+        }
+        if (e8_timers_due(&worker->ready) > e8_worker_last(worker)) {
+            return E8_NEVER;
         }
         if (e8_timers_due(&worker->ready) > now) {
             return e8_timers_due(&worker->ready);
@@ -253,6 +260,7 @@ static void worker_loop(struct e8_worker *worker)
             wake = stop_step(worker, now);
         } else {
             uint64_t settled = worker->settled;
+            e8_worker_turn(worker);
             wake = e8_phases_step(worker, now);
             wake = earlier(wake, e8_worker_prepare(worker, now));
             e8_lines_step(worker, now, false);

@@ -18,10 +18,20 @@
 #define E8_REQUEST_MAX  (E8_HEADERS_MAX + 2 * E8_SIGNATURE_MAX)
 #define E8_WHY_MAX      160
 
+/* The schedule has a clock of its own, which a pause stops and a change of the rate lets run faster or slower. A turn of it: from
+ * `at` on it shows `moment`, and runs `factor` times as fast as ours, or stands. What is due at `moment` itself is due before the
+ * turn. Immutable once it is published; all workers turn at the same time. */
+struct e8_turn {
+    e8_mono_ns at, moment;
+    bool paused;
+    double factor;
+    struct e8_turn *before; /* NULL: until then it was our clock */
+};
+
 struct e8_phase_state {
     const struct e8_phase *phase;
     bool started, ended;
-    e8_mono_ns base;  /* offset 0 of its schedule */
+    e8_mono_ns base;  /* offset 0 of its schedule, by the schedule's clock, as next_due */
     e8_dur_ns offset; /* the same in the events' time, from the run's start, where that is the plan's */
     struct e8_pace_walk walk;
     uint64_t next;       /* number within the phase of the next instance of ours */
@@ -41,7 +51,7 @@ struct e8_instance {
     e8_wall_ns planned; /* the same by the plan alone: the ids' */
     bool stopped;       /* an awaited delivery failed: the rest is not sent */
     struct e8_strand *strands;
-    struct e8_instance *next_free;
+    struct e8_instance *next_free, *prev_started, *next_started;
 };
 
 enum e8_strand_state {
@@ -193,8 +203,10 @@ struct e8_worker {
     struct e8_keyring *keys; /* by endpoint */
     struct e8_ring *ring;    /* NULL: no log */
     struct e8_phase_state *phases;
-    struct e8_timers planned; /* strands, by when their next move is due */
-    struct e8_timers ready;   /* deliveries, by when their attempt is due */
+    const struct e8_turn *turn;  /* the newest that this worker has taken */
+    struct e8_timers planned;    /* strands, by when their next move is due */
+    struct e8_timers ready;      /* deliveries, by when their attempt is due */
+    struct e8_instance *started; /* instances that have not ended */
     struct e8_instance *free_instances;
     struct e8_strand *free_strands;
     struct e8_event *free_events;
@@ -208,7 +220,7 @@ struct e8_worker {
     size_t kept;    /* of them, those that wait for an event to come; they do not count against the bound */
     size_t on_wire; /* of them, those whose attempt is under way; above the bound by groups alone */
     size_t bound;
-    size_t instances;          /* not ended */
+    size_t instances;          /* how many have not ended */
     uint64_t settled;          /* instances that have ended */
     uint32_t events;           /* made so far */
     unsigned generator_faults; /* pauses in a row */
@@ -231,7 +243,7 @@ struct e8_worker {
 /* A closed phase has ended when all workers have ended their parts of it. */
 struct e8_gate {
     atomic_uint ended;     /* workers that have */
-    _Atomic e8_mono_ns at; /* what follows begins here; 0: not known yet */
+    _Atomic e8_mono_ns at; /* what follows begins here, by the schedule's clock; 0: not known yet */
 };
 
 struct e8_helper;
@@ -263,6 +275,10 @@ struct e8_engine {
     e8_dur_ns interval;              /* between attempts at least; 0: none */
     _Atomic e8_mono_ns next_attempt; /* not before */
     struct e8_helper *helper;        /* its own lock inside */
+    _Atomic(struct e8_turn *) turn;  /* the newest; the caller's thread alone publishes */
+    double factor;                   /* the caller's thread's, as what follows */
+    e8_mono_ns looked_at;            /* when e8_engine_look was last called, */
+    e8_dur_ns *slept;                /* and how long each worker had slept by then */
     atomic_uint ended;
     pthread_mutex_t lock; /* for `all_ended` alone */
     pthread_cond_t all_ended;
@@ -273,11 +289,26 @@ struct e8_engine {
 
 /* when.c: the plan's times as the run's. What does not fit becomes the furthest time there is. */
 e8_dur_ns e8_scaled(const struct e8_engine *engine, e8_dur_ns dur);
+e8_dur_ns e8_divided(e8_dur_ns dur, double by);
 int64_t e8_after(int64_t at, e8_dur_ns wait);
 /* The next multiple of `step`, or the offset itself when it is one. */
 e8_dur_ns e8_multiple(e8_dur_ns offset, e8_dur_ns step);
 /* The real clock's time at a moment, by which events are dated. */
 e8_wall_ns e8_wall_of(const struct e8_engine *engine, e8_mono_ns at);
+
+/* turn.c: pauses, and the rate changed while it runs. */
+/* When is that moment of the schedule? E8_NEVER: not before the pause ends. */
+e8_mono_ns e8_turn_due(const struct e8_turn *turn, e8_mono_ns moment);
+/* What the schedule's clock shows then. */
+e8_mono_ns e8_turn_moment(const struct e8_turn *turn, e8_mono_ns at);
+e8_dur_ns e8_turns_paused(const struct e8_turn *turn, e8_mono_ns until); /* the sum of all pauses */
+void e8_turns_free(struct e8_turn *turn);
+/* Takes what was published; what a pause has kept waiting moves. */
+void e8_worker_turn(struct e8_worker *worker);
+/* What becomes due later than this waits for the end of the pause. */
+e8_mono_ns e8_worker_last(const struct e8_worker *worker);
+/* Now; in a pause the first moment that has to wait for its end. */
+e8_mono_ns e8_worker_clock(const struct e8_worker *worker);
 
 /* phase.c: which instances start when. */
 bool e8_is_warmup(const struct e8_strand *strand);
@@ -345,6 +376,8 @@ void e8_kept_release(struct e8_worker *worker, struct e8_strand *strand);
 void e8_followers_release(struct e8_worker *worker, struct e8_delivery *delivery);
 /* The next copy of a delivery that has ended. */
 void e8_copy_next(struct e8_worker *worker, const struct e8_delivery *delivery);
+/* One that waits for its time waits longer; with a new time it is signed anew. Its timer is the caller's to move. */
+void e8_delivery_postpone(struct e8_worker *worker, struct e8_delivery *delivery, e8_dur_ns by);
 /* When it is due, with its lateness and its bursts; moves `at` as well. */
 e8_mono_ns e8_deliver_due(const struct e8_engine *engine, const struct e8_deliver *how, e8_mono_ns due,
                           e8_wall_ns *at);

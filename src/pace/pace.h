@@ -70,4 +70,7 @@ bool e8_pace_parse_rates(struct e8_str text, struct e8_rate *from, struct e8_rat
 /* "500/s:5m", "0..500/s:1m"; "0:10s" is a pause. */
 bool e8_pace_parse_piece(struct e8_str text, struct e8_pace_piece *out);
 
+/* Arrivals per second that it intends at that offset, on average; 0 outside its length. */
+double e8_pace_rate(const struct e8_pace *pace, e8_dur_ns offset);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "http1/reply.h"
@@ -169,7 +170,8 @@ struct e8_transport {
     e8_mono_ns armed; /* when the timerfd fires; E8_NEVER: disarmed */
     bool woken;
     e8_dur_ns spin;
-    e8_dur_ns slept;
+    _Atomic e8_mono_ns asleep_since; /* 0: awake */
+    _Atomic e8_dur_ns slept;
     struct e8_timers deadlines;
     struct e8_timers uploads; /* of bodies that do not go out as usual */
     struct e8_timers turns;   /* deadlines of links */

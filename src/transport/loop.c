@@ -171,10 +171,19 @@ static void drain(struct e8_transport *t, int fd)
 /* Nothing is due: what passes until there is an event is counted as sleep, also where it is spun away. */
 static int idle(struct e8_transport *t, bool sleep, struct epoll_event *events)
 {
-    e8_mono_ns before = e8_mono_now();
+    e8_mono_ns since = e8_mono_now();
+    atomic_store_explicit(&t->asleep_since, since, memory_order_relaxed);
     int n = epoll_wait(t->epoll, events, EVENTS_MAX, sleep ? -1 : 0);
-    t->slept += e8_mono_now() - before;
+    e8_dur_ns slept = atomic_load_explicit(&t->slept, memory_order_relaxed) + e8_mono_now() - since;
+    atomic_store_explicit(&t->slept, slept, memory_order_relaxed);
+    atomic_store_explicit(&t->asleep_since, 0, memory_order_relaxed);
     return n;
+}
+
+e8_dur_ns e8_transport_slept(const struct e8_transport *t, e8_mono_ns at)
+{
+    e8_mono_ns since = atomic_load_explicit(&t->asleep_since, memory_order_relaxed);
+    return atomic_load_explicit(&t->slept, memory_order_relaxed) + (since && at > since ? at - since : 0);
 }
 
 enum rest { REST_NONE, REST_SPIN, REST_SLEEP };
@@ -220,11 +229,6 @@ void e8_transport_spin(struct e8_transport *t, e8_dur_ns spin)
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
     E8_ASSERT(spin >= 0);
     t->spin = spin;
-}
-
-e8_dur_ns e8_transport_slept(const struct e8_transport *t)
-{
-    return t->slept;
 }
 
 void e8_transport_wake(struct e8_transport *t)

@@ -99,8 +99,6 @@ void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exc
 void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
 /* The last so much of each wait is spent looking instead of sleeping: microseconds of lateness for a core of its own. 0: none. */
 void e8_transport_spin(struct e8_transport *transport, e8_dur_ns spin);
-/* How long e8_transport_wait has been asleep in all, with nothing to do. Owner thread. */
-e8_dur_ns e8_transport_slept(const struct e8_transport *transport);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
 /* Has a held exchange sent all that it may, so that it waits? True also when it has ended. e8_transport_wait returns when one
@@ -113,6 +111,9 @@ void e8_transport_release(struct e8_transport *transport, struct e8_exchange *co
 void e8_transport_abort(struct e8_transport *transport, struct e8_exchange *exchange);
 /* From any thread, and from a signal handler. */
 void e8_transport_wake(struct e8_transport *transport);
+
+/* How long it has slept in e8_transport_wait by the moment `at`, which is now. Any thread. */
+e8_dur_ns e8_transport_slept(const struct e8_transport *transport, e8_mono_ns at);
 
 /* Counters since the start, for reports. Owner thread. */
 struct e8_transport_counts {

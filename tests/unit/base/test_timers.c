@@ -84,6 +84,29 @@ static void random_work_agrees_with_a_search(void **state)
     e8_timers_fini(&timers);
 }
 
+static void what_is_postponed_keeps_its_order(void **state)
+{
+    (void)state;
+    struct e8_timers timers = {0};
+    struct thing things[200] = {0};
+    struct e8_rng rng = e8_rng_new(3);
+    for (size_t i = 0; i < E8_COUNT(things); i++)
+        e8_timers_add(&timers, &things[i].timer, e8_rng_range(&rng, 0, 100));
+    e8_timers_postpone(&timers, 50, 1000);
+    e8_mono_ns last = -1;
+    size_t moved = 0;
+    for (struct e8_timer *timer; (timer = e8_timers_take(&timers)) != NULL;) {
+        assert_true(timer->at >= last && (timer->at <= 50 || timer->at > 1050));
+        last = timer->at;
+        moved += timer->at > 1050;
+    }
+    assert_in_range(moved, 50, 150);
+    e8_timers_add(&timers, &things[0].timer, E8_NEVER - 5);
+    e8_timers_postpone(&timers, 50, 1000);
+    assert_int_equal(things[0].timer.at, E8_NEVER);
+    e8_timers_fini(&timers);
+}
+
 int test_timers(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +114,7 @@ int test_timers(void)
         cmocka_unit_test(the_earliest_comes_first_and_equals_in_order),
         cmocka_unit_test(a_removed_timer_may_be_added_again),
         cmocka_unit_test(random_work_agrees_with_a_search),
+        cmocka_unit_test(what_is_postponed_keeps_its_order),
     };
     return cmocka_run_group_tests_name("timers", tests, NULL, NULL);
 }

@@ -447,6 +447,31 @@ static void rates_and_pieces_are_read(void **state)
         assert_false(e8_pace_parse_piece(e8_str(bad_pieces[i]), &piece));
 }
 
+/* Its sum over time is the number of arrivals. */
+static void the_rate_is_what_is_counted(void **state)
+{
+    (void)state;
+    const struct e8_pace_piece pieces[] = {
+        {rate("20/s"), rate("20/s"), S}, {{0, S}, {0, S}, S}, {rate("40/s"), rate("140/s"), 2 * S}};
+    static const e8_dur_ns offsets[200] = {0};
+    const struct e8_pace paces[] = {
+        constant("50/s", 4 * S),
+        ramp("0/s", "100/s", 4 * S),
+        ramp("90/s", "10/s", 4 * S),
+        poisson("50/s", 4 * S, 1),
+        steps(pieces, E8_COUNT(pieces)),
+        {.kind = E8_PACE_SINE, .from = rate("10/s"), .to = rate("90/s"), .length = 4 * S, .period = S},
+        {.kind = E8_PACE_BURST, .burst = 50, .length = 4 * S, .period = S},
+        {.kind = E8_PACE_RECORDED, .offsets = offsets, .offset_count = 200, .length = 4 * S}};
+    for (size_t i = 0; i < E8_COUNT(paces); i++) {
+        double sum = 0;
+        for (int k = 0; k < 4000; k++)
+            sum += e8_pace_rate(&paces[i], k * S / 1000) / 1000;
+        assert_true(sum > 199 && sum < 201);
+        assert_true(e8_pace_rate(&paces[i], -1) <= 0 && e8_pace_rate(&paces[i], 4 * S) <= 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(recorded_arrivals_come_as_they_came),
         cmocka_unit_test(seeking_passes_over),
         cmocka_unit_test(rates_and_pieces_are_read),
+        cmocka_unit_test(the_rate_is_what_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
