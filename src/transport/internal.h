@@ -299,7 +299,8 @@ struct e8_link {
     int send_errno;               /* no more can be sent */
     e8_mono_ns first_byte;
     uint64_t received;
-    struct e8_buf head;
+    struct e8_buf head;  /* of the request, with its body where that is small */
+    struct e8_str apart; /* the body where it is not */
     struct e8_reply reply;
     char address[64];
 };

@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
+
+#define JOINED_MAX ((size_t)16 << 10) /* a body that is sent together with its head: a record of TLS */
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
 
@@ -43,25 +44,30 @@ ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error)
     return would_block(errno) ? -1 : -2;
 }
 
-/* Writes what is left of head and body, at most so much that it has an end: how many; -1: not now; -2: never. */
-static ssize_t write_rest(struct e8_link *link)
+/* What is to be sent next: of the head, which a small body has been joined to, then of a large body. */
+static struct e8_str next_part(const struct e8_link *link)
 {
-    const struct e8_str head = e8_buf_str(&link->head), body = link->exchange->body;
-    size_t of_body = link->sent > head.n ? link->sent - head.n : 0;
-    size_t of_head = link->sent - of_body;
-    struct iovec parts[2] = {
-        {link->head.p + of_head, head.n - of_head},
-        {(void *)(uintptr_t)(body.p + of_body), body.n - of_body},
-    };
-    if (link->slot) {
-        size_t sent = 0;
-        const struct iovec *part = &parts[of_head == head.n];
-        CURLcode code = curl_easy_send(link->slot->easy, part->iov_base, part->iov_len, &sent);
-        link->send_errno = code && code != CURLE_AGAIN ? error_of(link->slot) : 0;
-        return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;
-    }
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    ssize_t sent = sendmsg(link->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const struct e8_str head = e8_buf_str(&link->head), body = link->apart;
+    size_t of_body = link->sent - head.n;
+    if (link->sent < head.n)
+        return (struct e8_str){head.p + link->sent, head.n - link->sent};
+    return (struct e8_str){body.p + of_body, body.n - of_body};
+}
+
+static ssize_t write_tls(struct e8_link *link, struct e8_str part)
+{
+    size_t sent = 0;
+    CURLcode code = curl_easy_send(link->slot->easy, part.p, part.n, &sent);
+    link->send_errno = code && code != CURLE_AGAIN ? error_of(link->slot) : 0;
+    return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;
+}
+
+/* How many bytes were written; -1: not now; -2: never. */
+static ssize_t write_part(struct e8_link *link, struct e8_str part)
+{
+    if (link->slot)
+        return write_tls(link, part);
+    ssize_t sent = send(link->fd, part.p, part.n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0)
         return sent;
     link->send_errno = would_block(errno) ? 0 : errno;
@@ -70,7 +76,7 @@ static ssize_t write_rest(struct e8_link *link)
 
 static bool all_sent(const struct e8_link *link)
 {
-    return link->sent == link->head.n + link->exchange->body.n;
+    return link->sent == link->head.n + link->apart.n;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
@@ -257,7 +263,7 @@ static void pull(struct e8_link *link)
 static void push(struct e8_link *link)
 {
     while (!all_sent(link)) {
-        ssize_t n = write_rest(link);
+        ssize_t n = write_part(link, next_part(link));
         if (n == -2)
             pull(link);
         if (n < 0)
@@ -275,7 +281,7 @@ static int64_t length_of(const struct e8_exchange *x)
     return bodied ? (int64_t)x->body.n : -1;
 }
 
-static void write_head(struct e8_link *link, const struct e8_target *target)
+static void write_request(struct e8_link *link, const struct e8_target *target)
 {
     const struct e8_exchange *x = link->exchange;
     for (size_t i = 0; i < x->header_count; i++)
@@ -283,6 +289,9 @@ static void write_head(struct e8_link *link, const struct e8_target *target)
     e8_buf_reset(&link->head);
     e8_http1_head(&link->head, x->method, e8_buf_str(&target->line), x->headers, x->header_count,
                   length_of(x));
+    link->apart = x->body.n <= JOINED_MAX ? (struct e8_str){0} : x->body;
+    if (!link->apart.n)
+        e8_buf_putstr(&link->head, x->body);
 }
 
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
@@ -306,7 +315,7 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     link->received = 0;
     link->first_byte = link->answered = 0;
     e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
-    write_head(link, target);
+    write_request(link, target);
     set_deadline(link, x->deadline);
     x->sent = e8_mono_now();
     if (!link->opened) {
