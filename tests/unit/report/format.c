@@ -89,7 +89,8 @@ static void json_has_exactly_these_keys(void **state)
     char *text = sample_text(sample_report(&s), E8_FORMAT_JSON, plain);
     cJSON *root = cJSON_ParseWithOpts(text, NULL, true);
     assert_non_null(root);
-    keys_are(root, "schema_version run verdict reason totals response_time_ms service_time_ms send_lag_ms "
+    keys_are(root, "schema_version run verdict reason totals warmup_attempts response_time_ms "
+                   "service_time_ms send_lag_ms "
                    "status outcomes "
                    "endpoints types thresholds expectations copies_spread_ms flows_stopped warnings");
     keys_are(at(root, "run"),
