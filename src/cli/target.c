@@ -56,10 +56,10 @@ static enum e8_rc read_urls(const struct e8_args *args, bool several, struct e8_
     } else if (several && n > ENDPOINTS_MAX) {
         rc = e8_fail(err, E8_INPUT, NULL, "--to is given more than %d times", ENDPOINTS_MAX);
     }
-    for (size_t i = several ? 0 : n - 1; !rc && i < n; i++) {
-        rc = several ? add_endpoint(t, all[i], err) : E8_OK;
+    for (size_t i = 0; !rc && several && all && i < n; i++) {
+        rc = add_endpoint(t, all[i], err);
     }
-    if (!rc && !several) {
+    if (!rc && !several && all) {
         struct e8_url url;
         t->endpoints[0].url = all[n - 1];
         t->endpoints[0].name = "target";

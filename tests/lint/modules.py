@@ -9,7 +9,7 @@ import _lint
 LEVELS = [
     ["base"],
     ["doc", "digest", "hist", "http1", "delivery", "match"],
-    ["template", "sign", "pace", "threshold", "expect", "results"],
+    ["template", "sign", "pace", "search", "threshold", "expect", "results"],
     ["catalog", "tamper"],
     ["scenario", "stats"],
     ["transport", "httpd", "dlog"],
