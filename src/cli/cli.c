@@ -47,6 +47,21 @@ const struct e8_command e8_commands[] = {
      -1,
      {e8_load_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
      e8_cmd_load},
+    {"find-max",
+     "the highest rate that a receiver holds an objective at",
+     "--to URL [TYPE|PATTERN…] --slo RULE [options]",
+     "  emit8 find-max --to http://localhost:3000/hooks --slo 'p(99) < 200ms' --slo 'success >= 99.9%'\n"
+     "  emit8 find-max --to http://localhost:3000/hooks 'message.*' --slo 'p(95) < 50ms' --from 200/s --max "
+     "5000/s "
+     "--for 30s\n"
+     "\nThe rate doubles until an objective does not hold, then the gap is halved; what was found must hold "
+     "once more.\n"
+     "\nExit code: 0 a rate was found, 1 even the lowest does not hold, or none twice, 4 nothing valid was "
+     "measured.\n",
+     0,
+     -1,
+     {e8_find_max_options, e8_options_endpoint, e8_options_reach, e8_options_general, NULL},
+     e8_cmd_find_max},
     {"validate",
      "find every fault of scenario files",
      "FILE|DIRECTORY|-… [options]",

@@ -45,7 +45,8 @@ static enum e8_rc check_given(const struct given *g, struct e8_err *err)
         const char *hint, *text;
     } rules[] = {
         {!g->rate && !g->concurrency && !g->stages && !g->number && !g->length,
-         "--rate 500/s -z 1m, -c 64 -z 30s, -n 1000 or --stages '0..500/s:1m,500/s:5m'", "nothing says how much to send"},
+         "--rate 500/s -z 1m, -c 64 -z 30s, -n 1000 or --stages '0..500/s:1m,500/s:5m'",
+         "nothing says how much to send"},
         {g->rate && g->stages, "leave one of them out", "--rate and --stages exclude each other"},
         {g->stages && g->length, "the stages have their own lengths",
          "--stages and --duration exclude each other"},
@@ -62,11 +63,11 @@ static enum e8_rc check_given(const struct given *g, struct e8_err *err)
     return E8_OK;
 }
 
-static enum e8_rc read_process(const struct e8_args *args, struct e8_pace *pace, struct e8_err *err)
+enum e8_rc e8_cli_process(const struct e8_args *args, bool *poisson, struct e8_err *err)
 {
     const char *name = e8_arg(args, "process");
-    pace->poisson = name && strcmp(name, "poisson") == 0;
-    return !name || pace->poisson || strcmp(name, "constant") == 0
+    *poisson = name && strcmp(name, "poisson") == 0;
+    return !name || *poisson || strcmp(name, "constant") == 0
                ? E8_OK
                : e8_fail(err, E8_INPUT, "constant or poisson", "unknown process \"%s\"", name);
 }
@@ -108,7 +109,7 @@ static enum e8_rc open_loop(const struct e8_args *args, const struct given *g, s
 {
     struct e8_pace *pace = &out->phase.pace;
     out->phase.open = true;
-    enum e8_rc rc = read_process(args, pace, err);
+    enum e8_rc rc = e8_cli_process(args, &pace->poisson, err);
     if (!rc && g->stages) {
         rc = read_stages(e8_arg(args, "stages"), out, err);
     } else if (!rc) {

@@ -10,6 +10,8 @@ struct e8_cli_pacing {
     e8_dur_ns warmup;
     struct e8_pace_piece *pieces; /* of phase.pace; owned: free() */
 };
+/* --process: is it poisson? */
+enum e8_rc e8_cli_process(const struct e8_args *args, bool *poisson, struct e8_err *err);
 /* E8_INPUT where what is given does not make one schedule. The caller frees the pieces, also after an error. */
 enum e8_rc e8_cli_pacing(const struct e8_args *args, struct e8_cli_pacing *out, struct e8_err *err);
 

@@ -220,6 +220,7 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         e8_stats_merge(e->total, worker->stats);
         add_counts(&result->transport, e8_transport_counts(worker->transport));
         result->stalls += worker->stalls;
+        result->bounded = result->bounded || worker->bounded;
         result->flows_stopped += worker->flows_stopped;
         result->commands_failed += worker->commands_failed;
         if (!result->command_why[0]) {
