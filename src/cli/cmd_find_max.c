@@ -9,7 +9,7 @@
 #include "report/curve.h"
 
 #define IN_FLIGHT   2000
-#define FDS_SPARED  128                          /* for all but deliveries */
+#define FDS_SPARED  ((rlim_t)128)                /* for all but deliveries */
 #define REST        E8_NS_S                      /* at most; see rest() */
 #define RATE_DEN    ((uint64_t)1000000000000000) /* rates are told to a millionth */
 #define WARMUP      E8_NS_S
@@ -258,7 +258,8 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
     f->stopped_by = trial.stopped_by;
     if (!rc && !trial.stopped_by) {
         *step = (struct e8_curve_step){.stage = stage, .rate = rate, .run = trial.facts.id};
-        e8_curve_judge(&trial.report, trial.result.bounded, trial.unfinished, step);
+        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.busy};
+        e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
         f->count++;
         tell_step(f, step);

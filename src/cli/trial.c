@@ -1,6 +1,8 @@
 #include "cli/trial.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LOOK_EVERY (50 * E8_NS_MS)
 #define GRACE      (500 * E8_NS_MS) /* after a stop */
@@ -48,6 +50,25 @@ static void watch(struct e8_cli_trial *t, struct e8_engine *engine)
     }
 }
 
+static e8_dur_ns time_of(struct timeval time)
+{
+    return (e8_dur_ns)time.tv_sec * E8_NS_S + (e8_dur_ns)time.tv_usec * E8_NS_US;
+}
+
+/* Of this process, in all its threads. */
+static e8_dur_ns used_time(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? time_of(usage.ru_utime) + time_of(usage.ru_stime) : 0;
+}
+
+static double busy_share(const struct e8_cli_trial *t, e8_dur_ns used)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    double threads = cores > 0 && (long)t->workers > cores ? (double)cores : (double)t->workers;
+    return t->result.elapsed > 0 ? (double)used / ((double)t->result.elapsed * threads) : 0;
+}
+
 enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
 {
     struct e8_dlog *log = NULL;
@@ -72,8 +93,10 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
     };
     rc = e8_engine_start(t->plan, t->catalog, &options, &engine, err);
     if (!rc) {
+        e8_dur_ns used = used_time();
         watch(t, engine);
         e8_engine_finish(&engine, &t->result);
+        t->busy = busy_share(t, used_time() - used);
         e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, NULL, &t->report);
     }

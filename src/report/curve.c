@@ -6,6 +6,7 @@
 
 #define LAG_LEAST (E8_NS_MS) /* send lag that is always acceptable */
 #define LAG_SHARE 0.1        /* of the response p50 */
+#define BUSY_MOST 0.85       /* of the processors' time; above that what is missed may be our fault */
 
 static e8_dur_ns quantile(const struct e8_hist *hist, double q)
 {
@@ -82,31 +83,52 @@ static void say_missed(const struct e8_threshold_result *missed, struct e8_curve
 
 static const char ours[] = "emit8 was the limit, not the receiver";
 
-static void say_invalid(const struct e8_report *report, struct e8_curve_step *out)
+/* Our own doing, whatever else was missed. False: it was not. */
+static bool say_ours(const struct e8_report *report, const struct e8_curve_facts *facts,
+                     struct e8_curve_step *out)
 {
-    bool own = e8_stats_all(report->stats)->n.generator > 0;
-    snprintf(out->why, sizeof(out->why), "%s%s%.150s", own ? ours : "", own ? ": " : "", report->reason);
+    bool missed = first_missed(report) != NULL;
+    char lag[E8_DUR_MAX];
+    if (e8_stats_all(report->stats)->n.generator > 0) {
+        snprintf(out->why, sizeof(out->why), "%s: %.150s", ours, report->reason);
+    } else if (missed && facts->busy > BUSY_MOST) {
+        snprintf(out->why, sizeof(out->why), "%s: its workers were %.0f %% busy", ours, facts->busy * 100);
+    } else if (!facts->bounded && is_our_lateness(report, out)) {
+        snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, e8_dur_text(out->lag_p99, lag));
+    } else {
+        return false;
+    }
+    return true;
 }
 
-void e8_curve_judge(const struct e8_report *report, bool bounded, bool unfinished, struct e8_curve_step *out)
+static void say_undrained(struct e8_curve_step *out)
+{
+    snprintf(out->why, sizeof(out->why), "the backlog did not drain: %llu of %llu deliveries had no end",
+             (unsigned long long)out->aborted, (unsigned long long)out->planned);
+}
+
+/* A receiver that is too slow may make a report invalid as well; one that refuses everything has not been tested. */
+void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
+                    struct e8_curve_step *out)
 {
     const struct e8_threshold_result *missed = first_missed(report);
-    char lag[E8_DUR_MAX];
+    bool invalid = report->verdict == E8_INVALID;
     measure_step(report, out);
     out->why[0] = '\0';
-    if (report->verdict == E8_INVALID && !(unfinished && e8_stats_all(report->stats)->n.generator == 0)) {
+    if (say_ours(report, facts, out)) {
         out->result = E8_SEARCH_INVALID;
-        say_invalid(report, out);
-    } else if (!bounded && is_our_lateness(report, out)) {
+    } else if (invalid && !facts->unfinished && out->delivered == 0) {
         out->result = E8_SEARCH_INVALID;
-        snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, e8_dur_text(out->lag_p99, lag));
+        snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
     } else if (missed) {
         out->result = E8_SEARCH_FAILS;
         say_missed(missed, out);
-    } else if (unfinished) {
+    } else if (facts->unfinished) {
         out->result = E8_SEARCH_FAILS;
-        snprintf(out->why, sizeof(out->why), "the backlog did not drain: %llu of %llu deliveries had no end",
-                 (unsigned long long)out->aborted, (unsigned long long)out->planned);
+        say_undrained(out);
+    } else if (invalid) {
+        out->result = E8_SEARCH_INVALID;
+        snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
     } else {
         out->result = E8_SEARCH_HOLDS;
     }

@@ -16,10 +16,15 @@ struct e8_curve_step {
     e8_dur_ns p50, p95, p99, most;  /* response time */
     e8_dur_ns service_p99, lag_p99; /* service time, send lag */
 };
-/* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. bounded: its deliveries in
- * flight reached their bound, so that what waited did so for the receiver. unfinished: it was stopped, or its backlog did not
- * drain. */
-void e8_curve_judge(const struct e8_report *report, bool bounded, bool unfinished, struct e8_curve_step *out);
+/* What its report does not tell. */
+struct e8_curve_facts {
+    bool bounded;    /* deliveries in flight reached their bound: what waited did so for the receiver */
+    bool unfinished; /* it was stopped early, or its backlog did not drain */
+    double busy;     /* share of the processors' time that emit8 could use and did, 0 to 1 */
+};
+/* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. */
+void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
+                    struct e8_curve_step *out);
 
 struct e8_curve {
     const char *target; /* URL, redacted */
