@@ -142,17 +142,6 @@ static void look_at_thresholds(struct execution *x, struct e8_engine *engine, co
     }
 }
 
-/* Its deliveries are planned, but not counted. */
-static bool warms_up(const struct e8_plan *plan)
-{
-    for (size_t i = 0; i < plan->phase_count; i++) {
-        if (plan->phases[i].warmup) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void watch(struct execution *x, struct e8_engine *engine)
 {
     uint64_t events = 0, deliveries = 0;
@@ -165,7 +154,7 @@ static void watch(struct execution *x, struct e8_engine *engine)
         .terminal = terminal,
         .style = e8_cli_style(x->args, stderr),
         .started = x->facts.epoch,
-        .planned = warms_up(x->run->plan) ? 0 : deliveries,
+        .planned = e8_plan_warms_up(x->run->plan) ? 0 : deliveries,
     };
     while (!e8_engine_wait(engine, 50 * E8_NS_MS)) {
         take_signal(x, engine, &live, e8_signals_take(0));

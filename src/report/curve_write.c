@@ -87,7 +87,7 @@ static void put_curve(const struct e8_curve *curve, struct e8_page *page)
                                                {.bar = true}};
     const struct e8_curve_step **list = sorted(curve);
     struct e8_table table;
-    e8_page_section(page, "Response time by rate", "bars: p99, each tenfold as long as the one before");
+    e8_page_section(page, "Response time by rate", "bars: p99, logarithmic");
     e8_table_init(&table, columns, E8_COUNT(columns));
     for (size_t i = 0; i < curve->count; i++) {
         put_row(&table, curve, list[i]);

@@ -208,6 +208,7 @@ def test_a_plan_that_time_bounds_is_shown(tmp_path):
     done = kit.emit8("run", path, "--to", "http://127.0.0.1:1", "--dry-run", "--limit", 0)
     assert done.returncode == 0 and "as many events as their time allows" in done.out
     assert done.out.count("message.sent") == 4 and "3600.000" in done.out and "bounded by time" in done.out
+    assert "warms up" not in done.out
     done = kit.emit8("run", path, "--to", "http://127.0.0.1:1", "--plan", "json")
     plan = json.loads(done.out)["plan"]
     assert plan["events"] is None and plan["deliveries"] is None
