@@ -36,6 +36,32 @@ const struct e8_command e8_commands[] = {
      1,
      {e8_run_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
      e8_cmd_run},
+    {"load",
+     "a load test from flags alone",
+     "--to URL [TYPE|PATTERN…] [options]",
+     "  emit8 load --to http://localhost:3000/hooks --rate 500/s -z 1m --threshold 'p(99) < 250ms'\n"
+     "  emit8 load --to http://localhost:3000/hooks 'message.*' -c 64 -z 30s --warmup 5s\n"
+     "  emit8 load --to http://localhost:3000/hooks --stages '0..500/s:1m,500/s:5m' --process poisson\n"
+     "\nWithout a type all are sent, each as often as the catalogue weighs it.\n",
+     0,
+     -1,
+     {e8_load_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     e8_cmd_load},
+    {"find-max",
+     "the highest rate that a receiver holds an objective at",
+     "--to URL [TYPE|PATTERN…] --slo RULE [options]",
+     "  emit8 find-max --to http://localhost:3000/hooks --slo 'p(99) < 200ms' --slo 'success >= 99.9%'\n"
+     "  emit8 find-max --to http://localhost:3000/hooks 'message.*' --slo 'p(95) < 50ms' --from 200/s --max "
+     "5000/s "
+     "--for 30s\n"
+     "\nThe rate doubles until an objective does not hold, then the gap is halved; what was found must hold "
+     "once more.\n"
+     "\nExit code: 0 a rate was found, 1 even the lowest does not hold, or none twice, 4 nothing valid was "
+     "measured.\n",
+     0,
+     -1,
+     {e8_find_max_options, e8_options_endpoint, e8_options_reach, e8_options_general, NULL},
+     e8_cmd_find_max},
     {"validate",
      "find every fault of scenario files",
      "FILE|DIRECTORY|-… [options]",

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/plan_view.h"
+#include "cli/preview.h"
 #include "cli/resume.h"
 #include "cli/session.h"
 #include "cli/source.h"
@@ -21,6 +21,7 @@ const struct e8_option e8_run_options[] = {
     {"clock", 0, "TIME", "let the events' time start here, instead of now", false},
     {"workers", 0, "N", "threads that send; default: the cores", true},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
+    {"drop", 0, NULL, "at that bound drop events, and count them, instead of letting them wait", false},
     {"resume", 0, NULL, "go on with a run of this scenario that was killed or interrupted", false},
     {"run", 0, "N", "the run to resume; default: the newest that is not finished", false},
     {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
@@ -52,9 +53,9 @@ struct runner {
     struct e8_resume resume;
     bool resumes;
     bool sink;
-    bool dry; /* --dry-run or --plan */
+    struct e8_cli_preview preview;
     bool seed_given;
-    uint64_t seed, workers, in_flight, limit;
+    uint64_t seed, workers, in_flight;
     double speed;
     e8_wall_ns clock;
 };
@@ -99,23 +100,18 @@ static void make_secret(char out[65])
 
 static enum e8_rc read_preview(struct runner *r, struct e8_err *err)
 {
-    const char *plan = e8_arg(r->args, "plan");
-    r->dry = plan || e8_arg_set(r->args, "dry-run");
-    r->limit = plan ? 0 : 50;
-    if (plan && strcmp(plan, "json") != 0 && strcmp(plan, "ndjson") != 0) {
-        return e8_fail(err, E8_INPUT, "json or ndjson", "--plan \"%s\" is not known", plan);
-    }
-    if (!r->dry && e8_arg_set(r->args, "limit")) {
-        return e8_fail(err, E8_INPUT, "add --dry-run", "--limit is for --dry-run and --plan");
+    enum e8_rc rc = e8_cli_preview(r->args, &r->preview, err);
+    if (rc) {
+        return rc;
     }
     r->resumes = e8_arg_set(r->args, "resume");
-    if (r->resumes && r->dry) {
+    if (r->resumes && r->preview.dry) {
         return e8_fail(err, E8_INPUT, "leave one of them out", "--resume and a preview exclude each other");
     }
     if (!r->resumes && e8_arg_set(r->args, "run")) {
         return e8_fail(err, E8_INPUT, "add --resume", "--run says which run to resume");
     }
-    return e8_arg_u64(r->args, "limit", 0, INT64_MAX, &r->limit, err);
+    return E8_OK;
 }
 
 static enum e8_rc read_options(struct runner *r, struct e8_err *err)
@@ -145,26 +141,26 @@ static const char *environment(const char *name)
 /* Where nothing leaves this machine, endpoints without a secret get one. */
 static const char *secret_of(const struct runner *r, size_t index, const char *made)
 {
-    return r->secrets.count > index ? r->secrets.list[index] : r->sink || r->dry ? made : NULL;
+    return r->secrets.count > index ? r->secrets.list[index] : r->sink || r->preview.dry ? made : NULL;
 }
 
 static enum e8_rc parse_plan(struct runner *r, struct e8_errs *errs)
 {
     struct e8_scenario_options options = {
         .getenv = environment,
-        .to = r->sink && !r->dry ? "http://127.0.0.1:1/" : r->all,
+        .to = r->sink && !r->preview.dry ? "http://127.0.0.1:1/" : r->all,
         .to_named = r->named,
         .vars = r->vars,
         .environment = e8_arg(r->args, "environment"),
         .secret = secret_of(r, 0, r->ephemeral),
         .next_secret = secret_of(r, 1, r->next),
-        .stand_ins = r->sink || r->dry,
+        .stand_ins = r->sink || r->preview.dry,
         .effect = r->effect.get || r->effect.command ? &r->effect : NULL,
         .seed_given = r->seed_given,
         .seed = r->seed,
         .seed_random = r->seed,
     };
-    return e8_source_parse(&r->source, r->catalog, &options, r->dry ? "http://127.0.0.1:9000/" : NULL,
+    return e8_source_parse(&r->source, r->catalog, &options, r->preview.dry ? "http://127.0.0.1:9000/" : NULL,
                            &r->plan, errs);
 }
 
@@ -217,7 +213,7 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
         return e8_errs_rc(errs);
     }
     bool executes = r->plan->executes || r->effect.command;
-    if (executes && !r->dry && !e8_arg_set(r->args, "allow-exec")) {
+    if (executes && !r->preview.dry && !e8_arg_set(r->args, "allow-exec")) {
         e8_fail(&err, E8_INPUT, "look at them with --dry-run, then add --allow-exec",
                 "the scenario runs commands on this machine");
         return e8_errs_add(errs, &err);
@@ -289,34 +285,6 @@ static enum e8_rc override_endpoints(struct runner *r, struct e8_errs *errs)
     return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
 
-static int show_plan(struct runner *r)
-{
-    struct e8_err err = {0};
-    const char *plan = e8_arg(r->args, "plan");
-    struct e8_plan_view view = {.plan = r->plan,
-                                .catalog = r->catalog,
-                                .clock = r->clock ? r->clock : e8_wall_now(),
-                                .limit = r->limit,
-                                .style = e8_cli_style(r->args, stdout),
-                                .out = stdout};
-    const char *columns = isatty(STDOUT_FILENO) ? NULL : getenv("COLUMNS");
-    uint64_t width;
-    if (columns && e8_parse_u64(e8_str(columns), &width) && width >= 60 && width <= 1000) {
-        view.style.width = (int)width;
-    }
-    struct e8_buf note;
-    e8_buf_init(&note, 64 << 10);
-    enum e8_rc rc = e8_plan_check(r->plan, r->catalog, &note, &err);
-    if (!rc && note.n && !e8_arg_set(r->args, "quiet")) {
-        fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
-    }
-    e8_buf_fini(&note);
-    if (!rc) {
-        rc = plan ? e8_plan_json(&view, strcmp(plan, "ndjson") == 0, &err) : e8_plan_print(&view, &err);
-    }
-    return rc ? e8_exit_error(&err) : E8_EXIT_PASS;
-}
-
 static int run_plan(struct runner *r)
 {
     struct e8_cli_run run = {
@@ -326,6 +294,7 @@ static int run_plan(struct runner *r)
         .clock = r->clock,
         .workers = (unsigned)r->workers,
         .in_flight = (size_t)r->in_flight,
+        .drop = e8_arg_set(r->args, "drop"),
         .sinks = r->sink,
         .report = true,
         .exec = e8_arg_set(r->args, "allow-exec"),
@@ -344,8 +313,8 @@ int e8_cmd_run(const struct e8_args *args)
     e8_errs_init(&errs);
     if (e8_cli_catalog(args, &r.catalog, &code)) {
         code = load_plan(&r, &errs) || override_endpoints(&r, &errs) ? e8_exit_errs(&errs)
-               : r.dry                                               ? show_plan(&r)
-                                                                     : run_plan(&r);
+               : r.preview.dry ? e8_cli_preview_show(args, r.plan, r.catalog, r.clock, &r.preview)
+                               : run_plan(&r);
     }
     e8_errs_fini(&errs);
     e8_plan_free(&r.plan);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/target.h"
 
 #define LINES_MAX 50 /* deliveries that are shown one by one without --verbose */
 
@@ -28,10 +28,8 @@ struct sender {
     const struct e8_args *args;
     struct e8_catalog *catalog;
     struct e8_arena *arena;
-    struct e8_doc *scheme_doc;
     struct e8_send_options options;
-    struct e8_cli_secrets secrets;
-    struct e8_header *headers;
+    struct e8_cli_target target;
     struct e8_edit *edits;
     const char **removes;
     struct e8_buf raw;
@@ -111,47 +109,19 @@ static enum e8_rc read_numbers(struct sender *s, struct e8_err *err)
     return rc;
 }
 
-static enum e8_rc read_endpoint(struct sender *s, struct e8_err *err)
-{
-    struct e8_endpoint *endpoint = &s->options.endpoint;
-    struct e8_url url;
-    endpoint->name = "target";
-    endpoint->url = e8_arg(s->args, "to");
-    if (!endpoint->url) {
-        return e8_fail(err, E8_INPUT, "--to http://127.0.0.1:9000/webhooks", "where to? --to is missing");
-    }
-    enum e8_rc rc = e8_url_parse(e8_str(endpoint->url), &url, err);
-    rc = rc ? rc : e8_cli_secrets(s->args, &s->secrets, err);
-    endpoint->secrets = (const char *const *)s->secrets.list;
-    endpoint->secret_count = s->secrets.count;
-    rc = rc ? rc : e8_cli_headers(s->args, &s->headers, &endpoint->header_count, err);
-    endpoint->headers = s->headers;
-    return rc ? rc
-              : e8_cli_policy(s->args, e8_catalog_platform(s->catalog), &endpoint->timeout, &endpoint->retry,
-                              err);
-}
-
 static enum e8_rc make_plan(struct sender *s, struct e8_errs *errs)
 {
     struct e8_err err = {0};
     s->options.patterns = s->args->words;
-    enum e8_rc rc = read_endpoint(s, &err);
-    rc = rc ? rc : read_edits(s, &err);
+    if (e8_cli_target(s->args, s->catalog, false, &s->target, errs)) {
+        return e8_errs_rc(errs);
+    }
+    s->options.endpoint = s->target.endpoints[0];
+    enum e8_rc rc = read_edits(s, &err);
     rc = rc ? rc : read_raw(s, &err);
     rc = rc ? rc : read_numbers(s, &err);
     rc = rc ? rc : e8_cli_environment(s->args, s->catalog, &s->options.environment, &err);
-    if (rc) {
-        return e8_errs_add(errs, &err);
-    }
-    rc = e8_cli_scheme(s->args, s->catalog, s->arena, &s->scheme_doc, &s->options.endpoint.scheme, errs);
-    if (rc) {
-        return rc;
-    }
-    const struct e8_endpoint *endpoint = &s->options.endpoint;
-    if (e8_signer_check(endpoint->scheme, endpoint->secrets, endpoint->secret_count, &err)) {
-        return e8_errs_add(errs, &err);
-    }
-    return e8_plan_send(s->catalog, &s->options, &s->plan, errs);
+    return rc ? e8_errs_add(errs, &err) : e8_plan_send(s->catalog, &s->options, &s->plan, errs);
 }
 
 static void print_clean(struct e8_str text, FILE *out)
@@ -217,9 +187,7 @@ static bool print_preview(void *state, const struct e8_preview *preview)
 static int send_plan(struct sender *s)
 {
     struct e8_err err = {0};
-    if (s->options.endpoint.secret_count == 0 && !e8_arg_set(s->args, "quiet")) {
-        fputs("emit8: not signed: no secret; give --secret-file or EMIT8_SECRET\n", stderr);
-    }
+    e8_cli_target_note(s->args, &s->target);
     if (e8_arg_set(s->args, "dry-run")) {
         return e8_preview_plan(s->plan, s->catalog, s->clock ? s->clock : e8_wall_now(), print_preview, s,
                                &err)
@@ -263,12 +231,10 @@ int e8_cmd_send(const struct e8_args *args)
     }
     e8_errs_fini(&errs);
     e8_plan_free(&s.plan);
-    e8_cli_secrets_fini(&s.secrets);
+    e8_cli_target_fini(&s.target);
     e8_buf_fini(&s.raw);
-    free(s.headers);
     free(s.edits);
     free(s.removes);
-    e8_doc_free(&s.scheme_doc);
     e8_catalog_free(&s.catalog);
     pthread_mutex_destroy(&s.lock);
     e8_arena_free(&s.arena);

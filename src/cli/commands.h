@@ -5,6 +5,8 @@
 #include "cli/args.h"
 
 int e8_cmd_send(const struct e8_args *args);
+int e8_cmd_load(const struct e8_args *args);
+int e8_cmd_find_max(const struct e8_args *args);
 int e8_cmd_run(const struct e8_args *args);
 int e8_cmd_validate(const struct e8_args *args);
 int e8_cmd_init(const struct e8_args *args);
@@ -19,9 +21,9 @@ int e8_cmd_verify(const struct e8_args *args);
 int e8_cmd_completion(const struct e8_args *args);
 int e8_cmd_version(const struct e8_args *args);
 
-extern const struct e8_option e8_send_options[], e8_run_options[], e8_check_options[], e8_sink_options[],
-    e8_events_options[], e8_log_options[], e8_report_options[], e8_sign_options[], e8_verify_options[],
-    e8_no_options[];
+extern const struct e8_option e8_send_options[], e8_load_options[], e8_find_max_options[], e8_run_options[],
+    e8_check_options[], e8_sink_options[], e8_events_options[], e8_log_options[], e8_report_options[],
+    e8_sign_options[], e8_verify_options[], e8_no_options[];
 
 extern const struct e8_option e8_validate_options[], e8_init_options[], e8_replay_options[];
 

@@ -160,7 +160,7 @@ static void watch(struct execution *x, struct e8_engine *engine)
         .terminal = terminal,
         .style = e8_cli_style(x->args, stderr),
         .started = x->facts.epoch,
-        .planned = deliveries,
+        .planned = e8_plan_warms_up(x->run->plan) ? 0 : deliveries,
     };
     while (!e8_engine_wait(engine, 50 * E8_NS_MS)) {
         take_signal(x, engine, &live, e8_signals_take(0));
@@ -183,6 +183,7 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .speed = run->speed,
         .clock = run->clock,
         .in_flight = run->in_flight,
+        .drop = run->drop,
         .reach = x->reach.reach,
         .log = x->log,
         .epoch = x->facts.epoch,

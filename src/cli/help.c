@@ -39,7 +39,8 @@ const struct e8_option e8_options_endpoint[] = {
      true},
     {"header", 'H', "'NAME: VALUE'", "another request header (repeatable)", false},
     {"timeout", 'm', "DUR", "deadline of an attempt; default: the platform's, 5s", true},
-    {"retries", 0, "N", "attempts after the first; default: the platform's, 4", true},
+    {"retries", 0, "N", "attempts after the first; default: the platform's, 4; of load and find-max: 0",
+     true},
     {NULL, 0, NULL, NULL, false},
 };
 

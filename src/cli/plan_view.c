@@ -370,9 +370,12 @@ static void put_foot(struct table *t, uint64_t events)
     } else if (t->more) {
         fputs("\n… and more; --limit 0 shows all\n", out);
     }
-    bool timed = e8_plan_timed(t->view->plan);
-    if (t->awaits || t->at_least || timed) {
+    bool timed = e8_plan_timed(t->view->plan), warm = e8_plan_warms_up(t->view->plan);
+    if (t->awaits || t->at_least || timed || warm) {
         fputs(t->more ? "" : "\n", out);
+    }
+    if (warm) {
+        fputs("what warms up is sent as well, but not counted\n", out);
     }
     if (timed) {
         fputs("of a closed loop that is bounded by time, the first of each place; the next starts when it "

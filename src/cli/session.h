@@ -63,6 +63,7 @@ struct e8_cli_run {
     e8_wall_ns clock;
     unsigned workers;
     size_t in_flight;
+    bool drop;   /* at that bound */
     bool sinks;  /* give every endpoint a sink of its own and its URL */
     bool report; /* print the report */
     bool

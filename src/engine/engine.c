@@ -260,6 +260,7 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         struct e8_pressure pressure = e8_busy_of(worker);
         e8_pressure_merge(&result->pressure, &pressure);
         result->stalls += worker->stalls;
+        result->bounded = result->bounded || worker->bounded;
         result->flows_stopped += worker->flows_stopped;
         result->commands_failed += worker->commands_failed;
         if (!result->command_why[0]) {

@@ -270,6 +270,7 @@ static void worker_loop(struct e8_worker *worker)
                 wake = now;
             }
         }
+        worker->bounded = worker->bounded || e8_worker_full(worker);
         wake = earlier(wake, e8_groups_step(worker, now));
         publish(worker, now);
         e8_busy_look(worker, now);

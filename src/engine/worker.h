@@ -234,6 +234,7 @@ struct e8_worker {
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
+    bool bounded;                 /* its bound was reached */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
     _Atomic(struct e8_stats *) published, spare;
     struct e8_busy busy;

@@ -35,8 +35,16 @@ const char *e8_edits_json(struct e8_arena *arena, const struct e8_edit *edits, s
 void e8_plan_phase(struct e8_plan *plan, const struct e8_phase *phase, e8_dur_ns warmup);
 /* Numbers go through all phases of a flow, so that no two instances have the same entities and ids; those of warm-ups are the last. */
 void e8_plan_number(struct e8_plan *plan);
-/* The plan's one endpoint, copied. */
-void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from);
+/* The plan's endpoints, copied. */
+void e8_plan_endpoints(struct e8_plan_owned *owned, const struct e8_endpoint *from, size_t count);
+/* Marks the types that the patterns choose; how many. Patterns that choose none are faults. */
+size_t e8_plan_match(const struct e8_catalog *catalog, const char *const *patterns, bool *chosen,
+                     struct e8_errs *errs);
+/* The one that is given, or the platform's first; in the plan's arena. */
+const char *e8_plan_environment(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
+                                const char *given);
+/* The next of plan->emits, which has room for it: an event of the type for every endpoint, still without a body. */
+struct e8_emit *e8_plan_emit(struct e8_plan_owned *owned, size_t type, const char *environment);
 struct e8_json;
 void e8_edits_put(struct e8_json *w, const char *key, const struct e8_edit *edits,
                   size_t count); /* the list alone */

@@ -114,7 +114,7 @@ static void parse_subscription(struct e8_parser *p, const struct e8_node *map, s
 }
 
 /* Names stand in URLs of sinks, on the command line and in the log. */
-static bool name_good(struct e8_str name)
+bool e8_endpoint_name_good(struct e8_str name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
@@ -139,7 +139,7 @@ static void parse_endpoint(struct e8_parser *p, const struct e8_node *map, struc
         e8_parse_fail(p, map, "NAME: {url: http://…, events: [conversation.*]}", "an endpoint is a map");
         return;
     }
-    if (!name_good(map->key)) {
+    if (!e8_endpoint_name_good(map->key)) {
         e8_parse_fail_key(p, map, "letters, digits, '-', '_' and '.', at most 64",
                           "\"%.*s\" is no name for an endpoint", E8_STR(map->key));
     }

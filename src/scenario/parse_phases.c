@@ -222,8 +222,12 @@ static void parse_arrivals(struct e8_parser *p, const struct e8_node *arrivals, 
                       "arrivals must be a map");
         return;
     }
+    size_t before = p->errs->total;
     const struct open_kind *kind = open_kind_of(p, arrivals);
     bool closed = e8_node_get(arrivals, "times") || e8_node_get(arrivals, "concurrency");
+    if (p->errs->total != before) {
+        return;
+    }
     if (kind) {
         parse_open(p, arrivals, kind, phase);
     } else if (e8_node_get(arrivals, "for") && !closed) {

@@ -241,6 +241,16 @@ uint64_t e8_phase_instances(const struct e8_phase *phase)
     return phase->within && phase->concurrency < phase->times ? phase->concurrency : phase->times;
 }
 
+bool e8_plan_warms_up(const struct e8_plan *plan)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        if (plan->phases[i].warmup) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool e8_plan_timed(const struct e8_plan *plan)
 {
     for (size_t i = 0; i < plan->phase_count; i++) {

@@ -96,7 +96,7 @@ enum e8_rc e8_plan_replay(const struct e8_catalog *catalog, const struct e8_repl
     plan->name = "replay";
     plan->seed = options->seed;
     plan->emits = e8_arena_alloc(owned->arena, (options->count + 1) * sizeof *plan->emits);
-    e8_plan_endpoint(owned, &options->endpoint);
+    e8_plan_endpoints(owned, &options->endpoint, 1);
     for (size_t i = 0; i < options->count; i++) {
         E8_ASSERT(i == 0 || options->list[i].at >= options->list[i - 1].at);
         add_delivery(owned, types, known, &options->list[i], environment, &steps[2 * i]);

@@ -263,6 +263,19 @@ struct e8_send_options {
 enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_options *options,
                         struct e8_plan **out, struct e8_errs *errs);
 
+/* A plan of single events of some types, each as often as the catalogue weighs it: `emit8 load`. */
+struct e8_load_options {
+    const char *const *patterns;         /* NULL-terminated; none: all types */
+    const char *environment;             /* NULL: the platform's first */
+    const struct e8_endpoint *endpoints; /* each gets every event; copied */
+    size_t endpoint_count;
+    struct e8_phase phase; /* when; its flow is made. Pieces of its pace are copied */
+    e8_dur_ns warmup;      /* before it; 0: none */
+    uint64_t seed;
+};
+enum e8_rc e8_plan_load(const struct e8_catalog *catalog, const struct e8_load_options *options,
+                        struct e8_plan **out, struct e8_errs *errs);
+
 /* A plan of deliveries that once were: `emit8 replay` of a log. One flow, one step each. */
 struct e8_recorded {
     e8_dur_ns at; /* from the first; never decreasing */
@@ -291,12 +304,14 @@ e8_dur_ns e8_phase_length(const struct e8_phase *phase);
 /* How many instances are sure to start, unless the run is stopped: of a closed loop that is bounded by time only those of its start. Walks
  * what is Poisson. */
 uint64_t e8_phase_instances(const struct e8_phase *phase);
+bool e8_plan_warms_up(const struct e8_plan *plan);
 bool e8_plan_timed(const struct e8_plan *plan); /* has it a closed loop that is bounded by time? */
 /* How many instances all phases start (walks what is Poisson), and (exact, by walking; for plans of up to `limit` events, else
  * 0, as where time bounds a closed loop) events and deliveries (copies included, withheld ones too). */
 uint64_t e8_plan_instances(const struct e8_plan *plan);
 void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries);
+bool e8_endpoint_name_good(struct e8_str name); /* letters, digits, '-', '_' and '.', at most 64 */
 bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_plan *plan,
                        const struct e8_emit *emit);
 /* Which endpoints get the event: the step's own, or all that take it. */

@@ -2,10 +2,8 @@
 
 #include "scenario/build.h"
 
-void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from)
+static void copy_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *from, struct e8_endpoint *to)
 {
-    struct e8_plan *plan = &owned->plan;
-    struct e8_endpoint *to = e8_arena_alloc(owned->arena, sizeof *to);
     *to = *from;
     to->name = e8_arena_str(owned->arena, e8_str(from->name)).p;
     to->url = e8_arena_str(owned->arena, e8_str(from->url)).p;
@@ -20,8 +18,16 @@ void e8_plan_endpoint(struct e8_plan_owned *owned, const struct e8_endpoint *fro
         headers[i].value = e8_arena_str(owned->arena, from->headers[i].value);
     }
     to->headers = headers;
-    plan->endpoints = to;
-    plan->endpoint_count = 1;
+}
+
+void e8_plan_endpoints(struct e8_plan_owned *owned, const struct e8_endpoint *from, size_t count)
+{
+    struct e8_plan *plan = &owned->plan;
+    plan->endpoints = e8_arena_alloc(owned->arena, (count + 1) * sizeof *plan->endpoints);
+    plan->endpoint_count = count;
+    for (size_t i = 0; i < count; i++) {
+        copy_endpoint(owned, &from[i], &plan->endpoints[i]);
+    }
 }
 
 static void fail_pattern(const struct e8_catalog *catalog, const char *pattern, struct e8_errs *errs)
@@ -33,8 +39,8 @@ static void fail_pattern(const struct e8_catalog *catalog, const char *pattern, 
     e8_errs_add(errs, &err);
 }
 
-static size_t match_types(const struct e8_catalog *catalog, const char *const *patterns, bool *chosen,
-                          struct e8_errs *errs)
+size_t e8_plan_match(const struct e8_catalog *catalog, const char *const *patterns, bool *chosen,
+                     struct e8_errs *errs)
 {
     size_t total = 0;
     for (size_t p = 0; patterns[p]; p++) {
@@ -52,8 +58,14 @@ static size_t match_types(const struct e8_catalog *catalog, const char *const *p
     return total;
 }
 
-static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catalog, size_t type,
-                     const struct e8_send_options *options, struct e8_step *step, struct e8_errs *errs)
+const char *e8_plan_environment(struct e8_plan_owned *owned, const struct e8_catalog *catalog,
+                                const char *given)
+{
+    const char *name = given ? given : e8_catalog_platform(catalog)->environments[0];
+    return e8_arena_str(owned->arena, e8_str(name)).p;
+}
+
+struct e8_emit *e8_plan_emit(struct e8_plan_owned *owned, size_t type, const char *environment)
 {
     struct e8_plan *plan = &owned->plan;
     struct e8_emit *emit = &plan->emits[plan->emit_count];
@@ -61,11 +73,15 @@ static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catal
     emit->endpoint = -1;
     emit->type = (uint16_t)type;
     emit->event = (uint16_t)type;
-    emit->environment =
-        e8_arena_str(owned->arena,
-                     e8_str(options->environment ? options->environment
-                                                 : e8_catalog_platform(catalog)->environments[0]))
-            .p;
+    emit->environment = environment;
+    return emit;
+}
+
+static void add_emit(struct e8_plan_owned *owned, const struct e8_catalog *catalog, size_t type,
+                     const struct e8_send_options *options, struct e8_step *step, struct e8_errs *errs)
+{
+    struct e8_emit *emit =
+        e8_plan_emit(owned, type, e8_plan_environment(owned, catalog, options->environment));
     if (options->raw.p) {
         emit->raw = e8_arena_str(owned->arena, options->raw);
     } else {
@@ -129,7 +145,7 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
     if (e8_plan_url(options->endpoint.url, &err)) {
         e8_errs_add(errs, &err);
     }
-    size_t total = match_types(catalog, options->patterns, chosen, errs);
+    size_t total = e8_plan_match(catalog, options->patterns, chosen, errs);
     if (!options->patterns[0]) {
         e8_fail(&err, E8_INPUT, "message.received, conversation.*, *", "no event type is named");
         e8_errs_add(errs, &err);
@@ -143,7 +159,7 @@ enum e8_rc e8_plan_send(const struct e8_catalog *catalog, const struct e8_send_o
         e8_errs_add(errs, &err);
     }
     if (errs->total == before) {
-        e8_plan_endpoint(owned, &options->endpoint);
+        e8_plan_endpoints(owned, &options->endpoint, 1);
         make_flow(owned, catalog, options, chosen, total, errs);
         make_phase(owned, options, total);
         const char *edits = owned->plan.emits[0].json;

@@ -16,7 +16,7 @@ import pytest
 SCHEMA = json.loads((pathlib.Path(kit.SOURCE) / "src" / "report" / "report.schema.json").read_text())
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 KEYS = (
-    "schema_version run verdict totals response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
+    "schema_version run verdict totals warmup_attempts response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
     " thresholds deadlines retry_feedback series generator expectations copies_spread_ms flows_stopped warnings"
 ).split()
 TOTALS = "planned delivered failed dropped aborted withheld expected unmet attempts retries".split()

@@ -329,6 +329,10 @@ flows: {a: {description: text, await: ack, faults: {duplicate: 5%, late: {share:
 run:
   - {flow: a, arrivals: {rate: 20/s, for: 1s, process: poisson}}
   - {flow: a, arrivals: {ramp: 1/s..5/s, for: 1s}}
+  - {flow: a, arrivals: {steps: ['0..5/s:1s', '5/s:1s', '0:1s'], process: poisson}, warmup: 1s}
+  - {flow: a, arrivals: {sine: 1..5/s, period: 1s, for: 2s, process: constant}}
+  - {flow: a, arrivals: {burst: 3, every: 1s, for: 2s}}
+  - {flow: a, arrivals: {concurrency: 2, for: 2s}}
   - {flow: a, arrivals: {times: 3, concurrency: 2}, at: 10s}
 """,
     """
@@ -408,7 +412,7 @@ BEYOND = [
     (r"/scheme/", "the parts of a signature scheme must fit together"),
     (r"/(secret|secret/\d+|rotation|rotation/\d+)(/(env|file))?$", "a secret's form and length depend on the scheme"),
     (r"/(thresholds/\d+|rule)$", "a rule's grammar"),
-    (r"/(late|burst|wait|ramp|rate|shift|within|for|at|grace|settle|timeout|base|cap|by|over|older|newer)$", "a duration or rate"),
+    (r"/(late|burst|wait|ramp|rate|sine|every|period|warmup|arrivals/steps/\d+|shift|within|for|at|grace|settle|timeout|base|cap|by|over|older|newer)$", "a duration or rate"),
     (r"/(size|close_after|truncate|duplicate|reorder|drop|share|attempts)$", "sums and sizes have limits"),
     (r"/(set|remove)(/|$)", "a path of the event"),
     (r"/(base64|pointer|id|name|method|content_type)$", "bytes and texts with a form"),

@@ -307,17 +307,17 @@ static void steps_have_as_many_as_their_pieces(void **state)
 static void steps_do_not_drift(void **state)
 {
     (void)state;
-    enum { PIECES = 4 * 3600 };
-    struct e8_pace_piece *pieces = e8_new(PIECES, sizeof *pieces);
-    for (size_t i = 0; i < PIECES; i++)
+    const uint64_t hours = 4, count = hours * 3600;
+    struct e8_pace_piece *pieces = e8_new(count, sizeof *pieces);
+    for (size_t i = 0; i < count; i++)
         pieces[i] = (struct e8_pace_piece){rate("7/s"), rate("7/s"), S};
-    struct e8_pace pace = steps(pieces, PIECES);
+    struct e8_pace pace = steps(pieces, count);
     struct e8_pace_walk walker = e8_pace_begin(&pace);
     e8_dur_ns due;
 
-    assert_int_equal(e8_pace_count(&pace), 7 * PIECES);
-    assert_true(e8_pace_seek(&walker, 7 * (PIECES - 1) + 1, &due));
-    assert_int_equal(due, (PIECES - 1) * S + 142857142);
+    assert_int_equal(e8_pace_count(&pace), 7 * count);
+    assert_true(e8_pace_seek(&walker, 7 * (count - 1) + 1, &due));
+    assert_int_equal(due, (e8_dur_ns)(count - 1) * S + 142857142);
     free(pieces);
 }
 

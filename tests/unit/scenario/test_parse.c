@@ -292,6 +292,31 @@ static void phases_are_open_or_closed(void **state)
     assert_true(p[6].at == 0 && p[6].first == 10);
     e8_plan_free(&plan);
 
+    plan = plan_of(
+        HEAD "flows: {f: [{emit: message.sent}]}\n"
+             "run:\n"
+             "  - {flow: f, arrivals: {steps: ['0..10/s:4s', '10/s:1s'], process: poisson}, warmup: 2s}\n"
+             "  - {flow: f, arrivals: {sine: 0..10/s, period: 1s, for: 4s}}\n"
+             "  - {flow: f, at: 9s, arrivals: {burst: 6, every: 1s, for: 2s}, warmup: 500ms}\n"
+             "  - {flow: f, arrivals: {concurrency: 3, for: 5s}}\n");
+    p = plan->phases;
+    assert_int_equal(plan->phase_count, 6);
+    assert_true(p[0].warmup && p[0].open && p[0].pace.poisson && p[0].pace.kind == E8_PACE_CONSTANT);
+    assert_true(p[0].pace.length == 2 * E8_NS_S && e8_rate_per_s(p[0].pace.from) == 6);
+    assert_true(!p[1].warmup && p[1].pace.kind == E8_PACE_STEPS && p[1].pace.poisson && p[1].first == 0);
+    assert_true(p[1].pace.piece_count == 2 && p[1].pace.length == 5 * E8_NS_S &&
+                p[1].pace.seed != p[0].pace.seed);
+    assert_true(p[2].pace.kind == E8_PACE_SINE && e8_pace_count(&p[2].pace) == 20);
+    assert_true(p[3].warmup && p[3].at == 9 * E8_NS_S && e8_pace_count(&p[3].pace) == 3);
+    assert_true(p[4].at == 9500 * E8_NS_MS && p[4].pace.kind == E8_PACE_BURST &&
+                e8_pace_count(&p[4].pace) == 12);
+    assert_true(!p[5].open && p[5].within == 5 * E8_NS_S && p[5].times == E8_TIMES_MAX &&
+                p[5].concurrency == 3);
+    assert_true(e8_plan_timed(plan) && e8_phase_instances(&p[5]) == 3 &&
+                e8_phase_length(&p[5]) == 5 * E8_NS_S);
+    assert_true(p[0].first >= p[5].first + E8_TIMES_MAX && p[3].first >= p[0].first + 12);
+    e8_plan_free(&plan);
+
     plan = plan_of(HEAD "flows: {f: [{emit: message.sent}], g: [{emit: agent.error}]}\n");
     assert_int_equal(plan->phase_count, 2); /* without run: each flow once */
     assert_ptr_equal(plan->phases[1].flow, &plan->flows[1]);

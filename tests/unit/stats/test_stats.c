@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <stdio.h>
 
 #include <cmocka.h>
@@ -289,6 +290,31 @@ static void flags_and_handshakes_are_counted(void **state)
     e8_stats_free(&stats);
 }
 
+static void the_warm_up_is_counted_apart(void **state)
+{
+    (void)state;
+    struct e8_stats *stats = e8_stats_new(1, 1), *other = e8_stats_new(1, 1);
+    const struct e8_tally *all = e8_stats_all(stats);
+    struct e8_attempt attempt = clean();
+
+    attempt.flags = E8_FLAG_WARMUP | E8_FLAG_REUSED;
+    attempt.outcome = E8_RESET;
+    memcpy(attempt.error, "reset", sizeof "reset");
+    e8_stats_add(stats, &attempt);
+    e8_stats_add(other, &attempt);
+    e8_stats_merge(stats, other);
+
+    assert_int_equal(all->n.warmup, 2);
+    assert_true(all->n.attempts == 0 && all->n.failed == 0 && all->n.sent == 0 && all->n.classes[0] == 0);
+    assert_int_equal(e8_stats_endpoint(stats, 0)->n.attempts + e8_stats_type(stats, 0)->n.attempts, 0);
+    assert_true(!all->response && !all->lag && !all->service);
+    assert_string_equal(e8_stats_sample(stats, 0, E8_RESET), "");
+    e8_stats_reset(stats);
+    assert_int_equal(all->n.warmup, 0);
+    e8_stats_free(&stats);
+    e8_stats_free(&other);
+}
+
 static void planned_dropped_and_aborted_ones_are_counted(void **state)
 {
     (void)state;
@@ -515,6 +541,7 @@ int main(void)
         cmocka_unit_test(generator_outcomes_are_counted_apart),
         cmocka_unit_test(any_status_is_harmless),
         cmocka_unit_test(flags_and_handshakes_are_counted),
+        cmocka_unit_test(the_warm_up_is_counted_apart),
         cmocka_unit_test(planned_dropped_and_aborted_ones_are_counted),
         cmocka_unit_test(the_earliest_error_is_the_sample),
         cmocka_unit_test(the_span_of_the_sent_begins_with_the_first_sent),

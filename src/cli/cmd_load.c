@@ -1,0 +1,114 @@
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/pacing.h"
+#include "cli/preview.h"
+#include "cli/target.h"
+
+const struct e8_option e8_load_options[] = {
+    {"to", 't', "[NAME=]URL", "where to send; every event goes to each (repeatable)", true},
+    {"rate", 'r', "RATE", "open loop: so many events per time, 500/s", false},
+    {"concurrency", 'c', "C", "closed loop: the next event when one of so many has ended; default 1", false},
+    {"duration", 'z', "DUR", "for so long", false},
+    {"number", 'n', "N", "at most so many events", false},
+    {"stages", 0, "LIST", "open loop, in pieces of a rate or a ramp and its length: 0..500/s:1m,500/s:5m",
+     false},
+    {"process", 0, "NAME", "how they arrive at a rate: constant, or poisson: at random", false},
+    {"warmup", 0, "DUR", "so long before it, at the mean rate or the same concurrency: sent, but not counted",
+     false},
+    {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
+    {"drop", 0, NULL, "at that bound drop events, and count them, instead of letting them wait", false},
+    {"environment", 'e', "NAME", "production, staging or development", true},
+    {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
+    {"clock", 0, "TIME", "let the events' time start here", false},
+    {"workers", 0, "N", "threads that send; default: the cores", true},
+    {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
+    {"plan", 0, "FORMAT", "the same for machines: json (one document) or ndjson (a line for each delivery)",
+     false},
+    {"limit", 0, "N", "events of --dry-run (default 50) or --plan (default: all); 0: all", false},
+    {NULL, 0, NULL, NULL, false},
+};
+
+struct loader {
+    const struct e8_args *args;
+    struct e8_catalog *catalog;
+    struct e8_cli_target target;
+    struct e8_cli_pacing pacing;
+    struct e8_cli_preview preview;
+    struct e8_load_options options;
+    struct e8_plan *plan;
+    e8_wall_ns clock;
+    uint64_t workers, in_flight;
+};
+
+static enum e8_rc read_options(struct loader *l, struct e8_err *err)
+{
+    bool given;
+    enum e8_rc rc = e8_cli_pacing(l->args, &l->pacing, err);
+    rc = rc ? rc : e8_cli_preview(l->args, &l->preview, err);
+    rc = rc ? rc : e8_cli_seed(l->args, &given, &l->options.seed, err);
+    rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
+    rc = rc ? rc : e8_arg_u64(l->args, "workers", 1, 256, &l->workers, err);
+    rc = rc ? rc : e8_arg_u64(l->args, "in-flight", 1, 10000000, &l->in_flight, err);
+    return rc ? rc : e8_cli_environment(l->args, l->catalog, &l->options.environment, err);
+}
+
+/* A retry would be load that nobody asked for. */
+static void turn_off_retries(struct loader *l)
+{
+    for (size_t i = 0; !e8_arg_set(l->args, "retries") && i < l->target.count; i++) {
+        l->target.endpoints[i].retry.attempts = 1;
+    }
+}
+
+static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
+{
+    struct e8_err err = {0};
+    if (e8_cli_target(l->args, l->catalog, true, &l->target, errs)) {
+        return e8_errs_rc(errs);
+    }
+    if (read_options(l, &err)) {
+        return e8_errs_add(errs, &err);
+    }
+    turn_off_retries(l);
+    l->options.patterns = l->args->words;
+    l->options.endpoints = l->target.endpoints;
+    l->options.endpoint_count = l->target.count;
+    l->options.phase = l->pacing.phase;
+    l->options.warmup = l->pacing.warmup;
+    return e8_plan_load(l->catalog, &l->options, &l->plan, errs);
+}
+
+static int send_load(struct loader *l)
+{
+    struct e8_cli_run run = {
+        .plan = l->plan,
+        .catalog = l->catalog,
+        .speed = 1,
+        .clock = l->clock,
+        .workers = (unsigned)l->workers,
+        .in_flight = (size_t)l->in_flight,
+        .drop = e8_arg_set(l->args, "drop"),
+        .report = true,
+    };
+    e8_cli_target_note(l->args, &l->target);
+    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog, l->clock, &l->preview)
+                          : e8_cli_execute(l->args, &run);
+}
+
+int e8_cmd_load(const struct e8_args *args)
+{
+    struct loader l = {.args = args};
+    struct e8_errs errs;
+    int code;
+    e8_errs_init(&errs);
+    if (e8_cli_catalog(args, &l.catalog, &code)) {
+        code = make_plan(&l, &errs) ? e8_exit_errs(&errs) : send_load(&l);
+    }
+    e8_errs_fini(&errs);
+    e8_plan_free(&l.plan);
+    free(l.pacing.pieces);
+    e8_cli_target_fini(&l.target);
+    e8_catalog_free(&l.catalog);
+    return code;
+}

@@ -1,0 +1,112 @@
+#include "cli/trial.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define LOOK_EVERY (50 * E8_NS_MS)
+#define GRACE      (500 * E8_NS_MS) /* after a stop */
+
+static void describe(struct e8_cli_trial *t)
+{
+    const char **texts = e8_arena_alloc(t->arena, (t->threshold_count + 1) * sizeof *texts);
+    for (size_t i = 0; i < t->threshold_count; i++) {
+        texts[i] = t->thresholds[i].text;
+    }
+    e8_cli_facts(t->args, t->plan, t->catalog, t->arena, &t->facts);
+    t->facts.workers = t->workers;
+    t->facts.thresholds = texts;
+    t->facts.speed = 1;
+}
+
+static bool is_lost(const struct e8_cli_trial *t, const struct e8_stats *stats, e8_dur_ns elapsed)
+{
+    for (size_t i = 0; i < t->threshold_count; i++) {
+        if (e8_threshold_lost(&t->thresholds[i], &t->facts, stats, elapsed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A threshold gets the first half of the schedule to be met, so that a slow beginning does not decide. */
+static void watch(struct e8_cli_trial *t, struct e8_engine *engine)
+{
+    while (!e8_engine_wait(engine, LOOK_EVERY)) {
+        int signal = e8_signals_take(0);
+        e8_dur_ns elapsed = e8_mono_now() - t->facts.epoch - t->warmup;
+        const struct e8_stats *stats = e8_engine_stats(engine);
+        if (signal && t->stopped_by) {
+            e8_engine_abort(engine);
+        } else if (signal) {
+            t->stopped_by = signal;
+            e8_engine_stop(engine);
+        } else if (!t->unfinished && !t->stopped_by &&
+                   (elapsed > t->length + t->drain ||
+                    (elapsed > t->length / 2 && is_lost(t, stats, elapsed)))) {
+            t->unfinished = true;
+            e8_engine_stop(engine);
+        }
+    }
+}
+
+static e8_dur_ns time_of(struct timeval time)
+{
+    return (e8_dur_ns)time.tv_sec * E8_NS_S + (e8_dur_ns)time.tv_usec * E8_NS_US;
+}
+
+/* Of this process, in all its threads. */
+static e8_dur_ns used_time(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? time_of(usage.ru_utime) + time_of(usage.ru_stime) : 0;
+}
+
+static double busy_share(const struct e8_cli_trial *t, e8_dur_ns used)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    double threads = cores > 0 && (long)t->workers > cores ? (double)cores : (double)t->workers;
+    return t->result.elapsed > 0 ? (double)used / ((double)t->result.elapsed * threads) : 0;
+}
+
+enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
+{
+    struct e8_dlog *log = NULL;
+    struct e8_engine *engine;
+    const char *path = NULL;
+    describe(t);
+    enum e8_rc rc = e8_cli_log(t->args, t->arena, &t->facts, &log, &path, err);
+    if (rc) {
+        if (log) {
+            e8_dlog_finish(&log, NULL, NULL);
+        }
+        return rc;
+    }
+    struct e8_engine_options options = {
+        .workers = t->workers,
+        .in_flight = t->in_flight,
+        .grace = GRACE,
+        .reach = *t->reach,
+        .log = log,
+        .epoch = t->facts.epoch,
+        .wall = t->facts.started,
+    };
+    rc = e8_engine_start(t->plan, t->catalog, &options, &engine, err);
+    if (!rc) {
+        e8_dur_ns used = used_time();
+        watch(t, engine);
+        e8_engine_finish(&engine, &t->result);
+        t->busy = busy_share(t, used_time() - used);
+        e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);
+        e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, NULL, &t->report);
+    }
+    enum e8_rc closed = log ? e8_dlog_finish(&log, rc ? NULL : &t->facts, rc ? NULL : err) : E8_OK;
+    return rc ? rc : closed;
+}
+
+void e8_cli_trial_fini(struct e8_cli_trial *t)
+{
+    e8_stats_free(&t->result.stats);
+    e8_hist_free(&t->result.spread);
+    free(t->result.expected);
+}

@@ -1,0 +1,243 @@
+#include "report/curve.h"
+
+#include <string.h>
+
+#include "report/parts.h"
+
+#define LAG_LEAST (E8_NS_MS) /* send lag that is always acceptable */
+#define LAG_SHARE 0.1        /* of the response p50 */
+#define BUSY_MOST 0.85       /* of the processors' time; above that what is missed may be our fault */
+
+static e8_dur_ns quantile(const struct e8_hist *hist, double q)
+{
+    return hist && e8_hist_count(hist) > 0 ? e8_hist_quantile(hist, q) : 0;
+}
+
+static void measure_step(const struct e8_report *report, struct e8_curve_step *out)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    out->planned = totals.planned;
+    out->delivered = totals.delivered;
+    out->failed = totals.failed;
+    out->dropped = totals.dropped;
+    out->aborted = totals.aborted;
+    out->samples = all->response ? e8_hist_count(all->response) : 0;
+    out->p50 = quantile(all->response, 0.5);
+    out->p95 = quantile(all->response, 0.95);
+    out->p99 = quantile(all->response, 0.99);
+    out->most = out->samples ? e8_hist_max(all->response) : 0;
+    out->service_p99 = quantile(all->service, 0.99);
+    out->lag_p99 = quantile(all->lag, 0.99);
+}
+
+static bool is_time(enum e8_measure measure)
+{
+    return measure == E8_MEASURE_QUANTILE || measure == E8_MEASURE_MIN || measure == E8_MEASURE_MEAN ||
+           measure == E8_MEASURE_MAX;
+}
+
+/* Would the objective hold if every attempt had been sent when it was due? */
+static bool holds_in_service(const struct e8_report *report, const struct e8_threshold_result *result)
+{
+    struct e8_threshold service = result->threshold;
+    if (!is_time(service.measure) || service.of != E8_OF_RESPONSE || service.endpoint[0] || service.type[0]) {
+        return false;
+    }
+    service.of = E8_OF_SERVICE;
+    return e8_threshold_evaluate(&service, report->run, report->stats).pass;
+}
+
+/* What is missed is missed because of our own lateness alone, and nothing that the receiver did made us late. */
+static bool is_our_lateness(const struct e8_report *report, const struct e8_curve_step *step)
+{
+    double most = LAG_SHARE * (double)step->p50;
+    bool late = (double)step->lag_p99 > (most > LAG_LEAST ? most : LAG_LEAST);
+    bool any = false;
+    for (size_t i = 0; i < report->threshold_count; i++) {
+        const struct e8_threshold_result *result = &report->thresholds[i];
+        any = any || !result->pass;
+        if (!result->pass && !holds_in_service(report, result)) {
+            return false;
+        }
+    }
+    return late && any;
+}
+
+static const struct e8_threshold_result *first_missed(const struct e8_report *report)
+{
+    for (size_t i = 0; i < report->threshold_count; i++) {
+        if (!report->thresholds[i].pass) {
+            return &report->thresholds[i];
+        }
+    }
+    return NULL;
+}
+
+static void say_missed(const struct e8_threshold_result *missed, struct e8_curve_step *out)
+{
+    char measured[E8_MEASURED_MAX];
+    snprintf(out->why, sizeof(out->why), "%s: %s%s", missed->threshold.text,
+             missed->measurable ? "measured " : "", e8_measured_text(missed, measured));
+}
+
+static const char ours[] = "emit8 was the limit, not the receiver";
+
+/* Our own doing, whatever else was missed. False: it was not. */
+static bool say_ours(const struct e8_report *report, const struct e8_curve_facts *facts,
+                     struct e8_curve_step *out)
+{
+    bool missed = first_missed(report) != NULL;
+    char lag[E8_DUR_MAX];
+    if (e8_stats_all(report->stats)->n.generator > 0) {
+        snprintf(out->why, sizeof(out->why), "%s: %.150s", ours, report->reason);
+    } else if (missed && facts->busy > BUSY_MOST) {
+        snprintf(out->why, sizeof(out->why), "%s: its workers were %.0f %% busy", ours, facts->busy * 100);
+    } else if (!facts->bounded && is_our_lateness(report, out)) {
+        snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, e8_dur_text(out->lag_p99, lag));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void say_undrained(struct e8_curve_step *out)
+{
+    snprintf(out->why, sizeof(out->why), "the backlog did not drain: %llu of %llu deliveries had no end",
+             (unsigned long long)out->aborted, (unsigned long long)out->planned);
+}
+
+/* A receiver that is too slow may make a report invalid as well; one that refuses everything has not been tested. */
+void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
+                    struct e8_curve_step *out)
+{
+    const struct e8_threshold_result *missed = first_missed(report);
+    bool invalid = report->verdict == E8_INVALID;
+    measure_step(report, out);
+    out->why[0] = '\0';
+    if (say_ours(report, facts, out)) {
+        out->result = E8_SEARCH_INVALID;
+    } else if (invalid && !facts->unfinished && out->delivered == 0) {
+        out->result = E8_SEARCH_INVALID;
+        snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
+    } else if (missed) {
+        out->result = E8_SEARCH_FAILS;
+        say_missed(missed, out);
+    } else if (facts->unfinished) {
+        out->result = E8_SEARCH_FAILS;
+        say_undrained(out);
+    } else if (invalid) {
+        out->result = E8_SEARCH_INVALID;
+        snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
+    } else {
+        out->result = E8_SEARCH_HOLDS;
+    }
+}
+
+/* ---- the conclusion ---- */
+
+/* The last step at that rate. */
+static const char *why_at(const struct e8_curve *curve, double rate)
+{
+    const char *why = "";
+    for (size_t i = 0; i < curve->count; i++) {
+        const struct e8_curve_step *step = &curve->steps[i];
+        if (step->result != E8_SEARCH_HOLDS && step->rate >= rate && step->rate <= rate) {
+            why = step->why;
+        }
+    }
+    return why;
+}
+
+static void put_rate(struct e8_buf *out, double rate)
+{
+    char text[E8_NUMBER_MAX];
+    e8_buf_puts(out, e8_rate_text(rate, text));
+}
+
+static void put_objectives(struct e8_buf *out, const struct e8_curve *curve)
+{
+    for (size_t i = 0; i < curve->objective_count; i++) {
+        e8_buf_puts(out, i == 0 ? "" : i + 1 == curve->objective_count ? " and " : ", ");
+        e8_buf_puts(out, curve->objectives[i].text);
+    }
+}
+
+static void say_found(const struct e8_curve *curve, struct e8_buf *out)
+{
+    const struct e8_search *s = &curve->search;
+    e8_buf_puts(out, s->bound == E8_BOUND_GENERATOR ? "at least " : "");
+    put_rate(out, s->holds);
+    e8_buf_puts(out, s->bound == E8_BOUND_TOP ? ", the highest that was to be tried, holds " : " holds ");
+    put_objectives(out, curve);
+    if (s->bound == E8_BOUND_TOP) {
+        return;
+    }
+    e8_buf_puts(out, s->bound == E8_BOUND_GENERATOR ? "; of " : "; ");
+    put_rate(out, s->above);
+    e8_buf_printf(out, s->bound == E8_BOUND_GENERATOR ? " nothing can be said: %s" : " does not: %s",
+                  why_at(curve, s->above));
+}
+
+static void say_not_found(const struct e8_curve *curve, struct e8_buf *out)
+{
+    const struct e8_search *s = &curve->search;
+    bool lowest = s->confirmations == 0;
+    if (lowest && s->bound == E8_BOUND_GENERATOR) {
+        e8_buf_puts(out, why_at(curve, s->above));
+        e8_buf_puts(out, ", already at ");
+        put_rate(out, s->above);
+        return;
+    }
+    e8_buf_puts(out, lowest ? "even " : "no rate held twice; the last, ");
+    put_rate(out, s->above);
+    e8_buf_printf(out, lowest ? " does not hold: %s" : ", did not: %s", why_at(curve, s->above));
+}
+
+static void say_interrupted(const struct e8_curve *curve, struct e8_buf *out)
+{
+    const struct e8_search *s = &curve->search;
+    e8_buf_puts(out, "interrupted: ");
+    if (s->holds > 0) {
+        put_rate(out, s->holds);
+        e8_buf_puts(out, " held so far, not confirmed");
+    } else {
+        e8_buf_puts(out, "no rate is known to hold");
+    }
+    if (s->above > 0) {
+        e8_buf_puts(out, "; ");
+        put_rate(out, s->above);
+        e8_buf_puts(out, " did not");
+    }
+}
+
+void e8_curve_conclude(struct e8_curve *curve)
+{
+    const struct e8_search *s = &curve->search;
+    struct e8_buf reason;
+    e8_buf_fixed(&reason, curve->reason, sizeof(curve->reason));
+    if (s->confirmed) {
+        curve->verdict = E8_PASS;
+        say_found(curve, &reason);
+    } else if (!s->ended) {
+        curve->verdict = E8_INVALID;
+        say_interrupted(curve, &reason);
+    } else {
+        bool invalid = s->confirmations == 0 && s->bound == E8_BOUND_GENERATOR;
+        curve->verdict = invalid ? E8_INVALID : E8_FAIL;
+        say_not_found(curve, &reason);
+    }
+    e8_buf_cstr(&reason);
+}
+
+void e8_curve_step_text(const struct e8_curve_step *step, struct e8_buf *out)
+{
+    char p99[E8_DUR_MAX];
+    put_rate(out, step->rate);
+    e8_buf_printf(out, " %s", e8_search_result_name(step->result));
+    if (step->result == E8_SEARCH_HOLDS) {
+        e8_buf_printf(out, ": p99 %s", e8_dur_text(step->p99, p99));
+    } else {
+        e8_buf_printf(out, ": %s", step->why);
+    }
+}

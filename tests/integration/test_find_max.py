@@ -1,0 +1,193 @@
+"""emit8 find-max, against receivers whose limit is known."""
+
+import contextlib
+import csv
+import io
+import json
+import resource
+import signal
+import subprocess
+import sys
+
+import kit
+import pytest
+
+# One thread that serves one request after another, each in a fixed time: its capacity is 1 / that time.
+SERVER = """
+import contextlib, selectors, socket, sys, time
+service = float(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+listener.setblocking(False)
+print(listener.getsockname()[1], flush=True)
+selector = selectors.DefaultSelector()
+selector.register(listener, selectors.EVENT_READ)
+read, free = {}, time.monotonic()
+
+def serve(connection, free):
+    data = read[connection]
+    while (head := data.find(b"\\r\\n\\r\\n")) >= 0:
+        length = int(data[:head].lower().split(b"content-length:")[1].split(b"\\r\\n")[0])
+        if len(data) < head + 4 + length:
+            break
+        data = data[head + 4 + length:]
+        free = max(free, time.monotonic()) + service
+        time.sleep(max(0, free - time.monotonic()))  # its service time
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        except OSError:
+            pass
+    read[connection] = data
+    return free
+
+while True:
+    for key, _ in selector.select():
+        if key.fileobj is listener:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.setblocking(False)
+                    read[connection] = b""
+                    selector.register(connection, selectors.EVENT_READ)
+            continue
+        try:
+            data = key.fileobj.recv(65536)
+        except OSError:
+            data = b""
+        if data:
+            read[key.fileobj] += data
+            free = serve(key.fileobj, free)
+        else:
+            selector.unregister(key.fileobj)
+            key.fileobj.close()
+            del read[key.fileobj]
+"""
+
+
+@contextlib.contextmanager
+def receiver(service):
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(service)], stdout=subprocess.PIPE)
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def find_max(url, *args, **more):
+    done = kit.emit8("find-max", "--to", url, "--format", "json", "--seed", 5, *args, **more)
+    done.found = json.loads(done.out) if done.out else None
+    return done
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.db"
+
+
+def test_the_limit_of_a_receiver_is_found(log):
+    """50/s is what it can do; what is 30 % more than that is late by more than 200 ms within a second."""
+    with receiver(0.02) as url:
+        done = find_max(url, "--slo", "p(95) < 200ms", "--slo", "success >= 99%", "--from", "10/s", "--max", "2000/s",
+                        "--for", "1s", "--warmup", "200ms", "--precision", "30%", "--timeout", "2s", "--log", log)
+    found = done.found
+    assert done.returncode == 0, done.out + done.err
+    assert found["verdict"] == "pass" and found["confirmed"] and found["limited_by"] == "receiver"
+    assert 10 <= found["rate"] <= 80 and found["rate"] < found["above"] <= found["rate"] * 2
+    steps = found["steps"]
+    assert [step["stage"] for step in steps] == sorted((step["stage"] for step in steps), key=["climb", "halve", "confirm"].index)
+    assert steps[0]["rate"] == 10 and steps[0]["result"] == "holds" and steps[0]["planned"] == 10
+    assert steps[-1]["result"] == "holds" and steps[-1]["rate"] == found["rate"]
+    failed = [step for step in steps if step["result"] == "fails"]
+    assert failed and all(step["why"] for step in failed)
+    assert "holds p(95) < 200ms and success >= 99%; " in found["reason"]
+    # Each step is a run of the log, and no two send the same events.
+    assert [step["run"] for step in steps] == list(range(1, len(steps) + 1))
+    assert kit.report(log, "--run", 1)["totals"]["planned"] == 10
+    assert kit.rows(log, "SELECT count(*) - count(DISTINCT event_id) FROM event") == [(0,)]
+
+
+def test_the_highest_that_may_be_tried(tmp_path):
+    with kit.Capture() as capture:
+        args = ["--slo", "p(50) < 2s", "--from", "20/s", "--max", "40/s", "--for", "200ms", "--warmup", "0", "--no-log"]
+        done = find_max(capture.url, *args)
+        assert done.returncode == 0, done.out
+        assert done.found["rate"] == 40 and done.found["limited_by"] == "max"
+        assert len(capture.take()) == 4 + 8 + 16  # the step that confirms is twice as long
+        text = kit.emit8("find-max", "--to", capture.url, *args)
+        assert text.returncode == 0 and "40.0/s" in text.out and "confirmed" in text.out
+        assert "\nPASS  40.0/s, the highest that was to be tried, holds p(50) < 2s" in text.out
+        assert "20.0/s holds" in text.err
+        table = kit.emit8("find-max", "--to", capture.url, *args, "--format", "csv", "-q")
+        rows = list(csv.DictReader(io.StringIO(table.out)))
+        assert [(row["rate"], row["stage"], row["result"]) for row in rows] == [
+            ("20.000", "climb", "holds"), ("40.000", "climb", "holds"), ("40.000", "confirm", "holds")]
+        assert table.err == ""
+
+
+def test_even_the_lowest_may_be_too_much():
+    with receiver(0.1) as url:
+        done = find_max(url, "--slo", "p(50) < 50ms", "--from", "40/s", "--for", "500ms", "--warmup", "0", "--timeout", "1s", "--no-log")
+    assert done.returncode == 1 and done.found["verdict"] == "fail" and done.found["rate"] is None
+    assert done.found["reason"].startswith("even 40.0/s does not hold: p(50) < 50ms")
+    assert len(done.found["steps"]) == 1
+
+
+def test_what_refuses_everything_tells_nothing():
+    with kit.Capture(lambda request: 401) as capture:
+        done = find_max(capture.url, "--slo", "p(50) < 2s", "--from", "20/s", "--for", "200ms", "--no-log")
+    assert done.returncode == 4 and done.found["verdict"] == "invalid"
+    assert "nothing was tested" in done.found["reason"] and "401" in done.found["reason"]
+
+
+def test_emit8_itself_was_the_limit():
+    """Too few open files for what is asked of it."""
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    with receiver(0.5) as url:
+        done = find_max(url, "--slo", "p(50) < 5s", "--from", "200/s", "--for", "1s", "--warmup", "0", "--workers", 1,
+                        "--in-flight", 500, "--timeout", "2s", "--no-log", preexec_fn=few_files)
+    assert done.returncode == 4, done.out
+    assert "emit8 was the limit, not the receiver" in done.found["reason"]
+    # Left to itself it opens no more than it may, and the receiver is known to be the limit.
+    with receiver(0.5) as url:
+        done = find_max(url, "--slo", "p(50) < 200ms", "--from", "200/s", "--for", "1s", "--warmup", "0", "--workers", 1,
+                        "--timeout", "1s", "--no-log")
+    assert done.returncode == 1 and done.found["limited_by"] == "receiver", done.out
+
+
+def test_a_signal_tells_what_is_known():
+    with kit.Capture() as capture:
+        process = kit.start("find-max", "--to", capture.url, "--slo", "p(50) < 2s", "--from", "20/s", "--for", "500ms",
+                            "--warmup", "0", "--no-log", "--format", "json")
+        for line in process.stderr:
+            if b"holds" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    found = json.loads(out)
+    assert found["interrupted"] and not found["confirmed"] and found["rate"] is None and found["holds"] >= 20
+    assert found["reason"].startswith("interrupted: ") and "not confirmed" in found["reason"]
+
+
+@pytest.mark.parametrize("args, what, hint", [
+    ([], "which objective must hold?", "--slo 'p(99) < 200ms'"),
+    (["--slo", "p(99) under 5"], "p(99) under 5", ""),
+    (["--slo", "p(99){endpoint=crm} < 5ms"], 'there is no endpoint "crm"', ""),
+    (["--slo", "p(99) < 5ms", "--from", "0/s"], "--from is out of range", "/s"),
+    (["--slo", "p(99) < 5ms", "--from", "5"], '--from "5" is no rate', "100/s"),
+    (["--slo", "p(99) < 5ms", "--from", "100/s", "--max", "50/s"], "--from is higher than --max", "--max 5000/s"),
+    (["--slo", "p(99) < 5ms", "--for", "1ms"], "too short or too long", "--for 10s"),
+    (["--slo", "p(99) < 5ms", "--precision", "0.1%"], "--precision", "1% to 50%"),
+    (["--slo", "p(99) < 5ms", "--precision", "some"], '"some" is out of range', "1% to 50%"),
+    (["--slo", "p(99) < 5ms", "--process", "gauss"], 'unknown process "gauss"', "poisson"),
+    (["--slo", "p(99) < 5ms", "--format", "junit"], 'unknown format "junit"', "csv"),
+    (["--slo", "p(99) < 5ms", "mesage.sent"], 'no event type matches "mesage.sent"', "message.sent"),
+    (["--slo", "p(99) < 5ms", "--to", "http://192.0.2.1/"], "192.0.2.1", "--allow-target"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_what_is_refused(log, args, what, hint):
+    done = kit.emit8("find-max", "--to", "http://127.0.0.1:9", "--log", log, *args)
+    assert done.returncode == 2 and done.out == ""
+    assert what in done.err and hint in done.err, done.err
+    assert not log.exists()

@@ -1,0 +1,264 @@
+"""emit8 load, and the arrivals of scenarios: how many are sent and when, what a warm-up leaves out, and what is refused."""
+
+import collections
+import json
+import pathlib
+import signal
+import threading
+import time
+
+import kit
+import pytest
+
+WEIGHTS = {row["type"]: row["weight"]
+           for row in json.loads((pathlib.Path(kit.SOURCE) / "fixtures" / "catalog.json").read_text())["types"]}
+
+
+def load(log, url, *args, **more):
+    """Runs it and returns what it did, with its report."""
+    done = kit.emit8("load", "--to", url, "--log", log, "--seed", 7, "--format", "json", "-q", *args, **more)
+    done.report = json.loads(done.out) if done.out else None
+    return done
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.db"
+
+
+# --- how much --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args, count", [
+    (["--rate", "100/s", "-z", "400ms"], 40),
+    (["--rate", "100/s", "-z", "400ms", "--workers", "3"], 40),
+    (["--rate", "200/s", "-n", "33"], 33),
+    (["--rate", "300/s", "-n", "41", "--process", "poisson", "--workers", "2"], 41),
+    (["--rate", "100/s", "-z", "400ms", "-n", "12"], 12),
+    (["--stages", "0..100/s:400ms,100/s:100ms,0:100ms,50..0/s:200ms", "--workers", "3"], 20 + 10 + 5),
+    (["-n", "25"], 25),
+    (["-n", "25", "-c", "4"], 25),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_so_many_are_sent(log, args, count):
+    with kit.Capture() as capture:
+        done = load(log, capture.url, *args)
+        assert done.returncode == 0, done.err
+        assert len(capture.take()) == count
+    assert done.report["totals"]["planned"] == done.report["totals"]["delivered"] == count
+
+
+def test_a_closed_loop_ends_with_its_time(log):
+    """At most so many at a time, and none that starts after the end."""
+    busy, most, lock = 0, 0, threading.Lock()
+
+    def answer(request):
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.02)  # the receiver's own time
+        with lock:
+            busy -= 1
+        return 200
+
+    with kit.Capture(answer) as capture:
+        done = load(log, capture.url, "-c", 4, "-z", "500ms", "--workers", 2)
+        assert done.returncode == 0, done.err
+        count = len(capture.take())
+    assert most <= 4 and count >= 4
+    assert done.report["totals"]["delivered"] == count
+    ((span,),) = kit.rows(log, "SELECT (max(due) - min(due)) / 1e9 FROM attempt")
+    assert span <= 0.55
+
+
+def test_types_come_as_the_catalogue_weighs_them(log):
+    done = kit.emit8("load", "--to", "http://127.0.0.1:1", "-n", 4000, "--plan", "ndjson", "--seed", 11, "-q")
+    types = collections.Counter(row["type"] for row in kit.ndjson(done.out) if "type" in row)
+    assert sum(types.values()) == 4000 and set(types) <= set(WEIGHTS)
+    for name, weight in WEIGHTS.items():
+        share = weight / sum(WEIGHTS.values())
+        assert abs(types[name] - 4000 * share) <= 6 * (4000 * share * (1 - share)) ** 0.5 + 1, name
+
+
+def test_patterns_choose_types(log):
+    with kit.Capture() as capture:
+        assert load(log, capture.url, "message.*", "agent.error", "-n", 60, "-c", 4).returncode == 0
+        types = {request["headers"]["x-8bit-event"] for request in capture.take()}
+    assert types <= {"message.received", "message.sent", "message.failed", "agent.error"} and len(types) >= 2
+
+
+def test_every_endpoint_gets_every_event(log):
+    with kit.Capture() as one, kit.Capture() as other:
+        done = load(log, one.url, "--to", f"second={other.url}", "-n", 20)
+        ids = [{json.loads(request["body"])["id"] for request in capture.take()} for capture in (one, other)]
+    assert done.returncode == 0 and len(ids[0]) == 20 and ids[0] == ids[1]
+    assert [endpoint["name"] for endpoint in done.report["endpoints"]] == ["target", "second"]
+
+
+def test_nothing_is_tried_again_unless_asked_for(log):
+    with kit.Capture(lambda request: 503) as capture:
+        done = load(log, capture.url, "-n", 8)
+        assert done.returncode == 1 and len(capture.take()) == 8
+        assert done.report["totals"]["retries"] == 0
+        done = load(log, capture.url, "-n", 2, "--retries", 1, "--threshold", "failed <= 2")
+        assert done.returncode == 0 and done.report["totals"]["retries"] == 2
+
+
+def test_the_same_seed_sends_the_same(log):
+    bodies = []
+    with kit.Capture() as capture:
+        for workers in (1, 3):
+            args = ["--rate", "200/s", "-z", "200ms", "--clock", kit.CLOCK, "--workers", workers]
+            assert load(log, capture.url, *args).returncode == 0
+            bodies.append(sorted(request["body"] for request in capture.take()))
+    assert len(bodies[0]) == 40 and bodies[0] == bodies[1]
+
+
+def test_what_has_no_room_is_dropped_and_counted(log):
+    gate = threading.Event()
+    with kit.Capture(lambda request: gate.wait(30) and 200) as capture:
+        threading.Thread(target=lambda: capture.wait(2) or time.sleep(1) or gate.set(), daemon=True).start()
+        done = load(log, capture.url, "--rate", "100/s", "-z", "500ms", "--in-flight", 2, "--workers", 1, "--drop",
+                    "--timeout", "30s")
+    totals = done.report["totals"]
+    assert done.returncode == 4 and done.report["verdict"] == "invalid"
+    assert totals["planned"] == 50 and totals["dropped"] > 0
+    assert totals["delivered"] + totals["dropped"] == 50
+
+
+# --- the warm-up -----------------------------------------------------------------------------------------------------
+
+
+def test_a_warm_up_is_sent_and_not_counted(log):
+    """The receiver is slow and fails while it warms up."""
+    def answer(request):
+        if request["index"] < 10:
+            time.sleep(1.5)  # the receiver's own time
+            return 500
+        return 200
+
+    with kit.Capture(answer) as capture:
+        done = load(log, capture.url, "--rate", "50/s", "-z", "600ms", "--warmup", "200ms", "--workers", 2,
+                    "--threshold", "max < 1400ms", "--threshold", "success >= 100%")
+        assert done.returncode == 0, done.out
+        assert len(capture.take()) == 40
+    report = done.report
+    assert report["totals"]["planned"] == report["totals"]["attempts"] == report["response_time_ms"]["count"] == 30
+    assert report["status"] == {"200": 30} and report["warmup_attempts"] == 10
+    assert sum(kind["totals"]["planned"] for kind in report["types"]) == 30
+    assert kit.report(log) == report
+    assert kit.rows(log, "SELECT count(*), sum(flags & 64 > 0), sum(status = 500) FROM attempt") == [(40, 10, 10)]
+
+
+def test_what_is_counted_is_the_same_without_the_warm_up(log):
+    with kit.Capture() as capture:
+        ids = []
+        for more in ([], ["--warmup", "100ms"]):
+            assert load(log, capture.url, "--rate", "100/s", "-z", "200ms", "--clock", kit.CLOCK, *more).returncode == 0
+            capture.take()
+            ids.append(kit.rows(log, "SELECT e.instance, e.type, e.step FROM event e JOIN attempt a ON a.event = e.id"
+                                     " WHERE a.run = (SELECT max(id) FROM run) AND NOT a.flags & 64 ORDER BY 1"))
+    assert len(ids[0]) == 20 and ids[0] == ids[1]
+
+
+def test_a_killed_run_leaves_its_warm_up_out_too(log):
+    with kit.Capture() as capture:
+        process = kit.start("load", "--to", capture.url, "--rate", "100/s", "-z", "60s", "--warmup", "100ms", "--log", log, "-q")
+        kit.until(lambda: log.exists() and kit.count(log) >= 20)
+        process.kill()
+        process.communicate()
+    report = kit.report(log)
+    assert report["warmup_attempts"] == 10
+    assert report["totals"]["planned"] == report["totals"]["attempts"] == kit.count(log) - 10
+
+
+# --- scenarios -------------------------------------------------------------------------------------------------------
+
+SCENARIO = """\
+flows: {a: [{emit: message.sent}], b: [{emit: message.received}]}
+run:
+  - {flow: a, arrivals: {steps: ['0..100/s:400ms', '0:100ms', '100/s:100ms']}}
+  - {flow: b, arrivals: {sine: 20..180/s, period: 100ms, for: 300ms}}
+  - {flow: a, arrivals: {burst: 7, every: 100ms, for: 250ms}, warmup: 100ms}
+  - {flow: b, arrivals: {concurrency: 2, times: 5, for: 20s}}
+"""
+
+
+@pytest.mark.parametrize("speed", ["1x", "4x"])
+def test_arrivals_of_scenarios(tmp_path, log, speed):
+    path = tmp_path / "scenario.yaml"
+    path.write_text(SCENARIO)
+    with kit.Capture() as capture:
+        done = kit.emit8("run", path, "--to", capture.url, "--log", log, "--workers", 3, "--speed", speed, "--format", "json")
+        assert done.returncode == 0, done.err
+        types = collections.Counter(request["headers"]["x-8bit-event"] for request in capture.take())
+    # The warm-up has the mean rate of the bursts: 21 in 250 ms, so 9 in 100 ms (8.4 begin).
+    assert types == {"message.sent": 20 + 10 + 21 + 9, "message.received": 30 + 5}
+    report = json.loads(done.out)
+    assert report["totals"]["delivered"] == 86 and report["warmup_attempts"] == 9
+    bursts = kit.rows(log, "SELECT due, count(*) FROM attempt WHERE NOT flags & 64 GROUP BY due HAVING count(*) >= 7 ORDER BY 1")
+    assert [count for _, count in bursts] == [7, 7, 7]
+    factor = int(speed[0])
+    assert [(due - bursts[0][0]) * factor for due, _ in bursts] == [0, 100_000_000, 200_000_000]
+
+
+def test_a_plan_that_time_bounds_is_shown(tmp_path):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("flows: {a: [{emit: message.sent}]}\nrun: [{flow: a, arrivals: {concurrency: 3, for: 1h}}, {flow: a}]\n")
+    done = kit.emit8("run", path, "--to", "http://127.0.0.1:1", "--dry-run", "--limit", 0)
+    assert done.returncode == 0 and "as many events as their time allows" in done.out
+    assert done.out.count("message.sent") == 4 and "3600.000" in done.out and "bounded by time" in done.out
+    assert "warms up" not in done.out
+    done = kit.emit8("run", path, "--to", "http://127.0.0.1:1", "--plan", "json")
+    plan = json.loads(done.out)["plan"]
+    assert plan["events"] is None and plan["deliveries"] is None
+
+
+# --- the end, and what is refused ------------------------------------------------------------------------------------
+
+
+def test_a_signal_ends_it_with_its_report(log):
+    with kit.Capture() as capture:
+        process = kit.start("load", "--to", capture.url, "-c", 2, "-z", "60s", "--log", log, "--format", "json", "-q")
+        capture.wait(5)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    report = json.loads(out)
+    assert report["run"]["interrupted"] and report["totals"]["delivered"] >= 5
+
+
+@pytest.mark.parametrize("args, what, hint", [
+    ([], "nothing says how much to send", "--rate 500/s -z 1m"),
+    (["--rate", "5/s"], "nothing says for how long", "-z 1m"),
+    (["-c", "5"], "nothing says for how long", "-n 1000"),
+    (["--rate", "0/s", "-z", "1s"], "--rate 0 sends nothing", "100/s"),
+    (["--rate", "5/s", "-z", "0"], "a duration of 0", "30s"),
+    (["--rate", "5/s", "--stages", "5/s:1s"], "exclude each other", "leave one"),
+    (["--rate", "5/s", "-c", "5", "-z", "1s"], "exclude each other", "--in-flight"),
+    (["--stages", "5/s:1s", "-z", "1s"], "exclude each other", "lengths"),
+    (["--stages", "5/s"], '"5/s" is no stage', "500/s:5m"),
+    (["--stages", "5/s:1s,,5/s:1s"], "is no stage", "500/s:5m"),
+    (["--stages", ""], "--stages", ""),
+    (["--stages", "0:5s"], "the plan starts no flow", ""),
+    (["-c", "5", "-z", "1s", "--process", "poisson"], "--process is for a rate", "--rate"),
+    (["--rate", "5/s", "-z", "1s", "--process", "gauss"], 'unknown process "gauss"', "poisson"),
+    (["--rate", "1000000/s", "-z", "365d"], "overflows", "10^12"),
+    (["-n", "5", "--warmup", "soon"], '"soon" is no duration', "5s"),
+    (["-n", "5", "mesage.sent"], 'no event type matches "mesage.sent"', "message.sent"),
+    (["-n", "5", "--to", "target=http://127.0.0.1:9"], 'two endpoints are named "target"', "NAME=URL"),
+    (["-n", "5", "--to", "a b=http://127.0.0.1:9"], "is no name for an endpoint", "letters"),
+    (["-n", "5", "--plan", "xml"], '"xml" is not known', "ndjson"),
+    (["-n", "5", "--limit", "5"], "--limit is for", "--dry-run"),
+    (["-n", "5", "--threshold", "p(99) under 5"], "p(99) under 5", ""),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_what_is_refused(log, args, what, hint):
+    done = kit.emit8("load", "--to", "http://127.0.0.1:9", "--log", log, *args)
+    assert done.returncode == 2 and done.out == ""
+    assert what in done.err and hint in done.err, done.err
+    assert not log.exists()
+
+
+def test_a_target_is_needed():
+    done = kit.emit8("load", "-n", 1)
+    assert done.returncode == 2 and "--to is missing" in done.err

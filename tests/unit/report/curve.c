@@ -1,0 +1,244 @@
+#include "report/curve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sample.h"
+
+static const struct e8_curve_facts usual = {.busy = 0.2};
+
+/* Deliveries of which each was sent `lag` late and then served in `service`. */
+static void add_late(struct sample *s, unsigned count, e8_dur_ns lag, e8_dur_ns service)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, lag + service, "");
+        attempt.times.sent = attempt.times.due + lag;
+        sample_attempt(s, &attempt);
+    }
+}
+
+static enum e8_search_result judged(struct sample *s, const struct e8_curve_facts *facts,
+                                    struct e8_curve_step *step)
+{
+    *step = (struct e8_curve_step){.rate = 100};
+    e8_curve_judge(sample_report(s), facts, step);
+    return step->result;
+}
+
+static void what_meets_the_objectives_holds(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, MS, 5 * MS);
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_HOLDS);
+    assert_true(step.planned == 50 && step.delivered == 50 && step.samples == 50 && !step.why[0]);
+    assert_true(step.p99 >= 5990000 && step.p99 <= 6010000);
+    assert_true(step.lag_p99 >= 999000 && step.lag_p99 <= 1001000);
+    sample_fini(&s);
+}
+
+static void a_slow_receiver_fails(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    sample_rule(&s, "success >= 90%");
+    add_late(&s, 50, 0, 300 * MS);
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
+    assert_has(step.why, "p(99) < 250ms: measured 300 ms");
+    sample_fini(&s);
+}
+
+/* The same response time: ours, or the receiver's where so much is in flight that the rest has to wait. */
+static void our_lateness_says_nothing(void **state)
+{
+    (void)state;
+    const struct e8_curve_facts bounded = {.bounded = true};
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 295 * MS, 5 * MS);
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_INVALID);
+    assert_has(step.why, "emit8 was the limit, not the receiver: send lag p99 is 295 ms");
+    assert_int_equal(judged(&s, &bounded, &step), E8_SEARCH_FAILS);
+    sample_rule(&s, "p(50) < 4ms"); /* which the service time misses as well */
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
+    sample_fini(&s);
+}
+
+static void a_busy_emit8_says_nothing_of_what_is_missed(void **state)
+{
+    (void)state;
+    const struct e8_curve_facts busy = {.bounded = true, .busy = 0.97};
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 0, 5 * MS);
+    assert_int_equal(judged(&s, &busy, &step), E8_SEARCH_HOLDS);
+    add_late(&s, 50, 0, 300 * MS);
+    assert_int_equal(judged(&s, &busy, &step), E8_SEARCH_INVALID);
+    assert_has(step.why, "emit8 was the limit, not the receiver: its workers were 97 % busy");
+    sample_fini(&s);
+}
+
+static void our_own_failures_say_nothing(void **state)
+{
+    (void)state;
+    const struct e8_curve_facts unfinished = {.unfinished = true};
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 0, 5 * MS);
+    sample_add(&s, E8_GEN_PORT, 0, MS, "");
+    assert_int_equal(judged(&s, &unfinished, &step), E8_SEARCH_INVALID);
+    assert_has(step.why, "emit8 was the limit, not the receiver: 1 attempt failed on emit8's own side");
+    sample_fini(&s);
+}
+
+static void refusals_say_nothing_and_a_backlog_fails(void **state)
+{
+    (void)state;
+    const struct e8_curve_facts unfinished = {.unfinished = true};
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    for (int i = 0; i < 20; i++)
+        sample_add(&s, E8_HTTP_4XX, 401, 5 * MS, "");
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_INVALID);
+    assert_has(step.why, "nothing was tested");
+    sample_fini(&s);
+
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 20, 0, 5 * MS);
+    for (int i = 0; i < 7; i++)
+        sample_add(&s, E8_ABORTED, 0, 5 * MS, "");
+    assert_int_equal(judged(&s, &unfinished, &step), E8_SEARCH_FAILS);
+    assert_has(step.why, "the backlog did not drain: 7 of 27 deliveries had no end");
+    sample_fini(&s);
+}
+
+/* A search that was told these results. */
+struct told {
+    struct e8_curve curve;
+    struct e8_curve_step steps[32];
+    struct e8_threshold objectives[2];
+};
+
+static void tell(struct told *t, double holds_to, double valid_to, bool confirms, size_t most)
+{
+    struct e8_err err = {0};
+    *t =
+        (struct told){.curve = {.target = "http://127.0.0.1/", .length = 10 * E8_NS_S, .objective_count = 2}};
+    e8_threshold_parse(e8_str("p(99) < 250ms"), &t->objectives[0], &err);
+    e8_threshold_parse(e8_str("success >= 99.9%"), &t->objectives[1], &err);
+    t->curve.objectives = t->objectives;
+    t->curve.steps = t->steps;
+    t->curve.search = e8_search_begin(50, 3200, 0.05);
+    enum e8_search_stage stage;
+    double rate;
+    while (t->curve.count < most && e8_search_next(&t->curve.search, &rate, &stage)) {
+        struct e8_curve_step *step = &t->steps[t->curve.count++];
+        bool holds = rate <= holds_to && (stage != E8_SEARCH_CONFIRM || confirms);
+        *step = (struct e8_curve_step){.stage = stage,
+                                       .rate = rate,
+                                       .planned = 1000,
+                                       .delivered = 1000,
+                                       .samples = 1000,
+                                       .p50 = 2 * MS,
+                                       .p95 = 3 * MS,
+                                       .p99 = (e8_dur_ns)(rate * 1e5)};
+        step->result = rate > valid_to ? E8_SEARCH_INVALID : holds ? E8_SEARCH_HOLDS : E8_SEARCH_FAILS;
+        snprintf(step->why, sizeof step->why, "%s", holds && rate <= valid_to ? "" : "BECAUSE");
+        e8_search_tell(&t->curve.search, step->result);
+    }
+    e8_curve_conclude(&t->curve);
+}
+
+static void conclusions_say_what_was_the_limit(void **state)
+{
+    (void)state;
+    struct told t;
+    tell(&t, 700, 1e9, true, 32);
+    assert_int_equal(t.curve.verdict, E8_PASS);
+    assert_string_equal(t.curve.reason,
+                        "700/s holds p(99) < 250ms and success >= 99.9%; 725/s does not: BECAUSE");
+    tell(&t, 1e9, 700, true, 32);
+    assert_int_equal(t.curve.verdict, E8_PASS);
+    assert_has(t.curve.reason, "at least 700/s holds p(99) < 250ms");
+    assert_has(t.curve.reason, "; of 725/s nothing can be said: BECAUSE");
+    tell(&t, 1e9, 1e9, true, 32);
+    assert_string_equal(t.curve.reason, "3,200/s, the highest that was to be tried, holds p(99) < 250ms and "
+                                        "success >= 99.9%");
+    tell(&t, 10, 1e9, true, 32);
+    assert_int_equal(t.curve.verdict, E8_FAIL);
+    assert_string_equal(t.curve.reason, "even 50.0/s does not hold: BECAUSE");
+    tell(&t, 1e9, 10, true, 32);
+    assert_int_equal(t.curve.verdict, E8_INVALID);
+    assert_string_equal(t.curve.reason, "BECAUSE, already at 50.0/s");
+    tell(&t, 700, 1e9, false, 32);
+    assert_int_equal(t.curve.verdict, E8_FAIL);
+    assert_has(t.curve.reason, "no rate held twice; the last, ");
+    tell(&t, 700, 1e9, true, 3);
+    assert_int_equal(t.curve.verdict, E8_INVALID);
+    assert_string_equal(t.curve.reason, "interrupted: 200/s held so far, not confirmed");
+    tell(&t, 700, 1e9, true, 0);
+    assert_string_equal(t.curve.reason, "interrupted: no rate is known to hold");
+}
+
+static char *written(const struct e8_curve *curve, enum e8_format format, struct e8_style style)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    assert_int_equal(e8_curve_write(curve, format, style, out), E8_OK);
+    fclose(out);
+    return text;
+}
+
+static void curves_are_sorted_and_fit(void **state)
+{
+    (void)state;
+    struct told t;
+    tell(&t, 700, 1e9, true, 32);
+    for (int width = 60; width <= 200; width += 35) {
+        char *text = written(&t.curve, E8_FORMAT_TEXT, (struct e8_style){width, false});
+        assert_true(widest(text) <= (size_t)width);
+        assert_clean(text, false);
+        assert_has(text, "confirmed");
+        assert_true(strstr(text, "50.0/s  holds") < strstr(text, "700/s  confirmed"));
+        assert_true(strstr(text, "700/s  confirmed") < strstr(text, "725/s  fails"));
+        assert_true(strstr(text, "What did not hold") < strstr(text, "PASS  700/s holds"));
+        free(text);
+    }
+    char *csv = written(&t.curve, E8_FORMAT_CSV, (struct e8_style){80, false});
+    assert_has(csv, "\n50.000,climb,holds,1000,1000,0,0,0,2.000000,3.000000,5.000000,");
+    assert_has(csv, ",,BECAUSE\n");
+    free(csv);
+    tell(&t, 700, 1e9, true, 0);
+    char *json = written(&t.curve, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(json, "\"rate\":null");
+    assert_has(json, "\"steps\":[]");
+    free(json);
+}
+
+const struct CMUnitTest curve_tests[] = {
+    cmocka_unit_test(what_meets_the_objectives_holds),
+    cmocka_unit_test(a_slow_receiver_fails),
+    cmocka_unit_test(our_lateness_says_nothing),
+    cmocka_unit_test(a_busy_emit8_says_nothing_of_what_is_missed),
+    cmocka_unit_test(our_own_failures_say_nothing),
+    cmocka_unit_test(refusals_say_nothing_and_a_backlog_fails),
+    cmocka_unit_test(conclusions_say_what_was_the_limit),
+    cmocka_unit_test(curves_are_sorted_and_fit),
+};
+const size_t curve_count = E8_COUNT(curve_tests);
