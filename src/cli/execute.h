@@ -25,11 +25,17 @@ struct execution {
     const struct e8_threshold *lost; /* it says `abort`, and cannot hold any more: the run was stopped */
     bool told;                       /* that it was */
     enum e8_format format;
-    int stopped_by; /* signal */
+    int stopped_by;       /* signal, or the key that stands for SIGINT */
+    struct e8_live *live; /* NULL: --quiet */
+    double per_arrival;   /* deliveries on average; 0: not known */
 };
 
 /* Before anything is sent: may the files of --report-… be written? */
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
+/* A view of the run on a terminal, which is ours then. */
+bool e8_execution_on_terminal(const struct execution *x);
+/* Until the run has ended: signals, keys, thresholds, the live view. */
+void e8_execution_watch(struct execution *x, struct e8_engine *engine);
 /* Fills x->more, when the run has ended. */
 void e8_execution_more(struct execution *x);
 /* Writes the report, to stdout and to files. Returns the exit code. */

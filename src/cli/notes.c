@@ -79,6 +79,10 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     e8_json_int(w, "commands_failed", (int64_t)more->commands_failed);
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
+    if (more->by_hand) {
+        e8_json_bool(w, "by_hand", true);
+        e8_json_int(w, "paused_ns", more->paused);
+    }
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
     }
@@ -151,6 +155,8 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     more->commands_failed = count_of(root, "commands_failed");
     more->command_why = text_of(root, "command_why", arena);
     more->stopped_by_step = is_set(root, "stopped_by_step");
+    more->by_hand = is_set(root, "by_hand");
+    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

@@ -118,6 +118,8 @@ void e8_execution_more(struct execution *x)
         .command_why = x->result.command_why,
         .aborted = x->lost,
         .stopped_by_step = x->result.stopped_by_step,
+        .by_hand = x->result.by_hand,
+        .paused = x->result.paused,
         .log = x->log_path,
     };
     collect_steps(x, &x->more);
