@@ -6,9 +6,10 @@
 #include "cli/execute.h"
 #include "cli/terminal.h"
 
-#define SIZE_LIMIT  200000 /* events, up to which a plan is walked to count its deliveries */
-#define FASTER      1.1
-#define FACTOR_MOST 100.0
+#define SIZE_LIMIT    200000 /* events, up to which a plan is walked to count its deliveries */
+#define FASTER        1.1
+#define FACTOR_MOST   100.0
+#define SUSPEND_AFTER (100 * E8_NS_MS)
 
 /* Lines for each attempt and a view that is redrawn in place do not share a terminal. */
 static bool is_quiet(const struct execution *x)
@@ -56,12 +57,13 @@ static void resize(struct execution *x)
     }
 }
 
-/* Stopped by the terminal: time goes on, the schedule does not. */
+/* Stopped by the terminal: time goes on, the schedule does not. What is under way gets a moment to come to its end. */
 static void suspend(struct execution *x, struct e8_engine *engine)
 {
     struct e8_engine_now now;
     e8_engine_look(engine, &now);
     e8_engine_pause(engine, true);
+    e8_engine_wait(engine, SUSPEND_AFTER);
     if (x->live) {
         e8_live_end(x->live);
     }
