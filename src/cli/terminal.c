@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,15 +12,15 @@
 #include "base/base.h"
 
 static int tty = -1;
-static struct termios before;       /* as it was when it was taken */
-static volatile sig_atomic_t taken; /* read by handlers */
+static struct termios before; /* as it was when it was taken */
+static atomic_bool taken;     /* read by handlers */
 
 /* ---- settings ---- */
 
 static void restore(void)
 {
     if (taken) {
-        taken = 0;
+        taken = false;
         tcsetattr(tty, TCSANOW, &before);
     }
 }
@@ -81,7 +82,7 @@ bool e8_terminal_take(void)
         if (tcgetattr(tty, &before) != 0) {
             return false;
         }
-        taken = 1;
+        taken = true;
         set();
     }
     return true;

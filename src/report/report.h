@@ -123,7 +123,7 @@ struct e8_live;
 struct e8_live *e8_live_new(const struct e8_live_options *options);
 void e8_live_free(struct e8_live **live); /* what it has drawn stays */
 void e8_live_resize(struct e8_live *live, int columns, int rows);
-void e8_live_stir(struct e8_live *live); /* it is time to draw */
+void e8_live_stir(struct e8_live *live);                      /* it is time to draw */
 bool e8_live_due(const struct e8_live *live, e8_mono_ns now); /* is it time to draw? */
 void e8_live_draw(struct e8_live *live, const struct e8_stats *stats, const struct e8_live_now *state,
                   e8_mono_ns now);
