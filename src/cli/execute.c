@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/execute.h"
+#include "cli/terminal.h"
 
 /* The secrets that a sink takes: also those of rotations to come. */
 static enum e8_rc accept_secrets(const struct e8_endpoint *endpoint, const char *out[E8_SECRETS_MAX],
@@ -108,72 +109,6 @@ static enum e8_rc check_thresholds(const struct execution *x, struct e8_err *err
     return rc;
 }
 
-static void take_signal(struct execution *x, struct e8_engine *engine, struct e8_live *live, int signal)
-{
-    if (!signal) {
-        return;
-    }
-    if (x->stopped_by) {
-        e8_engine_abort(engine);
-        return;
-    }
-    x->stopped_by = signal;
-    e8_engine_stop(engine);
-    if (!e8_arg_set(x->args, "quiet")) {
-        e8_live_end(live);
-        fputs("emit8: stopping; waiting for what is under way (again to stop at once)\n", stderr);
-    }
-}
-
-/* Stops a run that a threshold with `abort` has already failed. */
-static void look_at_thresholds(struct execution *x, struct e8_engine *engine, const struct e8_stats *stats,
-                               struct e8_live *live)
-{
-    e8_dur_ns elapsed = e8_mono_now() - x->facts.epoch;
-    for (size_t i = 0; !x->lost && !x->stopped_by && i < x->threshold_count; i++) {
-        const struct e8_threshold *threshold = &x->thresholds[i];
-        if (threshold->abort && e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
-            x->lost = threshold;
-        }
-    }
-    if (!x->lost || x->told) {
-        return;
-    }
-    x->told = true;
-    e8_engine_stop(engine);
-    if (!e8_arg_set(x->args, "quiet")) {
-        e8_live_end(live);
-        fprintf(stderr, "emit8: stopping early: %s cannot hold; waiting for what is under way\n",
-                x->lost->text);
-    }
-}
-
-static void watch(struct execution *x, struct e8_engine *engine)
-{
-    uint64_t events = 0, deliveries = 0;
-    /* Lines for each attempt and a view that is redrawn in place do not share a terminal. */
-    bool quiet = e8_arg_set(x->args, "quiet") || x->run->on_done;
-    bool terminal = isatty(STDERR_FILENO) != 0;
-    e8_plan_size(x->run->plan, x->run->catalog, 200000, &events, &deliveries);
-    struct e8_live live = {
-        .out = stderr,
-        .terminal = terminal,
-        .style = e8_cli_style(x->args, stderr),
-        .started = x->facts.epoch,
-        .planned = e8_plan_warms_up(x->run->plan) ? 0 : deliveries,
-    };
-    while (!e8_engine_wait(engine, 50 * E8_NS_MS)) {
-        take_signal(x, engine, &live, e8_signals_take(0));
-        const struct e8_stats *stats = e8_engine_stats(engine);
-        look_at_thresholds(x, engine, stats, &live);
-        if (!quiet) {
-            live.style.width = e8_cli_style(x->args, stderr).width;
-            e8_live_draw(&live, stats, e8_mono_now());
-        }
-    }
-    e8_live_end(&live);
-}
-
 static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
 {
     const struct e8_cli_run *run = x->run;
@@ -200,7 +135,7 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
     if (rc) {
         return rc;
     }
-    watch(x, engine);
+    e8_execution_watch(x, engine);
     e8_engine_finish(&engine, &x->result);
     return E8_OK;
 }
@@ -258,6 +193,10 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
     int code;
     run->workers = run->workers ? run->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     e8_signals_init();
+    if (e8_execution_on_terminal(&x)) {
+        e8_terminal_open();
+        e8_signals_terminal();
+    }
     enum e8_rc rc = prepare(&x, &err);
     rc = rc ? rc : run_engine(&x, &err);
     if (rc) {

@@ -26,7 +26,9 @@ struct execution {
     bool local;                      /* a receiver is on this machine */
     bool told;                       /* that it was */
     enum e8_format format;
-    int stopped_by; /* signal */
+    int stopped_by;       /* signal, or the key that stands for SIGINT */
+    struct e8_live *live; /* NULL: --quiet */
+    double per_arrival;   /* deliveries on average; 0: not known */
 };
 
 /* Before anything is sent: may the files of --report-… be written? */
@@ -34,6 +36,10 @@ enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err);
 /* Raises the limit of open files where the plan may need it. E8_ENV where the plan is sure to need more files or ports than there are; a
  * warning where it may. */
 enum e8_rc e8_execution_preflight(const struct execution *x, struct e8_err *err);
+/* A view of the run on a terminal, which is ours then. */
+bool e8_execution_on_terminal(const struct execution *x);
+/* Until the run has ended: signals, keys, thresholds, the live view. */
+void e8_execution_watch(struct execution *x, struct e8_engine *engine);
 /* Fills x->more, when the run has ended. */
 void e8_execution_more(struct execution *x);
 /* Writes the report, to stdout and to files. Returns the exit code. */

@@ -261,7 +261,8 @@ static void put_exit_status(FILE *out)
         {"2", "The usage or the input is wrong; nothing was run."},
         {"3", "It could not run: files, the network, memory, the delivery log."},
         {"4", "The run is invalid: it tested nothing, emit8 itself was the limit, or it was killed."},
-        {"130, 143", "Stopped by SIGINT or SIGTERM; the report was still printed."},
+        {"130, 143",
+         "Stopped by SIGINT or SIGTERM; the report was still printed. 129: by SIGHUP, on a terminal."},
     };
     request("SH", "EXIT STATUS", out);
     put_entries(codes, E8_COUNT(codes), out);

@@ -95,6 +95,10 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
     put_generator(w, more);
+    if (more->by_hand) {
+        e8_json_bool(w, "by_hand", true);
+        e8_json_int(w, "paused_ns", more->paused);
+    }
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
     }
@@ -190,6 +194,8 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     more->command_why = text_of(root, "command_why", arena);
     more->stopped_by_step = is_set(root, "stopped_by_step");
     read_generator(root, more);
+    more->by_hand = is_set(root, "by_hand");
+    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

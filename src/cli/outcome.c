@@ -148,6 +148,8 @@ void e8_execution_more(struct execution *x)
         .open = is_open(x->run->plan),
         .local = x->local,
         .pressure = x->result.pressure,
+        .by_hand = x->result.by_hand,
+        .paused = x->result.paused,
         .log = x->log_path,
     };
     x->more.load = x->more.open || x->run->load;

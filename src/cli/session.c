@@ -328,17 +328,41 @@ void e8_cli_command(const struct e8_args *args, struct e8_buf *out)
 }
 
 static int signal_fd = -1;
+static sigset_t signals;
+
+static void read_signals(const int *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sigaction action;
+        /* nohup's wish is kept. */
+        if (list[i] != SIGHUP || sigaction(SIGHUP, NULL, &action) != 0 || action.sa_handler != SIG_IGN) {
+            sigaddset(&signals, list[i]);
+        }
+    }
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal_fd = signalfd(signal_fd, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 
 void e8_signals_init(void)
 {
-    sigset_t set;
+    static const int list[] = {SIGINT, SIGTERM};
+    read_signals(list, E8_COUNT(list));
+}
+
+void e8_signals_terminal(void)
+{
+    static const int list[] = {SIGHUP, SIGWINCH, SIGTSTP, SIGCONT};
+    read_signals(list, E8_COUNT(list));
+}
+
+void e8_signals_suspend(void)
+{
+    sigset_t set, old;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    if (signal_fd < 0) {
-        signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    }
+    sigaddset(&set, SIGTSTP);
+    raise(SIGTSTP); /* pending, until it is let through */
+    sigprocmask(SIG_UNBLOCK, &set, &old);
+    sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 int e8_signals_take(e8_dur_ns timeout)

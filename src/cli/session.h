@@ -85,6 +85,10 @@ void e8_cli_command(const struct e8_args *args, struct e8_buf *out);
 
 /* SIGINT and SIGTERM are blocked and read from here, so that no handler runs. */
 void e8_signals_init(void);
+/* From here on also SIGHUP, and those by which a terminal and its shell speak to a program: SIGWINCH, SIGTSTP, SIGCONT. */
+void e8_signals_terminal(void);
+/* Stops as SIGTSTP would, until SIGCONT. */
+void e8_signals_suspend(void);
 int e8_signals_take(e8_dur_ns timeout); /* the signal, or 0 */
 
 #endif

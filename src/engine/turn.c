@@ -137,10 +137,15 @@ void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out)
 {
     const struct e8_turn *turn = atomic_load(&engine->turn);
     e8_mono_ns at = e8_mono_now(), moment = e8_turn_moment(turn, at), base = engine->epoch;
+    size_t count = engine->plan->phase_count, i = 0;
     *out = (struct e8_engine_now){.paused = is_paused(turn), .factor = engine->factor};
-    for (size_t i = 0; i < engine->plan->phase_count && base_of(engine, i, &base); i++) {
+    for (; i < count && base_of(engine, i, &base); i++) {
+        const struct e8_phase *phase = &engine->plan->phases[i];
+        e8_mono_ns end = phase->open ? e8_after(base, e8_scaled(engine, phase->pace.length)) : E8_NEVER;
         look_at_phase(engine, i, moment - base, out);
+        out->ends = end > out->ends ? end : out->ends;
     }
+    out->ends = i < count ? E8_NEVER : e8_turn_due(turn, out->ends);
     out->arrivals *= out->paused ? 0 : out->factor;
     out->busy = busiest(engine, at);
 }

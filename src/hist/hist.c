@@ -106,23 +106,39 @@ double e8_hist_stddev(const struct e8_hist *hist)
 }
 
 /* How many values a share q of all is, rounded up; 0.07 of 100 is 7, though the product is a little more. */
-static uint64_t rank_of(const struct e8_hist *hist, double q)
+static uint64_t rank_of(uint64_t count, double q)
 {
-    double rank = ceil(q * (double)hist->count * (1 - 4 * DBL_EPSILON));
+    double rank = ceil(q * (double)count * (1 - 4 * DBL_EPSILON));
 
     if (!(rank >= 1))
         return 1;
-    return rank < (double)hist->count ? (uint64_t)rank : hist->count;
+    return rank < (double)count ? (uint64_t)rank : count;
 }
 
 int64_t e8_hist_quantile(const struct e8_hist *hist, double q)
 {
-    uint64_t rank = rank_of(hist, q), seen = 0;
+    uint64_t rank = rank_of(hist->count, q), seen = 0;
 
     if (rank == 1 || rank >= hist->count)
         return rank < hist->count ? hist->min : hist->max;
     for (unsigned slot = slot_of(hist->min); slot < slot_of(hist->max); slot++) {
         seen += hist->slots[slot];
+        if (seen >= rank)
+            return slot_high(slot);
+    }
+    return hist->max;
+}
+
+int64_t e8_hist_quantile_since(const struct e8_hist *hist, const struct e8_hist *before, double q)
+{
+    if (!before || !before->count)
+        return e8_hist_quantile(hist, q);
+    E8_ASSERT(before->count <= hist->count);
+    uint64_t rank = rank_of(hist->count - before->count, q), seen = 0;
+    if (hist->count == before->count)
+        return 0;
+    for (unsigned slot = slot_of(hist->min); slot < slot_of(hist->max); slot++) {
+        seen += hist->slots[slot] - before->slots[slot];
         if (seen >= rank)
             return slot_high(slot);
     }

@@ -28,6 +28,9 @@ double e8_hist_stddev(const struct e8_hist *hist);
 /* The smallest recorded value (within the resolution) that at least q (0..1) of all values do not exceed; exact min and max
  * at the ends; 0 when empty. */
 int64_t e8_hist_quantile(const struct e8_hist *hist, double q);
+/* The same of the values that `hist` has beyond those of `before`, an earlier copy of it (within the resolution); 0 when there are
+ * none. before NULL: of all. */
+int64_t e8_hist_quantile_since(const struct e8_hist *hist, const struct e8_hist *before, double q);
 /* How many values are <= value (within the resolution). */
 uint64_t e8_hist_count_upto(const struct e8_hist *hist, int64_t value);
 /* Enough samples behind the quantile that it means something: at least 100 beyond it (10,000 for p99). */

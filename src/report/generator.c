@@ -30,8 +30,8 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->planned = rate_of(pacing->count, planned);
     g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged = report->more.open && report->run->resumes == 0 && pacing->count >= RATE_EVENTS &&
-                     planned >= RATE_LENGTH;
+    g->rate_judged = report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
+                     pacing->count >= RATE_EVENTS && planned >= RATE_LENGTH;
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 

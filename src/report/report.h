@@ -61,7 +61,9 @@ struct e8_report_more {
     struct e8_pressure pressure;
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
-    const char *log; /* the file of the log; NULL: there is none */
+    bool by_hand;     /* it was paused, or its rate changed, while it ran */
+    e8_dur_ns paused; /* for so long */
+    const char *log;  /* the file of the log; NULL: there is none */
 };
 
 #define E8_WARNINGS_MAX 32
@@ -105,19 +107,38 @@ void e8_rows_write(enum e8_format format, struct e8_style style, const struct e8
 /* The attempts of a delivery as a time-line with their phases (log --show). */
 void e8_timeline_write(const struct e8_log_row *rows, size_t count, struct e8_style style, FILE *out);
 
-/* The live view of a run: on a terminal a few lines redrawn in place, elsewhere one line every few seconds. */
-struct e8_live {
+/* The live view of a run: on a terminal a few lines that are redrawn in place, elsewhere one line every few seconds. */
+struct e8_live_options {
     FILE *out;
     bool terminal;
-    struct e8_style style;
-    int lines; /* drawn so far, to be overwritten */
-    e8_mono_ns started, drawn;
-    uint64_t planned; /* deliveries; 0: not known */
-    uint64_t last_ended;
-    e8_mono_ns last_at;
+    struct e8_style style; /* colour; the width elsewhere than on a terminal means nothing */
+    int columns, rows;     /* of the terminal */
+    bool unicode;          /* the terminal shows more than ASCII */
+    bool keys;             /* say which there are */
+    e8_mono_ns started;
+    const struct e8_log_run *run; /* its name, endpoints */
+    uint64_t planned;             /* deliveries; 0: not known */
 };
-void e8_live_draw(struct e8_live *live, const struct e8_stats *stats, e8_mono_ns now);
-/* Clears what was drawn, so that the report follows on a clean screen. */
+/* What the statistics do not tell. */
+struct e8_live_now {
+    bool paused, stopping;
+    double factor;   /* of the planned rate, by hand; 1: as planned */
+    bool rated;      /* there is a rate to change */
+    double intended; /* deliveries per second; < 0: none, or not known */
+    uint32_t closed; /* at a time, in closed loops */
+    double busy;     /* share of the busiest worker */
+    e8_mono_ns ends; /* the schedule; E8_NEVER: not known */
+};
+struct e8_live;
+/* What the options point to must outlive the view. */
+struct e8_live *e8_live_new(const struct e8_live_options *options);
+void e8_live_free(struct e8_live **live); /* what it has drawn stays */
+void e8_live_resize(struct e8_live *live, int columns, int rows);
+void e8_live_stir(struct e8_live *live);                      /* it is time to draw */
+bool e8_live_due(const struct e8_live *live, e8_mono_ns now); /* is it time to draw? */
+void e8_live_draw(struct e8_live *live, const struct e8_stats *stats, const struct e8_live_now *state,
+                  e8_mono_ns now);
+/* Clears what was drawn, so that other text follows on a clean screen. Drawing may go on behind it. */
 void e8_live_end(struct e8_live *live);
 
 #endif

@@ -35,6 +35,16 @@ static void warn_run(struct e8_report *report)
                        (unsigned long long)run->stalls, e8_plural(run->stalls));
 }
 
+static void warn_hand(struct e8_report *report)
+{
+    char paused[E8_DUR_MAX];
+    if (report->more.by_hand && report->more.paused > 0)
+        e8_report_warn(report, "the rate was changed by hand: paused for %s",
+                       e8_dur_text(report->more.paused, paused));
+    else if (report->more.by_hand)
+        e8_report_warn(report, "the rate was changed by hand");
+}
+
 /* What was therefore not sent is in no count. */
 static void warn_disabled(struct e8_report *report)
 {
@@ -161,6 +171,7 @@ static void warn_samples(struct e8_report *report)
 void e8_report_warnings(struct e8_report *report)
 {
     warn_run(report);
+    warn_hand(report);
     warn_disabled(report);
     warn_lag(report);
     warn_busy(report);

@@ -238,6 +238,35 @@ static void merging_adds(void **state)
     e8_hist_free(&b);
 }
 
+/* As if what came since had been recorded alone, within the resolution. */
+static void quantiles_of_what_came_since(void **state)
+{
+    (void)state;
+    static const double qs[] = {0.001, 0.1, 0.5, 0.9, 0.99, 0.999};
+    struct e8_rng rng = e8_rng_new(11);
+    struct e8_hist *all = e8_hist_new(), *before = e8_hist_new(), *since = e8_hist_new();
+    assert_int_equal(e8_hist_quantile_since(all, before, 0.5), 0);
+    for (int i = 0; i < 5000; i++)
+        e8_hist_record(all, e8_rng_range(&rng, 1, 1000000));
+    assert_int_equal(e8_hist_quantile_since(all, NULL, 0.5), e8_hist_quantile(all, 0.5));
+    assert_int_equal(e8_hist_quantile_since(all, before, 0.5), e8_hist_quantile(all, 0.5));
+    e8_hist_merge(before, all);
+    assert_int_equal(e8_hist_quantile_since(all, before, 0.5), 0);
+    for (int i = 0; i < 3000; i++) {
+        int64_t value = e8_rng_range(&rng, 500000, 90000000);
+        e8_hist_record(all, value);
+        e8_hist_record(since, value);
+    }
+    for (size_t i = 0; i < E8_COUNT(qs); i++) {
+        int64_t is = e8_hist_quantile_since(all, before, qs[i]), exact = e8_hist_quantile(since, qs[i]);
+        assert_true(is >= exact - exact / 1000 && is <= exact + exact / 1000);
+    }
+    assert_int_equal(e8_hist_quantile_since(all, before, 1), e8_hist_max(since));
+    e8_hist_free(&all);
+    e8_hist_free(&before);
+    e8_hist_free(&since);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +282,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_quantile_needs_100_values_beyond_it),
         cmocka_unit_test(a_reset_one_is_as_new),
         cmocka_unit_test(merging_adds),
+        cmocka_unit_test(quantiles_of_what_came_since),
     };
     if (argc > 1)
         return strcmp(argv[1], "emit") == 0 ? interop_emit() : interop_check();
