@@ -15,6 +15,7 @@
 #define E8_TPL_WEIGHT_MAX   1000000000
 #define E8_TPL_ENTITIES_MAX 64
 #define E8_TPL_ARGS_MAX     3
+#define E8_TPL_KEYS_MAX     8 /* of word lists that a rendering keeps */
 
 enum form { FORM_VALUE, FORM_TEXT, FORM_COUNT };
 
@@ -22,11 +23,19 @@ enum kind { KIND_STRING = 1, KIND_NUMBER = 2, KIND_BOOL = 4, KIND_NULL = 8, KIND
 
 struct op;
 struct program;
+struct word_list;
 
 /* A time once written; n 0: not yet. */
 struct stamp {
     size_t n;
     char text[E8_RFC3339_MAX];
+};
+
+/* The key that a field of an entity gives for a word list: the same in all of a rendering. */
+struct found_key {
+    const struct program *field; /* NULL: none */
+    const struct word_list *list;
+    size_t index;
 };
 
 struct render {
@@ -37,8 +46,9 @@ struct render {
     uint32_t index;    /* in the innermost repeat */
     const struct e8_str *values;
     struct stamp at, flow_started;
-    uint64_t known; /* bits of the entities whose scope_keys are set */
-    uint64_t scope_keys[E8_TPL_ENTITIES_MAX];
+    uint64_t known;                         /* bits of the entities whose scopes are set */
+    uint64_t scopes[E8_TPL_ENTITIES_MAX];   /* e8_mixed of their keys */
+    struct found_key keys[E8_TPL_KEYS_MAX]; /* of word lists, found in this rendering */
 };
 
 typedef void (*render_fn)(struct render *r, const struct op *op);
@@ -97,6 +107,7 @@ struct op {
             const struct choices *choices; /* for each key of the list */
             const struct word_list *list;
             const struct program *key;
+            unsigned place; /* of the key in render->keys, which others may have, too */
         } pick;
         struct {
             struct weights weights;
