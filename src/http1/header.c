@@ -3,12 +3,12 @@
 
 #include "http1/http1.h"
 
-/* token of RFC 9110, 5.6.2 */
+/* token of RFC 9110, 5.6.2: letters, digits and !#$%&'*+-.^_`|~; a bit for each character of ASCII */
+static const uint32_t tokens[] = {0, 0x03FF6CFA, 0xC7FFFFFE, 0x57FFFFFF};
+
 static bool is_token(unsigned char c)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-        return true;
-    return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return c < 0x80 && (tokens[c / 32] >> c % 32 & 1);
 }
 
 bool e8_header_name_valid(struct e8_str name)
@@ -25,9 +25,22 @@ static bool is_control(unsigned char c)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
+/* Is any of eight bytes a control character, tab included? */
+static bool any_control(const char *p)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t eight;
+    memcpy(&eight, p, sizeof eight);
+    uint64_t below = eight - ones * 0x20, del = (eight ^ ones * 0x7f) - ones;
+    return (((below | del) & ~eight) & high) != 0;
+}
+
 bool e8_header_value_valid(struct e8_str value)
 {
-    for (size_t i = 0; i < value.n; i++) {
+    size_t i = 0;
+    while (value.n - i >= 8 && !any_control(value.p + i))
+        i += 8;
+    for (; i < value.n; i++) {
         if (is_control((unsigned char)value.p[i]))
             return false;
     }
