@@ -11,8 +11,47 @@ static bool is_token(unsigned char c)
     return c < 0x80 && (tokens[c / 32] >> c % 32 & 1);
 }
 
+#define ONES (UINT64_MAX / 255)
+
+/* In the highest bit of each byte, for those below 0x80: is it from `low` to `high`? */
+static uint64_t between(uint64_t eight, unsigned char low, unsigned char high)
+{
+    eight &= ONES * 0x7f;
+    return (eight + ONES * (0x80u - low)) & ~(eight + ONES * (0x7fu - high));
+}
+
+/* Letters, digits and '-': what nearly all names are made of. */
+static bool all_usual(uint64_t eight)
+{
+    uint64_t usual =
+        between(eight | ONES * 0x20, 'a', 'z') | between(eight, '0', '9') | between(eight, '-', '-');
+    return (usual & ~eight & ONES << 7) == ONES << 7;
+}
+
+static bool no_control(uint64_t eight)
+{
+    return ((between(eight, 0x20, 0x7e) | eight) & ONES << 7) == ONES << 7;
+}
+
+/* Eight bytes at a time, the last eight perhaps once more. False says nothing. */
+static inline bool all_eights(struct e8_str text, bool hold(uint64_t))
+{
+    uint64_t eight;
+    if (text.n < sizeof eight)
+        return false;
+    for (size_t i = 0; i + sizeof eight < text.n; i += sizeof eight) {
+        memcpy(&eight, text.p + i, sizeof eight);
+        if (!hold(eight))
+            return false;
+    }
+    memcpy(&eight, text.p + text.n - sizeof eight, sizeof eight);
+    return hold(eight);
+}
+
 bool e8_header_name_valid(struct e8_str name)
 {
+    if (all_eights(name, all_usual))
+        return true;
     for (size_t i = 0; i < name.n; i++) {
         if (!is_token((unsigned char)name.p[i]))
             return false;
@@ -25,22 +64,11 @@ static bool is_control(unsigned char c)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Is any of eight bytes a control character, tab included? */
-static bool any_control(const char *p)
-{
-    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-    uint64_t eight;
-    memcpy(&eight, p, sizeof eight);
-    uint64_t below = eight - ones * 0x20, del = (eight ^ ones * 0x7f) - ones;
-    return (((below | del) & ~eight) & high) != 0;
-}
-
 bool e8_header_value_valid(struct e8_str value)
 {
-    size_t i = 0;
-    while (value.n - i >= 8 && !any_control(value.p + i))
-        i += 8;
-    for (; i < value.n; i++) {
+    if (all_eights(value, no_control))
+        return true;
+    for (size_t i = 0; i < value.n; i++) {
         if (is_control((unsigned char)value.p[i]))
             return false;
     }

@@ -102,8 +102,9 @@ static size_t read_key(struct render *r, const struct op *op)
     r->out = &key;
     e8_tpl_run(r, op->pick.key);
     r->out = out;
+    uint64_t start = e8_tpl_start(e8_buf_str(&key));
     for (size_t i = 0; i < list->key_count && !key.full; i++)
-        if (e8_str_eq(list->keys[i], (struct e8_str){key.p, key.n}))
+        if (list->starts[i] == start && e8_str_eq(list->keys[i], e8_buf_str(&key)))
             return i;
     return 0;
 }

@@ -68,6 +68,7 @@ struct word_list {
     bool keyed;
     size_t key_count; /* 1 when not keyed */
     struct e8_str *keys;
+    uint64_t *starts;    /* e8_tpl_start of each key */
     size_t column_count; /* 0: the elements are no rows */
     struct e8_str *columns;
     unsigned *kinds; /* [0]: of elements, [1 + column] */
@@ -348,6 +349,8 @@ struct value e8_tpl_directive(struct builder *b, const struct e8_node *map, enum
 uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights);
 
 /* words.c */
+uint64_t
+e8_tpl_start(struct e8_str key); /* its first eight bytes: the keys of a list mostly differ in them */
 const struct word_list *e8_tpl_words(const struct e8_vocab *vocab, struct e8_str name);
 const struct choices *e8_tpl_choices(const struct word_list *list, int column, enum form form);
 

@@ -170,17 +170,19 @@ E8_TPL_COMPILE(base62)
 
 /* A random number read as a fraction in base `letters`, most significant digit first. Four digits take 24 of its 56 bits at
  * most, so no text is likelier than another by more than 2^-32. */
-static inline void put_letters(char text[DRAWN], uint64_t bits, const struct op *op)
+static inline void put_letters(char text[DRAWN], uint64_t bits, const char *alphabet, uint32_t letters)
 {
     for (int i = 0; i < DRAWN; i++) {
-        bits *= op->chars.letters;
-        text[i] = op->chars.alphabet[bits >> 56];
+        bits *= letters;
+        text[i] = alphabet[bits >> 56];
         bits &= ((uint64_t)1 << 56) - 1;
     }
 }
 
 E8_TPL_RENDER(chars)
 {
+    const char *alphabet = op->chars.alphabet;
+    uint32_t letters = op->chars.letters;
     char text[64];
     size_t n = 0;
 
@@ -189,7 +191,7 @@ E8_TPL_RENDER(chars)
             e8_buf_put(r->out, text, n);
             n = 0;
         }
-        put_letters(text + n, e8_rng_next(&r->rng) >> 8, op);
+        put_letters(text + n, e8_rng_next(&r->rng) >> 8, alphabet, letters);
         n += left < DRAWN ? left : DRAWN;
     }
     e8_buf_put(r->out, text, n);
