@@ -63,7 +63,7 @@ static size_t reserve(struct e8_buf *buf, size_t want)
     return want;
 }
 
-void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
+void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 {
     n = reserve(buf, n);
     if (n > 0)
@@ -71,30 +71,18 @@ void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
     buf->n += n;
 }
 
-void e8_buf_putc(struct e8_buf *buf, char c)
-{
-    if (reserve(buf, 1) == 1)
-        buf->p[buf->n++] = c;
-}
-
-void e8_buf_puts(struct e8_buf *buf, const char *text)
-{
-    e8_buf_put(buf, text, strlen(text));
-}
-
-void e8_buf_putstr(struct e8_buf *buf, struct e8_str str)
-{
-    e8_buf_put(buf, str.p, str.n);
-}
-
 void e8_buf_putu(struct e8_buf *buf, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
+    for (; value >= 100; value /= 100) {
+        unsigned two = (unsigned)(value % 100);
+        digits[--at] = (char)('0' + two % 10);
+        digits[--at] = (char)('0' + two / 10);
+    }
+    digits[--at] = (char)('0' + value % 10);
+    if (value >= 10)
+        digits[--at] = (char)('0' + value / 10);
     e8_buf_put(buf, digits + at, sizeof(digits) - at);
 }
 
@@ -227,8 +215,36 @@ static void put_stretches(struct e8_buf *buf, struct e8_str str, const char *ins
     }
 }
 
+/* Is any byte of eight none that stands in a JSON string as it is: a control character, a quote, a backslash, not ASCII? */
+static bool any_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+    uint64_t low = (eight - ones * 0x20) | (quote - ones) | (backslash - ones);
+    return ((low | eight) & high) != 0;
+}
+
+static bool is_plain(struct e8_str str)
+{
+    uint64_t eight;
+    size_t i = 0;
+    for (; i + sizeof eight <= str.n; i += sizeof eight) {
+        memcpy(&eight, str.p + i, sizeof eight);
+        if (any_special(eight))
+            return false;
+    }
+    eight = UINT64_MAX / 255 * ' ';
+    if (i < str.n)
+        memcpy(&eight, str.p + i, str.n - i);
+    return !any_special(eight);
+}
+
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
 {
+    if (is_plain(str)) {
+        put_chars(buf, str.p, str.n);
+        return;
+    }
     put_stretches(buf, str, "\xEF\xBF\xBD", put_json_valid);
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -25,10 +26,10 @@ void e8_buf_init(struct e8_buf *buf, size_t limit);
 void e8_buf_fixed(struct e8_buf *buf, void *memory, size_t size);
 void e8_buf_fini(struct e8_buf *buf);
 void e8_buf_reset(struct e8_buf *buf); /* empty, memory kept, full cleared */
-void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n);
-void e8_buf_putc(struct e8_buf *buf, char c);
-void e8_buf_puts(struct e8_buf *buf, const char *text);
-void e8_buf_putstr(struct e8_buf *buf, struct e8_str str);
+static inline void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n);
+static inline void e8_buf_putc(struct e8_buf *buf, char c);
+static inline void e8_buf_puts(struct e8_buf *buf, const char *text);
+static inline void e8_buf_putstr(struct e8_buf *buf, struct e8_str str);
 void e8_buf_putu(struct e8_buf *buf, uint64_t value); /* decimal, no locale */
 void e8_buf_puti(struct e8_buf *buf, int64_t value);
 void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
@@ -44,5 +45,33 @@ void e8_buf_put_quoted(struct e8_buf *buf, struct e8_str str);
  * memory is used up to its last byte, that byte gives way and `full` is set. */
 struct e8_str e8_buf_str(const struct e8_buf *buf);
 const char *e8_buf_cstr(struct e8_buf *buf);
+
+/* e8_buf_put where the buffer has to grow, or comes to its end. */
+void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n);
+
+static inline void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
+{
+    if (n > 0 && n < buf->cap - buf->n && !buf->full) {
+        memcpy(buf->p + buf->n, bytes, n);
+        buf->n += n;
+    } else {
+        e8_buf_put_slow(buf, bytes, n);
+    }
+}
+
+static inline void e8_buf_putc(struct e8_buf *buf, char c)
+{
+    e8_buf_put(buf, &c, 1);
+}
+
+static inline void e8_buf_puts(struct e8_buf *buf, const char *text)
+{
+    e8_buf_put(buf, text, strlen(text));
+}
+
+static inline void e8_buf_putstr(struct e8_buf *buf, struct e8_str str)
+{
+    e8_buf_put(buf, str.p, str.n);
+}
 
 #endif

@@ -57,43 +57,47 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-static char *put_digits(char *at, int64_t value, int count)
+static char *put_two(char *at, int value)
 {
-    for (int i = count - 1; i >= 0; i--) {
-        at[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return at + count;
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
+    return at + 2;
 }
 
-static char *put_parts(char *at, const int *parts, char between)
+static char *put_three(char *at, int value)
 {
-    at = put_digits(at, parts[0], 2);
+    *at = (char)('0' + value / 100);
+    return put_two(at + 1, value % 100);
+}
+
+static char *put_parts(char *at, int first, int second, int third, char between)
+{
+    at = put_two(at, first);
     *at++ = between;
-    at = put_digits(at, parts[1], 2);
+    at = put_two(at, second);
     *at++ = between;
-    return put_digits(at, parts[2], 2);
+    return put_two(at, third);
 }
 
 size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
 {
     E8_ASSERT(digits == 0 || digits == 3 || digits == 6 || digits == 9);
     int64_t seconds = floor_div(wall, E8_NS_S);
-    int64_t nanos = (wall % E8_NS_S + E8_NS_S) % E8_NS_S;
+    int nanos = (int)(wall % E8_NS_S + (wall % E8_NS_S < 0 ? E8_NS_S : 0));
     int64_t days = floor_div(seconds, DAY_S);
     int of_day = (int)(seconds - days * DAY_S);
     struct civil date;
     civil_of_days(days, &date);
 
-    char *at = put_digits(out, date.year / 100, 2);
-    at = put_parts(at, (const int[]){date.year % 100, date.month, date.day}, '-');
+    char *at = put_two(out, date.year / 100);
+    at = put_parts(at, date.year % 100, date.month, date.day, '-');
     *at++ = 'T';
-    at = put_parts(at, (const int[]){of_day / 3600, of_day / 60 % 60, of_day % 60}, ':');
-    if (digits > 0) {
+    at = put_parts(at, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
+    const int fraction[] = {nanos / 1000000, nanos / 1000 % 1000, nanos % 1000};
+    if (digits > 0)
         *at++ = '.';
-        put_digits(at, nanos, 9);
-        at += digits;
-    }
+    for (int i = 0; i < digits / 3; i++)
+        at = put_three(at, fraction[i]);
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - out);

@@ -4,47 +4,12 @@
 
 #include "base/assert.h"
 
-static const uint64_t golden = 0x9E3779B97F4A7C15U;
-
-static uint64_t finalize(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-}
-
-uint64_t e8_mix(uint64_t a, uint64_t b)
-{
-    return finalize(finalize(a + golden) + b * 0xD1B54A32D192ED03U);
-}
-
 uint64_t e8_hash_str(struct e8_str text)
 {
     uint64_t hash = 0xCBF29CE484222325U;
     for (size_t i = 0; i < text.n; i++)
         hash = (hash ^ (unsigned char)text.p[i]) * 0x100000001B3U;
-    return finalize(hash);
-}
-
-struct e8_rng e8_rng_new(uint64_t key)
-{
-    return (struct e8_rng){.key = key};
-}
-
-uint64_t e8_rng_next(struct e8_rng *rng)
-{
-    return finalize(rng->key + ++rng->n * golden);
-}
-
-uint64_t e8_rng_below(struct e8_rng *rng, uint64_t bound)
-{
-    E8_ASSERT(bound > 0);
-    uint64_t excess = (0 - bound) % bound; /* 2^64 mod bound: so many numbers would come once too often */
-    uint64_t x;
-    do
-        x = e8_rng_next(rng);
-    while (x < excess);
-    return x % bound;
+    return e8_finalize(hash);
 }
 
 int64_t e8_rng_range(struct e8_rng *rng, int64_t low, int64_t high)

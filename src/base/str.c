@@ -5,32 +5,20 @@
 
 #include "base/assert.h"
 
-struct e8_str e8_str(const char *text)
-{
-    return (struct e8_str){text, text ? strlen(text) : 0};
-}
-
-bool e8_str_eq(struct e8_str a, struct e8_str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool e8_str_is(struct e8_str a, const char *text)
-{
-    return e8_str_eq(a, e8_str(text));
-}
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool e8_str_ieq(struct e8_str a, struct e8_str b)
+bool e8_bytes_eq(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+    return n == 0 || memcmp(a, b, n) == 0;
+}
+
+bool e8_bytes_ieq(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -114,10 +102,23 @@ static size_t sequence(const unsigned char *p, size_t n)
     return 0;
 }
 
+/* Of the whole eights at the start of s, how many bytes stand in those that are all ASCII. */
+static size_t ascii_eights(struct e8_str s)
+{
+    uint64_t eight;
+    size_t i = 0;
+    for (; i + sizeof eight <= s.n; i += sizeof eight) {
+        memcpy(&eight, s.p + i, sizeof eight);
+        if (eight & UINT64_MAX / 255 << 7)
+            break;
+    }
+    return i;
+}
+
 size_t e8_utf8_valid(struct e8_str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
-    size_t i = 0;
+    size_t i = ascii_eights(s);
     while (i < s.n) {
         size_t step = p[i] < 0x80 ? 1 : sequence(p + i, s.n - i);
         if (step == 0)

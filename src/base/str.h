@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct e8_str {
     const char *p; /* may be NULL when n is 0 */
@@ -14,10 +15,30 @@ struct e8_str {
 /* For printf: "%.*s", E8_STR(s) */
 #define E8_STR(s) (int)(s).n, (s).p ? (s).p : ""
 
-struct e8_str e8_str(const char *text); /* NULL gives the empty slice */
-bool e8_str_eq(struct e8_str a, struct e8_str b);
-bool e8_str_is(struct e8_str a, const char *text);
-bool e8_str_ieq(struct e8_str a, struct e8_str b); /* ASCII case ignored */
+static inline struct e8_str e8_str(const char *text) /* NULL gives the empty slice */
+{
+    return (struct e8_str){text, text ? strlen(text) : 0};
+}
+
+/* Out of line: the lengths mostly tell. The pointers may be NULL when n is 0. */
+bool e8_bytes_eq(const char *a, const char *b, size_t n);
+bool e8_bytes_ieq(const char *a, const char *b, size_t n);
+
+static inline bool e8_str_eq(struct e8_str a, struct e8_str b)
+{
+    return a.n == b.n && e8_bytes_eq(a.p, b.p, a.n);
+}
+
+static inline bool e8_str_is(struct e8_str a, const char *text)
+{
+    return e8_str_eq(a, e8_str(text));
+}
+
+static inline bool e8_str_ieq(struct e8_str a, struct e8_str b) /* ASCII case ignored */
+{
+    return a.n == b.n && e8_bytes_ieq(a.p, b.p, a.n);
+}
+
 bool e8_str_starts(struct e8_str a, const char *prefix);
 struct e8_str e8_str_trim(struct e8_str s);
 struct e8_str e8_str_trim_blanks(struct e8_str s); /* spaces and tabs alone */

@@ -20,8 +20,10 @@ struct e8_platform {
     e8_dur_ns deadline; /* a receiver must answer within */
     struct e8_retry_policy retry;
     const char *user_agent, *content_type;
+    const struct e8_header_form *agent_form;
     struct {
         const char *name, *value;
+        const struct e8_header_form *form;
     } headers[16]; /* templates of e8_sign_expand */
     size_t header_count;
     const char *const *environments; /* NULL-terminated; the first is the default */

@@ -100,7 +100,9 @@ static void parse_headers(struct e8_arena *arena, const struct e8_node *map, str
         } else if (!e8_sign_expandable(value, &err)) {
             fail(errs, node, err.hint[0] ? err.hint : NULL, err.what);
         } else {
-            out->headers[out->header_count].name = e8_arena_str(arena, node->key).p;
+            const char *name = e8_arena_str(arena, node->key).p;
+            out->headers[out->header_count].form = e8_header_form(arena, name, value);
+            out->headers[out->header_count].name = name;
             out->headers[out->header_count++].value = value;
         }
     }
@@ -146,6 +148,7 @@ enum e8_rc e8_platform_parse(struct e8_arena *arena, const struct e8_node *root,
     }
     const struct e8_node *headers = e8_node_get(root, "headers"), *places = e8_node_get(root, "environments");
     out->user_agent = text_of(arena, root, "user_agent", errs);
+    out->agent_form = e8_header_form(arena, "User-Agent", out->user_agent);
     out->content_type = text_of(arena, root, "content_type", errs);
     const struct e8_node *deadline = e8_node_get(root, "deadline");
     if (deadline && out->deadline == 0) {

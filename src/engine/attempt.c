@@ -21,9 +21,10 @@ void e8_attempt_sign(struct e8_worker *worker, struct e8_delivery *delivery)
     };
     struct e8_keys keys =
         e8_keys_of(&worker->keys[delivery->endpoint], delivery->keys, delivery->form->tamper != NULL);
+    uint64_t seed = delivery->form->tamper ? e8_hash_str(in.id) : 0;
     enum e8_rc rc =
         e8_request_build(engine->catalog, &engine->plan->endpoints[delivery->endpoint], delivery->form, &keys,
-                         &in, delivery->key, &memory, &delivery->scratch, &delivery->parts);
+                         &in, seed, &memory, &delivery->scratch, &delivery->parts);
     E8_ASSERT(rc == E8_OK); /* the plan's check keeps what users give below the limits */
 }
 
@@ -47,22 +48,20 @@ void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
     struct e8_exchange *exchange = &delivery->exchange;
     e8_exchange_fini(exchange);
     sign_late(worker, delivery);
-    *exchange = (struct e8_exchange){
-        .magic = E8_EXCHANGE_MAGIC,
-        .url = e8_str(endpoint->url),
-        .reach = &engine->options.reach,
-        .method = delivery->parts.method,
-        .headers = delivery->parts.headers,
-        .header_count = delivery->parts.count,
-        .body = delivery->parts.body,
-        .deadline = e8_after(e8_mono_now(), endpoint->timeout),
-        /* What a tampered request does to a connection must not reach another delivery, nor be taken for a stale one. */
-        .fresh = delivery->group || delivery->trigger == E8_TRIGGER_STALE || delivery->form->tamper,
-        .hold = delivery->group != NULL,
-        .wire = delivery->parts.wire,
-        .keep = engine->options.keep || (expect && e8_expect_reads(expect)),
-        .owner = delivery,
-    };
+    exchange->magic = E8_EXCHANGE_MAGIC;
+    exchange->url = e8_str(endpoint->url);
+    exchange->reach = &engine->options.reach;
+    exchange->method = delivery->parts.method;
+    exchange->headers = delivery->parts.headers;
+    exchange->header_count = delivery->parts.count;
+    exchange->body = delivery->parts.body;
+    exchange->deadline = e8_after(e8_mono_now(), endpoint->timeout);
+    /* What a tampered request does to a connection must not reach another delivery, nor be taken for a stale one. */
+    exchange->fresh = delivery->group || delivery->trigger == E8_TRIGGER_STALE || delivery->form->tamper;
+    exchange->hold = delivery->group != NULL;
+    exchange->wire = delivery->parts.wire;
+    exchange->keep = engine->options.keep || (expect && e8_expect_reads(expect));
+    exchange->owner = delivery;
     delivery->in_flight = true;
     worker->on_wire++;
     e8_transport_submit(worker->transport, exchange);
@@ -170,7 +169,9 @@ static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery, 
     enum e8_outcome outcome = delivery->exchange.outcome;
     const struct e8_outcome_info *info = e8_outcome_info(outcome);
     bool more = !e8_worker_stopping(worker) && delivery->number < UINT16_MAX;
-    *j = (struct e8_judgement){.holds = true};
+    j->verdict = E8_EXPECTED_NOTHING;
+    j->holds = true;
+    j->why[0] = '\0';
     if (info->generator && outcome != E8_FORBIDDEN_TARGET) {
         return more && generator_fault(worker) ? NEXT_PAUSED : NEXT_END;
     }
@@ -179,7 +180,7 @@ static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery, 
         !is_disabled(worker, delivery)) {
         return NEXT_AT_ONCE;
     }
-    *j = e8_judge(delivery);
+    e8_judge(delivery, j);
     return more ? follows(worker, delivery, j) : NEXT_END;
 }
 
@@ -194,7 +195,7 @@ static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delive
     if (honoured && x->retry_after[0]) {
         after = e8_retry_after_parse(e8_str(x->retry_after), e8_wall_now());
     }
-    struct e8_rng rng = e8_rng_new(e8_mix(delivery->key, delivery->tries));
+    struct e8_rng rng = e8_rng_new(e8_mix(e8_hash_str(e8_str(delivery->id)), delivery->tries));
     e8_dur_ns wait = e8_scaled(worker->engine, e8_retry_wait(policy, delivery->tries + 1u, -1, &rng));
     after = after < policy->cap ? after : policy->cap;
     return wait > after ? wait : after;

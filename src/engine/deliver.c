@@ -45,16 +45,22 @@ static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispat
     delivery->due = d->due;
     e8_delivery_name(&place, d->event->emit, d->event->planned, engine->plan->endpoints[d->endpoint].name,
                      delivery->id);
-    delivery->key = e8_hash_str(e8_str(delivery->id));
     e8_stats_planned(e8_stats_of(worker, d->strand), delivery->endpoint, d->event->emit->type);
     return delivery;
+}
+
+/* Without a rotation there is nothing for which the time matters. */
+static uint32_t keys_now(struct e8_engine *engine, size_t endpoint)
+{
+    bool rotates = engine->plan->endpoints[endpoint].rotation_count > 0;
+    return e8_keys_now(&engine->rotations[endpoint], rotates ? e8_mono_now() : 0);
 }
 
 /* Signs it as what it is: the first, or the same bytes as another. */
 static void stamp(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_stamp *same)
 {
     struct e8_engine *engine = worker->engine;
-    delivery->keys = same ? same->keys : e8_keys_now(&engine->rotations[delivery->endpoint], e8_mono_now());
+    delivery->keys = same ? same->keys : keys_now(engine, delivery->endpoint);
     delivery->stamp = same ? *same : (struct e8_stamp){delivery->at, delivery->keys, delivery->number};
     e8_attempt_sign(worker, delivery);
 }

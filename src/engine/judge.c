@@ -2,13 +2,15 @@
 
 #include "engine/worker.h"
 
-struct e8_judgement e8_judge(const struct e8_delivery *delivery)
+void e8_judge(const struct e8_delivery *delivery, struct e8_judgement *j)
 {
-    struct e8_judgement j = {.verdict = E8_EXPECTED_NOTHING, .holds = true};
     const struct e8_expect *expect = delivery->emit->expect;
     const struct e8_exchange *x = &delivery->exchange;
+    j->verdict = E8_EXPECTED_NOTHING;
+    j->holds = true;
+    j->why[0] = '\0';
     if (!expect || x->outcome == E8_ABORTED) {
-        return j;
+        return;
     }
     const struct e8_answer answer = {.status = x->status,
                                      .outcome = e8_outcome_info(x->outcome)->name,
@@ -16,14 +18,13 @@ struct e8_judgement e8_judge(const struct e8_delivery *delivery)
                                      .head = e8_buf_str(&x->head),
                                      .body = e8_buf_str(&x->content)};
     struct e8_buf why;
-    e8_buf_fixed(&why, j.why, sizeof j.why - 1);
-    j.holds = e8_expect_holds(expect, &answer, &why);
-    struct e8_str told = {j.why, j.holds ? 0 : why.n};
-    j.why[e8_utf8_valid(told)] = '\0';
-    j.verdict = e8_expect_only_reports(expect) ? E8_EXPECTATION_REPORTED
-                : j.holds                      ? E8_EXPECTATION_MET
-                                               : E8_EXPECTATION_UNMET;
-    return j;
+    e8_buf_fixed(&why, j->why, sizeof j->why - 1);
+    j->holds = e8_expect_holds(expect, &answer, &why);
+    struct e8_str told = {j->why, j->holds ? 0 : why.n};
+    j->why[e8_utf8_valid(told)] = '\0';
+    j->verdict = e8_expect_only_reports(expect) ? E8_EXPECTATION_REPORTED
+                 : j->holds                     ? E8_EXPECTATION_MET
+                                                : E8_EXPECTATION_UNMET;
 }
 
 static void tell_first(struct e8_expected *expected, const char *why, const char *id)

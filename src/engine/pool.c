@@ -62,7 +62,8 @@ static struct e8_strand *new_strand(struct e8_worker *worker)
 static void clear_strand(struct e8_worker *worker, struct e8_strand *strand)
 {
     struct e8_trace *traces = strand->traces;
-    memset(strand, 0, strand_size(worker));
+    memset(strand, 0, offsetof(struct e8_strand, walk)); /* who takes it begins the walk */
+    memset(strand->counts, 0, worker->engine->plan->type_count * sizeof *strand->counts);
     strand->traces = traces;
     if (traces) {
         memset(traces, 0, worker->engine->plan->endpoint_count * sizeof *traces);
@@ -137,7 +138,7 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker)
     struct e8_delivery *delivery = worker->free_deliveries;
     if (delivery) {
         worker->free_deliveries = delivery->next_free;
-        memset(delivery, 0, offsetof(struct e8_delivery, scratch));
+        memset(delivery, 0, offsetof(struct e8_delivery, id));
     } else {
         delivery = e8_new(1, sizeof *delivery);
         e8_buf_init(&delivery->scratch, 2 * E8_TAMPER_BODY_MAX);

@@ -5,10 +5,11 @@
 
 #define STALL_SLEEP (50 * E8_NS_US)
 
-static void write_record(struct e8_worker *worker, const struct e8_record *record)
+/* The ring's next slot; where there is no log, the caller's own. */
+static struct e8_record *open_record(struct e8_worker *worker, struct e8_record *own)
 {
     if (!worker->ring) {
-        return;
+        return own;
     }
     struct e8_record *slot = e8_ring_slot(worker->ring);
     if (!slot) {
@@ -19,14 +20,21 @@ static void write_record(struct e8_worker *worker, const struct e8_record *recor
         nanosleep(&pause, NULL);
         slot = e8_ring_slot(worker->ring);
     }
-    *slot = *record;
-    e8_ring_push(worker->ring);
+    return slot;
+}
+
+static void close_record(struct e8_worker *worker)
+{
+    if (worker->ring) {
+        e8_ring_push(worker->ring);
+    }
 }
 
 void e8_record_event(struct e8_worker *worker, const struct e8_strand *strand, const struct e8_event *event)
 {
-    struct e8_record record = {.kind = E8_RECORD_EVENT};
-    record.event = (struct e8_event_record){
+    struct e8_record own, *record = open_record(worker, &own);
+    record->kind = E8_RECORD_EVENT;
+    record->event = (struct e8_event_record){
         .event = event->number,
         .step = event->emit->index,
         .type = event->emit->type,
@@ -36,8 +44,8 @@ void e8_record_event(struct e8_worker *worker, const struct e8_strand *strand, c
         .at = event->at,
         .flow_started = strand->instance->flow_started,
     };
-    memcpy(record.event.id, event->id, sizeof event->id);
-    write_record(worker, &record);
+    memcpy(record->event.id, event->id, sizeof event->id);
+    close_record(worker);
 }
 
 static void put_text(struct e8_str text, char error[E8_ERROR_MAX])
@@ -95,14 +103,14 @@ void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *deliv
                        const struct e8_judgement *j)
 {
     const struct e8_engine_options *options = &worker->engine->options;
-    struct e8_record record = {.kind = E8_RECORD_ATTEMPT};
-    struct e8_attempt *attempt = &record.attempt;
+    struct e8_record own, *record = open_record(worker, &own);
+    struct e8_attempt *attempt = &record->attempt;
+    record->kind = E8_RECORD_ATTEMPT;
     fill(delivery, attempt);
     attempt->last = last;
     attempt->verdict = (uint8_t)j->verdict;
     put_error(&delivery->exchange, j, attempt->error);
     e8_stats_add(worker->stats, attempt);
-    write_record(worker, &record);
     if (options->on_done) {
         const struct e8_done done = {.attempt = attempt,
                                      .exchange = &delivery->exchange,
@@ -113,4 +121,5 @@ void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *deliv
                                      .why = j->holds ? NULL : j->why};
         options->on_done(options->state, &done);
     }
+    close_record(worker);
 }

@@ -29,18 +29,16 @@ static void put(struct builder *b, struct e8_header header)
     }
 }
 
-static void add(struct builder *b, struct e8_str name, struct e8_str value)
+static void add(struct builder *b, struct e8_header header)
 {
-    if (!has_header(b->out, name)) {
-        put(b, (struct e8_header){name, value});
+    if (!has_header(b->out, header.name)) {
+        put(b, header);
     }
 }
 
-static void add_expanded(struct builder *b, const char *name, const char *value)
+static void add_form(struct builder *b, const struct e8_header_form *form)
 {
-    size_t start = b->memory->n;
-    e8_sign_expand(value, &b->in, b->memory);
-    add(b, e8_str(name), (struct e8_str){b->memory->p + start, b->memory->n - start});
+    add(b, e8_header_fill(form, &b->in, b->memory));
 }
 
 /* The step's headers come first, then the endpoint's; all of them, and they win over ours of the same name. */
@@ -64,18 +62,19 @@ static void add_users(struct builder *b, const struct e8_endpoint *endpoint, con
 static void add_ours(struct builder *b, const struct e8_platform *platform,
                      const struct e8_endpoint *endpoint, struct e8_signer *signer)
 {
-    add_expanded(b, "User-Agent", platform->user_agent);
-    add(b, E8_LIT("Content-Type"), e8_str(platform->content_type));
+    add_form(b, platform->agent_form);
+    add(b, (struct e8_header){E8_LIT("Content-Type"), e8_str(platform->content_type)});
     for (size_t i = 0; i < platform->header_count; i++) {
-        add_expanded(b, platform->headers[i].name, platform->headers[i].value);
+        add_form(b, platform->headers[i].form);
     }
     for (size_t i = 0; i < endpoint->scheme->header_count; i++) {
-        add_expanded(b, endpoint->scheme->headers[i].name, endpoint->scheme->headers[i].value);
+        add_form(b, endpoint->scheme->headers[i].form);
     }
     if (signer) {
         size_t start = b->memory->n;
         e8_signer_sign(signer, &b->in, b->memory);
-        add(b, e8_str(endpoint->scheme->header), (struct e8_str){b->memory->p + start, b->memory->n - start});
+        struct e8_str signature = {b->memory->p + start, b->memory->n - start};
+        add(b, (struct e8_header){e8_str(endpoint->scheme->header), signature});
     }
 }
 

@@ -204,7 +204,7 @@ void e8_strand_begin(struct e8_worker *worker, struct e8_instance *instance)
     struct e8_engine *engine = worker->engine;
     struct e8_strand *strand = e8_strand_take(worker, instance, NULL);
     const struct e8_flow *flow = instance->phase->phase->flow;
-    strand->walk = e8_walk_begin(flow, engine->plan->seed, instance->number);
+    e8_walk_init(&strand->walk, flow, engine->plan->seed, instance->number);
     strand->shift = instance->start < engine->begun ? engine->begun - instance->start : 0;
     e8_strand_advance(worker, strand);
 }

@@ -132,7 +132,6 @@ struct e8_delivery {
     const struct e8_emit *emit; /* the step that sends it */
     const struct e8_emit
         *form; /* what is sent: the same, or `merged` where the step sends another's event again */
-    struct e8_emit merged;
     uint16_t endpoint;
     uint16_t number;  /* of the attempt that is under way or waits */
     uint16_t tries;   /* attempts that count against the policy */
@@ -143,7 +142,6 @@ struct e8_delivery {
     bool delayed;     /* signed long before it leaves */
     bool in_flight;
     enum e8_trigger trigger;
-    uint64_t key;          /* of its random stream: jitter */
     struct e8_timer timer; /* in the worker's `ready` */
     e8_mono_ns due;
     int64_t timestamp;
@@ -155,11 +153,12 @@ struct e8_delivery {
     struct e8_delivery *next_kept; /* in the list in which it waits for another */
     bool in_line;
     struct e8_delivery *line_before, *line_behind;
-    char id[E8_ID_MAX];
+    struct e8_delivery *next_free, *prev_live, *next_live;
+    char id[E8_ID_MAX]; /* from here on not cleared when the slot is used again */
+    struct e8_emit merged;
     struct e8_exchange exchange;
     struct e8_request_parts parts;
-    struct e8_delivery *next_free, *prev_live, *next_live;
-    struct e8_buf scratch; /* from here on kept when the slot is used again */
+    struct e8_buf scratch;
     char memory[E8_REQUEST_MAX];
 };
 
@@ -414,7 +413,7 @@ struct e8_judgement {
     bool holds;
     char why[E8_WHY_MAX]; /* empty when it holds */
 };
-struct e8_judgement e8_judge(const struct e8_delivery *delivery);
+void e8_judge(const struct e8_delivery *delivery, struct e8_judgement *j);
 /* What the delivery's last attempt was judged to be. */
 void e8_judged(struct e8_worker *worker, const struct e8_delivery *delivery, const struct e8_judgement *j);
 void e8_expected_merge(struct e8_expected *into, const struct e8_expected *from, size_t count);

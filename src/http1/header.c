@@ -3,16 +3,55 @@
 
 #include "http1/http1.h"
 
-/* token of RFC 9110, 5.6.2 */
+/* token of RFC 9110, 5.6.2: letters, digits and !#$%&'*+-.^_`|~; a bit for each character of ASCII */
+static const uint32_t tokens[] = {0, 0x03FF6CFA, 0xC7FFFFFE, 0x57FFFFFF};
+
 static bool is_token(unsigned char c)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-        return true;
-    return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    return c < 0x80 && (tokens[c / 32] >> c % 32 & 1);
+}
+
+#define ONES (UINT64_MAX / 255)
+
+/* In the highest bit of each byte, for those below 0x80: is it from `low` to `high`? */
+static uint64_t between(uint64_t eight, unsigned char low, unsigned char high)
+{
+    eight &= ONES * 0x7f;
+    return (eight + ONES * (0x80u - low)) & ~(eight + ONES * (0x7fu - high));
+}
+
+/* Letters, digits and '-': what nearly all names are made of. */
+static bool all_usual(uint64_t eight)
+{
+    uint64_t usual =
+        between(eight | ONES * 0x20, 'a', 'z') | between(eight, '0', '9') | between(eight, '-', '-');
+    return (usual & ~eight & ONES << 7) == ONES << 7;
+}
+
+static bool no_control(uint64_t eight)
+{
+    return ((between(eight, 0x20, 0x7e) | eight) & ONES << 7) == ONES << 7;
+}
+
+/* Eight bytes at a time, the last eight perhaps once more. False says nothing. */
+static inline bool all_eights(struct e8_str text, bool hold(uint64_t))
+{
+    uint64_t eight;
+    if (text.n < sizeof eight)
+        return false;
+    for (size_t i = 0; i + sizeof eight < text.n; i += sizeof eight) {
+        memcpy(&eight, text.p + i, sizeof eight);
+        if (!hold(eight))
+            return false;
+    }
+    memcpy(&eight, text.p + text.n - sizeof eight, sizeof eight);
+    return hold(eight);
 }
 
 bool e8_header_name_valid(struct e8_str name)
 {
+    if (all_eights(name, all_usual))
+        return true;
     for (size_t i = 0; i < name.n; i++) {
         if (!is_token((unsigned char)name.p[i]))
             return false;
@@ -27,6 +66,8 @@ static bool is_control(unsigned char c)
 
 bool e8_header_value_valid(struct e8_str value)
 {
+    if (all_eights(value, no_control))
+        return true;
     for (size_t i = 0; i < value.n; i++) {
         if (is_control((unsigned char)value.p[i]))
             return false;

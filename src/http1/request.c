@@ -35,7 +35,10 @@ void e8_http1_head(struct e8_buf *out, struct e8_str method, struct e8_str targe
     e8_buf_putstr(out, target);
     for (size_t i = 0; i < count; i++) {
         e8_buf_putstr(out, headers[i].name);
-        e8_buf_put(out, ": ", headers[i].value.n ? 2 : 1);
+        if (headers[i].value.n > 0)
+            e8_buf_put(out, ": ", 2);
+        else
+            e8_buf_putc(out, ':');
         e8_buf_putstr(out, headers[i].value);
         e8_buf_put(out, "\r\n", 2);
     }

@@ -343,6 +343,8 @@ struct e8_walk {
     } frames[E8_DEPTH_MAX + 1];
 };
 struct e8_walk e8_walk_begin(const struct e8_flow *flow, uint64_t seed, uint64_t instance);
+/* The same in place. What *walk held before does not matter. */
+void e8_walk_init(struct e8_walk *walk, const struct e8_flow *flow, uint64_t seed, uint64_t instance);
 /* The next event, its offset in walk->offset and its number in walk->sequence; NULL at the end. A parallel's branches come one
  * after another, each from the fork's offset; whatever waits for the receiver takes no time. For sizes and previews. */
 const struct e8_emit *e8_walk_next(struct e8_walk *walk);

@@ -11,16 +11,29 @@ static uint64_t instance_key(const struct e8_flow *flow, uint64_t seed, uint64_t
     return e8_mix(e8_mix(seed, flow->key), instance);
 }
 
+/* Frames are cleared when they are entered. */
+void e8_walk_init(struct e8_walk *walk, const struct e8_flow *flow, uint64_t seed, uint64_t instance)
+{
+    walk->flow = flow;
+    walk->rng = e8_rng_new(e8_mix(instance_key(flow, seed, instance), WALK_STREAM));
+    walk->offset = 0;
+    walk->sequence = 0;
+    walk->steps = 0;
+    walk->depth = 0;
+    walk->frames[0].steps = flow->steps;
+    walk->frames[0].index = 0;
+    walk->frames[0].left = 1;
+    walk->frames[0].fork = NULL;
+    if (flow->rotate) {
+        walk->frames[0].steps.list += instance % flow->steps.count;
+        walk->frames[0].steps.count = 1;
+    }
+}
+
 struct e8_walk e8_walk_begin(const struct e8_flow *flow, uint64_t seed, uint64_t instance)
 {
     struct e8_walk walk = {.flow = flow};
-    walk.rng = e8_rng_new(e8_mix(instance_key(flow, seed, instance), WALK_STREAM));
-    walk.frames[0].steps = flow->steps;
-    walk.frames[0].left = 1;
-    if (flow->rotate) {
-        walk.frames[0].steps.list += instance % flow->steps.count;
-        walk.frames[0].steps.count = 1;
-    }
+    e8_walk_init(&walk, flow, seed, instance);
     return walk;
 }
 

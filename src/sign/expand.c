@@ -170,6 +170,80 @@ void e8_sign_expand(const char *text, const struct e8_sign_input *in, struct e8_
         put_part(&part, in, out);
 }
 
+struct e8_header_form {
+    struct e8_str name;
+    size_t count;
+    struct e8_part parts[];
+};
+
+static size_t count_parts(struct e8_str text)
+{
+    struct e8_part part;
+    size_t count = 0;
+    while (e8_part_next(&text, &part))
+        count++;
+    return count;
+}
+
+/* The version is the same for all. */
+static struct e8_str with_version(struct e8_arena *arena, struct e8_str text)
+{
+    struct e8_part part;
+    struct e8_buf out;
+    e8_buf_init(&out, SIZE_MAX);
+    while (e8_part_next(&text, &part))
+        e8_buf_putstr(&out, part.var == E8_VAR_VERSION ? E8_LIT(E8_VERSION) : part.text);
+    struct e8_str whole = e8_arena_str(arena, e8_buf_str(&out));
+    e8_buf_fini(&out);
+    return whole;
+}
+
+const struct e8_header_form *e8_header_form(struct e8_arena *arena, const char *name, const char *text)
+{
+    struct e8_str rest = with_version(arena, e8_str(text));
+    size_t count = count_parts(rest);
+    struct e8_header_form *form = e8_arena_alloc(arena, sizeof *form + count * sizeof(struct e8_part));
+    form->name = e8_str(name);
+    while (form->count < count)
+        e8_part_next(&rest, &form->parts[form->count++]);
+    return form;
+}
+
+/* A part that is a text already; p NULL: it has to be written. */
+static struct e8_str text_of(const struct e8_part *part, const struct e8_sign_input *in)
+{
+    switch (part->var) {
+    case E8_VAR_TEXT:
+        return part->text;
+    case E8_VAR_ID:
+    case E8_VAR_DELIVERY:
+        return in->id;
+    case E8_VAR_TIMESTAMP:
+        return in->timestamp_text;
+    case E8_VAR_TYPE:
+        return in->type;
+    case E8_VAR_ENVIRONMENT:
+        return in->environment;
+    default:
+        return (struct e8_str){NULL, 0};
+    }
+}
+
+struct e8_header e8_header_fill(const struct e8_header_form *form, const struct e8_sign_input *in,
+                                struct e8_buf *memory)
+{
+    E8_ASSERT(memory->fixed);
+    if (form->count == 1) {
+        struct e8_str text = text_of(&form->parts[0], in);
+        if (text.p != NULL)
+            return (struct e8_header){form->name, text};
+    }
+    size_t start = memory->n;
+    for (size_t i = 0; i < form->count; i++)
+        put_part(&form->parts[i], in, memory);
+    return (struct e8_header){form->name, {memory->p + start, memory->n - start}};
+}
+
 void e8_content_add(struct e8_hmac *hmac, const struct e8_part *part, const struct e8_content *content)
 {
     switch (part->var) {

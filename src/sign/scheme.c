@@ -204,6 +204,7 @@ static void add_header(struct reader *r, struct e8_scheme *s, const struct e8_no
         fault(r, at, NULL, "more than %d headers", E8_SCHEME_HEADERS_MAX);
         return;
     }
+    s->headers[s->header_count].form = e8_header_form(r->arena, name, value);
     s->headers[s->header_count].name = name;
     s->headers[s->header_count++].value = value;
 }

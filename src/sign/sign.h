@@ -34,6 +34,7 @@ struct e8_scheme {
     bool signs_timestamp, signs_id; /* derived from content */
     struct {
         const char *name, *value;
+        const struct e8_header_form *form;
     } headers[E8_SCHEME_HEADERS_MAX]; /* sent with it; templates */
     size_t header_count;
 };
@@ -75,6 +76,13 @@ void e8_signer_sign(struct e8_signer *signer, const struct e8_sign_input *in, st
 /* Expands a header template ({id} {timestamp} {type} {delivery} {attempt} {environment} {version}). */
 void e8_sign_expand(const char *text, const struct e8_sign_input *in, struct e8_buf *out);
 bool e8_sign_expandable(const char *text, struct e8_err *err); /* only known variables */
+
+/* A header whose value is such a template, taken apart once. Lives in `arena`, as its texts do for as long. */
+struct e8_header_form;
+const struct e8_header_form *e8_header_form(struct e8_arena *arena, const char *name, const char *text);
+/* What is neither constant nor the whole of one of *in's texts is put together in `memory`, which must not move. */
+struct e8_header e8_header_fill(const struct e8_header_form *form, const struct e8_sign_input *in,
+                                struct e8_buf *memory);
 
 enum e8_verdict {
     E8_VERIFIED,

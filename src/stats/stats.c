@@ -220,8 +220,8 @@ static void count_attempt(struct e8_counts *n, const struct e8_attempt *attempt)
     n->outcomes[attempt->outcome]++;
     n->triggers[attempt->trigger]++;
     n->classes[status_of(attempt) / 100]++;
-    for (unsigned bit = 0; bit < E8_FLAG_COUNT; bit++)
-        n->flags[bit] += attempt->flags >> bit & 1;
+    for (unsigned left = attempt->flags & ((1U << E8_FLAG_COUNT) - 1); left; left &= left - 1)
+        n->flags[__builtin_ctz(left)]++;
     count_acks(n, attempt);
     if (attempt->last)
         count_delivery(n, attempt->outcome, attempt->verdict);

@@ -79,6 +79,7 @@ E8_TPL_COMPILE(pick)
     if (list->keyed && !(op->pick.key = compile_key(c, key)))
         return false;
     op->pick.list = list;
+    op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
     op->pick.choices = e8_tpl_choices(list, c->column, call->form);
     for (size_t i = 0; i < list->key_count; i++)
         if (op->pick.choices[i].longest > call->max)
@@ -91,7 +92,7 @@ E8_TPL_COMPILE(pick)
 }
 
 /* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
-static size_t find_key(struct render *r, const struct op *op)
+static size_t read_key(struct render *r, const struct op *op)
 {
     char memory[E8_TPL_WORD_MAX + 1];
     struct e8_buf key, *out = r->out;
@@ -101,10 +102,22 @@ static size_t find_key(struct render *r, const struct op *op)
     r->out = &key;
     e8_tpl_run(r, op->pick.key);
     r->out = out;
+    uint64_t start = e8_tpl_start(e8_buf_str(&key));
     for (size_t i = 0; i < list->key_count && !key.full; i++)
-        if (e8_str_eq(list->keys[i], (struct e8_str){key.p, key.n}))
+        if (list->starts[i] == start && e8_str_eq(list->keys[i], e8_buf_str(&key)))
             return i;
     return 0;
+}
+
+/* An entity's field is the same wherever it stands, and its program the same one. */
+static size_t find_key(struct render *r, const struct op *op)
+{
+    const struct program *field = op->pick.key->ops[0].call.body;
+    struct found_key *known = &r->keys[op->pick.place];
+
+    if (known->field != field || known->list != op->pick.list)
+        *known = (struct found_key){field, op->pick.list, read_key(r, op)};
+    return known->index;
 }
 
 E8_TPL_RENDER(pick)

@@ -15,6 +15,7 @@
 #define E8_TPL_WEIGHT_MAX   1000000000
 #define E8_TPL_ENTITIES_MAX 64
 #define E8_TPL_ARGS_MAX     3
+#define E8_TPL_KEYS_MAX     8 /* of word lists that a rendering keeps */
 
 enum form { FORM_VALUE, FORM_TEXT, FORM_COUNT };
 
@@ -22,11 +23,19 @@ enum kind { KIND_STRING = 1, KIND_NUMBER = 2, KIND_BOOL = 4, KIND_NULL = 8, KIND
 
 struct op;
 struct program;
+struct word_list;
 
 /* A time once written; n 0: not yet. */
 struct stamp {
     size_t n;
     char text[E8_RFC3339_MAX];
+};
+
+/* The key that a field of an entity gives for a word list: the same in all of a rendering. */
+struct found_key {
+    const struct program *field; /* NULL: none */
+    const struct word_list *list;
+    size_t index;
 };
 
 struct render {
@@ -37,8 +46,9 @@ struct render {
     uint32_t index;    /* in the innermost repeat */
     const struct e8_str *values;
     struct stamp at, flow_started;
-    uint64_t known; /* bits of the entities whose scope_keys are set */
-    uint64_t scope_keys[E8_TPL_ENTITIES_MAX];
+    uint64_t known;                         /* bits of the entities whose scopes are set */
+    uint64_t scopes[E8_TPL_ENTITIES_MAX];   /* e8_mixed of their keys */
+    struct found_key keys[E8_TPL_KEYS_MAX]; /* of word lists, found in this rendering */
 };
 
 typedef void (*render_fn)(struct render *r, const struct op *op);
@@ -58,6 +68,7 @@ struct word_list {
     bool keyed;
     size_t key_count; /* 1 when not keyed */
     struct e8_str *keys;
+    uint64_t *starts;    /* e8_tpl_start of each key */
     size_t column_count; /* 0: the elements are no rows */
     struct e8_str *columns;
     unsigned *kinds; /* [0]: of elements, [1 + column] */
@@ -97,6 +108,7 @@ struct op {
             const struct choices *choices; /* for each key of the list */
             const struct word_list *list;
             const struct program *key;
+            unsigned place; /* of the key in render->keys, which others may have, too */
         } pick;
         struct {
             struct weights weights;
@@ -337,6 +349,8 @@ struct value e8_tpl_directive(struct builder *b, const struct e8_node *map, enum
 uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights);
 
 /* words.c */
+uint64_t
+e8_tpl_start(struct e8_str key); /* its first eight bytes: the keys of a list mostly differ in them */
 const struct word_list *e8_tpl_words(const struct e8_vocab *vocab, struct e8_str name);
 const struct choices *e8_tpl_choices(const struct word_list *list, int column, enum form form);
 

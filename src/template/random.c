@@ -3,6 +3,7 @@
 #include "template/program.h"
 
 #define CHARS_MAX    1024
+#define DRAWN        4 /* letters of one random number */
 #define DECIMALS_MAX 6
 #define SCALED_MAX   ((int64_t)1 << 53)
 
@@ -169,21 +170,29 @@ E8_TPL_COMPILE(base62)
 
 /* A random number read as a fraction in base `letters`, most significant digit first. Four digits take 24 of its 56 bits at
  * most, so no text is likelier than another by more than 2^-32. */
+static inline void put_letters(char text[DRAWN], uint64_t bits, const char *alphabet, uint32_t letters)
+{
+    for (int i = 0; i < DRAWN; i++) {
+        bits *= letters;
+        text[i] = alphabet[bits >> 56];
+        bits &= ((uint64_t)1 << 56) - 1;
+    }
+}
+
 E8_TPL_RENDER(chars)
 {
+    const char *alphabet = op->chars.alphabet;
+    uint32_t letters = op->chars.letters;
     char text[64];
     size_t n = 0;
-    uint64_t bits = 0;
 
-    for (uint32_t i = 0; i < op->chars.count; i++) {
-        if (i % 4 == 0)
-            bits = e8_rng_next(&r->rng) >> 8;
-        bits *= op->chars.letters;
-        text[n++] = op->chars.alphabet[bits >> 56];
-        bits &= ((uint64_t)1 << 56) - 1;
-        if (n == sizeof(text) || i + 1 == op->chars.count) {
+    for (size_t left = op->chars.count; left > 0; left -= left < DRAWN ? left : DRAWN) {
+        if (n == sizeof(text)) {
             e8_buf_put(r->out, text, n);
             n = 0;
         }
+        put_letters(text + n, e8_rng_next(&r->rng) >> 8, alphabet, letters);
+        n += left < DRAWN ? left : DRAWN;
     }
+    e8_buf_put(r->out, text, n);
 }

@@ -179,21 +179,21 @@ static uint64_t make_scope_key(const struct render *r, const struct entity *enti
     return r->flow_key;
 }
 
-static uint64_t scope_key(struct render *r, const struct entity *entity)
+static uint64_t mixed_scope(struct render *r, const struct entity *entity)
 {
     uint64_t bit = (uint64_t)1 << entity->number;
 
     if (!(r->known & bit))
-        r->scope_keys[entity->number] = make_scope_key(r, entity);
+        r->scopes[entity->number] = e8_mixed(make_scope_key(r, entity));
     r->known |= bit;
-    return r->scope_keys[entity->number];
+    return r->scopes[entity->number];
 }
 
 static void render_field(struct render *r, const struct op *op)
 {
     struct e8_rng around = r->rng;
 
-    r->rng = e8_rng_new(e8_mix(scope_key(r, op->call.entity), op->call.hash));
+    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
     e8_tpl_run(r, op->call.body);
     r->rng = around;
 }
@@ -256,7 +256,9 @@ static struct value put_item(struct builder *b, const struct item *item, const s
     op.call.body = program;
     op.call.entity = item->entity;
     op.call.hash = item->hash;
-    e8_tpl_op(b, &op, 0, program, 1);
+    if (program->count == 1 && program->ops[0].render == render_field)
+        op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
+    e8_tpl_op(b, &op, 0, op.call.body, 1);
     return (struct value){kinds, rows};
 }
 

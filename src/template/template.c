@@ -98,6 +98,8 @@ enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts
     r.index = 0;
     r.values = t->values;
     r.known = 0;
+    for (size_t i = 0; i < E8_TPL_KEYS_MAX; i++)
+        r.keys[i].field = NULL;
     r.at.n = r.flow_started.n = 0;
     r.flow_key = e8_mix(e8_mix(facts->seed, facts->flow), facts->instance);
     r.rng = e8_rng_new(e8_mix(r.flow_key, facts->sequence));

@@ -16,6 +16,15 @@ const struct word_list *e8_tpl_words(const struct e8_vocab *vocab, struct e8_str
     return NULL;
 }
 
+uint64_t e8_tpl_start(struct e8_str key)
+{
+    uint64_t start = 0;
+
+    if (key.n > 0)
+        memcpy(&start, key.p, key.n < sizeof(start) ? key.n : sizeof(start));
+    return start;
+}
+
 static struct choices *choices_of(const struct word_list *list, int column, enum form form)
 {
     return list->choices + (size_t)((column + 1) * FORM_COUNT + (int)form) * list->key_count;
@@ -162,6 +171,7 @@ static bool load_key(struct loading *l, const struct e8_node *seq, size_t key)
     struct e8_str escaped = e8_tpl_escape(l->vocab->arena, seq->key, false);
 
     l->list->keys[key] = escaped;
+    l->list->starts[key] = e8_tpl_start(escaped);
     if (escaped.n > E8_TPL_WORD_MAX)
         return fail(l, seq, NULL, "the key of a word list is too long");
     return load_elements(l, seq, key);
@@ -176,6 +186,7 @@ static bool load(struct loading *l, const struct e8_node *node)
     list->keyed = node->kind == E8_MAP;
     list->key_count = list->keyed ? node->count : 1;
     list->keys = e8_arena_alloc(l->vocab->arena, list->key_count * sizeof(*list->keys));
+    list->starts = e8_arena_alloc(l->vocab->arena, list->key_count * sizeof(*list->starts));
     make_columns(l, list->keyed ? node->first->first : node->first);
     if (!list->keyed)
         return load_elements(l, node, 0);
