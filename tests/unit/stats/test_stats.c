@@ -496,6 +496,12 @@ static void the_series_is_bounded(void **state)
         begun += series->slices[i].begun;
         ended += series->slices[i].ended;
     }
+    e8_stats_reset(stats);
+    early.times = (struct e8_times){INT64_MIN / 2, INT64_MIN / 2, INT64_MIN / 2 + MS}; /* of a damaged file */
+    e8_stats_add(stats, &early);
+    early.times = (struct e8_times){INT64_MAX / 2, INT64_MAX / 2, INT64_MAX / 2 + MS};
+    e8_stats_add(stats, &early);
+    assert_in_range(series->count, 2, E8_SLICES);
     assert_int_equal(begun, 2401);
     assert_int_equal(ended, 2401);
     e8_stats_free(&stats);
