@@ -14,6 +14,7 @@ struct need {
     uint64_t sure;     /* connections at a time, whatever the receiver does */
     uint64_t possible; /* where it answers nothing before the deadline */
     double fresh;      /* connections per second that are not used again */
+    double resting;    /* of them, those whose ports rest at a time */
 };
 
 static double peak_of(const struct e8_pace *pace)
@@ -55,11 +56,19 @@ static uint64_t at_most(double count, uint64_t limit)
     return count < (double)limit ? (uint64_t)count + 1 : limit;
 }
 
+static void add_fresh(struct need *need, double rate, double seconds)
+{
+    double resting = rate * (seconds < PORT_RESTS ? seconds : PORT_RESTS);
+    need->fresh = rate > need->fresh ? rate : need->fresh;
+    need->resting = resting > need->resting ? resting : need->resting;
+}
+
+/* Sinks of the run's own are not slow. */
 static struct need need_of(const struct execution *x)
 {
     const struct e8_plan *plan = x->run->plan;
     uint64_t limit = x->run->in_flight ? x->run->in_flight : E8_IN_FLIGHT_DEFAULT;
-    double each = per_instance(x), timeout = longest_timeout(plan);
+    double each = per_instance(x), timeout = x->sink_count ? 0 : longest_timeout(plan);
     double speed = x->run->speed > 0 ? x->run->speed : 1;
     struct need need = {0};
     for (size_t i = 0; i < plan->phase_count; i++) {
@@ -70,7 +79,7 @@ static struct need need_of(const struct execution *x)
         at_once = phase->open ? 0 : at_once < limit ? at_once : limit;
         need.sure = at_once > need.sure ? at_once : need.sure;
         need.possible = possible > need.possible ? possible : need.possible;
-        need.fresh = rate * share_fresh(plan) > need.fresh ? rate * share_fresh(plan) : need.fresh;
+        add_fresh(&need, rate * share_fresh(plan), (double)phase->pace.length / speed / (double)E8_NS_S);
     }
     return need;
 }
@@ -106,8 +115,9 @@ static enum e8_rc check_files(const struct execution *x, const struct need *need
     if (need->possible * ends + apart > limit && !quiet) {
         uint64_t room = limit > apart ? (limit - apart) / ends : 1;
         fprintf(stderr,
-                "emit8: up to %llu deliveries may be in flight when the receiver is slow, but the %llu files "
-                "that may be open are enough for about %llu; raise ulimit -Hn, or lower --in-flight\n",
+                "emit8: a slow receiver may bring %llu deliveries in flight; with at most\n"
+                "       %llu open files there is room for about %llu:\n"
+                "       raise ulimit -Hn, or lower --in-flight\n",
                 (unsigned long long)need->possible, (unsigned long long)limit, (unsigned long long)room);
     }
     return E8_OK;
@@ -149,15 +159,16 @@ static enum e8_rc check_ports(const struct execution *x, const struct need *need
     }
     if (need->possible > ports) {
         fprintf(stderr,
-                "emit8: up to %llu deliveries may be in flight when the receiver is slow, but there are %llu "
-                "local ports; widen net.ipv4.ip_local_port_range, or lower --in-flight\n",
+                "emit8: a slow receiver may bring %llu deliveries in flight, but there are\n"
+                "       %llu local ports: widen net.ipv4.ip_local_port_range, or lower\n"
+                "       --in-flight\n",
                 (unsigned long long)need->possible, (unsigned long long)ports);
-    } else if (need->fresh * PORT_RESTS > (double)ports) {
-        fprintf(
-            stderr,
-            "emit8: %.0f connections a second that are not used again take more local ports than the %llu "
-            "of this machine, for each rests %d s; widen net.ipv4.ip_local_port_range, or lower the rate\n",
-            need->fresh, (unsigned long long)ports, PORT_RESTS);
+    } else if (need->resting > (double)ports) {
+        fprintf(stderr,
+                "emit8: %.0f connections a second that are not used again take more than\n"
+                "       the %llu local ports, for each rests %d s after it: widen\n"
+                "       net.ipv4.ip_local_port_range, or lower the rate\n",
+                need->fresh, (unsigned long long)ports, PORT_RESTS);
     }
     return E8_OK;
 }

@@ -22,6 +22,14 @@ static double rate_of(uint64_t n, e8_dur_ns length)
     return n > 1 && length > 0 ? (double)(n - 1) * (double)E8_NS_S / (double)length : 0;
 }
 
+/* Of n arrivals in a second, the last is due a gap before its end. */
+static bool is_long_enough(const struct e8_pacing *pacing)
+{
+    e8_dur_ns length = pacing->last_due - pacing->first_due;
+    return pacing->count >= RATE_EVENTS &&
+           length + length / (e8_dur_ns)(pacing->count - 1) + 1 >= RATE_LENGTH;
+}
+
 static void judge_rate(const struct e8_report *report, struct e8_generator *g)
 {
     const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
@@ -30,8 +38,8 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->planned = rate_of(pacing->count, planned);
     g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged = report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
-                     pacing->count >= RATE_EVENTS && planned >= RATE_LENGTH;
+    g->rate_judged =
+        report->more.open && !report->more.by_hand && report->run->resumes == 0 && is_long_enough(pacing);
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 

@@ -7,7 +7,8 @@
 void e8_hdr_begin(const struct e8_log_run *run, FILE *out)
 {
     char text[E8_RFC3339_MAX];
-    double started = (double)(run->started / E8_NS_MS) / 1000;
+    e8_wall_ns ms = run->started / E8_NS_MS;
+    double started = (double)ms / 1000;
     e8_wall_format(run->started, 3, text);
     fprintf(
         out,

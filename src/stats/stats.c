@@ -202,6 +202,8 @@ static void count_acks(struct e8_counts *n, const struct e8_attempt *attempt)
     if (outcome == E8_ABORTED || (!cut && attempt->status == 0))
         return;
     n->acks++;
+    if (took <= e8_deadlines[0] && !cut)
+        return;
     for (unsigned i = 0; i < E8_DEADLINES; i++) {
         n->late[i] += took > e8_deadlines[i];
         n->open[i] += cut && took <= e8_deadlines[i];

@@ -923,7 +923,8 @@ def test_words_of_gen_fd(tmp_path):
                          "--timeout", "1s", "--log", tmp_path / "log.db", preexec_fn=limit_files(20))
         release.set()
     assert done.returncode == 4
-    assert re.search(r"^emit8: up to \d+ deliveries may be in flight when the receiver is slow, but the 20 files", done.err, re.M)
+    assert re.search(r"^emit8: a slow receiver may bring 60\d* deliveries in flight; with at most\n {7}20 open files there is room", done.err,
+                     re.M)
     errors = {a["error"] for a in kit.attempts(tmp_path / "log.db") if a["outcome"] == "gen_fd"}
     assert errors == {"emit8 ran out of file descriptors"}
 
@@ -967,4 +968,4 @@ def test_local_ports_are_counted_before_the_run():
     done = kit.emit8("send", "message.sent", "--to", "http://127.0.0.1:9/", "-n", "20", "--rate", "100/s", "--timeout", "1s",
                      "--retries", "0", "--no-log", preexec_fn=few_ports)
     assert done.returncode in (1, 4)
-    assert "there are 30 local ports; widen net.ipv4.ip_local_port_range, or lower --in-flight" in done.err
+    assert "there are\n       30 local ports: widen net.ipv4.ip_local_port_range, or lower" in done.err

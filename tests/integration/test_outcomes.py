@@ -279,7 +279,7 @@ with socket.socket() as s:  # lo up
     fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 0x49))
 open("/proc/sys/net/ipv4/ip_local_port_range", "w").write("40000 40003")
 server = socket.socket(); server.bind(("127.0.0.1", 9000)); server.listen(64)
-done = kit.emit8("send", "message.sent", "--to", "http://127.0.0.1:9000/", "-n", "12", "-c", "12", "--timeout", "4s",
+done = kit.emit8("send", "message.sent", "--to", "http://127.0.0.1:9000/", "-n", "12", "--rate", "600/s", "--timeout", "4s",
                  "--retries", "0", "--workers", "1", "--log", sys.argv[1], "--format", "json")
 print(json.dumps([done.returncode, done.out, done.err]))
 """

@@ -421,6 +421,51 @@ static void retry_after_is_honoured_up_to_the_cap(void **state)
     rig_close(&rig);
 }
 
+/* Keeps the worker's loop at work for 20 ms after each attempt. */
+static void work(void *state, const struct e8_done *done)
+{
+    (void)state;
+    e8_mono_ns end = e8_mono_now() + 20 * E8_NS_MS;
+    E8_ASSERT(done->attempt);
+    while (e8_mono_now() < end) {
+    }
+}
+
+static void a_loop_that_does_not_sleep_is_busy(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {times: 30, concurrency: 4}}]\n", NULL, NULL);
+    rig.options.workers = 1;
+    rig.options.on_done = work;
+    rig_start(&rig);
+    unsigned most = 0;
+    while (!e8_engine_wait(rig.engine, 5 * E8_NS_MS)) {
+        unsigned busy = e8_engine_busy(rig.engine);
+        most = busy > most ? busy : most;
+    }
+    e8_engine_finish(&rig.engine, &rig.result);
+    const struct e8_pressure *pressure = &rig.result.pressure;
+    assert_true(pressure->windows >= 4);
+    assert_true(pressure->full >= pressure->windows / 2);
+    assert_in_range(pressure->busy, 800, 1000);
+    assert_in_range(most, 800, 1000);
+    rig_close(&rig);
+}
+
+static void a_loop_that_waits_is_not(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 20/s, for: 500ms}}]\n", NULL, NULL);
+    rig_run(&rig);
+    const struct e8_pressure *pressure = &rig.result.pressure;
+    assert_in_range(pressure->windows, 3, 20);
+    assert_true(pressure->full < pressure->windows);
+    assert_true(pressure->busy < 700);
+    rig_close(&rig);
+}
+
 int test_runs(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +481,8 @@ int test_runs(void)
         cmocka_unit_test(statistics_add_up),
         cmocka_unit_test(retries_are_due_by_the_policy),
         cmocka_unit_test(retry_after_is_honoured_up_to_the_cap),
+        cmocka_unit_test(a_loop_that_does_not_sleep_is_busy),
+        cmocka_unit_test(a_loop_that_waits_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -490,8 +490,8 @@ static void a_rate_that_is_not_kept_is_invalid(void **state)
     assert_false(rate_invalid(2001, 5 * MS, 151 * MS, false));
     /* too few, or too short, to tell */
     assert_false(rate_invalid(999, 5 * MS, 5000 * MS, true));
-    assert_true(rate_invalid(1001, MS, 61 * MS, true));
-    assert_false(rate_invalid(1000, MS, 5000 * MS, true));
+    assert_true(rate_invalid(1000, MS, 61 * MS, true));
+    assert_false(rate_invalid(1001, MS * 99 / 100, 5000 * MS, true));
 }
 
 static void the_rate_is_told_with_its_cause(void **state)
@@ -581,7 +581,7 @@ static void receipts_must_add_up(void **state)
         bool holds = receipts == 3 || receipts == 4;
         assert_int_equal(sample_report(&s)->verdict, holds ? E8_PASS : E8_INVALID);
         if (!holds)
-            assert_has(s.report.reason, "attempts and receipts do not add up: 4 sent, 3 answered");
+            assert_has(s.report.reason, "attempts and receipts do not add up: 4 sent, 3 answered 2xx");
         sample_fini(&s);
     }
 }

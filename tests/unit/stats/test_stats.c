@@ -522,9 +522,35 @@ static void the_series_is_bounded(void **state)
         begun += series->slices[i].begun;
         ended += series->slices[i].ended;
     }
+    e8_stats_reset(stats);
+    early.times = (struct e8_times){INT64_MIN / 2, INT64_MIN / 2, INT64_MIN / 2 + MS}; /* of a damaged file */
+    e8_stats_add(stats, &early);
+    early.times = (struct e8_times){INT64_MAX / 2, INT64_MAX / 2, INT64_MAX / 2 + MS};
+    e8_stats_add(stats, &early);
+    assert_in_range(series->count, 2, E8_SLICES);
     assert_int_equal(begun, 2401);
     assert_int_equal(ended, 2401);
     e8_stats_free(&stats);
+}
+
+/* Whatever the order, the worse of all. */
+static void the_worst_pressure_counts(void **state)
+{
+    (void)state;
+    static const struct e8_pressure parts[] = {
+        {.busy = 300, .windows = 100, .full = 1, .cpu = 200},
+        {.busy = 900, .windows = 50, .full = 5, .cpu = 100},
+        {.busy = 100, .windows = 200, .full = 20, .cpu = 0},
+    };
+    for (size_t first = 0; first < E8_COUNT(parts); first++) {
+        struct e8_pressure all = {0};
+        for (size_t i = 0; i < E8_COUNT(parts); i++)
+            e8_pressure_merge(&all, &parts[(first + i) % E8_COUNT(parts)]);
+        assert_int_equal(all.busy, 900);
+        assert_int_equal(all.windows, 200);
+        assert_int_equal(all.full, 20);
+        assert_int_equal(all.cpu, 200);
+    }
 }
 
 int main(void)
@@ -547,6 +573,7 @@ int main(void)
         cmocka_unit_test(the_span_of_the_sent_begins_with_the_first_sent),
         cmocka_unit_test(merging_keeps_the_span),
         cmocka_unit_test(reset_ones_are_empty),
+        cmocka_unit_test(the_worst_pressure_counts),
         cmocka_unit_test(deadlines_are_counted_exactly),
         cmocka_unit_test(pacing_is_of_first_attempts),
         cmocka_unit_test(the_series_tells_what_happened_when),

@@ -134,6 +134,23 @@ static void test_spin(void **state)
     }
 }
 
+/* What it waits for an event is slept; what it does at once is not. */
+static void test_slept(void **state)
+{
+    (void)state;
+    struct client client;
+    client_open(&client, 1);
+    e8_mono_ns start = e8_mono_now();
+    e8_transport_wait(client.transport, start - 1);
+    e8_dur_ns before = e8_transport_slept(client.transport, e8_mono_now());
+    e8_transport_wait(client.transport, e8_mono_now() + 50 * E8_NS_MS);
+    e8_dur_ns slept = e8_transport_slept(client.transport, e8_mono_now()) - before;
+    assert_int_equal(before, 0);
+    assert_true(slept >= 45 * E8_NS_MS);
+    assert_true(slept <= e8_mono_now() - start);
+    client_close(&client);
+}
+
 /* The transport may go while exchanges are under way. */
 static void test_free_in_flight(void **state)
 {
@@ -207,9 +224,13 @@ static void test_threads(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_deadlines),      cmocka_unit_test(test_wake),
-    cmocka_unit_test(test_until),          cmocka_unit_test(test_spin),
-    cmocka_unit_test(test_free_in_flight), cmocka_unit_test(test_slots_are_reused),
+    cmocka_unit_test(test_deadlines),
+    cmocka_unit_test(test_wake),
+    cmocka_unit_test(test_until),
+    cmocka_unit_test(test_spin),
+    cmocka_unit_test(test_slept),
+    cmocka_unit_test(test_free_in_flight),
+    cmocka_unit_test(test_slots_are_reused),
     cmocka_unit_test(test_threads),
 };
 
