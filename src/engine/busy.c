@@ -20,7 +20,6 @@ static void close_window(struct e8_busy *busy, e8_mono_ns now, e8_dur_ns slept)
     busy->full += asleep * FULL_SLEEP < length ? windows : 0;
     busy->length += length;
     busy->awake += awake;
-    atomic_store_explicit(&busy->share, (unsigned)(awake * 1000 / length), memory_order_relaxed);
     begin(busy, now, slept);
 }
 
@@ -45,14 +44,4 @@ struct e8_pressure e8_busy_of(const struct e8_worker *worker)
         .windows = busy->windows,
         .full = busy->full,
     };
-}
-
-unsigned e8_engine_busy(const struct e8_engine *engine)
-{
-    unsigned most = 0;
-    for (unsigned i = 0; i < engine->count; i++) {
-        unsigned share = atomic_load_explicit(&engine->workers[i].busy.share, memory_order_relaxed);
-        most = share > most ? share : most;
-    }
-    return most;
 }

@@ -78,8 +78,6 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
 bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout);
 /* Statistics so far: merges what the workers have handed over. Caller's thread; valid until the next call. */
 const struct e8_stats *e8_engine_stats(struct e8_engine *engine);
-/* The share of the last 100 ms in which the busiest worker's loop did not sleep, in thousandths. Any thread. */
-unsigned e8_engine_busy(const struct e8_engine *engine);
 /* Dispatch nothing more, wait for what is in flight up to the grace. Any thread; may be called from a signal handler. */
 void e8_engine_stop(struct e8_engine *engine);
 /* Abort what is in flight at once. */

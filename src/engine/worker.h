@@ -191,7 +191,6 @@ struct e8_busy {
     e8_dur_ns slept;         /* by the transport, until then */
     e8_dur_ns length, awake; /* of all windows so far */
     uint64_t windows, full;
-    atomic_uint share; /* of the last window, in thousandths; any thread reads it */
 };
 
 struct e8_worker {
