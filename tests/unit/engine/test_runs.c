@@ -438,7 +438,9 @@ static void a_loop_that_does_not_sleep_is_busy(void **state)
     rig_open(&rig, ONE "run: [{flow: f, arrivals: {times: 30, concurrency: 4}}]\n", NULL, NULL);
     rig.options.workers = 1;
     rig.options.on_done = work;
-    rig_run(&rig);
+    rig_start(&rig);
+    assert_true(e8_engine_wait(rig.engine, 30 * E8_NS_S));
+    e8_engine_finish(&rig.engine, &rig.result);
     const struct e8_pressure *pressure = &rig.result.pressure;
     assert_true(pressure->windows >= 4);
     assert_true(pressure->full >= pressure->windows / 2);
