@@ -48,7 +48,7 @@ static bool holds_in_service(const struct e8_report *report, const struct e8_thr
     return e8_threshold_evaluate(&service, report->run, report->stats).pass;
 }
 
-/* What is missed is missed because of our own lateness alone, and nothing that the receiver did made us late. */
+/* What is missed would hold but for our own lateness, which is most of the response time. */
 static bool is_our_lateness(const struct e8_report *report, const struct e8_curve_step *step)
 {
     double most = LAG_SHARE * (double)step->p50;
@@ -61,7 +61,7 @@ static bool is_our_lateness(const struct e8_report *report, const struct e8_curv
             return false;
         }
     }
-    return late && any;
+    return late && any && step->lag_p99 > step->p99 / 2;
 }
 
 static const struct e8_threshold_result *first_missed(const struct e8_report *report)

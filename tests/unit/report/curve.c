@@ -67,6 +67,17 @@ static void our_lateness_says_nothing(void **state)
     assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_INVALID);
     assert_has(step.why, "emit8 was the limit, not the receiver: send lag p99 is 295 ms");
     assert_int_equal(judged(&s, &bounded, &step), E8_SEARCH_FAILS);
+    sample_fini(&s);
+
+    sample_init(&s); /* the lesser part of it is ours */
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 20 * MS, 240 * MS);
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
+    sample_fini(&s);
+
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 295 * MS, 5 * MS);
     sample_rule(&s, "p(50) < 4ms"); /* which the service time misses as well */
     assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
     sample_fini(&s);
