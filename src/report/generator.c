@@ -5,7 +5,7 @@
 #define RATE_EVENTS  1000
 #define RATE_LENGTH  E8_NS_S
 #define BUSY_WINDOWS 10 /* of 100 ms */
-#define FULL_WINDOWS 5
+#define FULL_WINDOWS 10 /* which the other programs of a busy machine may take of a loop */
 
 #define RATE_OFF   100 /* one part in so many */
 #define RATE_GRACE (50 * E8_NS_MS)
