@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/shard.h"
 
 const struct e8_option e8_no_options[] = {{NULL, 0, NULL, NULL, false}};
 
@@ -34,7 +35,8 @@ const struct e8_command e8_commands[] = {
      "--speed 10x\n",
      1,
      1,
-     {e8_run_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     {e8_run_options, e8_options_shard, e8_options_endpoint, e8_options_reach, e8_options_output,
+      e8_options_general, NULL},
      e8_cmd_run},
     {"validate",
      "find every fault of scenario files",

@@ -6,6 +6,7 @@
 #include "cli/plan_view.h"
 #include "cli/resume.h"
 #include "cli/session.h"
+#include "cli/shard.h"
 #include "cli/source.h"
 
 #define HEADERS_MAX 48 /* of an endpoint: a request has room for these and its own */
@@ -57,6 +58,7 @@ struct runner {
     uint64_t seed, workers, in_flight, limit;
     double speed;
     e8_wall_ns clock;
+    struct e8_cli_shard shard;
 };
 
 static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
@@ -118,6 +120,17 @@ static enum e8_rc read_preview(struct runner *r, struct e8_err *err)
     return e8_arg_u64(r->args, "limit", 0, INT64_MAX, &r->limit, err);
 }
 
+/* A part that was cut short is run again, as a whole: with another part's start its ids would be others. */
+static enum e8_rc read_shard(struct runner *r, struct e8_err *err)
+{
+    enum e8_rc rc = e8_cli_shard(r->args, &r->shard, err);
+    if (!rc && r->resumes && (r->shard.shard.count || r->shard.start_at)) {
+        rc = e8_fail(err, E8_INPUT, "leave --resume out, or EMIT8_SHARD, EMIT8_SHARDS and EMIT8_START_AT",
+                     "--resume goes with neither --shard nor --start-at");
+    }
+    return rc;
+}
+
 static enum e8_rc read_options(struct runner *r, struct e8_err *err)
 {
     r->sink = e8_arg_set(r->args, "sink");
@@ -130,6 +143,7 @@ static enum e8_rc read_options(struct runner *r, struct e8_err *err)
     rc = rc ? rc : e8_arg_u64(r->args, "workers", 1, 256, &r->workers, err);
     rc = rc ? rc : e8_arg_u64(r->args, "in-flight", 1, 10000000, &r->in_flight, err);
     rc = rc ? rc : read_preview(r, err);
+    rc = rc ? rc : read_shard(r, err);
     rc = rc ? rc : e8_cli_effect(r->args, r->arena, &r->effect, err);
     rc = rc ? rc : e8_cli_secrets(r->args, &r->secrets, err);
     make_secret(r->ephemeral);
@@ -216,6 +230,9 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
     if (parse_plan(r, errs) || (r->resumes && resume_plan(r, errs))) {
         return e8_errs_rc(errs);
     }
+    if (e8_cli_divide(r->args, &r->shard, r->clock, r->dry, r->plan, &err)) {
+        return e8_errs_add(errs, &err);
+    }
     bool executes = r->plan->executes || r->effect.command;
     if (executes && !r->dry && !e8_arg_set(r->args, "allow-exec")) {
         e8_fail(&err, E8_INPUT, "look at them with --dry-run, then add --allow-exec",
@@ -295,7 +312,9 @@ static int show_plan(struct runner *r)
     const char *plan = e8_arg(r->args, "plan");
     struct e8_plan_view view = {.plan = r->plan,
                                 .catalog = r->catalog,
-                                .clock = r->clock ? r->clock : e8_wall_now(),
+                                .clock = r->clock            ? r->clock
+                                         : r->shard.start_at ? r->shard.start_at
+                                                             : e8_wall_now(),
                                 .limit = r->limit,
                                 .style = e8_cli_style(r->args, stdout),
                                 .out = stdout};
@@ -332,6 +351,7 @@ static int run_plan(struct runner *r)
         .resumes = r->resumes ? r->resume.run.id : 0,
         .done = r->resume.done,
         .wall = r->resume.wall,
+        .start_at = r->shard.start_at,
     };
     return e8_cli_execute(r->args, &run);
 }

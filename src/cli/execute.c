@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/execute.h"
+#include "cli/shard.h"
 
 /* The secrets that a sink takes: also those of rotations to come. */
 static enum e8_rc accept_secrets(const struct e8_endpoint *endpoint, const char *out[E8_SECRETS_MAX],
@@ -160,7 +161,7 @@ static void watch(struct execution *x, struct e8_engine *engine)
         take_signal(x, engine, &live, e8_signals_take(0));
         const struct e8_stats *stats = e8_engine_stats(engine);
         look_at_thresholds(x, engine, stats, &live);
-        if (!quiet) {
+        if (!quiet && e8_mono_now() >= live.started) {
             live.style.width = e8_cli_style(x->args, stderr).width;
             e8_live_draw(&live, stats, e8_mono_now());
         }
@@ -180,6 +181,7 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .reach = x->reach.reach,
         .log = x->log,
         .epoch = x->facts.epoch,
+        .appointed = run->start_at != 0,
         .keep = run->keep,
         .trigger = run->trigger,
         .exec = run->exec,
@@ -240,7 +242,28 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
         describe(x);
         rc = check_thresholds(x, err);
     }
-    return rc ? rc : e8_cli_log(x->args, x->arena, &x->facts, &x->log, &x->log_path, err);
+    return rc ? rc : e8_cli_log_open(x->args, x->arena, x->facts.workers, &x->log, &x->log_path, err);
+}
+
+/* The start is the moment that was asked for. */
+static enum e8_rc begin(struct execution *x, struct e8_err *err)
+{
+    e8_wall_ns at = x->run->start_at;
+    enum e8_rc rc = at ? e8_cli_wait(at, e8_arg_set(x->args, "quiet"), &x->stopped_by, err) : E8_OK;
+    if (rc || x->stopped_by) {
+        return rc;
+    }
+    x->facts.started = at ? at : e8_wall_now();
+    x->facts.epoch = e8_mono_now() + (at ? at - e8_wall_now() : 0);
+    return x->log ? e8_dlog_begin(x->log, &x->facts, err) : E8_OK;
+}
+
+static int end_unbegun(const struct execution *x)
+{
+    if (!e8_arg_set(x->args, "quiet")) {
+        fputs("emit8: stopped before the start; nothing was sent\n", stderr);
+    }
+    return 128 + x->stopped_by;
 }
 
 int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
@@ -251,9 +274,11 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
     run->workers = run->workers ? run->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     e8_signals_init();
     enum e8_rc rc = prepare(&x, &err);
-    rc = rc ? rc : run_engine(&x, &err);
-    if (rc) {
-        code = e8_exit_error(&err);
+    rc = rc ? rc : begin(&x, &err);
+    bool stopped = !rc && x.stopped_by;
+    rc = rc || stopped ? rc : run_engine(&x, &err);
+    if (rc || stopped) {
+        code = rc ? e8_exit_error(&err) : end_unbegun(&x);
         if (x.log) {
             e8_dlog_finish(&x.log, &x.facts, NULL);
         }

@@ -37,20 +37,40 @@ static void note_closed(const struct e8_plan *plan, size_t index, struct e8_buf 
     uint64_t most = phase->times < phase->concurrency ? phase->times : phase->concurrency;
     if (most < plan->shard.count) {
         e8_buf_printf(
-            note, "entry %zu of run (%s): %llu at a time at most, so that %llu of %u shards have no part\n",
+            note, "entry %zu of run (%s): %llu at a time at most, so that %llu of %u shards take no part in it\n",
             index + 1, phase->flow->name, (unsigned long long)most,
             (unsigned long long)(plan->shard.count - most), plan->shard.count);
     }
 }
 
+/* The endpoint whose secrets a step turns; -1: none does. */
+static int turned_by(struct e8_steps steps)
+{
+    int found = -1;
+    for (size_t i = 0; found < 0 && i < steps.count; i++) {
+        const struct e8_step *step = &steps.list[i];
+        if (step->kind == E8_STEP_SECRET) {
+            found = step->secret.endpoint;
+        } else if (step->kind == E8_STEP_REPEAT) {
+            found = turned_by(step->repeat.body);
+        } else if (step->kind == E8_STEP_CHOOSE || step->kind == E8_STEP_PARALLEL) {
+            for (size_t j = 0; found < 0 && j < step->branches.count; j++) {
+                found = turned_by(step->branches.list[j].steps);
+            }
+        }
+    }
+    return found;
+}
+
 enum e8_rc e8_shard_check(const struct e8_plan *plan, struct e8_buf *note, struct e8_err *err)
 {
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        if (plan->endpoints[i].rotation_count) {
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        int turned = turned_by(plan->phases[i].flow->steps);
+        if (turned >= 0) {
             return e8_fail(
                 err, E8_INPUT, "run it on one machine, without --shard",
-                "the secrets of endpoint \"%s\" are rotated, which shards would not know of each other",
-                plan->endpoints[i].name);
+                "flow %s rotates the secrets of endpoint \"%s\", of which the other shards would not know",
+                plan->phases[i].flow->name, plan->endpoints[turned].name);
         }
     }
     for (size_t i = 0; note && i < plan->phase_count; i++) {
