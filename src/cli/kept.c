@@ -87,7 +87,12 @@ void e8_cli_facts(const struct e8_args *args, const struct e8_plan *plan, const 
         .insecure = e8_arg_set(args, "insecure"),
         .types = plan->types,
         .type_count = plan->type_count,
+        .shard = plan->shard.number,
+        .shards = plan->shard.count,
     };
+    if (plan->shard.count) {
+        out->plan = e8_arena_printf(arena, "%016llx", (unsigned long long)e8_plan_fingerprint(plan));
+    }
     describe_endpoints(plan, arena, out);
     describe_steps(plan, arena, out);
     e8_buf_fini(&command);

@@ -69,10 +69,13 @@ struct e8_log_run {
     uint64_t planned, dropped, aborted, stalls;
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers, probed at the start */
     bool interrupted;
-    int64_t resumes;   /* the run that this one goes on with; 0: none. Written at the start */
-    uint64_t over;     /* deliveries of that run, and of those before it, that were over. Likewise */
-    e8_wall_ns clock;  /* where the events' time was made to start; 0: at `started`. Likewise */
-    double speed;      /* 0: 1. Likewise */
+    int64_t resumes;  /* the run that this one goes on with; 0: none. Written at the start */
+    uint64_t over;    /* deliveries of that run, and of those before it, that were over. Likewise */
+    e8_wall_ns clock; /* where the events' time was made to start; 0: at `started`. Likewise */
+    double speed;     /* 0: 1. Likewise */
+    unsigned shard,
+        shards; /* the part that it is of a divided plan, from 1 on; 0 of n: all n, merged. 0, 0: not divided. Likewise */
+    const char *plan;  /* the same text for the parts of one plan; NULL: not divided. Likewise */
     const char *notes; /* JSON object of further facts (transport counters), or NULL */
     /* What the attempts cannot tell (planned, dropped, abandoned), per endpoint and type; read by e8_dlog_finish alone, NULL
      * from the reading side. Without it, a report from the log knows only the deliveries that have an attempt. */
