@@ -127,7 +127,8 @@ static void look_at_thresholds(struct execution *x, struct e8_engine *engine, co
     e8_dur_ns elapsed = e8_mono_now() - x->facts.epoch;
     for (size_t i = 0; !x->lost && !x->stopped_by && i < x->threshold_count; i++) {
         const struct e8_threshold *threshold = &x->thresholds[i];
-        if (threshold->abort && e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
+        if (threshold->abort && !(x->facts.shard && threshold->measure == E8_MEASURE_RATE) &&
+            e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
             x->lost = threshold;
         }
     }

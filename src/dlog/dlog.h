@@ -206,4 +206,14 @@ enum e8_rc e8_dlog_unfinished(struct e8_dlog_reader *reader, const char *scenari
 /* E8_INPUT where the run cannot be gone on with: it has ended whole, another has gone on with it, or it is still going on. */
 enum e8_rc e8_dlog_resumable(struct e8_dlog_reader *reader, int64_t run, struct e8_err *err);
 
+/* ---- one log of the parts of a divided run ---- */
+struct e8_log_part {
+    struct e8_dlog_reader *reader;
+    const struct e8_log_run *run; /* one of its runs, of the same endpoints, types and steps as the others' */
+};
+/* Writes `run`, from start to end, and all events and attempts of the parts as its own into a log that has not begun (the caller ends
+ * it with e8_dlog_finish). All or nothing. stop: asked now and then; true ends it with E8_LIMIT; may be NULL. Sets run->id. */
+enum e8_rc e8_dlog_gather(struct e8_dlog *log, struct e8_log_run *run, const struct e8_log_part *parts,
+                          size_t count, bool (*stop)(void), struct e8_err *err);
+
 #endif

@@ -130,6 +130,7 @@ void e8_text_steps(const struct e8_report *report, struct e8_page *page);
 void e8_text_spread(const struct e8_report *report, struct e8_page *page);
 enum e8_rc e8_report_results(const struct e8_report *report, enum e8_results_format format, FILE *out);
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
+void e8_report_shard(const struct e8_report *report, struct e8_buf *out);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 
 /* A text field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front. */
