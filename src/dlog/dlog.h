@@ -113,6 +113,8 @@ void e8_dlog_reader_free(struct e8_dlog_reader **reader);
 /* The facts of a run; run 0: the newest. Texts live as long as the reader. E8_INPUT with the known runs as a hint. */
 enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log_run *out,
                        struct e8_err *err);
+/* The newest run that is one of the shards of a divided one. E8_INPUT where there is none. */
+enum e8_rc e8_dlog_newest_shard(struct e8_dlog_reader *reader, int64_t *run, struct e8_err *err);
 /* Fills stats (made by the caller for the run's endpoints and types) from the run's attempts. */
 enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run *run, struct e8_stats *stats,
                          struct e8_err *err);

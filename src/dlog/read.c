@@ -450,3 +450,16 @@ enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log
         rc = count_so_far(reader, out, err);
     return rc;
 }
+
+enum e8_rc e8_dlog_newest_shard(struct e8_dlog_reader *reader, int64_t *run, struct e8_err *err)
+{
+    static const char sql[] = "SELECT coalesce(max(id), 0) FROM run WHERE shard > 0";
+
+    E8_CHECK_MAGIC(reader, READER_MAGIC);
+    *run = 0;
+    if (reader->version >= 4 && !e8_db_int(reader->db, sql, run))
+        return e8_db_fail(reader->db, reader->path, "cannot be read", err);
+    return *run > 0 ? E8_OK
+                    : e8_db_fail_with(err, E8_INPUT, reader->path, "emit8 run --shard 1/4 … writes one",
+                                      "the log holds no run of a shard");
+}
