@@ -59,6 +59,7 @@ static double speed_of(struct facts *f)
     const struct e8_node *node = e8_node_get(f->map, "speed");
     if (!node || !e8_node_is_number(node)) {
         f->bad = f->bad ? f->bad : "speed";
+        return 0;
     }
     return e8_node_number(node);
 }

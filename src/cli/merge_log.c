@@ -84,6 +84,17 @@ static bool is_same_file(const char *path, const struct stat *st)
     return stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
 }
 
+static enum e8_rc check_directory(const char *path, struct e8_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? e8_dup_str((struct e8_str){path, (size_t)(slash - path) + 1}) : e8_dup(".");
+    int cause = access(dir, W_OK | X_OK) == 0 ? 0 : errno;
+    free(dir);
+    return cause == 0 ? E8_OK
+                      : e8_fail(err, E8_INPUT, "name a file in a directory that is there and may be written",
+                                "%s cannot be made: %s", path, strerror(cause));
+}
+
 enum e8_rc e8_merge_may_write(const struct e8_merge *merge, const char *path, bool force, struct e8_err *err)
 {
     struct stat st;
@@ -92,7 +103,7 @@ enum e8_rc e8_merge_may_write(const struct e8_merge *merge, const char *path, bo
     }
     if (stat(path, &st) != 0) {
         return errno == ENOENT
-                   ? E8_OK
+                   ? check_directory(path, err)
                    : e8_fail(err, E8_INPUT, "name another file with -o", "%s: %s", path, strerror(errno));
     }
     for (size_t i = 0; i < merge->args->word_count; i++) {
