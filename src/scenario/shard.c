@@ -36,11 +36,10 @@ static void note_closed(const struct e8_plan *plan, size_t index, struct e8_buf 
     }
     uint64_t most = phase->times < phase->concurrency ? phase->times : phase->concurrency;
     if (most < plan->shard.count) {
-        e8_buf_printf(
-            note,
-            "entry %zu of run (%s): %llu at a time at most: %llu of %u shards take no part in it\n",
-            index + 1, phase->flow->name, (unsigned long long)most,
-            (unsigned long long)(plan->shard.count - most), plan->shard.count);
+        e8_buf_printf(note,
+                      "entry %zu of run (%s): %llu at a time at most: %llu of %u shards take no part in it\n",
+                      index + 1, phase->flow->name, (unsigned long long)most,
+                      (unsigned long long)(plan->shard.count - most), plan->shard.count);
     }
 }
 

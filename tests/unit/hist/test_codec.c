@@ -347,11 +347,11 @@ static void exact_figures_that_contradict_the_counts_are_refused(void **state)
         "",
         "4d2 4d2 0 4d2",          /* one too few */
         "4d2 4d2 0 4d2 173c44 0", /* one too many */
-        "4d1 4d2 0 4d2 173c44", /* not the least */
-        "4d2 4d3 0 4d2 173c44", /* not the greatest */
-        "4d2 4d2 2 4d2 173c44", /* more clamped than there are */
-        "4d2 4d2 0 4d3 173c44", /* another sum */
-        "4d2 4d2 0 4d2 173c45", /* of the squares */
+        "4d1 4d2 0 4d2 173c44",   /* not the least */
+        "4d2 4d3 0 4d2 173c44",   /* not the greatest */
+        "4d2 4d2 2 4d2 173c44",   /* more clamped than there are */
+        "4d2 4d2 0 4d3 173c44",   /* another sum */
+        "4d2 4d2 0 4d2 173c45",   /* of the squares */
         "4D2 4d2 0 4d2 173c44",
         "-1 4d2 0 4d2 173c44",
         "4d2 4d2 0 4d2 100000000000000000000000000000000", /* 129 bits */
