@@ -4,21 +4,25 @@
 #include "dlog/read.h"
 #include "dlog/write.h"
 
-#define LOOK_EVERY 4096 /* rows */
+#define LOOK_EVERY 4096   /* rows */
+#define STEPS_EACH 100000 /* of SQLite's machine */
 
 /* Attempts wait here until all have come, since they are numbered in the order of their ends. Outcomes and errors go by their names:
  * their numbers are those of a file. */
 static const char make_waiting[] =
-    "CREATE TEMP TABLE waiting(event INTEGER, endpoint INTEGER, type INTEGER, number INTEGER, outcome TEXT,"
-    " \"trigger\" INTEGER, flags INTEGER, status INTEGER, last INTEGER, due INTEGER, sent INTEGER, done "
-    "INTEGER,"
-    " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER, bytes_sent INTEGER,"
-    " bytes_received INTEGER, timestamp INTEGER, error TEXT, delivery_id TEXT, copy INTEGER, verdict INTEGER,"
-    " step INTEGER)";
+    "CREATE TEMP TABLE waiting(event INTEGER NOT NULL, endpoint INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, outcome INTEGER NOT NULL, \"trigger\" INTEGER NOT NULL, flags INTEGER NOT "
+    "NULL,"
+    " status INTEGER, last INTEGER NOT NULL, due INTEGER NOT NULL, sent INTEGER NOT NULL, done INTEGER NOT "
+    "NULL,"
+    " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER, bytes_sent INTEGER NOT "
+    "NULL,"
+    " bytes_received INTEGER NOT NULL, timestamp INTEGER NOT NULL, error TEXT, delivery_id TEXT NOT NULL,"
+    " copy INTEGER NOT NULL, verdict INTEGER NOT NULL, step INTEGER) STRICT";
 static const char number_attempts[] =
     "INSERT OR IGNORE INTO error(text) SELECT error FROM temp.waiting WHERE error IS NOT NULL ORDER BY done;"
     "INSERT INTO attempt SELECT NULL, (SELECT max(id) FROM run), w.event, w.endpoint, w.type, w.number,"
-    " (SELECT code FROM outcome o WHERE o.name = w.outcome), w.\"trigger\", w.flags, w.status, w.last, w.due,"
+    " w.outcome, w.\"trigger\", w.flags, w.status, w.last, w.due,"
     " w.sent, w.done, w.dns, w.connect, w.tls, w.first_byte, w.total, w.bytes_sent, w.bytes_received,"
     " w.timestamp, (SELECT id FROM error r WHERE r.text = w.error), w.delivery_id, w.copy, w.verdict, w.step"
     " FROM temp.waiting w ORDER BY w.done, w.event, w.endpoint, w.copy, w.number;"
@@ -41,7 +45,8 @@ static const struct rows attempts = {
     " a.timestamp, r.text, a.delivery_id, a.copy, a.verdict, a.step FROM attempt a"
     " LEFT JOIN outcome o ON o.code = a.outcome LEFT JOIN error r ON r.id = a.error"
     " WHERE a.id > :after AND a.id <= :last AND a.run = :run ORDER BY a.id",
-    "INSERT INTO temp.waiting VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+    "INSERT INTO temp.waiting VALUES(?1, ?2, ?3, ?4, (SELECT code FROM outcome WHERE name = ?5), ?6, ?7, ?8, "
+    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
     " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     25,
 };
@@ -49,9 +54,19 @@ static const struct rows attempts = {
 struct gathering {
     struct e8_dlog *log;
     bool (*stop)(void);
+    bool stopped;
     uint64_t base, furthest; /* numbers of events: of the part's first; behind the last so far */
     unsigned rows;
 };
+
+/* SQLite asks as well, in the middle of long statements. */
+static int asked(void *state)
+{
+    struct gathering *g = state;
+
+    g->stopped = g->stopped || (g->stop && g->stop());
+    return g->stopped;
+}
 
 static enum e8_rc fail_write(struct e8_dlog *log, struct e8_err *err)
 {
@@ -79,7 +94,11 @@ static enum e8_rc copy_row(struct gathering *g, struct e8_dlog_reader *reader, s
                        (int64_t)((uint64_t)g->log->run << E8_EVENT_BITS | (g->base + (uint64_t)number)));
     for (int i = 1; i < columns; i++)
         sqlite3_bind_value(into, i + 1, sqlite3_column_value(from, i));
-    return e8_db_run(into) ? E8_OK : fail_write(g->log, err);
+    if (e8_db_run(into))
+        return E8_OK;
+    return (sqlite3_errcode(g->log->db) & 0xff) == SQLITE_CONSTRAINT
+               ? e8_read_damaged(reader, "a row has what no run of ours wrote", err)
+               : fail_write(g->log, err);
 }
 
 static enum e8_rc copy_all(struct gathering *g, struct e8_dlog_reader *reader, sqlite3_stmt *from,
@@ -90,7 +109,7 @@ static enum e8_rc copy_all(struct gathering *g, struct e8_dlog_reader *reader, s
 
     while (rc == E8_OK && (code = sqlite3_step(from)) == SQLITE_ROW) {
         rc = copy_row(g, reader, from, into, columns, err);
-        if (rc == E8_OK && ++g->rows % LOOK_EVERY == 0 && g->stop && g->stop())
+        if (rc == E8_OK && ++g->rows % LOOK_EVERY == 0 && asked(g))
             rc = e8_fail(err, E8_LIMIT, NULL, "stopped");
     }
     enum e8_rc end = e8_read_end(reader, from, rc ? SQLITE_DONE : code, rc ? NULL : err);
@@ -164,8 +183,10 @@ enum e8_rc e8_dlog_gather(struct e8_dlog *log, struct e8_log_run *run, const str
     E8_CHECK_MAGIC(log, DLOG_MAGIC);
     E8_ASSERT(!log->started);
     err = err ? err : &local;
+    sqlite3_progress_handler(log->db, STEPS_EACH, asked, &g);
     enum e8_rc rc = write_all(&g, run, parts, count, err);
+    sqlite3_progress_handler(log->db, 0, NULL, NULL);
     if (rc)
         sqlite3_exec(log->db, "ROLLBACK", NULL, NULL, NULL);
-    return rc ? rc : settle(log, err);
+    return g.stopped ? e8_fail(err, E8_LIMIT, NULL, "stopped") : rc ? rc : settle(log, err);
 }

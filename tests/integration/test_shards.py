@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -435,6 +436,15 @@ def test_bad_usage_leaves_nothing_behind(parts, name):
     assert done.returncode == 2 and hint in done.err and done.out == "", done.err
     assert {n for n in os.listdir(parts.path) if not n.endswith(("-wal", "-shm"))} <= before
     assert (parts.path / "whole.db").read_bytes() == whole
+
+
+def test_a_full_disk_leaves_nothing_behind(whole, tmp_path):
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 10, 100 << 10))
+
+    done = emit8("merge", *whole.logs, "-o", tmp_path / "all.db", preexec_fn=full)
+    assert done.returncode == 3 and "cannot be written" in done.err, done.err
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_log_is_replaced_with_force(parts, tmp_path):
