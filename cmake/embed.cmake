@@ -1,6 +1,7 @@
 # Puts fixtures/ and scenarios/ into the binary: one assembler include for each file, and a table of names.
 file(GLOB_RECURSE e8_embedded CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
   fixtures/*.json scenarios/*.yaml scenarios/*.csv scenarios/scenario.schema.json)
+list(FILTER e8_embedded EXCLUDE REGEX "^scenarios/cluster/") # for others than emit8
 list(SORT e8_embedded)
 set(e8_embed_decl "")
 set(e8_embed_rows "")

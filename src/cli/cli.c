@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/shard.h"
 
 const struct e8_option e8_no_options[] = {{NULL, 0, NULL, NULL, false}};
 
@@ -34,7 +35,8 @@ const struct e8_command e8_commands[] = {
      "--speed 10x\n",
      1,
      1,
-     {e8_run_options, e8_options_endpoint, e8_options_reach, e8_options_output, e8_options_general, NULL},
+     {e8_run_options, e8_options_shard, e8_options_endpoint, e8_options_reach, e8_options_output,
+      e8_options_general, NULL},
      e8_cmd_run},
     {"load",
      "a load test from flags alone",
@@ -145,6 +147,18 @@ const struct e8_command e8_commands[] = {
      1,
      {e8_report_options, e8_options_general, NULL},
      e8_cmd_report},
+    {"merge",
+     "make one run of the shards that several machines ran",
+     "FILE… -o ALL.db | - [options]",
+     "  emit8 merge a.db b.db c.db d.db -o all.db\n"
+     "  emit8 merge a.db b.db -o all.db --threshold 'p(99) < 250ms' --report-junit load.xml\n"
+     "  kubectl logs --selector job-name=emit8 --tail=-1 | emit8 merge -\n"
+     "\n- reads the shards' results from stdin, as --format shard prints them; other lines are passed over.\n"
+     "A shard that is missing, comes twice, or is of another run is an error, and nothing is written.\n",
+     1,
+     -1,
+     {e8_merge_options, e8_options_general, NULL},
+     e8_cmd_merge},
     {"sign",
      "sign a body from a file or stdin",
      "[FILE|-] --secret-file FILE [options]",

@@ -7,7 +7,7 @@
 
 const struct e8_option e8_report_options[] = {
     {"run", 0, "N", "which run of the log; default: the newest", false},
-    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit or markdown", false},
+    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit, markdown or shard", false},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
     {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
@@ -73,6 +73,7 @@ static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
     rc = rc ? rc : e8_arg_u64(r->args, "run", 1, INT64_MAX, &run, err);
     rc = rc ? rc : open_log(r, err);
     rc = rc ? rc : e8_dlog_run(r->reader, (int64_t)run, &r->run, err);
+    rc = rc ? rc : e8_report_fits(r->run.shard, r->format, err);
     rc = rc ? rc : read_thresholds(r, err);
     rc = rc ? rc
             : e8_notes_read(r->run.notes, r->thresholds, r->threshold_count, r->arena, &r->more, &r->spread,

@@ -6,6 +6,7 @@
 #include "cli/preview.h"
 #include "cli/resume.h"
 #include "cli/session.h"
+#include "cli/shard.h"
 #include "cli/source.h"
 
 #define HEADERS_MAX 48 /* of an endpoint: a request has room for these and its own */
@@ -58,6 +59,7 @@ struct runner {
     uint64_t seed, workers, in_flight;
     double speed;
     e8_wall_ns clock;
+    struct e8_cli_shard shard;
 };
 
 static enum e8_rc sort_targets(struct runner *r, struct e8_err *err)
@@ -114,6 +116,17 @@ static enum e8_rc read_preview(struct runner *r, struct e8_err *err)
     return E8_OK;
 }
 
+/* A part that was cut short is run again, as a whole: with another part's start its ids would be others. */
+static enum e8_rc read_shard(struct runner *r, struct e8_err *err)
+{
+    enum e8_rc rc = e8_cli_shard(r->args, &r->shard, err);
+    if (!rc && r->resumes && (r->shard.shard.count || r->shard.start_at)) {
+        rc = e8_fail(err, E8_INPUT, "leave --resume out, or EMIT8_SHARD, EMIT8_SHARDS and EMIT8_START_AT",
+                     "--resume goes with neither --shard nor --start-at");
+    }
+    return rc;
+}
+
 static enum e8_rc read_options(struct runner *r, struct e8_err *err)
 {
     r->sink = e8_arg_set(r->args, "sink");
@@ -126,6 +139,7 @@ static enum e8_rc read_options(struct runner *r, struct e8_err *err)
     rc = rc ? rc : e8_arg_u64(r->args, "workers", 1, 256, &r->workers, err);
     rc = rc ? rc : e8_arg_u64(r->args, "in-flight", 1, 10000000, &r->in_flight, err);
     rc = rc ? rc : read_preview(r, err);
+    rc = rc ? rc : read_shard(r, err);
     rc = rc ? rc : e8_cli_effect(r->args, r->arena, &r->effect, err);
     rc = rc ? rc : e8_cli_secrets(r->args, &r->secrets, err);
     make_secret(r->ephemeral);
@@ -211,6 +225,9 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
     }
     if (parse_plan(r, errs) || (r->resumes && resume_plan(r, errs))) {
         return e8_errs_rc(errs);
+    }
+    if (e8_cli_divide(r->args, &r->shard, r->clock, r->preview.dry, r->plan, &err)) {
+        return e8_errs_add(errs, &err);
     }
     bool executes = r->plan->executes || r->effect.command;
     if (executes && !r->preview.dry && !e8_arg_set(r->args, "allow-exec")) {
@@ -301,6 +318,7 @@ static int run_plan(struct runner *r)
         .resumes = r->resumes ? r->resume.run.id : 0,
         .done = r->resume.done,
         .wall = r->resume.wall,
+        .start_at = r->shard.start_at,
     };
     return e8_cli_execute(r->args, &run);
 }
@@ -313,7 +331,8 @@ int e8_cmd_run(const struct e8_args *args)
     e8_errs_init(&errs);
     if (e8_cli_catalog(args, &r.catalog, &code)) {
         code = load_plan(&r, &errs) || override_endpoints(&r, &errs) ? e8_exit_errs(&errs)
-               : r.preview.dry ? e8_cli_preview_show(args, r.plan, r.catalog, r.clock, &r.preview)
+               : r.preview.dry ? e8_cli_preview_show(args, r.plan, r.catalog,
+                                                     r.clock ? r.clock : r.shard.start_at, &r.preview)
                                : run_plan(&r);
     }
     e8_errs_fini(&errs);

@@ -16,6 +16,7 @@ int e8_cmd_replay(const struct e8_args *args);
 int e8_cmd_events(const struct e8_args *args);
 int e8_cmd_log(const struct e8_args *args);
 int e8_cmd_report(const struct e8_args *args);
+int e8_cmd_merge(const struct e8_args *args);
 int e8_cmd_sign(const struct e8_args *args);
 int e8_cmd_verify(const struct e8_args *args);
 int e8_cmd_completion(const struct e8_args *args);
@@ -25,6 +26,7 @@ extern const struct e8_option e8_send_options[], e8_load_options[], e8_find_max_
     e8_check_options[], e8_sink_options[], e8_events_options[], e8_log_options[], e8_report_options[],
     e8_sign_options[], e8_verify_options[], e8_no_options[];
 
-extern const struct e8_option e8_validate_options[], e8_init_options[], e8_replay_options[];
+extern const struct e8_option e8_validate_options[], e8_init_options[], e8_replay_options[],
+    e8_merge_options[];
 
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/execute.h"
+#include "cli/shard.h"
 #include "cli/terminal.h"
 
 /* The secrets that a sink takes: also those of rotations to come. */
@@ -122,6 +123,7 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .reach = x->reach.reach,
         .log = x->log,
         .epoch = x->facts.epoch,
+        .appointed = run->start_at != 0,
         .keep = run->keep,
         .trigger = run->trigger,
         .exec = run->exec,
@@ -183,7 +185,28 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
         describe(x);
         rc = check_thresholds(x, err);
     }
-    return rc ? rc : e8_cli_log(x->args, x->arena, &x->facts, &x->log, &x->log_path, err);
+    return rc ? rc : e8_cli_log_open(x->args, x->arena, x->facts.workers, &x->log, &x->log_path, err);
+}
+
+/* The start is the moment that was asked for. */
+static enum e8_rc begin(struct execution *x, struct e8_err *err)
+{
+    e8_wall_ns at = x->run->start_at;
+    enum e8_rc rc = at ? e8_cli_wait(at, e8_arg_set(x->args, "quiet"), &x->stopped_by, err) : E8_OK;
+    if (rc || x->stopped_by) {
+        return rc;
+    }
+    x->facts.started = at ? at : e8_wall_now();
+    x->facts.epoch = e8_mono_now() + (at ? at - e8_wall_now() : 0);
+    return x->log ? e8_dlog_begin(x->log, &x->facts, err) : E8_OK;
+}
+
+static int end_unbegun(const struct execution *x)
+{
+    if (!e8_arg_set(x->args, "quiet")) {
+        fputs("emit8: stopped before the start; nothing was sent\n", stderr);
+    }
+    return 128 + x->stopped_by;
 }
 
 int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
@@ -198,9 +221,11 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
         e8_signals_terminal();
     }
     enum e8_rc rc = prepare(&x, &err);
-    rc = rc ? rc : run_engine(&x, &err);
-    if (rc) {
-        code = e8_exit_error(&err);
+    rc = rc ? rc : begin(&x, &err);
+    bool stopped = !rc && x.stopped_by;
+    rc = rc || stopped ? rc : run_engine(&x, &err);
+    if (rc || stopped) {
+        code = rc ? e8_exit_error(&err) : end_unbegun(&x);
         if (x.log) {
             e8_dlog_finish(&x.log, &x.facts, NULL);
         }

@@ -45,7 +45,7 @@ const struct e8_option e8_options_endpoint[] = {
 };
 
 const struct e8_option e8_options_output[] = {
-    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit or markdown",
+    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown or shard",
      false},
     {"report-json", 0, "FILE", "write the report to a file as well", false},
     {"hdr", 0, "FILE", "write all times to a file, as HdrHistogram's log", false},
@@ -55,6 +55,7 @@ const struct e8_option e8_options_output[] = {
     {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", false},
     {"report-junit", 0, "FILE", "the same as JUnit XML", false},
     {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", false},
+    {"report-shard", 0, "FILE", "a shard's result for emit8 merge, on one line", false},
     {"threshold", 0, "RULE",
      "fail unless it holds: 'p(99) < 500ms', 'success{endpoint=crm} >= 99.9%' (repeatable)", false},
     {"log", 0, "FILE", "delivery log to append to; default: $XDG_STATE_HOME/emit8/deliveries.db", true},

@@ -87,7 +87,12 @@ void e8_cli_facts(const struct e8_args *args, const struct e8_plan *plan, const 
         .insecure = e8_arg_set(args, "insecure"),
         .types = plan->types,
         .type_count = plan->type_count,
+        .shard = plan->shard.number,
+        .shards = plan->shard.count,
     };
+    if (plan->shard.count) {
+        out->plan = e8_arena_printf(arena, "%016llx", (unsigned long long)e8_plan_fingerprint(plan));
+    }
     describe_endpoints(plan, arena, out);
     describe_steps(plan, arena, out);
     e8_buf_fini(&command);
@@ -134,8 +139,8 @@ void e8_cli_facts_end(const struct e8_engine_result *result, const struct e8_rep
     facts->stats = result->stats;
 }
 
-enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct e8_log_run *facts,
-                      struct e8_dlog **out, const char **path, struct e8_err *err)
+enum e8_rc e8_cli_log_open(const struct e8_args *args, struct e8_arena *arena, unsigned workers,
+                           struct e8_dlog **out, const char **path, struct e8_err *err)
 {
     struct e8_buf text;
     enum e8_rc rc = E8_OK;
@@ -149,10 +154,16 @@ enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct
         rc = e8_dlog_default_path(&text, err);
     }
     *path = e8_arena_str(arena, e8_buf_str(&text)).p;
-    rc = rc ? rc : e8_dlog_open(*path, facts->workers, out, err);
-    rc = rc ? rc : e8_dlog_begin(*out, facts, err);
+    rc = rc ? rc : e8_dlog_open(*path, workers, out, err);
     e8_buf_fini(&text);
     return rc;
+}
+
+enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct e8_log_run *facts,
+                      struct e8_dlog **out, const char **path, struct e8_err *err)
+{
+    enum e8_rc rc = e8_cli_log_open(args, arena, facts->workers, out, path, err);
+    return rc || !*out ? rc : e8_dlog_begin(*out, facts, err);
 }
 
 enum e8_rc e8_cli_files_check(const struct e8_args *args, const struct e8_cli_file *files, size_t count,

@@ -10,8 +10,10 @@ void e8_cli_facts(const struct e8_args *args, const struct e8_plan *plan, const 
 /* The same at the run's end, from what the engine has to say. more: what a report from the log could not know; or NULL. */
 void e8_cli_facts_end(const struct e8_engine_result *result, const struct e8_report_more *more,
                       struct e8_arena *arena, struct e8_log_run *facts);
-/* Opens the log of --log, or the default one, for facts->workers, and writes the run's start. With --no-log *out stays NULL.
- * *path (in the arena): which one. */
+/* Opens the log of --log, or the default one, for so many workers. With --no-log *out stays NULL. *path (in the arena): which one. */
+enum e8_rc e8_cli_log_open(const struct e8_args *args, struct e8_arena *arena, unsigned workers,
+                           struct e8_dlog **out, const char **path, struct e8_err *err);
+/* The same for facts->workers; writes the run's start as well. */
 enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct e8_log_run *facts,
                       struct e8_dlog **out, const char **path, struct e8_err *err);
 /* The URL without its secrets, in the arena. */

@@ -8,12 +8,17 @@ static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
     {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
     {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
-    {"report-markdown", E8_FORMAT_MARKDOWN},
+    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-shard", E8_FORMAT_SHARD},
 };
 
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
 {
-    enum e8_rc rc = e8_cli_files_check(x->args, files, E8_COUNT(files), err);
+    unsigned shard = x->run->plan->shard.number;
+    enum e8_rc rc = e8_report_fits(shard, x->format, err);
+    if (!rc && e8_arg(x->args, "report-shard")) {
+        rc = e8_report_fits(shard, E8_FORMAT_SHARD, err);
+    }
+    rc = rc ? rc : e8_cli_files_check(x->args, files, E8_COUNT(files), err);
     return rc ? rc : e8_cli_hdr_check(x->args, err);
 }
 

@@ -45,13 +45,19 @@ static void put_plan(struct writer *s, struct e8_json *w)
 {
     const struct e8_plan *plan = s->view->plan;
     uint64_t events, deliveries;
-    e8_plan_size(plan, s->view->catalog, SIZE_LIMIT, &events, &deliveries);
+    bool counted = e8_plan_size(plan, s->view->catalog, SIZE_LIMIT, &events, &deliveries);
     e8_json_cstr(w, "scenario", plan->name);
     e8_json_cstr(w, "description", plan->description);
     e8_json_cstr(w, "digest", plan->digest);
     e8_json_int(w, "seed", (int64_t)plan->seed);
     e8_json_int(w, "clock_ns", s->view->clock);
-    if (events) {
+    if (plan->shard.count) {
+        e8_json_object(w, "shard");
+        e8_json_int(w, "number", plan->shard.number);
+        e8_json_int(w, "count", plan->shard.count);
+        e8_json_end(w, '}');
+    }
+    if (counted) {
         e8_json_int(w, "events", (int64_t)events);
         e8_json_int(w, "deliveries", (int64_t)deliveries);
     } else {

@@ -10,6 +10,7 @@
 /* Where an entry of `run` stands. */
 struct cursor {
     const struct e8_phase *phase;
+    struct e8_part part; /* what the plan's shard has of it */
     bool known, ended, forks;
     bool at_least;     /* it begins when something has ended that waits for the receiver */
     e8_dur_ns base;    /* of its first instance */
@@ -147,6 +148,7 @@ static enum e8_rc preview_instance(struct merger *m, const struct cursor *c, str
     phase.at = c->planned + (c->phase->open ? c->due : 0);
     one.phases = &phase;
     one.phase_count = 1;
+    one.shard = (struct e8_shard){0};
     m->got_count = m->taken = 0;
     m->cut = false;
     return e8_preview_plan(&one, m->catalog, m->clock, m->most && !c->forks ? collect_some : collect, m, err);
@@ -239,16 +241,30 @@ static void advance(struct cursor *c)
     }
 }
 
-static enum e8_rc start_instance(struct merger *m, struct cursor *c, struct e8_err *err)
+static enum e8_rc push_instance(struct merger *m, struct cursor *c, struct e8_walk *walk, struct e8_err *err)
 {
-    struct e8_walk walk = e8_walk_begin(c->phase->flow, m->plan->seed, c->phase->first + c->k);
     struct e8_plan_row like = {.flow = c->phase->flow, .instance = c->phase->first + c->k};
     like.at_least = c->at_least || (!c->phase->open && c->k >= c->slot_count);
     enum e8_rc rc = preview_instance(m, c, err);
-    if (rc) {
-        return rc;
+    if (!rc) {
+        walk_moves(m, walk, &like, c->next);
     }
-    walk_moves(m, &walk, &like, c->next);
+    return rc;
+}
+
+/* Of another shard's it is asked when it ends. */
+static enum e8_rc start_instance(struct merger *m, struct cursor *c, struct e8_err *err)
+{
+    struct e8_walk walk = e8_walk_begin(c->phase->flow, m->plan->seed, c->phase->first + c->k);
+    if (e8_part_has(&c->part, c->k)) {
+        enum e8_rc rc = push_instance(m, c, &walk, err);
+        if (rc) {
+            return rc;
+        }
+    } else {
+        while (e8_walk_next(&walk)) {
+        }
+    }
     e8_dur_ns end = c->next + walk.offset;
     c->furthest = end > c->furthest ? end : c->furthest;
     if (!c->phase->open) {
@@ -332,6 +348,7 @@ static void make_cursors(struct merger *m)
         const struct e8_phase *phase = &m->plan->phases[i];
         struct cursor *c = &m->cursors[i];
         c->phase = phase;
+        c->part = e8_plan_part(m->plan, phase);
         c->forks = has_fork(phase->flow->steps);
         c->planned = phase->at >= 0 ? phase->at : planned;
         planned = c->planned + e8_phase_length(phase);

@@ -328,7 +328,7 @@ static void put_endpoints(struct table *t)
     }
 }
 
-static void put_head(struct table *t, uint64_t events, uint64_t deliveries)
+static void put_head(struct table *t, bool counted, uint64_t events, uint64_t deliveries)
 {
     const struct e8_plan *plan = t->view->plan;
     FILE *out = t->view->out;
@@ -339,7 +339,10 @@ static void put_head(struct table *t, uint64_t events, uint64_t deliveries)
     } else {
         put_line(t, false);
     }
-    if (events) {
+    if (plan->shard.count) {
+        e8_buf_printf(&t->line, "shard %u of %u: ", plan->shard.number, plan->shard.count);
+    }
+    if (counted) {
         e8_buf_printf(&t->line, "%llu event%s in %llu deliver%s", (unsigned long long)events,
                       events == 1 ? "" : "s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
     } else if (e8_plan_timed(plan)) {
@@ -398,8 +401,8 @@ enum e8_rc e8_plan_print(const struct e8_plan_view *view, struct e8_err *err)
     e8_buf_init(&t.words, 1 << 20);
     e8_buf_init(&t.line, 1 << 20);
     measure(&t);
-    e8_plan_size(view->plan, view->catalog, SIZE_LIMIT, &events, &deliveries);
-    put_head(&t, events, deliveries);
+    bool counted = e8_plan_size(view->plan, view->catalog, SIZE_LIMIT, &events, &deliveries);
+    put_head(&t, counted, events, deliveries);
     enum e8_rc rc = e8_plan_rows(view->plan, view->catalog, view->clock, view->limit, show_row, &t, err);
     if (!rc) {
         put_event(&t);

@@ -92,6 +92,11 @@ enum e8_rc e8_resume_check(const struct e8_resume *resume, const struct e8_plan 
                        "run %lld was of another scenario, or of another version of this one",
                        (long long)run->id);
     }
+    if (run->shards) {
+        return e8_fail(err, E8_INPUT, "run the shard again, with a new --start-at for all",
+                       "run %lld was a part of a divided run, which cannot be gone on with",
+                       (long long)run->id);
+    }
     if (!same(run->fixtures_digest, e8_catalog_digest(catalog))) {
         return e8_fail(err, E8_INPUT, "give the run's --fixtures, or leave --resume out",
                        "the fixtures have changed since run %lld", (long long)run->id);

@@ -72,6 +72,7 @@ struct e8_cli_run {
     int64_t resumes; /* the run that is gone on with, what of it is over, and its start; 0, NULL, 0: none */
     const struct e8_done_deliveries *done;
     e8_wall_ns wall;
+    e8_wall_ns start_at; /* wait until then; 0: begin at once */
     bool keep;
     enum e8_trigger trigger;
     void (*on_done)(void *state, const struct e8_done *done);

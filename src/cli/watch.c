@@ -145,7 +145,7 @@ static void show(struct execution *x, struct e8_engine *engine, const struct e8_
     e8_mono_ns at = e8_mono_now();
     struct e8_engine_now now;
     bool ours = e8_terminal_take() || e8_terminal_foreground();
-    if (!x->live || !e8_live_due(x->live, at) || !ours) {
+    if (!x->live || at < x->facts.epoch || !e8_live_due(x->live, at) || !ours) {
         return;
     }
     e8_engine_look(engine, &now);
@@ -168,7 +168,8 @@ static void look_at_thresholds(struct execution *x, struct e8_engine *engine, co
     e8_dur_ns elapsed = e8_mono_now() - x->facts.epoch;
     for (size_t i = 0; !x->lost && !x->stopped_by && i < x->threshold_count; i++) {
         const struct e8_threshold *threshold = &x->thresholds[i];
-        if (threshold->abort && e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
+        if (threshold->abort && !(x->facts.shard && threshold->measure == E8_MEASURE_RATE) &&
+            e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
             x->lost = threshold;
         }
     }

@@ -69,10 +69,13 @@ struct e8_log_run {
     uint64_t planned, dropped, aborted, stalls;
     e8_dur_ns timer_floor; /* p99 lateness of this host's timers, probed at the start */
     bool interrupted;
-    int64_t resumes;   /* the run that this one goes on with; 0: none. Written at the start */
-    uint64_t over;     /* deliveries of that run, and of those before it, that were over. Likewise */
-    e8_wall_ns clock;  /* where the events' time was made to start; 0: at `started`. Likewise */
-    double speed;      /* 0: 1. Likewise */
+    int64_t resumes;  /* the run that this one goes on with; 0: none. Written at the start */
+    uint64_t over;    /* deliveries of that run, and of those before it, that were over. Likewise */
+    e8_wall_ns clock; /* where the events' time was made to start; 0: at `started`. Likewise */
+    double speed;     /* 0: 1. Likewise */
+    unsigned shard,
+        shards; /* the part that it is of a divided plan, from 1 on; 0 of n: all n, merged. 0, 0: not divided. Likewise */
+    const char *plan;  /* the same text for the parts of one plan; NULL: not divided. Likewise */
     const char *notes; /* JSON object of further facts (transport counters), or NULL */
     /* What the attempts cannot tell (planned, dropped, abandoned), per endpoint and type; read by e8_dlog_finish alone, NULL
      * from the reading side. Without it, a report from the log knows only the deliveries that have an attempt. */
@@ -110,6 +113,8 @@ void e8_dlog_reader_free(struct e8_dlog_reader **reader);
 /* The facts of a run; run 0: the newest. Texts live as long as the reader. E8_INPUT with the known runs as a hint. */
 enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log_run *out,
                        struct e8_err *err);
+/* The newest run that is one of the shards of a divided one. E8_INPUT where there is none. */
+enum e8_rc e8_dlog_newest_shard(struct e8_dlog_reader *reader, int64_t *run, struct e8_err *err);
 /* Fills stats (made by the caller for the run's endpoints and types) from the run's attempts. */
 enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run *run, struct e8_stats *stats,
                          struct e8_err *err);
@@ -207,5 +212,15 @@ enum e8_rc e8_dlog_unfinished(struct e8_dlog_reader *reader, const char *scenari
                               struct e8_err *err);
 /* E8_INPUT where the run cannot be gone on with: it has ended whole, another has gone on with it, or it is still going on. */
 enum e8_rc e8_dlog_resumable(struct e8_dlog_reader *reader, int64_t run, struct e8_err *err);
+
+/* ---- one log of the parts of a divided run ---- */
+struct e8_log_part {
+    struct e8_dlog_reader *reader;
+    const struct e8_log_run *run; /* one of its runs, of the same endpoints, types and steps as the others' */
+};
+/* Writes `run`, from start to end, and all events and attempts of the parts as its own into a log that has not begun (the caller ends
+ * it with e8_dlog_finish). All or nothing. stop: asked now and then; true ends it with E8_LIMIT; may be NULL. Sets run->id. */
+enum e8_rc e8_dlog_gather(struct e8_dlog *log, struct e8_log_run *run, const struct e8_log_part *parts,
+                          size_t count, bool (*stop)(void), struct e8_err *err);
 
 #endif

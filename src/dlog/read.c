@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_MAX  65536 /* of what has 16-bit indices */
-#define STEPS_MAX ((uint32_t)4 << 20)
+#define LIST_MAX   65536 /* of what has 16-bit indices */
+#define STEPS_MAX  ((uint32_t)4 << 20)
+#define SHARDS_MAX 10000
 
 sqlite3_stmt *e8_read_prepare(struct e8_dlog_reader *reader, const char *sql, struct e8_err *err)
 {
@@ -222,6 +223,9 @@ static void fill_run(struct e8_dlog_reader *reader, sqlite3_stmt *row, struct e8
     out->clock = sqlite3_column_int64(row, c++);
     out->speed = sqlite3_column_double(row, c++);
     out->over = e8_read_u64(row, c++);
+    out->shard = e8_read_upto(row, c++, SHARDS_MAX);
+    out->shards = e8_read_upto(row, c++, SHARDS_MAX);
+    out->plan = e8_read_text(reader, row, c++);
 }
 
 #define RUN(more)                                                                                            \
@@ -232,7 +236,9 @@ static void fill_run(struct e8_dlog_reader *reader, sqlite3_stmt *row, struct e8
 static enum e8_rc read_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log_run *out,
                            struct e8_err *err)
 {
-    const char *sql = reader->version < 3 ? RUN("0, 0, 0.0, 0") : RUN("resumes, clock, speed, over");
+    const char *sql = reader->version < 3   ? RUN("0, 0, 0.0, 0, 0, 0, NULL")
+                      : reader->version < 4 ? RUN("resumes, clock, speed, over, 0, 0, NULL")
+                                            : RUN("resumes, clock, speed, over, shard, shards, plan");
     sqlite3_stmt *row;
     enum e8_rc rc = find_run(reader, run, sql, &row, err);
 
@@ -445,4 +451,17 @@ enum e8_rc e8_dlog_run(struct e8_dlog_reader *reader, int64_t run, struct e8_log
     if (rc == E8_OK && out->ended == 0)
         rc = count_so_far(reader, out, err);
     return rc;
+}
+
+enum e8_rc e8_dlog_newest_shard(struct e8_dlog_reader *reader, int64_t *run, struct e8_err *err)
+{
+    static const char sql[] = "SELECT coalesce(max(id), 0) FROM run WHERE shard > 0";
+
+    E8_CHECK_MAGIC(reader, READER_MAGIC);
+    *run = 0;
+    if (reader->version >= 4 && !e8_db_int(reader->db, sql, run))
+        return e8_db_fail(reader->db, reader->path, "cannot be read", err);
+    return *run > 0 ? E8_OK
+                    : e8_db_fail_with(err, E8_INPUT, reader->path, "emit8 run --shard 1/4 … writes one",
+                                      "the log holds no run of a shard");
 }

@@ -269,10 +269,10 @@ static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thr
         log->db,
         "INSERT INTO run(name, scenario_digest, fixtures_digest, version, curl_version, command, seed,"
         " started, epoch, workers, insecure, thresholds, after_attempt, resumes, clock, speed,"
-        " process, over)"
+        " process, over, shard, shards, plan)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(id), 0) FROM "
         "attempt), nullif(?13, 0), nullif(?14, 0), nullif(?15, 0.0), ?16,"
-        " iif(?13 = 0, NULL, ?17))");
+        " iif(?13 = 0, NULL, ?17), iif(?19 = 0, NULL, ?18), nullif(?19, 0), ?20)");
 
     if (!row)
         return false;
@@ -293,6 +293,9 @@ static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thr
     sqlite3_bind_double(row, 15, run->speed);
     sqlite3_bind_int64(row, 16, getpid());
     bind_u64(row, 17, run->over);
+    sqlite3_bind_int64(row, 18, run->shard);
+    sqlite3_bind_int64(row, 19, run->shards);
+    bind_text(row, 20, run->plan);
     bool good = e8_db_run(row);
     sqlite3_finalize(row);
     run->id = sqlite3_last_insert_rowid(log->db);

@@ -15,7 +15,9 @@ static const char tables[] =
     " after_attempt INTEGER NOT NULL, last_attempt INTEGER," /* its rows of attempt lie in between */
     " resumes INTEGER, over INTEGER," /* the run that it goes on with, and what was over of that */
     " clock INTEGER, speed REAL,"     /* where the user fixed them */
-    " process INTEGER"                /* that makes the run; NULL: it has ended */
+    " process INTEGER,"               /* that makes the run; NULL: it has ended */
+    " shard INTEGER, shards INTEGER," /* which part of how many; shard 0: all of them, merged */
+    " plan TEXT"                      /* the same for all parts of one plan */
     ") STRICT;"
     "CREATE TABLE endpoint(run INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, url TEXT,"
     " scheme TEXT, events TEXT, environments TEXT, timeout INTEGER NOT NULL, attempts INTEGER NOT NULL,"
@@ -156,7 +158,7 @@ void e8_schema_put(struct e8_buf *sql)
 
 /* Version 2 keeps the names of an endpoint's own headers; version 3 copies, expectations, names of steps, and what a resumed
  * run goes on with. */
-void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
+static void upgrade_to_3(struct e8_buf *sql, int64_t version)
 {
     if (version < 2)
         e8_buf_puts(sql, "ALTER TABLE endpoint ADD COLUMN headers TEXT;");
@@ -171,5 +173,14 @@ void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
                      "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;");
     put_attempts(sql);
     put_deliveries(sql);
+}
+
+/* Version 4 keeps which part of a divided plan a run was. */
+void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
+{
+    e8_buf_puts(sql, "ALTER TABLE run ADD COLUMN shard INTEGER; ALTER TABLE run ADD COLUMN shards INTEGER;"
+                     "ALTER TABLE run ADD COLUMN plan TEXT;");
+    if (version < 3)
+        upgrade_to_3(sql, version);
     e8_buf_printf(sql, "PRAGMA user_version = %d;", E8_LOG_VERSION);
 }

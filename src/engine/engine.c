@@ -73,9 +73,11 @@ static void set_times(struct e8_engine *engine)
 {
     const struct e8_engine_options *o = &engine->options;
     e8_mono_ns now = e8_mono_now();
-    engine->begun = o->epoch > now + E8_PREPARE_LEAD ? o->epoch : now + E8_PREPARE_LEAD;
+    bool kept = o->appointed || o->epoch > now + E8_PREPARE_LEAD;
+    engine->begun = kept ? o->epoch : now + E8_PREPARE_LEAD;
     engine->epoch = engine->begun - (o->done ? e8_done_elapsed(o->done) : 0);
-    engine->wall = engine->fixed ? o->clock : e8_after(e8_wall_now(), engine->epoch - now);
+    engine->wall = o->appointed ? o->wall : e8_after(e8_wall_now(), engine->epoch - now);
+    engine->wall = engine->fixed ? o->clock : engine->wall;
     engine->base = engine->fixed || !o->wall ? engine->wall : o->wall;
 }
 

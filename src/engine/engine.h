@@ -48,8 +48,11 @@ struct e8_engine_options {
     bool drop;       /* at that bound, drop events and count them instead of waiting */
     e8_dur_ns grace; /* for draining after a stop; 0: 10 s */
     struct e8_reach reach;
-    struct e8_dlog *log;     /* opened, begun; NULL: no log */
-    e8_mono_ns epoch;        /* start of the run; 0, or too near: as soon as the workers are ready */
+    struct e8_dlog *log; /* opened, begun; NULL: no log */
+    e8_mono_ns epoch;    /* start of the run; 0, or too near: as soon as the workers are ready */
+    bool
+        appointed; /* `epoch` is kept, also where it has passed: what was due before is late; and the events' time there is
+                                exactly `wall` */
     bool keep;               /* hand responses to `on_done` */
     enum e8_trigger trigger; /* of first attempts */
     bool pin;                /* worker k stays on the k-th of the cores that this process may use */

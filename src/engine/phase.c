@@ -12,16 +12,18 @@ void e8_phases_init(struct e8_worker *worker)
     for (size_t i = 0; i < plan->phase_count; i++) {
         struct e8_phase_state *state = &worker->phases[i];
         const struct e8_phase *phase = &plan->phases[i];
+        struct e8_part part = e8_plan_part(plan, phase);
         unsigned workers = worker->engine->count;
         state->phase = phase;
         state->offset = phase->at >= 0 ? e8_scaled(worker->engine, phase->at) : offset;
         offset = e8_after(state->offset, e8_scaled(worker->engine, e8_phase_length(phase)));
-        state->stride = !phase->open && phase->concurrency < workers ? phase->concurrency : workers;
-        state->next = worker->index;
+        state->workers = !phase->open && part.concurrency < workers ? part.concurrency : workers;
+        state->next = part.first + part.step * worker->index;
+        state->stride = part.step * state->workers;
         state->next_due = E8_NEVER;
-        if (!phase->open && worker->index < state->stride) {
-            unsigned extra = worker->index < phase->concurrency % state->stride;
-            state->share = phase->concurrency / state->stride + extra;
+        if (!phase->open && worker->index < state->workers) {
+            unsigned extra = worker->index < part.concurrency % state->workers;
+            state->share = part.concurrency / state->workers + extra;
         }
     }
 }
@@ -71,7 +73,7 @@ static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, 
     if (state->phase->open) {
         state->walk = e8_pace_begin(&state->phase->pace);
         find_next(worker, state);
-    } else if (worker->index >= state->stride || state->next >= state->phase->times) {
+    } else if (worker->index >= state->workers || state->next >= state->phase->times) {
         end_closed(worker, state);
     }
 }

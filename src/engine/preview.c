@@ -212,9 +212,13 @@ static bool preview_walk(struct previewer *p, struct story *story, struct e8_wal
 static bool preview_phase(struct previewer *p, const struct e8_phase *phase, e8_dur_ns base)
 {
     struct e8_pace_walk pace = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
+    struct e8_part part = e8_plan_part(p->plan, phase);
     e8_dur_ns due = 0;
     uint64_t times = phase->open ? 0 : e8_phase_instances(phase);
     for (uint64_t k = 0; phase->open ? e8_pace_next(&pace, &due) : k < times; k++) {
+        if (!e8_part_has(&part, k)) {
+            continue;
+        }
         struct story story = {.flow = phase->flow, .number = phase->first + k, .start = e8_after(base, due)};
         e8_wall_ns start = e8_after(p->clock, story.start);
         struct e8_walk walk = e8_walk_begin(phase->flow, p->plan->seed, story.number);

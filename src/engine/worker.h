@@ -38,7 +38,8 @@ struct e8_phase_state {
     e8_mono_ns next_due; /* E8_NEVER: none */
     unsigned share;      /* closed loop: instances at a time here */
     unsigned active;     /* instances that have not ended */
-    unsigned stride;     /* workers that take part */
+    unsigned workers;    /* that take part */
+    uint64_t stride;     /* to the next of ours: those between are other workers' or other shards' */
 };
 
 struct e8_instance {

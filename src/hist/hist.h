@@ -42,5 +42,9 @@ bool e8_hist_supports(const struct e8_hist *hist, double q);
  * no longer known. */
 void e8_hist_encode(const struct e8_hist *hist, struct e8_buf *out);
 enum e8_rc e8_hist_decode(struct e8_str text, struct e8_hist **out, struct e8_err *err);
+/* What the encoding lacks, as a line of text, and back into a histogram that was decoded (not an empty one): then it is the same as
+ * before. E8_INPUT where the text contradicts the buckets. */
+void e8_hist_exact_put(const struct e8_hist *hist, struct e8_buf *out);
+enum e8_rc e8_hist_exact_set(struct e8_hist *hist, struct e8_str text, struct e8_err *err);
 
 #endif

@@ -65,6 +65,15 @@ static void put_run(struct e8_json *w, const struct e8_report *report)
     put_ms(w, "timer_floor_ms", true, (double)run->timer_floor);
     e8_json_bool(w, "interrupted", run->interrupted);
     e8_json_bool(w, "insecure", run->insecure);
+    if (run->shards > 0) {
+        e8_json_object(w, "shard");
+        if (run->shard > 0)
+            e8_json_int(w, "number", run->shard);
+        else
+            e8_json_null(w, "number");
+        e8_json_int(w, "count", run->shards);
+        e8_json_end(w, '}');
+    }
     if (run->resumes > 0) {
         e8_json_object(w, "resumes");
         e8_json_int(w, "run", run->resumes);

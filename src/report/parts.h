@@ -168,6 +168,7 @@ void e8_json_feedback(const struct e8_report *report, struct e8_json *w);
 void e8_json_series(const struct e8_report *report, struct e8_json *w);
 void e8_json_deadlines(const struct e8_report *report, struct e8_json *w);
 void e8_json_generator(const struct e8_report *report, struct e8_json *w);
+void e8_report_shard(const struct e8_report *report, struct e8_buf *out);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 
 /* A text field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front. */

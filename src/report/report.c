@@ -26,9 +26,11 @@ bool e8_format_find(struct e8_str name, enum e8_format *out)
 
 enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err)
 {
-    static const char *const names[] = {"text", "json", "ndjson", "csv", "tap", "junit", "markdown", NULL};
-    static const enum e8_format found[] = {E8_FORMAT_TEXT, E8_FORMAT_JSON,  E8_FORMAT_NDJSON,  E8_FORMAT_CSV,
-                                           E8_FORMAT_TAP,  E8_FORMAT_JUNIT, E8_FORMAT_MARKDOWN};
+    static const char *const names[] = {"text",  "json",     "ndjson", "csv", "tap",
+                                        "junit", "markdown", "shard",  NULL};
+    static const enum e8_format found[] = {E8_FORMAT_TEXT,     E8_FORMAT_JSON, E8_FORMAT_NDJSON,
+                                           E8_FORMAT_CSV,      E8_FORMAT_TAP,  E8_FORMAT_JUNIT,
+                                           E8_FORMAT_MARKDOWN, E8_FORMAT_SHARD};
     char hint[E8_HINT_MAX];
     for (size_t i = 0; names[i]; i++) {
         if (strcmp(names[i], name) == 0) {
@@ -36,8 +38,15 @@ enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err
             return E8_OK;
         }
     }
-    e8_hint_near(e8_str(name), names, "text, json, ndjson, csv, tap, junit or markdown", hint);
+    e8_hint_near(e8_str(name), names, "text, json, ndjson, csv, tap, junit, markdown or shard", hint);
     return e8_fail(err, E8_INPUT, hint, "unknown format \"%s\"", name);
+}
+
+enum e8_rc e8_report_fits(unsigned shard, enum e8_format format, struct e8_err *err)
+{
+    return format != E8_FORMAT_SHARD || shard ? E8_OK
+                                              : e8_fail(err, E8_INPUT, "add --shard 1/4, or take ndjson",
+                                                        "the format shard is for a shard's result");
 }
 
 void e8_buf_flush(struct e8_buf *buf, FILE *out)
@@ -78,6 +87,9 @@ enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format
     case E8_FORMAT_JSON:
     case E8_FORMAT_NDJSON:
         e8_report_json(report, format == E8_FORMAT_JSON ? 2 : 0, &buf);
+        break;
+    case E8_FORMAT_SHARD:
+        e8_report_shard(report, &buf);
         break;
     case E8_FORMAT_CSV:
         e8_report_csv(report, &buf);

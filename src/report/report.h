@@ -22,11 +22,16 @@ enum e8_format {
     /* Of whole reports alone, with each step that expects and each threshold as a test; see results.h. */
     E8_FORMAT_TAP,
     E8_FORMAT_JUNIT,
-    E8_FORMAT_MARKDOWN
+    E8_FORMAT_MARKDOWN,
+    E8_FORMAT_SHARD /* of a shard's report alone: a line of JSON for emit8 merge, which begins with E8_SHARD_HEAD */
 };
+#define E8_SHARD_HEAD "{\"emit8_shard\":"
+
 bool e8_format_find(struct e8_str name, enum e8_format *out); /* text to table */
-/* Of a report's: text, json, ndjson, csv, tap, junit, markdown. E8_INPUT with a hint. */
+/* Of a report's: text, json, ndjson, csv, tap, junit, markdown, shard. E8_INPUT with a hint. */
 enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err);
+/* E8_INPUT where the format is `shard`, and the run is none (its number is 0). */
+enum e8_rc e8_report_fits(unsigned shard, enum e8_format format, struct e8_err *err);
 
 struct e8_threshold_result {
     struct e8_threshold threshold;

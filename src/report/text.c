@@ -54,6 +54,15 @@ static const char *resumed(struct e8_arena *arena, const struct e8_log_run *run)
                            e8_count_text(run->over, over), e8_count_text(run->planned, rest));
 }
 
+/* "shard 2 of 4", "4 shards merged"; NULL: it was not divided. */
+static const char *divided(struct e8_arena *arena, const struct e8_log_run *run)
+{
+    if (run->shards == 0)
+        return NULL;
+    return run->shard ? e8_arena_printf(arena, "shard %u of %u", run->shard, run->shards)
+                      : e8_arena_printf(arena, "%u shard%s merged", run->shards, e8_plural(run->shards));
+}
+
 static void put_header(const struct e8_report *report, struct e8_page *page)
 {
     const struct e8_log_run *run = report->run;
@@ -71,6 +80,7 @@ static void put_header(const struct e8_report *report, struct e8_page *page)
         digest(arena, "scenario", run->scenario_digest),
         digest(arena, "fixtures", run->fixtures_digest),
         resumed(arena, run),
+        divided(arena, run),
     };
     put_title(report, page);
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_DIM);

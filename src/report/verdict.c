@@ -74,6 +74,8 @@ static void check_tested(struct e8_report *report, const struct e8_totals *total
     /* A refusal that a step expects has tested something. */
     refused -= totals->expected < refused ? totals->expected : refused;
     answered -= totals->expected < answered ? totals->expected : answered;
+    if (report->run->shard && totals->planned == 0)
+        return; /* none of the plan fell to it; the others may have tested enough */
     if (totals->attempts == 0) {
         invalid(report, "nothing was tested: no attempt was made");
     } else if (totals->delivered + totals->failed == 0) {
@@ -311,26 +313,41 @@ static void check_invalid(struct e8_report *report, const struct e8_totals *tota
     check_busy(report);
 }
 
+/* What a threshold over everything allows is no failure by itself. */
+static void note_measure(struct judgement *j, enum e8_measure measure, bool whole)
+{
+    j->speaks_of_failed |= whole && (measure == E8_MEASURE_SUCCESS || measure == E8_MEASURE_FAILED ||
+                                     measure == E8_MEASURE_STATUS);
+    j->of_unmet |= whole && measure == E8_MEASURE_UNMET;
+}
+
 static void judge_thresholds(struct e8_report *report, const struct e8_threshold *thresholds, size_t count,
                              struct judgement *j)
 {
+    size_t left = 0;
     for (size_t i = 0; i < count; i++) {
         enum e8_measure measure = thresholds[i].measure;
         bool whole = !thresholds[i].endpoint[0] && !thresholds[i].type[0];
+        if (report->run->shard && &thresholds[i] != report->more.aborted) {
+            note_measure(j, measure, whole); /* emit8 merge judges it, once for all shards */
+            left++;
+            continue;
+        }
         struct e8_threshold_result result = e8_threshold_evaluate(&thresholds[i], report->run, report->stats);
         result.aborted = &thresholds[i] == report->more.aborted;
         result.pass = result.pass && !result.aborted;
-        j->speaks_of_failed |= whole && (measure == E8_MEASURE_SUCCESS || measure == E8_MEASURE_FAILED ||
-                                         measure == E8_MEASURE_STATUS);
-        j->of_unmet |= whole && measure == E8_MEASURE_UNMET;
+        note_measure(j, measure, whole);
         j->first = result.aborted || (!result.pass && j->missed == 0) ? i : j->first;
         j->missed += !result.pass;
         if (i < E8_COUNT(report->thresholds))
             report->thresholds[report->threshold_count++] = result;
     }
-    if (count > report->threshold_count)
+    if (left > 0)
+        e8_report_warn(report, "%zu threshold%s left to emit8 merge, which judges all shards as one", left,
+                       left == 1 ? " is" : "s are");
+    if (count > report->threshold_count + left)
         e8_report_warn(report, "%zu further thresholds were evaluated, but are not shown",
-                       count - report->threshold_count);
+                       count - report->threshold_count - left);
 }
 
 void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,

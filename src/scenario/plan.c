@@ -323,15 +323,16 @@ static bool size_instance(struct sizing *s, const struct e8_flow *flow, uint64_t
 static bool size_phase(struct sizing *s, const struct e8_phase *phase)
 {
     struct e8_pace_walk walk = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
+    struct e8_part part = e8_plan_part(s->plan, phase);
     e8_dur_ns due;
     bool good = true;
     for (uint64_t k = 0; good && (phase->open ? e8_pace_next(&walk, &due) : k < phase->times); k++) {
-        good = size_instance(s, phase->flow, phase->first + k);
+        good = !e8_part_has(&part, k) || size_instance(s, phase->flow, phase->first + k);
     }
     return good;
 }
 
-void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
+bool e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries)
 {
     uint64_t *fans = e8_new(plan->emit_count + 1, sizeof *fans);
@@ -347,6 +348,7 @@ void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, 
     free(fans);
     *events = good ? s.events : 0;
     *deliveries = good ? s.deliveries : 0;
+    return good;
 }
 
 /* Everything as long as it can be. */

@@ -194,6 +194,12 @@ struct e8_phase {
         first; /* number of its first instance: no two instances of a flow have the same, through all phases */
 };
 
+/* One of the equal parts into which a plan is divided for several machines. */
+struct e8_shard {
+    unsigned number; /* from 1 to count */
+    unsigned count;  /* 0: the plan is not divided */
+};
+
 struct e8_plan {
     const char *name, *description;
     char digest[65]; /* SHA-256 of the file and of what it includes; of the settings where there is no file */
@@ -216,6 +222,7 @@ struct e8_plan {
     const struct e8_effect *effect; /* or NULL */
     bool executes;                  /* has commands; they need the user's leave */
     const char *const *allow;       /* targets.allow; NULL-terminated */
+    struct e8_shard shard;          /* which part of it is meant; set by who runs it */
 };
 
 /* What stands outside the file. */
@@ -307,11 +314,25 @@ uint64_t e8_phase_instances(const struct e8_phase *phase);
 bool e8_plan_warms_up(const struct e8_plan *plan);
 bool e8_plan_timed(const struct e8_plan *plan); /* has it a closed loop that is bounded by time? */
 /* How many instances all phases start (walks what is Poisson), and (exact, by walking; for plans of up to `limit` events, else
- * 0, as where time bounds a closed loop) events and deliveries (copies included, withheld ones too). */
+ * false and 0, as where time bounds a closed loop) events and deliveries (copies included, withheld ones too); of the plan's shard. */
 uint64_t e8_plan_instances(const struct e8_plan *plan);
-void e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
+bool e8_plan_size(const struct e8_plan *plan, const struct e8_catalog *catalog, uint64_t limit,
                   uint64_t *events, uint64_t *deliveries);
 bool e8_endpoint_name_good(struct e8_str name); /* letters, digits, '-', '_' and '.', at most 64 */
+
+/* What the plan's shard has of a phase: the instances first, first + step, … and so many of them at a time (closed loops). The shards
+ * of a plan are disjoint, and together they are the plan. An instance belongs to the shard that is its number modulo the count; but
+ * of a closed loop with less concurrency than shards only so many shards have a part. step 0: none of it. */
+struct e8_part {
+    uint64_t first, step;
+    uint32_t concurrency;
+};
+struct e8_part e8_plan_part(const struct e8_plan *plan, const struct e8_phase *phase);
+bool e8_part_has(const struct e8_part *part, uint64_t k); /* k: of the phase's instances, from 0 */
+/* E8_INPUT where the plan cannot be divided. What its shards will not do goes to `note` (one line each), which may be NULL. */
+enum e8_rc e8_shard_check(const struct e8_plan *plan, struct e8_buf *note, struct e8_err *err);
+/* The same number for plans that do the same: their schedules, flows and endpoints, as far as their first instances show it. */
+uint64_t e8_plan_fingerprint(const struct e8_plan *plan);
 bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_plan *plan,
                        const struct e8_emit *emit);
 /* Which endpoints get the event: the step's own, or all that take it. */

@@ -1,3 +1,4 @@
+#include "stats/open.h"
 #include "stats/series.h"
 
 #include <stdlib.h>
@@ -445,4 +446,49 @@ const char *e8_stats_sample(const struct e8_stats *stats, unsigned endpoint, enu
 {
     E8_ASSERT(endpoint < stats->endpoint_count && outcome >= 0 && outcome < E8_OUTCOME_COUNT);
     return stats->endpoints[endpoint].samples[outcome].text;
+}
+
+struct e8_tally *e8_stats_open(struct e8_stats *stats, enum e8_stats_of of, unsigned index)
+{
+    E8_ASSERT(of == E8_STATS_ALL ||
+              index < (of == E8_STATS_ENDPOINT ? stats->endpoint_count : stats->type_count));
+    return of == E8_STATS_ALL        ? &stats->all
+           : of == E8_STATS_ENDPOINT ? &stats->endpoints[index].tally
+                                     : &stats->types[index];
+}
+
+uint64_t *e8_stats_open_statuses(struct e8_stats *stats)
+{
+    return stats->statuses;
+}
+
+struct e8_pacing *e8_stats_open_pacing(struct e8_stats *stats)
+{
+    return &stats->pacing;
+}
+
+struct e8_series *e8_stats_open_series(struct e8_stats *stats)
+{
+    return &stats->series;
+}
+
+e8_mono_ns e8_stats_sample_time(const struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome)
+{
+    return stats->endpoints[endpoint].samples[outcome].at;
+}
+
+void e8_stats_sample_put(struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome, e8_mono_ns at,
+                         const char text[E8_ERROR_MAX])
+{
+    sample_keep(&stats->endpoints[endpoint].samples[outcome], at, text);
+}
+
+unsigned e8_stats_endpoint_count(const struct e8_stats *stats)
+{
+    return stats->endpoint_count;
+}
+
+unsigned e8_stats_type_count(const struct e8_stats *stats)
+{
+    return stats->type_count;
 }

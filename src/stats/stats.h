@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "delivery/delivery.h"
+#include "doc/json.h"
 #include "hist/hist.h"
 
 #define E8_STATUSES      600
@@ -122,5 +123,11 @@ const struct e8_series *e8_stats_series(const struct e8_stats *stats);
 /* The error text of the earliest attempt at the endpoint with this outcome that had one; "" when none had. How many there
  * were is e8_stats_endpoint(…)->n.outcomes[outcome]. */
 const char *e8_stats_sample(const struct e8_stats *stats, unsigned endpoint, enum e8_outcome outcome);
+
+/* All of it as a JSON object (under `key`), and back, exactly, for the same numbers of endpoints and types. Times are written with
+ * `shift` added; the slices of the series move by whole ones. E8_INPUT for what no e8_stats_put wrote; *out is NULL then. */
+void e8_stats_put(const struct e8_stats *stats, e8_dur_ns shift, struct e8_json *w, const char *key);
+enum e8_rc e8_stats_get(const struct e8_node *map, unsigned endpoints, unsigned types, struct e8_stats **out,
+                        struct e8_err *err);
 
 #endif

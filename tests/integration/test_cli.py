@@ -11,7 +11,7 @@ import jsonschema
 import kit
 import pytest
 
-COMMANDS = "send run validate init sink events log report sign verify completion version".split()
+COMMANDS = "send run validate init sink events log report merge sign verify completion version".split()
 SEVENTEENTH = pathlib.Path(kit.SOURCE) / "tests" / "fixtures" / "seventeenth"
 FIXTURES = pathlib.Path(kit.SOURCE) / "fixtures"
 
@@ -23,6 +23,7 @@ VALUES = {
     "HOST": "example.com", "'NAME: VALUE'": "X-A: b", "ADDR:PORT": "127.0.0.1:0", "H1:P1:H2:P2": "a:1:127.0.0.1:2",
     "HOST:PORT:ADDR": "a:1:127.0.0.1", "[NAME=]URL": "http://127.0.0.1:9/", "FILE": "file", "DIR": "dir",
     "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1", "NAME=VALUE": "n=7", "POINTER": "/count", "COMMAND": "true",
+    "I/N": "1/2", "[FILE=]N": "1",
 }  # fmt: skip
 
 

@@ -283,6 +283,51 @@ static void merged_parts_of_stats_are_the_whole(void **state)
     e8_stats_free(&whole);
 }
 
+static struct e8_stats *written_and_read(const struct e8_stats *stats, e8_dur_ns shift)
+{
+    struct e8_stats *back;
+    struct e8_doc *doc;
+    struct e8_buf text;
+
+    e8_buf_init(&text, 1 << 20);
+    struct e8_json w = e8_json_new(&text, 0);
+    e8_stats_put(stats, shift, &w, NULL);
+    assert_int_equal(e8_doc_parse("stats", e8_buf_str(&text), E8_DOC_JSON, &doc, NULL), E8_OK);
+    assert_int_equal(e8_stats_get(e8_doc_root(doc), ENDPOINTS + 1, TYPES, &back, NULL), E8_INPUT);
+    assert_null(back);
+    assert_int_equal(e8_stats_get(e8_doc_root(doc), ENDPOINTS, TYPES, &back, NULL), E8_OK);
+    e8_doc_free(&doc);
+    e8_buf_fini(&text);
+    return back;
+}
+
+/* As shards do it: each is written, read, and merged with the others. Slices move by whole ones, so that their series is the same where
+ * a shift is a multiple of their width; here of the widest. */
+static void stats_are_exact_through_their_text(void **state)
+{
+    enum { WIDE = 65536 };
+    (void)state;
+    struct e8_rng rng = stream("codec");
+    struct e8_stats *whole = e8_stats_new(ENDPOINTS, TYPES), *merged = e8_stats_new(ENDPOINTS, TYPES);
+
+    for (unsigned round = 0; round < 12; round++) {
+        struct e8_stats *part = e8_stats_new(ENDPOINTS, TYPES);
+        for (uint64_t n = e8_rng_below(&rng, 300); n; n--)
+            record_any(&rng, whole, part);
+        struct e8_stats *moved = written_and_read(part, 2 * WIDE * E8_SLICE); /* times must not be negative */
+        struct e8_stats *back = written_and_read(moved, -WIDE * E8_SLICE);
+        e8_stats_merge(merged, back);
+        e8_stats_free(&back);
+        e8_stats_free(&moved);
+        e8_stats_free(&part);
+    }
+    struct e8_stats *expected = written_and_read(whole, WIDE * E8_SLICE);
+    assert_same_stats(merged, expected);
+    e8_stats_free(&expected);
+    e8_stats_free(&merged);
+    e8_stats_free(&whole);
+}
+
 /* Totals are the sums of their parts, by endpoint as by type. */
 static void groups_sum_up_to_the_total(void **state)
 {
@@ -647,6 +692,7 @@ int main(void)
         cmocka_unit_test(merged_parts_of_a_histogram_are_the_whole),
         cmocka_unit_test(an_encoded_histogram_decodes_to_itself),
         cmocka_unit_test(merged_parts_of_stats_are_the_whole),
+        cmocka_unit_test(stats_are_exact_through_their_text),
         cmocka_unit_test(groups_sum_up_to_the_total),
         cmocka_unit_test(constant_rates_are_exact_over_a_day),
         cmocka_unit_test(a_whole_day_has_ten_in_each_second),

@@ -72,7 +72,7 @@ static void a_new_file_is_private(void **state)
     umask(old);
     assert_int_equal(access(wal, F_OK), -1);
     assert_int_equal(ask(place->log, "PRAGMA application_id"), 0x65386c67);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 4);
     assert_sound(place->log);
 }
 
@@ -125,7 +125,10 @@ static void a_database_without_tables_is_refused(void **state)
     assert_int_equal(ask(place->log, "SELECT count(*) FROM sqlite_master"), 0);
 }
 
-/* What version 2 had no columns for. */
+/* What version 3 and version 2 had no columns for. */
+static const char to_version_3[] =
+    "ALTER TABLE run DROP COLUMN shard; ALTER TABLE run DROP COLUMN shards; ALTER TABLE run DROP COLUMN plan;"
+    "PRAGMA user_version = 3";
 static const char to_version_2[] =
     "DROP VIEW attempts; DROP VIEW deliveries;"
     "ALTER TABLE run DROP COLUMN resumes; ALTER TABLE run DROP COLUMN over; ALTER TABLE run DROP COLUMN "
@@ -177,6 +180,35 @@ static void reads_older(struct e8_dlog_reader *reader)
     assert_int_equal(e8_dlog_unfinished(reader, "aa11", &ignored, &err), E8_INPUT);
 }
 
+/* It has no shards. */
+static void a_log_of_version_3_is_read_and_brought_up(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run(), back;
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    struct e8_err err;
+
+    finish_log(&log, &run);
+    change(place->log, to_version_3);
+    struct e8_dlog_reader *reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(reader, 1, &back, &err), E8_OK);
+    assert_int_equal(back.shards, 0);
+    assert_null(back.plan);
+    e8_dlog_reader_free(&reader);
+    run.shard = 2;
+    run.shards = 3;
+    run.plan = "00ff";
+    log = begin_log(place->log, 1, &run);
+    finish_log(&log, &run);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 4);
+    reader = open_reader(place->log);
+    assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK);
+    assert_int_equal(back.shard, 2);
+    assert_int_equal(back.shards, 3);
+    assert_string_equal(back.plan, "00ff");
+    e8_dlog_reader_free(&reader);
+}
+
 /* What version 1 wrote lacks the names of headers, what version 2 wrote copies, verdicts and more. It is read as it is, and
  * brought up by the next run. */
 static void an_older_log_is_read_and_brought_up(void **state)
@@ -190,6 +222,7 @@ static void an_older_log_is_read_and_brought_up(void **state)
     push(e8_dlog_ring(log, 0), &event);
     push(e8_dlog_ring(log, 0), &attempt);
     finish_log(&log, &run);
+    change(place->log, to_version_3);
     change(place->log, to_version_2);
     struct e8_dlog_reader *old = open_reader(place->log);
     reads_older(old);
@@ -202,7 +235,7 @@ static void an_older_log_is_read_and_brought_up(void **state)
     assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
     log = begin_log(place->log, 1, &run);
     finish_log(&log, &run);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 4);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM deliveries WHERE attempts = 1 AND copy = 0"), 1);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM attempts WHERE verdict = '' AND step = 1"), 1);
     assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK); /* it goes on as it began */
@@ -235,7 +268,7 @@ static void a_newer_log_is_refused(void **state)
     struct e8_dlog *log = begin_log(place->log, 1, &run);
 
     finish_log(&log, &run);
-    change(place->log, "PRAGMA user_version = 4");
+    change(place->log, "PRAGMA user_version = 5");
     refused(place->log, "newer version");
 }
 
@@ -494,6 +527,7 @@ int run_open_tests(void)
         TEST(another_database_is_refused),
         TEST(a_database_without_tables_is_refused),
         TEST(an_older_log_is_read_and_brought_up),
+        TEST(a_log_of_version_3_is_read_and_brought_up),
         TEST(a_newer_log_is_refused),
         TEST(what_is_no_file_is_refused),
         TEST(an_unreadable_file_is_refused),

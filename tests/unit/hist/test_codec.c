@@ -304,6 +304,77 @@ static void a_bomb_is_refused(void **state)
     free(plain);
 }
 
+static struct e8_hist *coded(const struct e8_hist *hist, struct e8_buf *exact)
+{
+    struct e8_buf text;
+
+    e8_buf_init(&text, 1 << 20);
+    e8_buf_init(exact, 1 << 10);
+    e8_hist_encode(hist, &text);
+    e8_hist_exact_put(hist, exact);
+    struct e8_hist *back = decoded(e8_buf_str(&text));
+    e8_buf_fini(&text);
+    return back;
+}
+
+/* Past the three digits, and past the range. */
+static void exact_figures_make_it_the_same(void **state)
+{
+    (void)state;
+    static const int64_t values[] = {0, 7, 2049, 1234567, 987654321, E8_HIST_MAX, E8_HIST_MAX + 5, -3};
+    struct e8_hist *hist = e8_hist_new();
+    struct e8_buf exact;
+
+    for (size_t i = 0; i < E8_COUNT(values); i++)
+        e8_hist_record(hist, values[i]);
+    struct e8_hist *back = coded(hist, &exact);
+    assert_true(e8_hist_mean(back) < e8_hist_mean(hist) || e8_hist_mean(back) > e8_hist_mean(hist));
+    assert_int_equal(e8_hist_exact_set(back, e8_buf_str(&exact), NULL), E8_OK);
+    assert_int_equal(e8_hist_min(back), e8_hist_min(hist));
+    assert_int_equal(e8_hist_max(back), e8_hist_max(hist));
+    assert_int_equal(e8_hist_clamped(back), 2);
+    assert_true(e8_hist_mean(back) == e8_hist_mean(hist));
+    assert_true(e8_hist_stddev(back) == e8_hist_stddev(hist));
+    e8_buf_fini(&exact);
+    e8_hist_free(&back);
+    e8_hist_free(&hist);
+}
+
+static void exact_figures_that_contradict_the_counts_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "4d2 4d2 0 4d2",          /* one too few */
+        "4d2 4d2 0 4d2 173c44 0", /* one too many */
+        "4d1 4d2 0 4d2 173c44",   /* not the least */
+        "4d2 4d3 0 4d2 173c44",   /* not the greatest */
+        "4d2 4d2 2 4d2 173c44",   /* more clamped than there are */
+        "4d2 4d2 0 4d3 173c44",   /* another sum */
+        "4d2 4d2 0 4d2 173c45",   /* of the squares */
+        "4D2 4d2 0 4d2 173c44",
+        "-1 4d2 0 4d2 173c44",
+        "4d2 4d2 0 4d2 100000000000000000000000000000000", /* 129 bits */
+    };
+    struct e8_hist *hist = e8_hist_new(), *none = e8_hist_new();
+    struct e8_buf exact;
+
+    e8_hist_record(hist, 1234); /* a slot of its own */
+    struct e8_hist *back = coded(hist, &exact);
+    assert_true(e8_str_is(e8_buf_str(&exact), "4d2 4d2 0 4d2 173c44"));
+    for (size_t i = 0; i < E8_COUNT(wrong); i++) {
+        struct e8_err err = {0};
+        assert_int_equal(e8_hist_exact_set(back, e8_str(wrong[i]), &err), E8_INPUT);
+        assert_true(err.what[0]);
+    }
+    assert_int_equal(e8_hist_exact_set(none, e8_buf_str(&exact), NULL), E8_INPUT);
+    assert_int_equal(e8_hist_exact_set(back, e8_buf_str(&exact), NULL), E8_OK);
+    e8_buf_fini(&exact);
+    e8_hist_free(&back);
+    e8_hist_free(&none);
+    e8_hist_free(&hist);
+}
+
 int test_codec(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +392,8 @@ int test_codec(void)
         cmocka_unit_test(every_byte_of_the_head_matters),
         cmocka_unit_test(nothing_may_follow_the_stream),
         cmocka_unit_test(a_bomb_is_refused),
+        cmocka_unit_test(exact_figures_make_it_the_same),
+        cmocka_unit_test(exact_figures_that_contradict_the_counts_are_refused),
     };
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
 }

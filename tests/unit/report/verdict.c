@@ -264,6 +264,46 @@ static void an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it(void *
         assert_int_equal(verdict_with_failure(rows[i].rule), rows[i].verdict);
 }
 
+/* emit8 merge judges the thresholds once, over all shards; what a shard can say alone it says. */
+static void a_shard_leaves_its_thresholds(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    s.run.shard = 2;
+    s.run.shards = 4;
+    sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    sample_add(&s, E8_HTTP_5XX, 500, 5 * MS, "HTTP 500");
+    sample_rule(&s, "p(99) < 1ms");
+    const struct e8_report *report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_FAIL); /* no threshold speaks of it */
+    assert_int_equal(report->threshold_count, 0);
+    assert_true(sample_warns(report, "1 threshold is left to emit8 merge"));
+    sample_rule(&s, "success >= 99%");
+    report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_PASS);
+    assert_true(sample_warns(report, "2 thresholds are left to emit8 merge"));
+    s.run.shard = 0; /* all of them, merged */
+    report = sample_report(&s);
+    assert_int_equal(report->verdict, E8_FAIL);
+    assert_int_equal(report->threshold_count, 2);
+    sample_fini(&s);
+}
+
+/* None of the plan fell to it. */
+static void an_empty_shard_is_not_invalid(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    s.run.shard = s.run.shards = 3;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    s.run.shard = 0;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    sample_fini(&s);
+}
+
 static void thresholds_measure_what_they_say(void **state)
 {
     (void)state;
@@ -614,6 +654,8 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(a_disabled_endpoint_is_named),
     cmocka_unit_test(many_disabled_endpoints_leave_room),
     cmocka_unit_test(an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it),
+    cmocka_unit_test(a_shard_leaves_its_thresholds),
+    cmocka_unit_test(an_empty_shard_is_not_invalid),
     cmocka_unit_test(thresholds_measure_what_they_say),
     cmocka_unit_test(a_quantile_is_that_of_the_histogram),
     cmocka_unit_test(what_is_not_measured_never_passes),

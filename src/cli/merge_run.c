@@ -1,0 +1,272 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/merge.h"
+#include "cli/notes.h"
+#include "cli/session.h"
+
+/* ---- thresholds ---- */
+
+static enum e8_rc take_thresholds(struct e8_merge *merge, struct e8_err *err)
+{
+    const char **given = e8_arg_all(merge->args, "threshold");
+    const char *const *texts = given ? given : merge->parts[0].run.thresholds;
+    size_t n = 0;
+    enum e8_rc rc = E8_OK;
+    while (texts && texts[n]) {
+        n++;
+    }
+    const char **kept = e8_arena_alloc(merge->arena, (n + 1) * sizeof *kept);
+    merge->thresholds = e8_arena_alloc(merge->arena, (n + 1) * sizeof *merge->thresholds);
+    for (size_t i = 0; !rc && i < n; i++) {
+        struct e8_threshold *threshold = &merge->thresholds[i];
+        rc = e8_threshold_parse(e8_str(texts[i]), threshold, err);
+        rc = rc ? rc
+                : e8_threshold_check(threshold, merge->run.endpoints, merge->run.endpoint_count,
+                                     merge->run.types, err);
+        kept[i] = threshold->text;
+    }
+    merge->threshold_count = rc ? 0 : n;
+    merge->run.thresholds = kept;
+    free(given);
+    return rc;
+}
+
+/* ---- notes ---- */
+
+/* What e8_notes_read and e8_notes_write know. */
+static bool is_told(struct e8_str key)
+{
+    static const char *const told[] = {
+        "expectations", "copies_spread",       "flows_stopped", "commands_failed",
+        "command_why",  "stopped_by_step",     "aborted_by",    "open",
+        "load",         "receiver_here",       "busy_permille", "windows",
+        "full_windows", "processors_permille", "receipts",      "by_hand",
+        "paused_ns"};
+    for (size_t i = 0; i < E8_COUNT(told); i++) {
+        if (e8_str_is(key, told[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct e8_node *find(const struct e8_node *map, struct e8_str key)
+{
+    const struct e8_node *node = map->kind == E8_MAP ? map->first : NULL;
+    while (node && !e8_str_eq(node->key, key)) {
+        node = node->next;
+    }
+    return node;
+}
+
+static bool is_before(struct e8_doc *const *docs, size_t count, struct e8_str key)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < count; i++) {
+        found = find(e8_doc_root(docs[i]), key) != NULL;
+    }
+    return found;
+}
+
+/* Numbers are added, truths are true where one is; of all else the first is kept. */
+static void put_fact(struct e8_json *w, struct e8_doc *const *docs, size_t count, const struct e8_node *first)
+{
+    char *key = e8_dup_str(first->key);
+    int64_t sum = 0;
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct e8_node *node = find(e8_doc_root(docs[i]), first->key);
+        if (node && node->kind == E8_INT && __builtin_add_overflow(sum, node->i, &sum)) {
+            sum = INT64_MAX;
+        }
+        any = any || (node && node->kind == E8_BOOL && node->b);
+    }
+    if (first->kind == E8_INT) {
+        e8_json_int(w, key, sum);
+    } else if (first->kind == E8_BOOL) {
+        e8_json_bool(w, key, any);
+    } else {
+        struct e8_buf text;
+        e8_buf_init(&text, E8_NOTES_MAX);
+        e8_node_json(first, &text);
+        e8_json_raw(w, key, e8_buf_str(&text));
+        e8_buf_fini(&text);
+    }
+    free(key);
+}
+
+static void put_facts(struct e8_json *w, struct e8_doc *const *docs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct e8_node *root = e8_doc_root(docs[i]);
+        for (const struct e8_node *node = root->kind == E8_MAP ? root->first : NULL; node;
+             node = node->next) {
+            if (!is_told(node->key) && !is_before(docs, i, node->key)) {
+                put_fact(w, docs, count, node);
+            }
+        }
+    }
+}
+
+static bool same_step(const struct e8_report_step *a, const struct e8_report_step *b)
+{
+    return strcmp(a->id, b->id) == 0 && strcmp(a->type, b->type) == 0;
+}
+
+static void add_step(struct e8_report_step *into, const struct e8_report_step *from)
+{
+    if (from->unmet && !into->unmet) {
+        into->why = from->why;
+        into->delivery_id = from->delivery_id;
+    }
+    into->met += from->met;
+    into->unmet += from->unmet;
+    into->reported += from->reported;
+    into->not_measured += from->not_measured;
+}
+
+static enum e8_rc add_steps(struct e8_merge *merge, const struct e8_report_more *more, struct e8_err *err)
+{
+    struct e8_report_step *steps;
+    if (!merge->more.steps) {
+        steps = e8_arena_alloc(merge->arena, (more->step_count + 1) * sizeof *steps);
+        for (size_t i = 0; i < more->step_count; i++) {
+            steps[i] = more->steps[i];
+        }
+        merge->more.steps = steps;
+        merge->more.step_count = more->step_count;
+        return E8_OK;
+    }
+    bool good = merge->more.step_count == more->step_count;
+    steps = e8_arena_alloc(merge->arena, (merge->more.step_count + 1) * sizeof *steps);
+    for (size_t i = 0; good && i < more->step_count; i++) {
+        steps[i] = merge->more.steps[i];
+        good = same_step(&steps[i], &more->steps[i]);
+        add_step(&steps[i], &more->steps[i]);
+    }
+    merge->more.steps = steps;
+    return good ? E8_OK
+                : e8_fail(err, E8_INPUT, "give every shard the same scenario",
+                          "the shards expected other things");
+}
+
+/* What the generators are judged by: the worst of them. Receipts are told by all, or by none. */
+static void add_generator(struct e8_report_more *into, const struct e8_report_more *from, bool first)
+{
+    into->open = into->open || from->open;
+    into->load = into->load || from->load;
+    into->local = into->local || from->local;
+    e8_pressure_merge(&into->pressure, &from->pressure);
+    into->has_receipts = from->has_receipts && (first || into->has_receipts);
+    into->receipts += from->receipts;
+    into->by_hand = into->by_hand || from->by_hand;
+    into->paused = from->paused > into->paused ? from->paused : into->paused;
+}
+
+static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *part, struct e8_err *err)
+{
+    struct e8_report_more more = {0}, *all = &merge->more;
+    struct e8_hist *spread = NULL;
+    enum e8_rc rc = e8_notes_read(part->run.notes, merge->thresholds, merge->threshold_count, merge->arena,
+                                  &more, &spread, err);
+    rc = rc ? rc : add_steps(merge, &more, err);
+    if (!rc && spread) {
+        merge->spread = merge->spread ? merge->spread : e8_hist_new();
+        e8_hist_merge(merge->spread, spread);
+    }
+    e8_hist_free(&spread);
+    add_generator(all, &more, part == merge->parts);
+    all->spread = merge->spread;
+    all->flows_stopped += more.flows_stopped;
+    all->commands_failed += more.commands_failed;
+    all->command_why = all->command_why && all->command_why[0] ? all->command_why : more.command_why;
+    all->stopped_by_step = all->stopped_by_step || more.stopped_by_step;
+    all->aborted = all->aborted ? all->aborted : more.aborted;
+    return rc;
+}
+
+static enum e8_rc merge_notes(struct e8_merge *merge, struct e8_err *err)
+{
+    struct e8_doc **docs = e8_new(merge->count, sizeof *docs);
+    struct e8_buf text;
+    enum e8_rc rc = E8_OK;
+    e8_buf_init(&text, E8_NOTES_MAX);
+    for (size_t i = 0; !rc && i < merge->count; i++) {
+        const char *notes = merge->parts[i].run.notes;
+        rc = e8_doc_parse(merge->parts[i].from, e8_str(notes && notes[0] ? notes : "{}"), E8_DOC_JSON,
+                          &docs[i], err);
+        rc = rc ? rc : add_more(merge, &merge->parts[i], err);
+    }
+    if (!rc) {
+        struct e8_json w = e8_json_new(&text, 0);
+        e8_json_object(&w, NULL);
+        put_facts(&w, docs, merge->count);
+        e8_notes_write(&merge->more, &w);
+        e8_json_end(&w, '}');
+        merge->run.notes = e8_arena_str(merge->arena, e8_buf_str(&text)).p;
+    }
+    for (size_t i = 0; i < merge->count; i++) {
+        e8_doc_free(&docs[i]);
+    }
+    e8_buf_fini(&text);
+    free(docs);
+    return rc;
+}
+
+/* ---- the run ---- */
+
+static void add_run(struct e8_log_run *into, const struct e8_log_run *from)
+{
+    into->started = from->started < into->started ? from->started : into->started;
+    into->ended = from->ended > into->ended ? from->ended : into->ended;
+    into->workers += from->workers;
+    into->insecure = into->insecure || from->insecure;
+    into->interrupted = into->interrupted || from->interrupted;
+    into->planned += from->planned;
+    into->dropped += from->dropped;
+    into->aborted += from->aborted;
+    into->stalls += from->stalls;
+    into->timer_floor = from->timer_floor > into->timer_floor ? from->timer_floor : into->timer_floor;
+}
+
+static void say_urls(const struct e8_merge *merge)
+{
+    const struct e8_log_run *first = &merge->parts[0].run;
+    for (size_t i = 0; i < first->endpoint_count && !e8_arg_set(merge->args, "quiet"); i++) {
+        for (size_t k = 1; k < merge->count; k++) {
+            const char *url = merge->parts[k].run.endpoints[i].url;
+            if (strcmp(url ? url : "", first->endpoints[i].url ? first->endpoints[i].url : "") != 0) {
+                fprintf(stderr,
+                        "emit8: endpoint \"%s\" had another URL in shard %u/%u; that of shard 1 is kept\n",
+                        first->endpoints[i].name, merge->parts[k].run.shard, first->shards);
+                break;
+            }
+        }
+    }
+}
+
+enum e8_rc e8_merge_run(struct e8_merge *merge, struct e8_err *err)
+{
+    struct e8_log_run *run = &merge->run;
+    struct e8_buf command;
+    *run = merge->parts[0].run;
+    for (size_t i = 1; i < merge->count; i++) {
+        add_run(run, &merge->parts[i].run);
+    }
+    e8_buf_init(&command, 64 << 10);
+    e8_cli_command(merge->args, &command);
+    run->id = 0;
+    run->shard = 0;
+    run->epoch = run->started;
+    run->command = e8_arena_str(merge->arena, e8_buf_str(&command)).p;
+    e8_buf_fini(&command);
+    merge->stats = e8_stats_new((unsigned)run->endpoint_count, (unsigned)run->type_count);
+    for (size_t i = 0; i < merge->count; i++) {
+        e8_stats_merge(merge->stats, merge->parts[i].stats);
+    }
+    run->stats = merge->stats;
+    say_urls(merge);
+    enum e8_rc rc = take_thresholds(merge, err);
+    return rc ? rc : merge_notes(merge, err);
+}
