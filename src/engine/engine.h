@@ -99,7 +99,7 @@ struct e8_engine_now {
     bool open;       /* an open phase is under way or comes: a factor means something */
     double arrivals; /* per second, that all open phases intend now */
     uint32_t closed; /* instances at a time of closed loops that are under way */
-    e8_mono_ns ends; /* of the schedule; E8_NEVER: not known, as in closed loops or while it is paused */
+    e8_mono_ns ends; /* of the schedule; E8_NEVER: paused, or closed loops of no certain length */
     double busy;     /* of the busiest worker: its share of time awake since the last call, 0..1 */
 };
 void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out);

@@ -70,6 +70,8 @@ static void start_phase(struct e8_worker *worker, struct e8_phase_state *state, 
 {
     state->started = true;
     state->base = base;
+    state->began = e8_turn_due(worker->turn, base);
+    state->paused = e8_turns_paused(worker->turn, state->began);
     if (state->phase->open) {
         state->walk = e8_pace_begin(&state->phase->pace);
         find_next(worker, state);
@@ -150,13 +152,14 @@ static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
     return state ? next_start(worker, state) - E8_PREPARE_LEAD : E8_NEVER;
 }
 
-/* Of a closed phase: starts no more. */
+/* Of a closed phase: starts no more. It lasts as long as planned, pauses apart, whatever became of the rate of others. */
 static bool has_started_all(const struct e8_worker *worker, const struct e8_phase_state *state,
                             e8_mono_ns now)
 {
     e8_dur_ns within = e8_scaled(worker->engine, state->phase->within);
+    e8_dur_ns paused = e8_turns_paused(worker->turn, now) - state->paused;
     return state->next >= state->phase->times ||
-           (state->phase->within && now >= e8_after(state->base, within));
+           (state->phase->within && now - paused >= e8_after(state->began, within));
 }
 
 static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)

@@ -141,7 +141,8 @@ void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out)
     *out = (struct e8_engine_now){.paused = is_paused(turn), .factor = engine->factor};
     for (; i < count && base_of(engine, i, &base); i++) {
         const struct e8_phase *phase = &engine->plan->phases[i];
-        e8_mono_ns end = phase->open ? e8_after(base, e8_scaled(engine, phase->pace.length)) : E8_NEVER;
+        e8_dur_ns length = e8_scaled(engine, phase->open ? phase->pace.length : phase->within);
+        e8_mono_ns end = length ? e8_after(base, length) : E8_NEVER;
         look_at_phase(engine, i, moment - base, out);
         out->ends = end > out->ends ? end : out->ends;
     }

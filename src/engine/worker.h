@@ -36,6 +36,8 @@ struct e8_phase_state {
     struct e8_pace_walk walk;
     uint64_t next;       /* number within the phase of the next instance of ours */
     e8_mono_ns next_due; /* E8_NEVER: none */
+    e8_mono_ns began;    /* closed loop: offset 0 by our clock, */
+    e8_dur_ns paused;    /* and the pauses that there had been by then */
     unsigned share;      /* closed loop: instances at a time here */
     unsigned active;     /* instances that have not ended */
     unsigned workers;    /* that take part */

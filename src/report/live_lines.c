@@ -37,11 +37,11 @@ static void put_label(struct e8_view *v, const char *label)
     v->labelled = true;
 }
 
-static const char *elapsed_text(const struct e8_view *v, char out[E8_DUR_MAX])
+/* In whole tenths: what is drawn anew should not flicker. */
+static const char *since_start(const struct e8_view *v, e8_mono_ns at, char out[E8_DUR_MAX])
 {
-    e8_dur_ns elapsed = v->at - v->live->options.started;
-    elapsed = elapsed > 0 ? elapsed / (100 * E8_NS_MS) * (100 * E8_NS_MS) : 0;
-    return e8_dur_text(elapsed, out);
+    e8_dur_ns since = at - v->live->options.started;
+    return e8_dur_text(since > 0 ? since / (100 * E8_NS_MS) * (100 * E8_NS_MS) : 0, out);
 }
 
 static void put_classes(struct e8_view *v, bool all)
@@ -76,11 +76,11 @@ static const char *state_of(const struct e8_view *v, enum e8_ink *ink)
 static void put_title(struct e8_view *v)
 {
     char elapsed[E8_DUR_MAX], of[E8_DUR_MAX], text[2 * E8_DUR_MAX + 8];
-    e8_dur_ns length = v->now->ends == E8_NEVER ? 0 : v->now->ends - v->live->options.started;
+    bool known = v->now->ends != E8_NEVER;
     enum e8_ink ink;
     const char *state = state_of(v, &ink);
-    snprintf(text, sizeof(text), "%s%s%s", elapsed_text(v, elapsed), length > 0 ? " of " : "",
-             length > 0 ? e8_dur_text(length, of) : "");
+    snprintf(text, sizeof(text), "%s%s%s", since_start(v, v->at, elapsed), known ? " of " : "",
+             known ? since_start(v, v->now->ends, of) : "");
     size_t tail = strlen(state) + 2 + e8_text_width(e8_str(text)), room = v->page.width;
     size_t name = room > tail + 4 ? room - tail - 3 : 0;
     if (name > 0) {
@@ -307,7 +307,7 @@ void e8_view_line(struct e8_view *v)
     const struct e8_hist *response = e8_stats_all(v->stats)->response;
     char ended[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], elapsed[E8_DUR_MAX], text[E8_DUR_MAX + E8_NUMBER_MAX];
     struct e8_buf *out = v->page.out;
-    e8_buf_printf(out, "%s  %s", elapsed_text(v, elapsed), e8_count_text(v->ended, ended));
+    e8_buf_printf(out, "%s  %s", since_start(v, v->at, elapsed), e8_count_text(v->ended, ended));
     if (v->planned)
         e8_buf_printf(out, "/%s (%s)", e8_count_text(v->planned, planned),
                       e8_share_text(v->ended, v->planned, text));

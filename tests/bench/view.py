@@ -14,6 +14,7 @@ import pathlib
 import pty
 import resource
 import shutil
+import socket
 import statistics
 import struct
 import subprocess
@@ -23,11 +24,35 @@ import termios
 import threading
 import time
 
-from throughput import EMIT8, NGINX, free_port, wait_for
-
+EMIT8 = os.environ.get("EMIT8", "build/release/emit8")
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 COUNT = int(os.environ.get("COUNT", "200000"))
 CONNECTIONS = 64
+
+NGINX = """
+worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
+  scgi_temp_path {dir}/s; keepalive_requests 10000000;
+  server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 'ok'; }} }}
+}}
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    sys.exit("nginx did not start")
 
 
 def drain(master, size):

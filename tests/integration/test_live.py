@@ -74,7 +74,7 @@ def test_space_pauses_and_goes_on(tmp_path):
             assert stands(server) == count
             shows(terminal, r"in flight 0")
             terminal.type(b" ")
-            server.wait(count + 20)
+            server.wait(count + 5)
             shows(terminal, " running ")
             terminal.type(b"q")
             assert terminal.wait() == 130
@@ -87,7 +87,7 @@ def test_space_pauses_and_goes_on(tmp_path):
     assert any("the rate was changed by hand: paused for" in warning for warning in report["warnings"])
 
 
-@pytest.mark.parametrize("key", [b"+", b"\x1b[A", b"\x1bOC"])
+@pytest.mark.parametrize("key", [b"+", b"\x1b[A"])
 def test_faster(tmp_path, key):
     with kit.Capture() as server:
         with on_terminal(scenario(tmp_path, server, rate="20/s"), tmp_path) as terminal:
@@ -111,7 +111,7 @@ def test_slower_and_back(tmp_path):
             server.wait(10)
             terminal.type(b"-" * 5)
             shows(terminal, r"of 124/s  ×0\.62")
-            terminal.type(b"=" * 5)
+            terminal.type(b"=" * 4 + b"\x1bOC")
             shows(terminal, r"of 200/s  in flight")
             terminal.type(b"xyz\x1b[5~\x1b[1;5H\t\r")  # keys that mean nothing
             server.wait(len(server.requests) + 50)

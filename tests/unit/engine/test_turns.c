@@ -272,6 +272,35 @@ static void a_phase_that_follows_a_closed_one(void **state)
     rig_close(&rig);
 }
 
+static struct answer after_5_ms(void *state, size_t number, const char *head)
+{
+    (void)state, (void)number, (void)head;
+    return (struct answer){.status = 200, .delay = 5 * E8_NS_MS};
+}
+
+/* Neither a pause before it nor one within it takes time from a closed loop that lasts so long; nor does another rate before it. */
+static void a_closed_loop_lasts_as_long_as_planned(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             ONE "run: [{flow: f, arrivals: {rate: 100/s, for: 100ms}}, {flow: f, arrivals: {concurrency: 2, "
+                 "for: 400ms}}]\n",
+             after_5_ms, NULL);
+    rig_start(&rig);
+    wait_for(&rig, 2);
+    pause_for(&rig, 500 * E8_NS_MS);
+    e8_engine_hasten(rig.engine, 2);
+    wait_for(&rig, 12);
+    pause_for(&rig, 300 * E8_NS_MS);
+    rig_finish(&rig);
+    assert_true(rig.count > 10);
+    qsort(rig.attempts, rig.count, sizeof *rig.attempts, by_due);
+    e8_dur_ns lasted = rig.attempts[rig.count - 1].times.due - rig.attempts[10].times.due;
+    assert_true(lasted > (400 + 300 - 100) * E8_NS_MS && lasted < (400 + 300 + 5000) * E8_NS_MS);
+    rig_close(&rig);
+}
+
 static void the_ids_are_those_of_the_plan(void **state)
 {
     char ids[2][50][E8_ID_MAX];
@@ -356,6 +385,7 @@ int test_turns(void)
         cmocka_unit_test(faster_and_slower),
         cmocka_unit_test(many_turns_at_once),
         cmocka_unit_test(a_phase_that_follows_a_closed_one),
+        cmocka_unit_test(a_closed_loop_lasts_as_long_as_planned),
         cmocka_unit_test(the_ids_are_those_of_the_plan),
         cmocka_unit_test(a_paused_run_can_be_stopped),
         cmocka_unit_test(how_busy_it_is),
