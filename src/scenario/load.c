@@ -61,12 +61,37 @@ static void make_phases(struct e8_plan_owned *owned, const struct e8_load_option
     e8_plan_number(plan);
 }
 
-static void digest_names(struct e8_plan *plan)
+static void put_rate(struct e8_buf *text, struct e8_rate rate)
+{
+    e8_buf_printf(text, "%llu/%llu ", (unsigned long long)rate.num, (unsigned long long)rate.den);
+}
+
+static void put_phase(struct e8_buf *text, const struct e8_phase *phase)
+{
+    const struct e8_pace *pace = &phase->pace;
+    e8_buf_printf(text, "%d %d %d %d %llu %u %lld %lld %llu ", phase->warmup, phase->open, (int)pace->kind,
+                  pace->poisson, (unsigned long long)phase->times, phase->concurrency,
+                  (long long)phase->within, (long long)pace->length, (unsigned long long)pace->limit);
+    put_rate(text, pace->from);
+    put_rate(text, pace->to);
+    for (size_t i = 0; i < pace->piece_count; i++) {
+        put_rate(text, pace->pieces[i].from);
+        put_rate(text, pace->pieces[i].to);
+        e8_buf_printf(text, "%lld ", (long long)pace->pieces[i].length);
+    }
+    e8_buf_putc(text, '\n');
+}
+
+/* Of what is sent, and when. */
+static void digest_plan(struct e8_plan *plan)
 {
     struct e8_buf text;
-    e8_buf_init(&text, 64 << 10);
+    e8_buf_init(&text, SIZE_MAX / 2);
     for (size_t i = 0; i < plan->emit_count; i++) {
-        e8_buf_printf(&text, "%s\n", plan->types[plan->emits[i].type]);
+        e8_buf_printf(&text, "%s %s\n", plan->types[plan->emits[i].type], plan->emits[i].environment);
+    }
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        put_phase(&text, &plan->phases[i]);
     }
     e8_plan_digest(e8_buf_str(&text), plan->digest);
     e8_buf_fini(&text);
@@ -103,6 +128,6 @@ enum e8_rc e8_plan_load(const struct e8_catalog *catalog, const struct e8_load_o
     e8_plan_endpoints(owned, options->endpoints, options->endpoint_count);
     make_flow(owned, catalog, options, chosen, count);
     make_phases(owned, options);
-    digest_names(*out);
+    digest_plan(*out);
     return E8_OK;
 }
