@@ -434,3 +434,34 @@ def test_the_log_tells_of_expectations_what_the_run_told(tmp_path, log, unmet):
         assert again.out == path.read_text(), name
     again = kit.emit8("report", log)
     assert again.returncode == done.returncode and "Expectations" in again.out
+
+
+# An outage
+
+
+def test_an_outage_is_told_with_what_retries_made_of_it(tmp_path, log):
+    """200/s for 2 s; the 100th to the 300th request are refused, and tried again after a while."""
+    with kit.Capture(lambda request: 503 if 100 <= request["index"] < 300 else 200) as server:
+        path = tmp_path / "outage.yaml"
+        path.write_text(f"""
+scenario: outage
+endpoints: {{hook: {{url: "{server.url}/", retry: {{attempts: 9, base: 150ms, factor: 1, jitter: none}}}}}}
+flows: {{one: [{{emit: message.sent}}]}}
+run: [{{flow: one, arrivals: {{rate: 200/s, for: 2s}}}}]
+""")
+        done = kit.emit8("run", path, "--seed", 1, "--log", log, "--format", "json", "--quiet", env={"EMIT8_SECRET": kit.SECRET})
+    assert done.returncode in (0, 4), done.err
+    report = valid(json.loads(done.out))
+    assert kit.report(log) == report
+    totals, feedback, series = report["totals"], report["retry_feedback"], report["series"]
+    assert (totals["planned"], totals["delivered"], totals["retries"]) == (400, 400, 200)
+    assert feedback["attempts_per_event"] == feedback["attempts_per_delivery"] == 1.5
+    assert feedback["outage_count"] == 1 and feedback["recovered"] is True and feedback["backlog_left"] == 0
+    (outage,) = feedback["outages"]
+    assert 100 <= outage["failed"] <= 200 and outage["from_s"] < outage["to_s"]  # but for those in a slice that was good
+    assert 20 <= outage["backlog_peak"] <= feedback["backlog_peak"] <= 200
+    assert sum(series["begun"]) == sum(series["ended"]) == 400
+    assert sum(series["attempts"]) == 600 and sum(series["failed"]) == 200
+    assert series["backlog"][-1] == 0 and len(series["backlog"]) == len(series["begun"]) <= 64
+    text = kit.emit8("report", log).out
+    assert "1.50 attempts per event" in text and f"{outage['failed']} attempts failed; recovered" in text
