@@ -63,6 +63,14 @@ static size_t reserve(struct e8_buf *buf, size_t want)
     return want;
 }
 
+void e8_buf_reserve(struct e8_buf *buf, size_t more)
+{
+    size_t left = buf->limit - buf->n;
+    more = more < left ? more : left;
+    if (!buf->fixed && more >= buf->cap - buf->n)
+        grow(buf, buf->n + more + 1);
+}
+
 void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 {
     n = reserve(buf, n);

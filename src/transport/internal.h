@@ -286,7 +286,7 @@ struct e8_link {
     struct e8_link *next, *prev;           /* of all */
     struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
     struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
-    e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */
+    e8_mono_ns started, answered; /* answered: the whole response has come; perhaps not all has been sent */
     bool idle;
     bool opened;    /* for the exchange that it carries */
     bool hung_up;   /* the end of the connection may lie behind what can be read */

@@ -7,7 +7,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define SPARE 64 /* links that are kept beside as many as were ever busy at a time */
+#define USUAL_HEAD 1000 /* bytes of a request that hold nearly every one */
+#define SPARE      64   /* links that are kept beside as many as were ever busy at a time */
 
 /* --- targets and their origins ---------------------------------------------------------------------------------------- */
 
@@ -223,6 +224,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
     link->started = slot->started;
     link->opened = true;
     e8_buf_init(&link->head, SIZE_MAX);
+    e8_buf_reserve(&link->head, USUAL_HEAD);
     e8_reply_init(&link->reply);
     memcpy(link->address, slot->exchange->address, sizeof link->address);
     link->next = t->links;
