@@ -26,6 +26,7 @@ int test_again(void);
 int test_secrets(void);
 int test_expected(void);
 int test_resume(void);
+int test_steady(void);
 
 const struct e8_catalog *catalog(void);
 
