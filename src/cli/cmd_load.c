@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/pacing.h"
 #include "cli/preview.h"
+#include "cli/shard.h"
 #include "cli/target.h"
 
 const struct e8_option e8_load_options[] = {
@@ -21,7 +22,6 @@ const struct e8_option e8_load_options[] = {
     {"environment", 'e', "NAME", "production, staging or development", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
     {"clock", 0, "TIME", "let the events' time start here", false},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
     {"plan", 0, "FORMAT", "the same for machines: json (one document) or ndjson (a line for each delivery)",
      false},
@@ -39,12 +39,14 @@ struct loader {
     struct e8_plan *plan;
     e8_wall_ns clock;
     uint64_t workers, in_flight;
+    struct e8_cli_shard shard;
 };
 
 static enum e8_rc read_options(struct loader *l, struct e8_err *err)
 {
     bool given;
     enum e8_rc rc = e8_cli_pacing(l->args, &l->pacing, err);
+    rc = rc ? rc : e8_cli_shard(l->args, &l->shard, err);
     rc = rc ? rc : e8_cli_preview(l->args, &l->preview, err);
     rc = rc ? rc : e8_cli_seed(l->args, &given, &l->options.seed, err);
     rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
@@ -76,7 +78,11 @@ static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
     l->options.endpoint_count = l->target.count;
     l->options.phase = l->pacing.phase;
     l->options.warmup = l->pacing.warmup;
-    return e8_plan_load(l->catalog, &l->options, &l->plan, errs);
+    if (e8_plan_load(l->catalog, &l->options, &l->plan, errs)) {
+        return e8_errs_rc(errs);
+    }
+    enum e8_rc rc = e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err);
+    return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
 
 static int send_load(struct loader *l)
@@ -90,9 +96,12 @@ static int send_load(struct loader *l)
         .in_flight = (size_t)l->in_flight,
         .drop = e8_arg_set(l->args, "drop"),
         .report = true,
+        .load = true,
+        .start_at = l->shard.start_at,
     };
     e8_cli_target_note(l->args, &l->target);
-    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog, l->clock, &l->preview)
+    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog,
+                                                l->clock ? l->clock : l->shard.start_at, &l->preview)
                           : e8_cli_execute(l->args, &run);
 }
 
