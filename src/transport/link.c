@@ -326,11 +326,12 @@ static void free_targets(struct e8_transport *t)
 void e8_links_free(struct e8_transport *t)
 {
     struct e8_origin *origin;
-    while (t->links) {
-        struct e8_link *link = t->links;
+    for (struct e8_link *next, *link = t->links; link; link = next) {
+        next = link->next;
         link->exchange = NULL;
         e8_link_close(&link);
     }
+    E8_ASSERT(!t->links);
     while ((origin = t->origins) != NULL) {
         t->origins = origin->next;
         e8_buf_fini(&origin->name);
