@@ -345,87 +345,86 @@ static void builtin_scenarios_are_good(void **state)
     }
 }
 
+/* ---- e8_plan_load ---- */
+
+static struct e8_plan *loaded(const char *const *patterns, struct e8_pace pace, e8_dur_ns warmup)
+{
+    static const char *const none[] = {NULL};
+    struct e8_send_options like = sending(none);
+    struct e8_endpoint endpoints[] = {like.endpoint, like.endpoint};
+    struct e8_load_options options = {.patterns = patterns ? patterns : none,
+                                      .endpoints = endpoints,
+                                      .endpoint_count = 2,
+                                      .phase = {.open = true, .pace = pace, .at = -1},
+                                      .warmup = warmup,
+                                      .seed = 5};
+    struct e8_plan *plan = NULL;
+    struct e8_errs errs;
+    endpoints[1].name = "other";
+    e8_errs_init(&errs);
+    assert_int_equal(e8_plan_load(catalog(), &options, &plan, &errs), E8_OK);
+    e8_errs_fini(&errs);
+    assert_int_equal(e8_plan_check(plan, catalog(), NULL, NULL), E8_OK);
+    return plan;
+}
+
+/* Each instance is one event; which, the weights say. */
+static void loads_choose_types_by_weight(void **state)
+{
+    static const char *const some[] = {"message.*", NULL};
+    const struct e8_pace pace = {
+        .kind = E8_PACE_CONSTANT, .from = {1000, E8_NS_S}, .to = {1000, E8_NS_S}, .length = 10 * E8_NS_S};
+    struct e8_plan *plan = loaded(some, pace, 2 * E8_NS_S);
+    uint64_t counts[8] = {0}, events, deliveries;
+    double all = 0;
+    (void)state;
+    assert_int_equal(plan->emit_count, 3);
+    assert_true(plan->phase_count == 2 && plan->phases[0].warmup && !plan->phases[1].warmup);
+    assert_true(e8_plan_warms_up(plan) && !e8_plan_timed(plan));
+    e8_plan_size(plan, catalog(), 100000, &events, &deliveries);
+    assert_true(events == 12000 && deliveries == 24000);
+    for (uint64_t k = 0; k < 10000; k++) {
+        struct e8_walk walk = e8_walk_begin(plan->flows, plan->seed, k);
+        const struct e8_emit *emit = e8_walk_next(&walk);
+        assert_non_null(emit);
+        counts[emit->index]++;
+        assert_null(e8_walk_next(&walk));
+    }
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        all += e8_catalog_type(catalog(), plan->emits[i].type)->weight;
+    }
+    for (size_t i = 0; i < plan->emit_count; i++) {
+        double share = e8_catalog_type(catalog(), plan->emits[i].type)->weight / all;
+        assert_true((double)counts[i] > 10000 * share - 300 && (double)counts[i] < 10000 * share + 300);
+    }
+    e8_plan_free(&plan);
+}
+
+/* Two loads are the same where they send the same at the same times. */
+static void loads_have_a_digest_of_their_schedule(void **state)
+{
+    const struct e8_pace_piece pieces[] = {{{0, E8_NS_S}, {9, E8_NS_S}, E8_NS_S},
+                                           {{9, E8_NS_S}, {9, E8_NS_S}, E8_NS_S}};
+    struct e8_pace pace = {.kind = E8_PACE_STEPS, .pieces = pieces, .piece_count = 2, .length = 2 * E8_NS_S};
+    struct e8_plan *one = loaded(NULL, pace, 0), *same = loaded(NULL, pace, 0),
+                   *warm = loaded(NULL, pace, E8_NS_S);
+    (void)state;
+    pace.piece_count = 1;
+    pace.length = E8_NS_S;
+    struct e8_plan *shorter = loaded(NULL, pace, 0);
+    assert_int_equal(one->emit_count, e8_catalog_count(catalog()));
+    assert_ptr_not_equal(one->phases[0].pace.pieces, pieces);
+    assert_string_equal(one->digest, same->digest);
+    assert_string_not_equal(one->digest, warm->digest);
+    assert_string_not_equal(one->digest, shorter->digest);
+    e8_plan_free(&one);
+    e8_plan_free(&same);
+    e8_plan_free(&warm);
+    e8_plan_free(&shorter);
+}
+
 int test_plan(void)
 {
-    /* ---- e8_plan_load ---- */
-
-    static struct e8_plan *loaded(const char *const *patterns, struct e8_pace pace, e8_dur_ns warmup)
-    {
-        static const char *const none[] = {NULL};
-        struct e8_send_options like = sending(none);
-        struct e8_endpoint endpoints[] = {like.endpoint, like.endpoint};
-        struct e8_load_options options = {.patterns = patterns ? patterns : none,
-                                          .endpoints = endpoints,
-                                          .endpoint_count = 2,
-                                          .phase = {.open = true, .pace = pace, .at = -1},
-                                          .warmup = warmup,
-                                          .seed = 5};
-        struct e8_plan *plan = NULL;
-        struct e8_errs errs;
-        endpoints[1].name = "other";
-        e8_errs_init(&errs);
-        assert_int_equal(e8_plan_load(catalog(), &options, &plan, &errs), E8_OK);
-        e8_errs_fini(&errs);
-        assert_int_equal(e8_plan_check(plan, catalog(), NULL, NULL), E8_OK);
-        return plan;
-    }
-
-    /* Each instance is one event; which, the weights say. */
-    static void loads_choose_types_by_weight(void **state)
-    {
-        static const char *const some[] = {"message.*", NULL};
-        const struct e8_pace pace = {
-            .kind = E8_PACE_CONSTANT, .from = {1000, E8_NS_S}, .to = {1000, E8_NS_S}, .length = 10 * E8_NS_S};
-        struct e8_plan *plan = loaded(some, pace, 2 * E8_NS_S);
-        uint64_t counts[8] = {0}, events, deliveries;
-        double all = 0;
-        (void)state;
-        assert_int_equal(plan->emit_count, 3);
-        assert_true(plan->phase_count == 2 && plan->phases[0].warmup && !plan->phases[1].warmup);
-        assert_true(e8_plan_warms_up(plan) && !e8_plan_timed(plan));
-        e8_plan_size(plan, catalog(), 100000, &events, &deliveries);
-        assert_true(events == 12000 && deliveries == 24000);
-        for (uint64_t k = 0; k < 10000; k++) {
-            struct e8_walk walk = e8_walk_begin(plan->flows, plan->seed, k);
-            const struct e8_emit *emit = e8_walk_next(&walk);
-            assert_non_null(emit);
-            counts[emit->index]++;
-            assert_null(e8_walk_next(&walk));
-        }
-        for (size_t i = 0; i < plan->emit_count; i++) {
-            all += e8_catalog_type(catalog(), plan->emits[i].type)->weight;
-        }
-        for (size_t i = 0; i < plan->emit_count; i++) {
-            double share = e8_catalog_type(catalog(), plan->emits[i].type)->weight / all;
-            assert_true((double)counts[i] > 10000 * share - 300 && (double)counts[i] < 10000 * share + 300);
-        }
-        e8_plan_free(&plan);
-    }
-
-    /* Two loads are the same where they send the same at the same times. */
-    static void loads_have_a_digest_of_their_schedule(void **state)
-    {
-        const struct e8_pace_piece pieces[] = {{{0, E8_NS_S}, {9, E8_NS_S}, E8_NS_S},
-                                               {{9, E8_NS_S}, {9, E8_NS_S}, E8_NS_S}};
-        struct e8_pace pace = {
-            .kind = E8_PACE_STEPS, .pieces = pieces, .piece_count = 2, .length = 2 * E8_NS_S};
-        struct e8_plan *one = loaded(NULL, pace, 0), *same = loaded(NULL, pace, 0),
-                       *warm = loaded(NULL, pace, E8_NS_S);
-        (void)state;
-        pace.piece_count = 1;
-        pace.length = E8_NS_S;
-        struct e8_plan *shorter = loaded(NULL, pace, 0);
-        assert_int_equal(one->emit_count, e8_catalog_count(catalog()));
-        assert_ptr_not_equal(one->phases[0].pace.pieces, pieces);
-        assert_string_equal(one->digest, same->digest);
-        assert_string_not_equal(one->digest, warm->digest);
-        assert_string_not_equal(one->digest, shorter->digest);
-        e8_plan_free(&one);
-        e8_plan_free(&same);
-        e8_plan_free(&warm);
-        e8_plan_free(&shorter);
-    }
-
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_size_is_exact),
         cmocka_unit_test(instances_are_numbered_through),
