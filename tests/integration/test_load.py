@@ -159,6 +159,17 @@ def test_a_warm_up_spoils_nothing(log):
     assert kit.report(log) == done.report
 
 
+def test_receipts_add_up_with_a_warm_up(tmp_path, log):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("flows: {a: [{emit: message.sent}]}\nrun: [{flow: a, warmup: 100ms, arrivals: {rate: 100/s, for: 100ms}}]\n")
+    done = kit.emit8("run", path, "--sink", "--log", log, "--format", "json")
+    report = json.loads(done.out)
+    assert "add up" not in report["reason"] and report["warmup_attempts"] == 10, report["reason"]
+    assert "20 received, 20 verified" in done.err
+    again = kit.report(log)
+    assert again["reason"] == report["reason"]
+
+
 def test_what_is_counted_is_the_same_without_the_warm_up(log):
     with kit.Capture() as capture:
         ids = []
