@@ -63,6 +63,14 @@ static size_t reserve(struct e8_buf *buf, size_t want)
     return want;
 }
 
+void e8_buf_reserve(struct e8_buf *buf, size_t more)
+{
+    size_t left = buf->limit - buf->n;
+    more = more < left ? more : left;
+    if (!buf->fixed && more >= buf->cap - buf->n)
+        grow(buf, buf->n + more + 1);
+}
+
 void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 {
     n = reserve(buf, n);
@@ -224,18 +232,18 @@ static bool any_special(uint64_t eight)
     return ((low | eight) & high) != 0;
 }
 
+/* Eight bytes at a time, the last eight perhaps once more. False says nothing. */
 static bool is_plain(struct e8_str str)
 {
     uint64_t eight;
-    size_t i = 0;
-    for (; i + sizeof eight <= str.n; i += sizeof eight) {
+    if (str.n < sizeof eight)
+        return false;
+    for (size_t i = 0; i + sizeof eight < str.n; i += sizeof eight) {
         memcpy(&eight, str.p + i, sizeof eight);
         if (any_special(eight))
             return false;
     }
-    eight = UINT64_MAX / 255 * ' ';
-    if (i < str.n)
-        memcpy(&eight, str.p + i, str.n - i);
+    memcpy(&eight, str.p + str.n - sizeof eight, sizeof eight);
     return !any_special(eight);
 }
 

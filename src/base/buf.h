@@ -26,6 +26,8 @@ void e8_buf_init(struct e8_buf *buf, size_t limit);
 void e8_buf_fixed(struct e8_buf *buf, void *memory, size_t size);
 void e8_buf_fini(struct e8_buf *buf);
 void e8_buf_reset(struct e8_buf *buf); /* empty, memory kept, full cleared */
+/* Room for so many bytes more, as far as the limit allows: they are put without growing. */
+void e8_buf_reserve(struct e8_buf *buf, size_t more);
 static inline void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n);
 static inline void e8_buf_putc(struct e8_buf *buf, char c);
 static inline void e8_buf_puts(struct e8_buf *buf, const char *text);

@@ -39,7 +39,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct e8_str trim(struct e8_str s, bool goes(char))
+static inline struct e8_str trim(struct e8_str s, bool goes(char))
 {
     while (s.n > 0 && goes(s.p[0])) {
         s.p++;

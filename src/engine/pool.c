@@ -8,6 +8,8 @@
 #define EVENT_MAGIC    0x45564e54u
 #define DELIVERY_MAGIC 0x444c5659u
 
+#define USUAL_BODY 4000 /* bytes that hold nearly every one, so that slots seldom grow late in a run */
+
 struct e8_instance *e8_instance_take(struct e8_worker *worker)
 {
     struct e8_instance *instance = worker->free_instances;
@@ -117,6 +119,7 @@ struct e8_event *e8_event_take(struct e8_worker *worker)
     } else {
         event = e8_new(1, sizeof *event);
         e8_buf_init(&event->body, SIZE_MAX / 2);
+        e8_buf_reserve(&event->body, USUAL_BODY);
     }
     event->magic = EVENT_MAGIC;
     event->refs = 1;

@@ -58,7 +58,8 @@ void e8_hist_merge(struct e8_hist *into, const struct e8_hist *from)
     if (!from->count)
         return;
     E8_ASSERT(into->count + from->count <= COUNT_MAX);
-    for (unsigned slot = slot_of(from->min); slot <= slot_of(from->max); slot++)
+    const unsigned last = slot_of(from->max);
+    for (unsigned slot = slot_of(from->min); slot <= last; slot++)
         into->slots[slot] += from->slots[slot];
     if (!into->count || from->min < into->min)
         into->min = from->min;

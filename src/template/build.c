@@ -21,37 +21,32 @@ void e8_tpl_begin(struct builder *b, struct compiler *c)
     e8_buf_init(&b->text, E8_TEMPLATE_OUT_MAX + 1);
 }
 
+/* The literal text so far goes before it. */
 static void append(struct builder *b, const struct op *op)
 {
+    if (b->text.full)
+        b->max = SIZE_MAX;
     if (b->count == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 8;
         b->ops = e8_resize(b->ops, b->cap, sizeof(*b->ops));
     }
-    b->ops[b->count++] = *op;
-    b->steps = add(b->steps, 1);
-}
-
-static void render_literal(struct render *r, const struct op *op)
-{
-    e8_buf_put(r->out, op->text.p, op->text.n);
-}
-
-static void flush(struct builder *b)
-{
-    if (b->text.full)
-        b->max = SIZE_MAX;
-    if (b->text.n == 0)
-        return;
-    struct op op = {.render = render_literal};
-    op.text = e8_arena_str(b->c->arena, e8_buf_str(&b->text));
-    append(b, &op);
+    b->ops[b->count] = *op;
+    b->ops[b->count++].before = e8_arena_str(b->c->arena, e8_buf_str(&b->text));
+    b->steps = add(b->steps, 1 + (b->text.n > 0));
     b->max = add(b->max, b->text.n);
     e8_buf_reset(&b->text);
 }
 
+static void render_nothing(struct render *r, const struct op *op)
+{
+    (void)r;
+    (void)op;
+}
+
 const struct program *e8_tpl_end(struct builder *b)
 {
-    flush(b);
+    if (b->text.n > 0 || b->text.full)
+        append(b, &(struct op){.render = render_nothing});
     struct program *program = e8_arena_alloc(b->c->arena, sizeof(*program));
     struct op *ops = e8_arena_alloc(b->c->arena, (b->count ? b->count : 1) * sizeof(*ops));
     if (b->count)
@@ -98,7 +93,6 @@ void e8_tpl_close(struct builder *b, char bracket)
 
 void e8_tpl_op(struct builder *b, const struct op *op, size_t max, const struct program *body, uint64_t times)
 {
-    flush(b);
     append(b, op);
     b->max = add(b->max, max);
     if (!body)
@@ -126,7 +120,6 @@ static void render_value(struct render *r, const struct op *op)
 void e8_tpl_op_value(struct builder *b, size_t value)
 {
     struct op op = {.render = render_value, .value = value};
-    flush(b);
     append(b, &op);
 }
 
@@ -134,8 +127,11 @@ void e8_tpl_run(struct render *r, const struct program *program)
 {
     const struct op *end = program->ops + program->count;
 
-    for (const struct op *op = program->ops; op < end; op++)
+    for (const struct op *op = program->ops; op < end; op++) {
+        if (op->before.n > 0)
+            e8_buf_putstr(r->out, op->before);
         op->render(r, op);
+    }
 }
 
 struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes)

@@ -87,6 +87,7 @@ struct weights {
 };
 
 struct op {
+    struct e8_str before; /* literal text, written first */
     render_fn render;
     union {
         struct e8_str text;
@@ -236,7 +237,7 @@ struct builder {
     struct compiler *c;
     struct op *ops;
     size_t count, cap;
-    struct e8_buf text; /* literal text that is not yet an op */
+    struct e8_buf text; /* literal text in front of the next op */
     size_t max;
     uint64_t steps;
     unsigned depth, nest, level;

@@ -256,7 +256,7 @@ static struct value put_item(struct builder *b, const struct item *item, const s
     op.call.body = program;
     op.call.entity = item->entity;
     op.call.hash = item->hash;
-    if (program->count == 1 && program->ops[0].render == render_field)
+    if (program->count == 1 && program->ops[0].before.n == 0 && program->ops[0].render == render_field)
         op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
     e8_tpl_op(b, &op, 0, op.call.body, 1);
     return (struct value){kinds, rows};

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define BURIED_AT_ONCE 16
-#define SPARE          64 /* links that are kept beside as many as were ever busy at a time */
+#define USUAL_HEAD     2000 /* bytes of a request, with its body, that hold nearly every one */
+#define SPARE          64   /* links that are kept beside as many as were ever busy at a time */
 
 /* --- targets and their origins ---------------------------------------------------------------------------------------- */
 
@@ -224,6 +225,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
     link->started = slot->started;
     link->opened = true;
     e8_buf_init(&link->head, SIZE_MAX);
+    e8_buf_reserve(&link->head, USUAL_HEAD);
     e8_reply_init(&link->reply);
     memcpy(link->address, slot->exchange->address, sizeof link->address);
     link->next = t->links;

@@ -120,12 +120,9 @@ void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why)
 }
 
 /* An answer has come before the whole request has gone. Unless it refuses, the rest still goes: the receiver may count on it. */
-static bool is_early(struct e8_link *link)
+static bool is_early(const struct e8_link *link)
 {
-    bool early = !all_sent(link) && !link->send_errno && !link->hung_up && link->reply.status < 400;
-    if (early && !link->answered)
-        link->answered = e8_mono_now();
-    return early;
+    return !all_sent(link) && !link->send_errno && !link->hung_up && link->reply.status < 400;
 }
 
 static void conclude(struct e8_link *link, bool trailing)
@@ -205,12 +202,15 @@ static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
     struct e8_exchange *x = link->exchange;
     const struct e8_reply_taker taker = {on_field, x, x->keep ? &x->head : NULL,
                                          x->keep ? &x->content : NULL};
+    e8_mono_ns now = e8_mono_now();
     if (!link->received)
-        link->first_byte = e8_mono_now();
+        link->first_byte = now;
     link->received += n;
     size_t taken = e8_reply_feed(&link->reply, bytes, n, &taker);
     switch (link->reply.state) {
     case E8_REPLY_WHOLE:
+        if (!link->answered)
+            link->answered = now;
         if (taken == n && is_early(link))
             return false;
         conclude(link, taken < n);

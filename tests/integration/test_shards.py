@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import fcntl
 import json
 import os
 import pathlib
@@ -9,7 +10,9 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 import yaml
@@ -171,9 +174,14 @@ def test_results_on_stdin_are_merged_as_exactly_as_logs(whole):
     assert done.returncode == 0, done.err
     assert "2 lines of stdin told no shard" in done.err
     lines = json.loads(done.out)
+    # Over time, slices of a line begin where its own machine's clock had them: what they add up to is the same.
+    totals = []
     for of in (logs, lines):
-        of["run"].pop("id"), of["run"].pop("command")
+        of["run"].pop("id"), of["run"].pop("command"), of.pop("retry_feedback")
+        series = of.pop("series")
+        totals.append([sum(series[key]) for key in ("begun", "ended", "attempts", "failed")])
     assert lines == logs
+    assert totals[0] == totals[1] and totals[0][0] == logs["totals"]["planned"]
 
 
 def test_the_result_from_the_log_is_that_of_the_run(whole):
@@ -317,6 +325,17 @@ def test_all_begin_at_the_moment(whole):
         (started, first) = rows(log, "SELECT started, (SELECT min(sent) FROM attempt) FROM run")[0]
         assert started == whole.start * 10**9
         assert started <= first < started + 5e9
+
+
+def test_a_terminal_that_is_resized_does_not_end_the_waiting(tmp_path):
+    terminal = kit.Terminal("run", scenario(tmp_path), "--sink", "--no-log", "--start-at", "+1h")
+    kit.until(lambda: b"begins at" in terminal.written)
+    shown = len(terminal.written)
+    fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+    kit.until(lambda: len(terminal.written) > shown)  # it counts the seconds
+    assert terminal.process.poll() is None
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.process.wait(timeout=30) == 130
 
 
 # ---- merging what does not fit ----

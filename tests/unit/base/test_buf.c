@@ -29,6 +29,35 @@ static void grows_and_keeps(void **state)
     e8_buf_fini(&buf);
 }
 
+static void reserved_room_does_not_move(void **state)
+{
+    struct e8_buf buf;
+    (void)state;
+    e8_buf_init(&buf, 5000);
+    e8_buf_puts(&buf, "abc");
+    e8_buf_reserve(&buf, 4000);
+    const char *before = buf.p;
+    for (unsigned i = 0; i < 4000; i++)
+        e8_buf_putc(&buf, 'x');
+    assert_ptr_equal(buf.p, before);
+    assert_int_equal(buf.n, 4003);
+    e8_buf_reserve(&buf, SIZE_MAX); /* no further than the limit */
+    for (unsigned i = 0; i < 1000; i++)
+        e8_buf_putc(&buf, 'x');
+    assert_int_equal(buf.n, 5000);
+    assert_true(buf.full);
+    e8_buf_fini(&buf);
+    e8_buf_init(&buf, 0);
+    e8_buf_reserve(&buf, 10);
+    e8_buf_putc(&buf, 'x');
+    assert_int_equal(buf.n, 0);
+    e8_buf_fini(&buf);
+    char memory[4];
+    e8_buf_fixed(&buf, memory, sizeof memory);
+    e8_buf_reserve(&buf, 10);
+    assert_ptr_equal(buf.p, memory);
+}
+
 static void nothing_is_written_past_the_limit(void **state)
 {
     (void)state;
@@ -257,6 +286,7 @@ int test_buf(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_and_keeps),
+        cmocka_unit_test(reserved_room_does_not_move),
         cmocka_unit_test(nothing_is_written_past_the_limit),
         cmocka_unit_test(a_full_buffer_holds_the_beginning),
         cmocka_unit_test(fixed_stays_in_its_memory),

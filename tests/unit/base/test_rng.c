@@ -28,6 +28,7 @@ static void hashes_are_fixed(void **state)
     assert_true(e8_mix(0, 1) == 0x2FF145472E2746D6U);
     assert_true(e8_mix(1, 0) == 0xDCE423FC82C0D5B8U);
     assert_true(e8_mix(42, 7) == 0x54CC15294C45E646U);
+    assert_true(e8_mix_with(e8_mixed(42), 7) == 0x54CC15294C45E646U);
     assert_true(e8_mix(UINT64_MAX, UINT64_MAX) == 0x5D50DD66960C823U);
     assert_true(e8_hash_str((struct e8_str){NULL, 0}) == 0xF52A15E9A9B5E89BU);
     assert_true(e8_hash_str(E8_LIT("a")) == 0x2C0BDBF481420F8U);

@@ -27,6 +27,7 @@ int test_secrets(void);
 int test_expected(void);
 int test_resume(void);
 int test_turns(void);
+int test_steady(void);
 
 const struct e8_catalog *catalog(void);
 

@@ -167,6 +167,43 @@ static void every_fault_of_a_file_is_reported(void **state)
     (void)bench;
 }
 
+/* As e8_sign_expand, whatever the template is made of; what is a text already is not copied. */
+static void forms_are_filled_as_templates_expand(void **state)
+{
+    static const char *const texts[] = {
+        "",           "plain",       "{version}",        "a {version}",
+        "{id}",       "{delivery}",  "{type}",           "{environment}",
+        "{attempt}",  "{timestamp}", "{id}.{timestamp}", "{ id} {type}{type}!",
+        "{\"a\": {}}"};
+    struct e8_arena *arena = e8_arena_new();
+    struct e8_sign_input in = {.id = E8_LIT("dlv_1"),
+                               .timestamp = 17,
+                               .type = E8_LIT("t.u"),
+                               .environment = E8_LIT("p"),
+                               .attempt = 2};
+    char memory[256];
+    (void)state;
+    for (size_t i = 0; i < 2 * E8_COUNT(texts); i++) {
+        const char *text = texts[i / 2];
+        struct e8_buf wanted, filled;
+        in.timestamp_text = i % 2 ? E8_LIT("soon") : (struct e8_str){NULL, 0};
+        e8_buf_init(&wanted, 1024);
+        e8_buf_fixed(&filled, memory, sizeof memory);
+        e8_sign_expand(text, &in, &wanted);
+        struct e8_header header = e8_header_fill(e8_header_form(arena, "X-A", text), &in, &filled);
+        assert_true(e8_str_is(header.name, "X-A"));
+        assert_true(e8_str_eq(header.value, e8_buf_str(&wanted)));
+        e8_buf_fini(&wanted);
+    }
+    struct e8_buf none;
+    e8_buf_fixed(&none, memory, 0);
+    assert_ptr_equal(e8_header_fill(e8_header_form(arena, "X-A", "{id}"), &in, &none).value.p, in.id.p);
+    assert_true(e8_str_is(e8_header_fill(e8_header_form(arena, "X-A", "x{version}"), &in, &none).value,
+                          "x" E8_VERSION));
+    assert_false(none.full);
+    e8_arena_free(&arena);
+}
+
 static void header_templates_expand(void **state)
 {
     (void)state;
@@ -203,6 +240,7 @@ int test_schemes(void)
         cmocka_unit_test(faults_are_named_where_they_are),
         cmocka_unit_test(every_fault_of_a_file_is_reported),
         cmocka_unit_test(header_templates_expand),
+        cmocka_unit_test(forms_are_filled_as_templates_expand),
     };
     return cmocka_run_group_tests_name("sign schemes", tests, bench_setup, bench_teardown);
 }

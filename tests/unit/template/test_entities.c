@@ -1,4 +1,5 @@
 /* What stays the same for how long, and that the same facts give the same bytes. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,36 @@ static void fields_do_not_depend_on_where_they_stand(void **state)
     world_fini(world);
 }
 
+/* A rendering keeps the keys that it has found; more of them than it has places for, and each again. */
+static void keys_are_those_of_their_own_entity(void **state)
+{
+    static const char pick[] = "\"%c\": {\"lang\": \"{{$weighted en=1 de=1 fr=1}}\", \"word\": \"{{$pick "
+                               "greetings:%c.lang}}\"}";
+    char many[2048] = "{", one[64], all[512] = "[";
+    struct world world;
+    (void)state;
+    for (char c = 'a'; c <= 't'; c++) {
+        snprintf(many + strlen(many), sizeof many - strlen(many), pick, c, c);
+        snprintf(all + strlen(all), sizeof all - strlen(all), "\"{{%c.word}}\"", c);
+        strcat(many, c < 't' ? "," : "}");
+        strcat(all, c < 't' ? "," : "]");
+    }
+    world_init(&world, "", many);
+    for (uint64_t instance = 0; instance < 40; instance++) {
+        struct e8_facts facts = some_facts(instance, 1);
+        char *together = render_text(&world, all, &facts), *rest = together + 1;
+        for (char c = 'a'; c <= 't'; c++) {
+            snprintf(one, sizeof one, "\"{{%c.word}}\"", c);
+            char *alone = render_text(&world, one, &facts);
+            assert_memory_equal(rest, alone, strlen(alone));
+            rest += strlen(alone) + 1;
+            free(alone);
+        }
+        free(together);
+    }
+    world_fini(&world);
+}
+
 static void drawing_fields_does_not_move_the_stream_of_the_event(void **state)
 {
     struct world *world = setup();
@@ -255,6 +286,7 @@ const struct CMUnitTest entity_tests[] = {
     cmocka_unit_test(count_scope_changes_with_the_next_match),
     cmocka_unit_test(pools_have_as_many_members_as_they_say),
     cmocka_unit_test(fields_do_not_depend_on_where_they_stand),
+    cmocka_unit_test(keys_are_those_of_their_own_entity),
     cmocka_unit_test(drawing_fields_does_not_move_the_stream_of_the_event),
     cmocka_unit_test(columns_come_from_the_same_row),
     cmocka_unit_test(columns_keep_their_type),
