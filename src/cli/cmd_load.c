@@ -35,20 +35,19 @@ struct loader {
     struct e8_cli_target target;
     struct e8_cli_pacing pacing;
     struct e8_cli_preview preview;
+    struct e8_cli_shard shard;
     struct e8_load_options options;
     struct e8_plan *plan;
     e8_wall_ns clock;
     uint64_t workers, in_flight;
-    struct e8_cli_shard shard;
 };
 
 static enum e8_rc read_options(struct loader *l, struct e8_err *err)
 {
-    bool given;
     enum e8_rc rc = e8_cli_pacing(l->args, &l->pacing, err);
     rc = rc ? rc : e8_cli_shard(l->args, &l->shard, err);
     rc = rc ? rc : e8_cli_preview(l->args, &l->preview, err);
-    rc = rc ? rc : e8_cli_seed(l->args, &given, &l->options.seed, err);
+    rc = rc ? rc : e8_cli_seed(l->args, &l->options.seed_given, &l->options.seed, err);
     rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
     rc = rc ? rc : e8_arg_u64(l->args, "workers", 1, 256, &l->workers, err);
     rc = rc ? rc : e8_arg_u64(l->args, "in-flight", 1, 10000000, &l->in_flight, err);
@@ -78,11 +77,11 @@ static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
     l->options.endpoint_count = l->target.count;
     l->options.phase = l->pacing.phase;
     l->options.warmup = l->pacing.warmup;
-    if (e8_plan_load(l->catalog, &l->options, &l->plan, errs)) {
-        return e8_errs_rc(errs);
+    enum e8_rc rc = e8_plan_load(l->catalog, &l->options, &l->plan, errs);
+    if (!rc && e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err)) {
+        rc = e8_errs_add(errs, &err);
     }
-    enum e8_rc rc = e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err);
-    return rc ? e8_errs_add(errs, &err) : E8_OK;
+    return rc;
 }
 
 static int send_load(struct loader *l)
@@ -99,9 +98,9 @@ static int send_load(struct loader *l)
         .load = true,
         .start_at = l->shard.start_at,
     };
+    e8_wall_ns clock = l->clock ? l->clock : l->shard.start_at;
     e8_cli_target_note(l->args, &l->target);
-    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog,
-                                                l->clock ? l->clock : l->shard.start_at, &l->preview)
+    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog, clock, &l->preview)
                           : e8_cli_execute(l->args, &run);
 }
 

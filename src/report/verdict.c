@@ -182,13 +182,14 @@ static void check_sum(struct e8_report *report, const struct e8_totals *totals)
 static void check_receipts(struct e8_report *report)
 {
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
-    uint64_t accepted = n->classes[2], receipts = report->more.receipts;
+    uint64_t accepted = n->classes[2] + n->warmup_accepted, receipts = report->more.receipts;
+    uint64_t sent = n->sent + n->warmup_sent;
     char reason[REASON_MAX];
-    if (!report->more.has_receipts || (accepted <= receipts && receipts <= n->sent + n->warmup))
+    if (!report->more.has_receipts || (accepted <= receipts && receipts <= sent))
         return;
     snprintf(reason, sizeof(reason),
              "attempts and receipts do not add up: %llu sent, %llu answered 2xx, but the sinks received %llu",
-             (unsigned long long)n->sent, (unsigned long long)accepted, (unsigned long long)receipts);
+             (unsigned long long)sent, (unsigned long long)accepted, (unsigned long long)receipts);
     invalid(report, reason);
 }
 

@@ -118,6 +118,7 @@ enum e8_rc e8_plan_load(const struct e8_catalog *catalog, const struct e8_load_o
     size_t before = errs->total;
     owned->plan.name = "load";
     owned->plan.seed = options->seed;
+    owned->plan.seed_given = options->seed_given;
     *out = &owned->plan;
     size_t count = e8_plan_match(catalog, options->patterns[0] ? options->patterns : all, chosen, errs);
     check_endpoints(catalog, options, errs);

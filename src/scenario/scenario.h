@@ -278,6 +278,7 @@ struct e8_load_options {
     size_t endpoint_count;
     struct e8_phase phase; /* when; its flow is made. Pieces of its pace are copied */
     e8_dur_ns warmup;      /* before it; 0: none */
+    bool seed_given;
     uint64_t seed;
 };
 enum e8_rc e8_plan_load(const struct e8_catalog *catalog, const struct e8_load_options *options,

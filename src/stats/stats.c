@@ -332,12 +332,19 @@ static void series_add(struct e8_series *series, const struct e8_attempt *attemp
     }
 }
 
+static void count_warmup(struct e8_counts *n, const struct e8_attempt *attempt)
+{
+    n->warmup++;
+    n->warmup_sent += attempt->bytes_sent > 0;
+    n->warmup_accepted += status_of(attempt) / 100 == 2;
+}
+
 void e8_stats_add(struct e8_stats *stats, const struct e8_attempt *attempt)
 {
     E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < E8_TRIGGER_COUNT);
 
     if (attempt->flags & E8_FLAG_WARMUP) {
-        stats->all.n.warmup++;
+        count_warmup(&stats->all.n, attempt);
         return;
     }
     struct three three = tallies(stats, attempt->endpoint, attempt->type);

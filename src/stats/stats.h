@@ -38,7 +38,8 @@ struct e8_counts {
      * without one. late: of them, those without a whole answer within e8_deadlines[i]. open: of them, those that ran out of time
      * before that, so that nobody knows. */
     uint64_t acks, late[E8_DEADLINES], open[E8_DEADLINES];
-    uint64_t warmup; /* attempts of the warm-up, which count nowhere else; over all alone */
+    /* Attempts of the warm-up, those of them that were sent, and those with a 2xx; they count nowhere else. Over all alone. */
+    uint64_t warmup, warmup_sent, warmup_accepted;
 };
 /* Ascending. */
 extern const e8_dur_ns e8_deadlines[E8_DEADLINES];

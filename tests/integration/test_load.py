@@ -114,6 +114,28 @@ def test_the_same_seed_sends_the_same(log):
     assert len(bodies[0]) == 40 and bodies[0] == bodies[1]
 
 
+@pytest.mark.parametrize("args", [["--rate", "100/s", "-z", "300ms", "--warmup", "100ms"], ["-n", "30", "-c", "4"]],
+                         ids=lambda args: " ".join(args))
+def test_shards_are_parts_of_the_load(tmp_path, args):
+    """Two of them send what one alone would, each a part; merged they have its counts."""
+    def ids(capture):
+        return sorted(json.loads(request["body"])["id"] for request in capture.take())
+
+    sent, logs = [], []
+    with kit.Capture() as capture:
+        for part in ([], ["--shard", "1/2"], ["--shard", "2/2"]):
+            logs.append(tmp_path / f"{len(logs)}.db")
+            done = load(logs[-1], capture.url, *args, "--clock", kit.CLOCK, *part)
+            assert done.returncode == 0, done.err + done.out
+            sent.append(ids(capture))
+    assert sent[1] and sent[2] and sent[0] == sorted(sent[1] + sent[2])
+    merged = tmp_path / "merged.db"
+    done = kit.emit8("merge", logs[1], logs[2], "-o", merged)
+    assert done.returncode == 0, done.err
+    assert kit.report(merged)["totals"]["delivered"] == 30
+    assert kit.report(merged)["warmup_attempts"] == kit.report(logs[0])["warmup_attempts"]
+
+
 def test_what_has_no_room_is_dropped_and_counted(log):
     gate = threading.Event()
     with kit.Capture(lambda request: gate.wait(30) and 200) as capture:
@@ -157,6 +179,17 @@ def test_a_warm_up_spoils_nothing(log):
         assert len(capture.take()) == 16
     assert done.report["status"] == {"200": 15} and done.report["warmup_attempts"] == 1
     assert kit.report(log) == done.report
+
+
+def test_receipts_add_up_with_a_warm_up(tmp_path, log):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("flows: {a: [{emit: message.sent}]}\nrun: [{flow: a, warmup: 100ms, arrivals: {rate: 100/s, for: 100ms}}]\n")
+    done = kit.emit8("run", path, "--sink", "--log", log, "--format", "json")
+    report = json.loads(done.out)
+    assert "add up" not in report["reason"] and report["warmup_attempts"] == 10, report["reason"]
+    assert "20 received, 20 verified" in done.err
+    again = kit.report(log)
+    assert again["reason"] == report["reason"]
 
 
 def test_what_is_counted_is_the_same_without_the_warm_up(log):

@@ -305,6 +305,7 @@ static void the_warm_up_is_counted_apart(void **state)
     e8_stats_merge(stats, other);
 
     assert_int_equal(all->n.warmup, 2);
+    assert_true(all->n.warmup_sent == 2 && all->n.warmup_accepted == 2);
     assert_true(all->n.attempts == 0 && all->n.failed == 0 && all->n.sent == 0 && all->n.classes[0] == 0);
     assert_int_equal(e8_stats_endpoint(stats, 0)->n.attempts + e8_stats_type(stats, 0)->n.attempts, 0);
     assert_true(!all->response && !all->lag && !all->service);
