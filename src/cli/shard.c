@@ -1,5 +1,6 @@
 #include "cli/shard.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -226,6 +227,13 @@ static void say_wait(e8_wall_ns at, e8_dur_ns left, bool terminal, bool first)
     }
 }
 
+/* What else a terminal says (its size has changed, …) is no reason to end. */
+static int taken_to_end(e8_dur_ns timeout)
+{
+    int taken = e8_signals_take(timeout);
+    return taken == SIGINT || taken == SIGTERM || taken == SIGHUP ? taken : 0;
+}
+
 static enum e8_rc check_late(e8_wall_ns at, bool quiet, struct e8_err *err)
 {
     char moment[E8_RFC3339_MAX], text[E8_DUR_MAX];
@@ -253,7 +261,7 @@ enum e8_rc e8_cli_wait(e8_wall_ns at, bool quiet, int *signal, struct e8_err *er
             say_wait(at, left + LEAD, terminal, said == INT64_MAX);
             said = left;
         }
-        *signal = e8_signals_take(left < LOOK ? left + E8_NS_MS : LOOK);
+        *signal = taken_to_end(left < LOOK ? left + E8_NS_MS : LOOK);
     }
     if (terminal) {
         fputs("\r\033[K", stderr);

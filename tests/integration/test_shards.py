@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import fcntl
 import json
 import os
 import pathlib
@@ -9,7 +10,9 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 import yaml
@@ -322,6 +325,17 @@ def test_all_begin_at_the_moment(whole):
         (started, first) = rows(log, "SELECT started, (SELECT min(sent) FROM attempt) FROM run")[0]
         assert started == whole.start * 10**9
         assert started <= first < started + 5e9
+
+
+def test_a_terminal_that_is_resized_does_not_end_the_waiting(tmp_path):
+    terminal = kit.Terminal("run", scenario(tmp_path), "--sink", "--no-log", "--start-at", "+1h")
+    kit.until(lambda: b"begins at" in terminal.written)
+    shown = len(terminal.written)
+    fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+    kit.until(lambda: len(terminal.written) > shown)  # it counts the seconds
+    assert terminal.process.poll() is None
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.process.wait(timeout=30) == 130
 
 
 # ---- merging what does not fit ----
