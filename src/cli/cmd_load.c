@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/pacing.h"
 #include "cli/preview.h"
+#include "cli/shard.h"
 #include "cli/target.h"
 
 const struct e8_option e8_load_options[] = {
@@ -35,6 +36,8 @@ struct loader {
     struct e8_cli_target target;
     struct e8_cli_pacing pacing;
     struct e8_cli_preview preview;
+    struct e8_cli_shard shard;
+    bool seeded;
     struct e8_load_options options;
     struct e8_plan *plan;
     e8_wall_ns clock;
@@ -43,10 +46,10 @@ struct loader {
 
 static enum e8_rc read_options(struct loader *l, struct e8_err *err)
 {
-    bool given;
     enum e8_rc rc = e8_cli_pacing(l->args, &l->pacing, err);
     rc = rc ? rc : e8_cli_preview(l->args, &l->preview, err);
-    rc = rc ? rc : e8_cli_seed(l->args, &given, &l->options.seed, err);
+    rc = rc ? rc : e8_cli_seed(l->args, &l->seeded, &l->options.seed, err);
+    rc = rc ? rc : e8_cli_shard(l->args, &l->shard, err);
     rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
     rc = rc ? rc : e8_arg_u64(l->args, "workers", 1, 256, &l->workers, err);
     rc = rc ? rc : e8_arg_u64(l->args, "in-flight", 1, 10000000, &l->in_flight, err);
@@ -76,7 +79,13 @@ static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
     l->options.endpoint_count = l->target.count;
     l->options.phase = l->pacing.phase;
     l->options.warmup = l->pacing.warmup;
-    return e8_plan_load(l->catalog, &l->options, &l->plan, errs);
+    if (e8_plan_load(l->catalog, &l->options, &l->plan, errs)) {
+        return e8_errs_rc(errs);
+    }
+    l->plan->seed_given = l->seeded;
+    return e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err)
+               ? e8_errs_add(errs, &err)
+               : E8_OK;
 }
 
 static int send_load(struct loader *l)
@@ -90,9 +99,11 @@ static int send_load(struct loader *l)
         .in_flight = (size_t)l->in_flight,
         .drop = e8_arg_set(l->args, "drop"),
         .report = true,
+        .start_at = l->shard.start_at,
     };
     e8_cli_target_note(l->args, &l->target);
-    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog, l->clock, &l->preview)
+    return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog,
+                                                l->clock ? l->clock : l->shard.start_at, &l->preview)
                           : e8_cli_execute(l->args, &run);
 }
 
