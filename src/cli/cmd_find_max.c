@@ -29,7 +29,6 @@ const struct e8_option e8_find_max_options[] = {
      "deliveries in flight at most; default 2000, or what the limit of open files allows", true},
     {"environment", 'e', "NAME", "production, staging or development", true},
     {"seed", 0, "N", "of everything random", true},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {"format", 0, "FORMAT", "of the result on stdout: text, json, ndjson or csv", false},
     {"log", 0, "FILE", "delivery log, with a run for each step; default: $XDG_STATE_HOME/emit8/deliveries.db",
      true},

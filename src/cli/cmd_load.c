@@ -22,7 +22,6 @@ const struct e8_option e8_load_options[] = {
     {"environment", 'e', "NAME", "production, staging or development", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
     {"clock", 0, "TIME", "let the events' time start here", false},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
     {"plan", 0, "FORMAT", "the same for machines: json (one document) or ndjson (a line for each delivery)",
      false},
@@ -36,20 +35,20 @@ struct loader {
     struct e8_cli_target target;
     struct e8_cli_pacing pacing;
     struct e8_cli_preview preview;
-    struct e8_cli_shard shard;
-    bool seeded;
     struct e8_load_options options;
     struct e8_plan *plan;
     e8_wall_ns clock;
     uint64_t workers, in_flight;
+    struct e8_cli_shard shard;
+    bool seeded; /* by the user */
 };
 
 static enum e8_rc read_options(struct loader *l, struct e8_err *err)
 {
     enum e8_rc rc = e8_cli_pacing(l->args, &l->pacing, err);
+    rc = rc ? rc : e8_cli_shard(l->args, &l->shard, err);
     rc = rc ? rc : e8_cli_preview(l->args, &l->preview, err);
     rc = rc ? rc : e8_cli_seed(l->args, &l->seeded, &l->options.seed, err);
-    rc = rc ? rc : e8_cli_shard(l->args, &l->shard, err);
     rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
     rc = rc ? rc : e8_arg_u64(l->args, "workers", 1, 256, &l->workers, err);
     rc = rc ? rc : e8_arg_u64(l->args, "in-flight", 1, 10000000, &l->in_flight, err);
@@ -83,9 +82,8 @@ static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
         return e8_errs_rc(errs);
     }
     l->plan->seed_given = l->seeded;
-    return e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err)
-               ? e8_errs_add(errs, &err)
-               : E8_OK;
+    enum e8_rc rc = e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err);
+    return rc ? e8_errs_add(errs, &err) : E8_OK;
 }
 
 static int send_load(struct loader *l)
@@ -99,6 +97,7 @@ static int send_load(struct loader *l)
         .in_flight = (size_t)l->in_flight,
         .drop = e8_arg_set(l->args, "drop"),
         .report = true,
+        .load = true,
         .start_at = l->shard.start_at,
     };
     e8_cli_target_note(l->args, &l->target);

@@ -24,7 +24,6 @@ const struct e8_option e8_replay_options[] = {
     {"fresh-time", 0, NULL, "sign with the time at which it is sent", false},
     {"fresh-ids", 0, NULL, "new ids of deliveries, and of events in JSON bodies", false},
     {"seed", 0, "N", "of new ids", true},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000, with --speed max 1", true},
     {NULL, 0, NULL, NULL, false},
 };

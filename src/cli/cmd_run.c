@@ -20,7 +20,6 @@ const struct e8_option e8_run_options[] = {
     {"seed", 0, "N", "of everything random; the same seed gives the same bytes", true},
     {"speed", 0, "FACTOR", "run all schedules and waits faster or slower: 10x", false},
     {"clock", 0, "TIME", "let the events' time start here, instead of now", false},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
     {"drop", 0, NULL, "at that bound drop events, and count them, instead of letting them wait", false},
     {"resume", 0, NULL, "go on with a run of this scenario that was killed or interrupted", false},

@@ -20,7 +20,6 @@ const struct e8_option e8_send_options[] = {
     {"environment", 'e', "NAME", "production, staging or development", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
     {"clock", 0, "TIME", "let the events' time start here", false},
-    {"workers", 0, "N", "threads that send; default: the cores", true},
     {NULL, 0, NULL, NULL, false},
 };
 

@@ -120,6 +120,8 @@ static enum e8_rc run_engine(struct execution *x, struct e8_err *err)
         .clock = run->clock,
         .in_flight = run->in_flight,
         .drop = run->drop,
+        .pin = x->threads.pin,
+        .spin = x->threads.spin,
         .reach = x->reach.reach,
         .log = x->log,
         .epoch = x->facts.epoch,
@@ -171,6 +173,7 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     enum e8_rc rc = e8_plan_check(x->run->plan, x->run->catalog, &note, err);
     const char *format = e8_arg(x->args, "format");
     rc = rc || !format ? rc : e8_report_format(format, &x->format, err);
+    rc = rc ? rc : e8_cli_threads(x->args, &x->threads, err);
     rc = rc ? rc : collect_thresholds(x, err);
     rc = rc ? rc : e8_execution_files(x, err);
     if (!rc && note.n && !e8_arg_set(x->args, "quiet")) {

@@ -26,6 +26,7 @@ struct execution {
     bool local;                      /* a receiver is on this machine */
     bool told;                       /* that it was */
     enum e8_format format;
+    struct e8_cli_threads threads;
     int stopped_by;       /* signal, or the key that stands for SIGINT */
     struct e8_live *live; /* NULL: --quiet */
     double per_arrival;   /* deliveries on average; 0: not known */

@@ -44,6 +44,16 @@ const struct e8_option e8_options_endpoint[] = {
     {NULL, 0, NULL, NULL, false},
 };
 
+const struct e8_option e8_options_workers[] = {
+    {"workers", 0, "N", "threads that send; default: the cores", true},
+    {"pin", 0, NULL, "each of them stays on a core of its own", true},
+    {"spin", 0, "DUR",
+     "look instead of sleeping for so long before anything is due: 60us and a core for microseconds of "
+     "lateness",
+     true},
+    {NULL, 0, NULL, NULL, false},
+};
+
 const struct e8_option e8_options_output[] = {
     {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown or shard",
      false},

@@ -10,6 +10,7 @@ static const struct {
     const struct e8_option *options;
     const char *title, *intro;
 } groups[] = {
+    {e8_options_workers, "Worker options", "The threads that send."},
     {e8_options_endpoint, "Endpoint options", "How deliveries are signed and retried."},
     {e8_options_reach, "Connection options", "How receivers are reached; the names are those of curl."},
     {e8_options_output, "Output options", "Reports, thresholds and the delivery log."},

@@ -17,10 +17,40 @@ struct need {
     double resting;    /* of them, those whose ports rest at a time */
 };
 
+static double higher(struct e8_rate from, struct e8_rate to)
+{
+    double a = e8_rate_per_s(from), b = e8_rate_per_s(to);
+    return a > b ? a : b;
+}
+
+/* Arrivals per second at most; of bursts and recorded arrivals on average. */
 static double peak_of(const struct e8_pace *pace)
 {
-    double from = e8_rate_per_s(pace->from), to = pace->kind == E8_PACE_RAMP ? e8_rate_per_s(pace->to) : from;
-    return from > to ? from : to;
+    double peak = 0;
+    switch (pace->kind) {
+    case E8_PACE_CONSTANT:
+        return e8_rate_per_s(pace->from);
+    case E8_PACE_RAMP:
+    case E8_PACE_SINE:
+        return higher(pace->from, pace->to);
+    case E8_PACE_STEPS:
+        for (size_t i = 0; i < pace->piece_count; i++) {
+            double piece = higher(pace->pieces[i].from, pace->pieces[i].to);
+            peak = piece > peak ? piece : peak;
+        }
+        return peak;
+    case E8_PACE_BURST:
+    case E8_PACE_RECORDED:
+        return e8_pace_mean(pace) * (double)E8_NS_S / (double)pace->length;
+    }
+    E8_UNREACHABLE();
+}
+
+/* Deliveries of an open phase that are in flight at a time, where nothing is answered before the deadline. */
+static double open_in_flight(const struct e8_pace *pace, double rate, double each, double timeout)
+{
+    double burst = pace->kind == E8_PACE_BURST ? (double)pace->burst * each : 0;
+    return rate * timeout > burst ? rate * timeout : burst;
 }
 
 /* Deliveries of an instance, on average. */
@@ -76,7 +106,9 @@ static struct need need_of(const struct execution *x)
         struct e8_part part = e8_plan_part(plan, phase);
         uint64_t at_once = phase->times < part.concurrency ? phase->times : part.concurrency;
         double rate = phase->open ? peak_of(&phase->pace) / (double)part.step * speed * each : 0;
-        uint64_t possible = at_most(phase->open ? rate * timeout : (double)at_once * each, limit);
+        double in_flight =
+            phase->open ? open_in_flight(&phase->pace, rate, each, timeout) : (double)at_once * each;
+        uint64_t possible = at_most(in_flight, limit);
         at_once = phase->open ? 0 : at_once < limit ? at_once : limit;
         need.sure = at_once > need.sure ? at_once : need.sure;
         need.possible = possible > need.possible ? possible : need.possible;

@@ -277,6 +277,16 @@ enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, str
     return get ? e8_url_parse(e8_str(get), &url, err) : E8_OK;
 }
 
+enum e8_rc e8_cli_threads(const struct e8_args *args, struct e8_cli_threads *out, struct e8_err *err)
+{
+    *out = (struct e8_cli_threads){.pin = e8_arg_set(args, "pin")};
+    enum e8_rc rc = e8_arg_dur(args, "spin", &out->spin, err);
+    if (!rc && (out->spin < 0 || out->spin > E8_NS_S)) {
+        rc = e8_fail(err, E8_INPUT, "60us is plenty", "--spin takes at most a second");
+    }
+    return rc;
+}
+
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err)
 {
     uint32_t fresh;

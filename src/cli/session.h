@@ -56,6 +56,12 @@ enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, str
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err);
 
 /* How a plan is run. */
+struct e8_cli_threads {
+    bool pin;
+    e8_dur_ns spin;
+};
+enum e8_rc e8_cli_threads(const struct e8_args *args, struct e8_cli_threads *out, struct e8_err *err);
+
 struct e8_cli_run {
     struct e8_plan *plan;
     const struct e8_catalog *catalog;

@@ -75,7 +75,9 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
     struct e8_engine *engine;
     const char *path = NULL;
     describe(t);
-    enum e8_rc rc = e8_cli_log(t->args, t->arena, &t->facts, &log, &path, err);
+    struct e8_cli_threads threads;
+    enum e8_rc rc = e8_cli_threads(t->args, &threads, err);
+    rc = rc ? rc : e8_cli_log(t->args, t->arena, &t->facts, &log, &path, err);
     if (rc) {
         if (log) {
             e8_dlog_finish(&log, NULL, NULL);
@@ -85,6 +87,8 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
     struct e8_engine_options options = {
         .workers = t->workers,
         .in_flight = t->in_flight,
+        .pin = threads.pin,
+        .spin = threads.spin,
         .grace = GRACE,
         .reach = *t->reach,
         .log = log,
@@ -98,7 +102,8 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         e8_engine_finish(&engine, &t->result);
         t->busy = busy_share(t, used_time() - used);
         e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);
-        e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, NULL, &t->report);
+        const struct e8_report_more more = {.open = true, .load = true, .pressure = t->result.pressure};
+        e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
     }
     enum e8_rc closed = log ? e8_dlog_finish(&log, rc ? NULL : &t->facts, rc ? NULL : err) : E8_OK;
     return rc ? rc : closed;

@@ -1,7 +1,12 @@
 #include "digest/digest.h"
 
-static const char hex_digits[] = "0123456789abcdef";
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Without a table, so that the compiler makes many at a time. */
+static inline char hex_digit(unsigned value)
+{
+    return (char)(value + '0' + (value > 9 ? 'a' - '0' - 10 : 0));
+}
 
 void e8_hex_put(struct e8_buf *buf, const void *bytes, size_t n)
 {
@@ -10,8 +15,8 @@ void e8_hex_put(struct e8_buf *buf, const void *bytes, size_t n)
         char text[2 * E8_DIGEST_MAX]; /* a digest is one write */
         size_t chunk = n < E8_DIGEST_MAX ? n : E8_DIGEST_MAX;
         for (size_t i = 0; i < chunk; i++) {
-            text[2 * i] = hex_digits[p[i] >> 4];
-            text[2 * i + 1] = hex_digits[p[i] & 15];
+            text[2 * i] = hex_digit(p[i] >> 4);
+            text[2 * i + 1] = hex_digit(p[i] & 15);
         }
         e8_buf_put(buf, text, 2 * chunk);
         p += chunk;

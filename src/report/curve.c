@@ -74,11 +74,29 @@ static const struct e8_threshold_result *first_missed(const struct e8_report *re
     return NULL;
 }
 
-static void say_missed(const struct e8_threshold_result *missed, struct e8_curve_step *out)
+/* What most attempts ended in. */
+static enum e8_outcome usual_outcome(const struct e8_counts *n)
 {
+    unsigned most = 0;
+    for (unsigned i = 1; i < E8_OUTCOME_COUNT; i++) {
+        most = n->outcomes[i] > n->outcomes[most] ? i : most;
+    }
+    return (enum e8_outcome)most;
+}
+
+static void say_missed(const struct e8_report *report, const struct e8_threshold_result *missed,
+                       struct e8_curve_step *out)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     char measured[E8_MEASURED_MAX];
-    snprintf(out->why, sizeof(out->why), "%s: %s%s", missed->threshold.text,
-             missed->measurable ? "measured " : "", e8_measured_text(missed, measured));
+    struct e8_buf why;
+    e8_buf_fixed(&why, out->why, sizeof(out->why) - 1);
+    e8_buf_printf(&why, "%.100s: %s%s", missed->threshold.text, missed->measurable ? "measured " : "",
+                  e8_measured_text(missed, measured));
+    if (n->attempts > 0 && n->outcomes[E8_DELIVERED] == 0) {
+        e8_buf_printf(&why, "; nothing was delivered, mostly %s", e8_outcome_info(usual_outcome(n))->name);
+    }
+    e8_buf_cstr(&why);
 }
 
 static const char ours[] = "emit8 was the limit, not the receiver";
@@ -122,7 +140,7 @@ void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts 
         snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
     } else if (missed) {
         out->result = E8_SEARCH_FAILS;
-        say_missed(missed, out);
+        say_missed(report, missed, out);
     } else if (facts->unfinished) {
         out->result = E8_SEARCH_FAILS;
         say_undrained(out);

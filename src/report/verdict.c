@@ -178,13 +178,13 @@ static void check_sum(struct e8_report *report, const struct e8_totals *totals)
     invalid(report, reason);
 }
 
-/* Of the run's own sinks: every attempt that was accepted has a receipt, and nothing has one that was not sent. */
+/* Of the run's own sinks: every attempt that was accepted has a receipt, and nothing has one that was not sent, be it to warm up. */
 static void check_receipts(struct e8_report *report)
 {
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     uint64_t accepted = n->classes[2], receipts = report->more.receipts;
     char reason[REASON_MAX];
-    if (!report->more.has_receipts || (accepted <= receipts && receipts <= n->sent))
+    if (!report->more.has_receipts || (accepted <= receipts && receipts <= n->sent + n->warmup))
         return;
     snprintf(reason, sizeof(reason),
              "attempts and receipts do not add up: %llu sent, %llu answered 2xx, but the sinks received %llu",

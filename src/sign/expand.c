@@ -209,39 +209,40 @@ const struct e8_header_form *e8_header_form(struct e8_arena *arena, const char *
     return form;
 }
 
-/* A part that is a text already; p NULL: it has to be written. */
-static struct e8_str text_of(const struct e8_part *part, const struct e8_sign_input *in)
+/* Is the part a text already? False: it has to be written. */
+static bool is_text(const struct e8_part *part, const struct e8_sign_input *in, struct e8_str *text)
 {
     switch (part->var) {
     case E8_VAR_TEXT:
-        return part->text;
+        *text = part->text;
+        return true;
     case E8_VAR_ID:
     case E8_VAR_DELIVERY:
-        return in->id;
-    case E8_VAR_TIMESTAMP:
-        return in->timestamp_text;
+        *text = in->id;
+        return true;
     case E8_VAR_TYPE:
-        return in->type;
+        *text = in->type;
+        return true;
     case E8_VAR_ENVIRONMENT:
-        return in->environment;
+        *text = in->environment;
+        return true;
     default:
-        return (struct e8_str){NULL, 0};
+        return false;
     }
 }
 
 struct e8_header e8_header_fill(const struct e8_header_form *form, const struct e8_sign_input *in,
                                 struct e8_buf *memory)
 {
+    struct e8_header header = {.name = form->name};
     E8_ASSERT(memory->fixed);
-    if (form->count == 1) {
-        struct e8_str text = text_of(&form->parts[0], in);
-        if (text.p != NULL)
-            return (struct e8_header){form->name, text};
-    }
+    if (form->count == 1 && is_text(&form->parts[0], in, &header.value))
+        return header;
     size_t start = memory->n;
     for (size_t i = 0; i < form->count; i++)
         put_part(&form->parts[i], in, memory);
-    return (struct e8_header){form->name, {memory->p + start, memory->n - start}};
+    header.value = (struct e8_str){memory->p + start, memory->n - start};
+    return header;
 }
 
 void e8_content_add(struct e8_hmac *hmac, const struct e8_part *part, const struct e8_content *content)

@@ -54,6 +54,23 @@ static void a_slow_receiver_fails(void **state)
     sample_fini(&s);
 }
 
+static void what_nobody_answers_says_why(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct e8_curve_step step;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    for (int i = 0; i < 9; i++) {
+        struct e8_attempt attempt = sample_make(E8_CONNECT_REFUSED, 0, MS, "");
+        attempt.bytes_sent = 0;
+        sample_attempt(&s, &attempt);
+    }
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
+    assert_has(step.why, "p(99) < 250ms: not measured; nothing was delivered, mostly connect_refused");
+    sample_fini(&s);
+}
+
 /* The same response time: ours, or the receiver's where so much is in flight that the rest has to wait. */
 static void our_lateness_says_nothing(void **state)
 {
@@ -245,6 +262,7 @@ static void curves_are_sorted_and_fit(void **state)
 const struct CMUnitTest curve_tests[] = {
     cmocka_unit_test(what_meets_the_objectives_holds),
     cmocka_unit_test(a_slow_receiver_fails),
+    cmocka_unit_test(what_nobody_answers_says_why),
     cmocka_unit_test(our_lateness_says_nothing),
     cmocka_unit_test(a_busy_emit8_says_nothing_of_what_is_missed),
     cmocka_unit_test(our_own_failures_say_nothing),

@@ -626,6 +626,24 @@ static void receipts_must_add_up(void **state)
     }
 }
 
+/* What warms up has receipts, though it is in no count. */
+static void receipts_of_the_warm_up_are_allowed(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+    attempt.flags |= E8_FLAG_WARMUP;
+    e8_stats_add(s.stats, &attempt);
+    sample_add(&s, E8_DELIVERED, 200, MS, "");
+    s.more.has_receipts = true;
+    s.more.receipts = 2;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    s.more.receipts = 3;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    sample_fini(&s);
+}
+
 static void the_generator_is_told(void **state)
 {
     (void)state;
@@ -670,6 +688,7 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(a_full_loop_is_invalid),
     cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
     cmocka_unit_test(receipts_must_add_up),
+    cmocka_unit_test(receipts_of_the_warm_up_are_allowed),
     cmocka_unit_test(the_generator_is_told),
 };
 const size_t verdict_count = E8_COUNT(verdict_tests);
