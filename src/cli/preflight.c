@@ -103,8 +103,9 @@ static struct need need_of(const struct execution *x)
     struct need need = {0};
     for (size_t i = 0; i < plan->phase_count; i++) {
         const struct e8_phase *phase = &plan->phases[i];
-        uint64_t at_once = phase->times < phase->concurrency ? phase->times : phase->concurrency;
-        double rate = phase->open ? peak_of(&phase->pace) * speed * each : 0;
+        struct e8_part part = e8_plan_part(plan, phase);
+        uint64_t at_once = phase->times < part.concurrency ? phase->times : part.concurrency;
+        double rate = phase->open ? peak_of(&phase->pace) / (double)part.step * speed * each : 0;
         double in_flight =
             phase->open ? open_in_flight(&phase->pace, rate, each, timeout) : (double)at_once * each;
         uint64_t possible = at_most(in_flight, limit);

@@ -107,15 +107,16 @@ static bool base_of(struct e8_engine *engine, size_t index, e8_mono_ns *base)
 static void look_at_phase(struct e8_engine *engine, size_t index, e8_dur_ns into, struct e8_engine_now *now)
 {
     const struct e8_phase *phase = &engine->plan->phases[index];
+    struct e8_part part = e8_plan_part(engine->plan, phase);
     if (!phase->open) {
         bool ended = atomic_load(&engine->gates[index].ended) == engine->count;
-        now->closed += into >= 0 && !ended ? phase->concurrency : 0;
+        now->closed += into >= 0 && !ended ? part.concurrency : 0;
         return;
     }
     e8_dur_ns offset = e8_divided(into, 1 / engine->speed);
     now->open = now->open || offset < phase->pace.length;
     if (into >= 0 && offset < phase->pace.length) {
-        now->arrivals += e8_pace_rate(&phase->pace, offset) * engine->speed;
+        now->arrivals += e8_pace_rate(&phase->pace, offset) * engine->speed / (double)part.step;
     }
 }
 

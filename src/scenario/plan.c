@@ -265,7 +265,8 @@ uint64_t e8_plan_instances(const struct e8_plan *plan)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
-        sum += e8_phase_instances(&plan->phases[i]);
+        struct e8_part part = e8_plan_part(plan, &plan->phases[i]);
+        sum += e8_part_count(&part, e8_phase_instances(&plan->phases[i]));
     }
     return sum;
 }

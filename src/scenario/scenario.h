@@ -330,6 +330,7 @@ struct e8_part {
 };
 struct e8_part e8_plan_part(const struct e8_plan *plan, const struct e8_phase *phase);
 bool e8_part_has(const struct e8_part *part, uint64_t k); /* k: of the phase's instances, from 0 */
+uint64_t e8_part_count(const struct e8_part *part, uint64_t instances); /* of so many of the phase's */
 /* E8_INPUT where the plan cannot be divided. What its shards will not do goes to `note` (one line each), which may be NULL. */
 enum e8_rc e8_shard_check(const struct e8_plan *plan, struct e8_buf *note, struct e8_err *err);
 /* The same number for plans that do the same: their schedules, flows and endpoints, as far as their first instances show it. */

@@ -28,6 +28,11 @@ bool e8_part_has(const struct e8_part *part, uint64_t k)
     return part->step && k >= part->first && (k - part->first) % part->step == 0;
 }
 
+uint64_t e8_part_count(const struct e8_part *part, uint64_t instances)
+{
+    return part->step && instances > part->first ? (instances - part->first - 1) / part->step + 1 : 0;
+}
+
 static void note_closed(const struct e8_plan *plan, size_t index, struct e8_buf *note)
 {
     const struct e8_phase *phase = &plan->phases[index];
@@ -175,7 +180,8 @@ static uint64_t mix_phase(uint64_t key, const struct e8_plan *plan, const struct
     struct e8_pace_walk walk = phase->open ? e8_pace_begin(&phase->pace) : (struct e8_pace_walk){.k = 0};
     e8_dur_ns due = 0;
     key = e8_mix(e8_mix(key, phase->flow->key), (uint64_t)phase->at);
-    key = e8_mix(key, phase->open ? (uint64_t)phase->pace.length : phase->times);
+    key = e8_mix(e8_mix(key, (uint64_t)e8_phase_length(phase)), phase->warmup);
+    key = e8_mix(key, phase->open ? 0 : phase->times);
     key = e8_mix(key, phase->open ? phase->pace.limit : phase->concurrency);
     for (uint64_t k = 0; k < ARRIVALS_SEEN; k++) {
         if (phase->open ? !e8_pace_next(&walk, &due) : k >= phase->times) {

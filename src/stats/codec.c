@@ -110,6 +110,14 @@ static void put_pacing(struct e8_json *w, const struct e8_pacing *pacing, e8_dur
     e8_json_end(w, ']');
 }
 
+/* In whole widths. */
+static int64_t nearest(e8_dur_ns shift, e8_dur_ns width)
+{
+    e8_dur_ns rest = shift % width < 0 ? shift % width + width : shift % width;
+
+    return (shift - rest) / width + (rest >= width / 2);
+}
+
 /* Slices begin at multiples of their width: they move by whole ones. */
 static void put_series(struct e8_json *w, const struct e8_series *series, e8_dur_ns shift)
 {
@@ -117,7 +125,7 @@ static void put_series(struct e8_json *w, const struct e8_series *series, e8_dur
         return;
     e8_json_object(w, "series");
     e8_json_int(w, "width", series->width);
-    e8_json_int(w, "first", series->first + shift / series->width);
+    e8_json_int(w, "first", series->first + nearest(shift, series->width));
     e8_json_array(w, "slices");
     for (size_t i = 0; i < series->count; i++) {
         const struct e8_slice *slice = &series->slices[i];

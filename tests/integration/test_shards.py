@@ -181,7 +181,7 @@ def test_results_on_stdin_are_merged_as_exactly_as_logs(whole):
         series = of.pop("series")
         totals.append([sum(series[key]) for key in ("begun", "ended", "attempts", "failed")])
     assert lines == logs
-    assert totals[0] == totals[1] and totals[0][0] == logs["totals"]["planned"]
+    assert totals[0] == totals[1] and totals[0][0] == logs["totals"]["planned"] - logs["totals"]["withheld"]
 
 
 def test_the_result_from_the_log_is_that_of_the_run(whole):
@@ -639,3 +639,24 @@ def test_the_pods_of_the_manifest_make_one_run(tmp_path):
     report = json.loads(done.out)
     assert report["totals"]["delivered"] == report["totals"]["planned"] > 300, report
     assert "told no shard" in done.err  # what the pods said on stderr
+
+
+@pytest.mark.parametrize("how", [("--rate", "60/s", "-z", "1s", "--process", "poisson"), ("-c", "6", "-n", "40"),
+                                 ("--rate", "60/s", "-z", "1s", "--warmup", "200ms")])
+def test_a_load_is_divided_as_a_scenario_is(tmp_path, how):
+    """One phase, of flags alone; a warm-up is divided as well, and counts nowhere."""
+    with kit.Capture() as target:
+        common = ("message.*", "conversation.*", "--to", target.url, "--seed", 4, "--clock", CLOCK, "--quiet", *how)
+        one = emit8("load", *common, "--no-log", "--format", "json")
+        logs = [tmp_path / f"{i}.db" for i in (1, 2, 3)]
+        for i, log in enumerate(logs):
+            done = emit8("load", *common, "--shard", f"{i + 1}/3", "--log", log)
+            assert done.returncode in (0, 4), done.err  # alone it may be too short to be judged
+        merged = emit8("merge", *logs, "-o", tmp_path / "all.db", "--format", "json")
+        assert merged.returncode in (0, 4), merged.err
+    one, merged = json.loads(one.out), json.loads(merged.out)
+    assert one["totals"] == merged["totals"] and merged["totals"]["delivered"] >= 40
+    ids = [i for log in logs for (i,) in rows(log, "SELECT event_id FROM event")]
+    assert len(ids) == len(set(ids)) == rows(tmp_path / "all.db", "SELECT count(*) FROM event")[0][0]
+    done = emit8("load", "--to", target.url, "--shard", "1/3", "--clock", CLOCK, *how)
+    assert done.returncode == 2 and "--seed 42, the same for all" in done.err
