@@ -53,7 +53,7 @@ void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n);
 
 static inline void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
 {
-    if (n > 0 && n < buf->cap - buf->n && !buf->full) {
+    if (bytes && n > 0 && n < buf->cap - buf->n && !buf->full) {
         memcpy(buf->p + buf->n, bytes, n);
         buf->n += n;
     } else {

@@ -289,9 +289,11 @@ static void write_request(struct e8_link *link, const struct e8_target *target)
     e8_buf_reset(&link->head);
     e8_http1_head(&link->head, x->method, e8_buf_str(&target->line), x->headers, x->header_count,
                   length_of(x));
-    link->apart = x->body.n <= JOINED_MAX ? (struct e8_str){0} : x->body;
-    if (!link->apart.n)
+    link->apart = x->body;
+    if (x->body.n <= JOINED_MAX) {
+        link->apart.n = 0;
         e8_buf_putstr(&link->head, x->body);
+    }
 }
 
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
