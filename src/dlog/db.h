@@ -9,10 +9,29 @@
 
 #define E8_LOG_APPLICATION 0x65386c67 /* "e8lg", PRAGMA application_id */
 #define E8_LOG_VERSION                                                                                       \
-    3 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
+    4 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
 
 /* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
 #define E8_EVENT_BITS 32
+
+/* attempt_row.result: the flags, and from these bits on the other small facts. */
+#define E8_RESULT_NUMBER  16
+#define E8_RESULT_STATUS  32 /* 10 bits; 0: none */
+#define E8_RESULT_VERDICT 42 /* 2 */
+#define E8_RESULT_LAST    44
+#define E8_RESULT_TRIGGER 45 /* 4 */
+#define E8_RESULT_OUTCOME 49 /* 14: its number in the file */
+
+#define E8_CODE_MAX 16383
+
+/* A span tells between which ids the deliveries of its attempts lie, those of `several` left out, which an index has. Spans follow
+ * each other without gaps, whoever wrote the attempts; those that have come since the newest one are looked through. */
+#define E8_SPANNED "coalesce((SELECT last FROM span ORDER BY first DESC LIMIT 1), 0)"
+#define E8_SPAN                                                                                              \
+    "INSERT INTO span SELECT min(id), max(id), min(delivery_id) FILTER (WHERE several IS NULL),"             \
+    " max(delivery_id) FILTER (WHERE several IS NULL) FROM attempt_row WHERE id > " E8_SPANNED
+#define E8_SPAN_NEXT     E8_SPAN " HAVING count(*) > 0" /* one of all that have come since */
+#define E8_SPANS_MISSING E8_SPAN " GROUP BY id >> 10"   /* one for each thousand */
 
 /* With tables made, in WAL mode, ready to write. *out is NULL after an error. */
 enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err);

@@ -69,7 +69,7 @@ static bool write_batch(struct e8_dlog *log)
             more |= drain_ring(log, log->rings[i]);
     }
     if (is_good(log))
-        check(log, e8_db_run(log->statements[S_COMMIT]));
+        check(log, e8_rows_span(log) && e8_db_run(log->statements[S_COMMIT]));
     return more;
 }
 

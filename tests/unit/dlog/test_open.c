@@ -72,7 +72,7 @@ static void a_new_file_is_private(void **state)
     umask(old);
     assert_int_equal(access(wal, F_OK), -1);
     assert_int_equal(ask(place->log, "PRAGMA application_id"), 0x65386c67);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 4);
     assert_sound(place->log);
 }
 
@@ -124,6 +124,29 @@ static void a_database_without_tables_is_refused(void **state)
     assert_non_null(strstr(err.what, "another program"));
     assert_int_equal(ask(place->log, "SELECT count(*) FROM sqlite_master"), 0);
 }
+
+/* Until version 3 events and attempts were tables, with an index of all deliveries. */
+static const char to_version_3[] =
+    "DROP VIEW attempts; DROP VIEW deliveries;"
+    "CREATE TABLE event_3(id INTEGER PRIMARY KEY, step INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, flow INTEGER NOT NULL, instance INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " flow_started INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;"
+    "INSERT INTO event_3 SELECT * FROM event;"
+    "CREATE TABLE attempt_3(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, event INTEGER NOT NULL,"
+    " endpoint INTEGER NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    " \"trigger\" INTEGER NOT NULL, flags INTEGER NOT NULL, status INTEGER, last INTEGER NOT NULL,"
+    " due INTEGER NOT NULL, sent INTEGER NOT NULL, done INTEGER NOT NULL, dns INTEGER, connect INTEGER,"
+    " tls INTEGER, first_byte INTEGER, total INTEGER, bytes_sent INTEGER NOT NULL,"
+    " bytes_received INTEGER NOT NULL, timestamp INTEGER NOT NULL, error INTEGER, delivery_id TEXT NOT NULL,"
+    " copy INTEGER NOT NULL DEFAULT 0, verdict INTEGER NOT NULL DEFAULT 0, step INTEGER) STRICT;"
+    "INSERT INTO attempt_3 SELECT id, run, event, endpoint, type, number, outcome, \"trigger\", flags, status,"
+    " last, due, sent, done, dns, connect, tls, first_byte, total, bytes_sent, bytes_received, timestamp,"
+    " error, delivery_id, copy, verdict, step FROM attempt;"
+    "DROP VIEW attempt; DROP VIEW event; DROP TABLE attempt_row; DROP TABLE event_row; DROP TABLE span;"
+    "ALTER TABLE event_3 RENAME TO event; ALTER TABLE attempt_3 RENAME TO attempt;"
+    "CREATE INDEX attempt_delivery ON attempt(delivery_id);"
+    "CREATE VIEW attempts AS SELECT id FROM attempt; CREATE VIEW deliveries AS SELECT id FROM attempt;"
+    "PRAGMA user_version = 3";
 
 /* What version 2 had no columns for. */
 static const char to_version_2[] =
@@ -190,6 +213,7 @@ static void an_older_log_is_read_and_brought_up(void **state)
     push(e8_dlog_ring(log, 0), &event);
     push(e8_dlog_ring(log, 0), &attempt);
     finish_log(&log, &run);
+    change(place->log, to_version_3);
     change(place->log, to_version_2);
     struct e8_dlog_reader *old = open_reader(place->log);
     reads_older(old);
@@ -202,7 +226,7 @@ static void an_older_log_is_read_and_brought_up(void **state)
     assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
     log = begin_log(place->log, 1, &run);
     finish_log(&log, &run);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 4);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM deliveries WHERE attempts = 1 AND copy = 0"), 1);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM attempts WHERE verdict = '' AND step = 1"), 1);
     assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK); /* it goes on as it began */
@@ -235,7 +259,7 @@ static void a_newer_log_is_refused(void **state)
     struct e8_dlog *log = begin_log(place->log, 1, &run);
 
     finish_log(&log, &run);
-    change(place->log, "PRAGMA user_version = 4");
+    change(place->log, "PRAGMA user_version = 5");
     refused(place->log, "newer version");
 }
 
