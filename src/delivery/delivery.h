@@ -137,7 +137,7 @@ struct e8_attempt {
     int64_t timestamp; /* Unix seconds that were signed and sent */
     char event_id[E8_ID_MAX];
     char delivery_id[E8_ID_MAX];
-    char error[E8_ERROR_MAX]; /* for people; empty when delivered */
+    char error[E8_ERROR_MAX]; /* for people; empty when delivered. Last: only its text is copied */
 };
 
 /* Retry policy of an endpoint. */

@@ -33,6 +33,9 @@ struct e8_record {
     };
 };
 
+/* How many of its bytes say something: so many need to be copied into the ring's slot. */
+size_t e8_record_size(const struct e8_record *record);
+
 struct e8_log_endpoint {
     const char *name, *url; /* url redacted */
     const char *scheme;

@@ -416,13 +416,6 @@ static void put_id(struct e8_buf *sql, const char *column, const char *parameter
         e8_buf_printf(sql, "%s >= %s AND %s < %s || char(127)", column, parameter, column, parameter);
 }
 
-/* The attempts of a part of the file that have the id. */
-static void put_part(struct e8_buf *sql, const char *part, const char *parameter, bool whole)
-{
-    e8_buf_puts(sql, part);
-    put_id(sql, "b.delivery_id", parameter, whole);
-}
-
 void e8_read_put_delivery(const struct e8_dlog_reader *reader, struct e8_buf *sql, const char *parameter,
                           bool whole)
 {
@@ -430,16 +423,16 @@ void e8_read_put_delivery(const struct e8_dlog_reader *reader, struct e8_buf *sq
         put_id(sql, "a.delivery_id", parameter, whole);
         return;
     }
-    put_part(sql, "a.id IN (SELECT b.id FROM attempt_row b WHERE b.several = 1 AND ", parameter, whole);
+    e8_buf_puts(sql, "a.id IN (SELECT b.id FROM attempt_row b WHERE b.several = 1 AND ");
+    put_id(sql, "b.delivery_id", parameter, whole);
     e8_buf_printf(sql,
                   " UNION ALL SELECT b.id FROM span s CROSS JOIN attempt_row b ON b.id BETWEEN s.first"
-                  " AND s.last WHERE s.low <= %s || '%s' AND s.high >= %s",
+                  " AND s.last WHERE s.low <= %s || '%s' AND s.high >= %s AND b.several IS NULL AND ",
                   parameter, whole ? "" : "\x7f", parameter);
-    put_part(sql, " AND b.several IS NULL AND ", parameter, whole);
-    put_part(sql,
-             " UNION ALL SELECT b.id FROM attempt_row b WHERE b.id > " E8_SPANNED
-             " AND b.several IS NULL AND ",
-             parameter, whole);
+    put_id(sql, "+b.delivery_id", parameter, whole); /* +: no index is made of all for this */
+    e8_buf_puts(sql, " UNION ALL SELECT b.id FROM attempt_row b WHERE b.id > " E8_SPANNED
+                     " AND b.several IS NULL AND ");
+    put_id(sql, "+b.delivery_id", parameter, whole);
     e8_buf_putc(sql, ')');
 }
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,17 @@ void e8_dlog_over(struct e8_dlog *log, unsigned worker, const struct e8_over *ov
 {
     if (log->over)
         e8_over_put(log->over, worker, over);
+}
+
+size_t e8_record_size(const struct e8_record *record)
+{
+    switch (record->kind) {
+    case E8_RECORD_EVENT:
+        return offsetof(struct e8_record, event) + sizeof(record->event);
+    case E8_RECORD_ATTEMPT:
+        return offsetof(struct e8_record, attempt.error) + strlen(record->attempt.error) + 1;
+    }
+    E8_UNREACHABLE();
 }
 
 struct e8_ring *e8_dlog_ring(struct e8_dlog *log, unsigned worker)

@@ -19,7 +19,7 @@ static void write_record(struct e8_worker *worker, const struct e8_record *recor
         nanosleep(&pause, NULL);
         slot = e8_ring_slot(worker->ring);
     }
-    *slot = *record;
+    memcpy(slot, record, e8_record_size(record));
     e8_ring_push(worker->ring);
 }
 
