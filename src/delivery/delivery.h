@@ -118,7 +118,7 @@ struct e8_phases {
 #define E8_ID_MAX    40 /* with the NUL */
 #define E8_ERROR_MAX 96
 
-/* One attempt as it is recorded: what the log's ring carries. Plain data, copied whole. */
+/* One attempt as it is recorded: what the log's ring carries. Plain data. */
 struct e8_attempt {
     uint32_t event;    /* index of the event's row in the run; see e8_event_record */
     uint16_t endpoint; /* index in the plan */
@@ -138,7 +138,8 @@ struct e8_attempt {
     int64_t timestamp; /* Unix seconds that were signed and sent */
     char event_id[E8_ID_MAX];
     char delivery_id[E8_ID_MAX];
-    char error[E8_ERROR_MAX]; /* for people; empty when delivered */
+    char error
+        [E8_ERROR_MAX]; /* for people; empty when delivered. Last: what is behind its text is not touched */
 };
 
 /* Is it the first attempt of its delivery? That of a copy may have a later number. */

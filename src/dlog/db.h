@@ -14,6 +14,25 @@
 /* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
 #define E8_EVENT_BITS 32
 
+/* attempt_row.result: the flags, and from these bits on the other small facts. */
+#define E8_RESULT_NUMBER  16
+#define E8_RESULT_STATUS  32 /* 10 bits; 0: none */
+#define E8_RESULT_VERDICT 42 /* 2 */
+#define E8_RESULT_LAST    44
+#define E8_RESULT_TRIGGER 45 /* 4 */
+#define E8_RESULT_OUTCOME 49 /* 14: its number in the file */
+
+#define E8_CODE_MAX 16383
+
+/* A span tells between which ids the deliveries of its attempts lie, those of `several` left out, which an index has. Spans follow
+ * each other without gaps, whoever wrote the attempts; those that have come since the newest one are looked through. */
+#define E8_SPANNED "coalesce((SELECT last FROM span ORDER BY first DESC LIMIT 1), 0)"
+#define E8_SPAN                                                                                              \
+    "INSERT INTO span SELECT min(id), max(id), min(delivery_id) FILTER (WHERE several IS NULL),"             \
+    " max(delivery_id) FILTER (WHERE several IS NULL) FROM attempt_row WHERE id > " E8_SPANNED
+#define E8_SPAN_NEXT     E8_SPAN " HAVING count(*) > 0" /* one of all that have come since */
+#define E8_SPANS_MISSING E8_SPAN " GROUP BY id >> 10"   /* one for each thousand */
+
 /* With tables made, in WAL mode, ready to write. *out is NULL after an error. */
 enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err);
 enum e8_rc e8_db_open_read(const char *path, sqlite3 **out, struct e8_err *err);
@@ -36,6 +55,12 @@ sqlite3_stmt *e8_db_prepare(sqlite3 *db, const char *sql); /* NULL: failed */
 void e8_schema_put(struct e8_buf *sql);
 /* Those that bring a log of an older version up, likewise. */
 void e8_schema_upgrade(struct e8_buf *sql, int64_t version);
+/* The statement that makes rows of attempt_row of wider ones (as `a`), a column for each fact: expressions for what is not a column
+ * of theirs everywhere, and whence they come, in order. */
+struct e8_schema_wide {
+    const char *id, *step, *error, *from;
+};
+void e8_schema_put_narrow(struct e8_buf *sql, const struct e8_schema_wide *wide);
 
 /* open.c: the default place without EMIT8_LOG; false when the environment names none. */
 bool e8_dlog_state_path(struct e8_buf *out);

@@ -18,26 +18,28 @@ static const char make_waiting[] =
     " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER, bytes_sent INTEGER NOT "
     "NULL,"
     " bytes_received INTEGER NOT NULL, timestamp INTEGER NOT NULL, error TEXT, delivery_id TEXT NOT NULL,"
-    " copy INTEGER NOT NULL, verdict INTEGER NOT NULL, step INTEGER) STRICT";
-static const char number_attempts[] =
-    "INSERT OR IGNORE INTO error(text) SELECT error FROM temp.waiting WHERE error IS NOT NULL ORDER BY done;"
-    "INSERT INTO attempt SELECT NULL, (SELECT max(id) FROM run), w.event, w.endpoint, w.type, w.number,"
-    " w.outcome, w.\"trigger\", w.flags, w.status, w.last, w.due,"
-    " w.sent, w.done, w.dns, w.connect, w.tls, w.first_byte, w.total, w.bytes_sent, w.bytes_received,"
-    " w.timestamp, (SELECT id FROM error r WHERE r.text = w.error), w.delivery_id, w.copy, w.verdict, w.step"
-    " FROM temp.waiting w ORDER BY w.done, w.event, w.endpoint, w.copy, w.number;"
-    "DROP TABLE temp.waiting";
+    " copy INTEGER NOT NULL, verdict INTEGER NOT NULL, step INTEGER NOT NULL) STRICT";
+static const char keep_errors[] =
+    "INSERT OR IGNORE INTO error(text) SELECT error FROM temp.waiting WHERE error IS NOT NULL ORDER BY done;";
+static const struct e8_schema_wide numbered = {
+    .id = "NULL",
+    .step = "a.step",
+    .error = "(SELECT id FROM error r WHERE r.text = a.error)",
+    .from = "temp.waiting a ORDER BY a.done, a.event, a.endpoint, a.copy, a.number",
+};
 
 /* Rows of a part, and where they go. The first column is the number of an event, from 0 on in each part. */
 struct rows {
     const char *from, *into;
     int columns;
+    bool unchecked; /* `into` has no types: integers up to the last, a text, are checked here */
 };
 static const struct rows events = {
     "SELECT id - :first, step, type, sequence, flow, instance, at, flow_started, event_id FROM event"
     " WHERE id BETWEEN :first AND :first + 4294967295 ORDER BY id",
-    "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    "INSERT INTO event_row VALUES(?1, ?2 << 16 | ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     9,
+    true,
 };
 static const struct rows attempts = {
     "SELECT a.event - :first, a.endpoint, a.type, a.number, o.name, a.\"trigger\", a.flags, a.status, a.last,"
@@ -49,6 +51,7 @@ static const struct rows attempts = {
     "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
     " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
     25,
+    false,
 };
 
 struct gathering {
@@ -81,34 +84,48 @@ static void bind(sqlite3_stmt *row, const char *name, int64_t value)
         sqlite3_bind_int64(row, at, value);
 }
 
+static bool has_types(sqlite3_stmt *row, const struct rows *rows)
+{
+    for (int i = 0; i < rows->columns; i++)
+        if (sqlite3_column_type(row, i) != (i + 1 < rows->columns ? SQLITE_INTEGER : SQLITE_TEXT))
+            return false;
+    return true;
+}
+
+static enum e8_rc fail_foreign(struct e8_dlog_reader *reader, struct e8_err *err)
+{
+    return e8_read_damaged(reader, "a row has what no run of ours wrote", err);
+}
+
 static enum e8_rc copy_row(struct gathering *g, struct e8_dlog_reader *reader, sqlite3_stmt *from,
-                           sqlite3_stmt *into, int columns, struct e8_err *err)
+                           sqlite3_stmt *into, const struct rows *rows, struct e8_err *err)
 {
     int64_t number = sqlite3_column_int64(from, 0);
 
     if (number < 0 || number > UINT32_MAX || g->base + (uint64_t)number > UINT32_MAX)
         return e8_read_damaged(reader, "an event's number is out of range", err);
+    if (rows->unchecked && !has_types(from, rows))
+        return fail_foreign(reader, err);
     if (g->base + (uint64_t)number >= g->furthest)
         g->furthest = g->base + (uint64_t)number + 1;
     sqlite3_bind_int64(into, 1,
                        (int64_t)((uint64_t)g->log->run << E8_EVENT_BITS | (g->base + (uint64_t)number)));
-    for (int i = 1; i < columns; i++)
+    for (int i = 1; i < rows->columns; i++)
         sqlite3_bind_value(into, i + 1, sqlite3_column_value(from, i));
     if (e8_db_run(into))
         return E8_OK;
-    return (sqlite3_errcode(g->log->db) & 0xff) == SQLITE_CONSTRAINT
-               ? e8_read_damaged(reader, "a row has what no run of ours wrote", err)
-               : fail_write(g->log, err);
+    return (sqlite3_errcode(g->log->db) & 0xff) == SQLITE_CONSTRAINT ? fail_foreign(reader, err)
+                                                                     : fail_write(g->log, err);
 }
 
 static enum e8_rc copy_all(struct gathering *g, struct e8_dlog_reader *reader, sqlite3_stmt *from,
-                           sqlite3_stmt *into, int columns, struct e8_err *err)
+                           sqlite3_stmt *into, const struct rows *rows, struct e8_err *err)
 {
     enum e8_rc rc = E8_OK;
     int code = SQLITE_DONE;
 
     while (rc == E8_OK && (code = sqlite3_step(from)) == SQLITE_ROW) {
-        rc = copy_row(g, reader, from, into, columns, err);
+        rc = copy_row(g, reader, from, into, rows, err);
         if (rc == E8_OK && ++g->rows % LOOK_EVERY == 0 && asked(g))
             rc = e8_fail(err, E8_LIMIT, NULL, "stopped");
     }
@@ -132,7 +149,7 @@ static enum e8_rc copy(struct gathering *g, const struct e8_log_part *part, cons
         sqlite3_finalize(from);
         return fail_write(g->log, err);
     }
-    enum e8_rc rc = copy_all(g, part->reader, from, into, rows->columns, err);
+    enum e8_rc rc = copy_all(g, part->reader, from, into, rows, err);
     sqlite3_finalize(into);
     return rc;
 }
@@ -145,6 +162,19 @@ static enum e8_rc copy_part(struct gathering *g, const struct e8_log_part *part,
     g->base = g->furthest;
     rc = rc ? rc : copy(g, part, &range, &events, err);
     return rc ? rc : copy(g, part, &range, &attempts, err);
+}
+
+static bool number_attempts(struct e8_dlog *log)
+{
+    struct e8_buf sql;
+
+    e8_buf_init(&sql, 16 << 10);
+    e8_buf_puts(&sql, keep_errors);
+    e8_schema_put_narrow(&sql, &numbered);
+    e8_buf_puts(&sql, "DROP TABLE temp.waiting;" E8_SPANS_MISSING);
+    bool good = e8_db_exec(log->db, e8_buf_cstr(&sql));
+    e8_buf_fini(&sql);
+    return good;
 }
 
 static enum e8_rc write_all(struct gathering *g, struct e8_log_run *run, const struct e8_log_part *parts,
@@ -161,7 +191,7 @@ static enum e8_rc write_all(struct gathering *g, struct e8_log_run *run, const s
         rc = copy_part(g, &parts[i], err);
     if (rc)
         return rc;
-    return e8_db_exec(log->db, number_attempts) && e8_rows_end(log, run) && e8_db_exec(log->db, "COMMIT")
+    return number_attempts(log) && e8_rows_end(log, run) && e8_db_exec(log->db, "COMMIT")
                ? E8_OK
                : fail_write(log, err);
 }

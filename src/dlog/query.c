@@ -118,7 +118,9 @@ static void put_query(struct e8_buf *sql, const struct e8_dlog_reader *reader,
     e8_buf_puts(sql, reader->version < 3 ? columns_v2 : columns_v3);
     e8_buf_puts(sql, tables);
     where(sql, one_run, "a.id <= :last AND a.run = :run");
-    where(sql, filter->delivery, "a.delivery_id = :delivery");
+    where(sql, filter->delivery, "");
+    if (filter->delivery)
+        e8_read_put_delivery(reader, sql, ":delivery", true);
     where(sql, filter->event, "a.event IN (SELECT id FROM event WHERE event_id = :event");
     e8_buf_puts(sql, filter->event
                          ? (one_run ? " AND id BETWEEN :run << 32 AND (:run << 32) + 4294967295)" : ")")

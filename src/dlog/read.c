@@ -413,6 +413,35 @@ void e8_read_put_first(const struct e8_dlog_reader *reader, struct e8_buf *sql)
                       E8_TRIGGER_RETRY, E8_TRIGGER_STALE);
 }
 
+/* Ids are ASCII. */
+static void put_id(struct e8_buf *sql, const char *column, const char *parameter, bool whole)
+{
+    if (whole)
+        e8_buf_printf(sql, "%s = %s", column, parameter);
+    else
+        e8_buf_printf(sql, "%s >= %s AND %s < %s || char(127)", column, parameter, column, parameter);
+}
+
+void e8_read_put_delivery(const struct e8_dlog_reader *reader, struct e8_buf *sql, const char *parameter,
+                          bool whole)
+{
+    if (reader->version < 4) {
+        put_id(sql, "a.delivery_id", parameter, whole);
+        return;
+    }
+    e8_buf_puts(sql, "a.id IN (SELECT b.id FROM attempt_row b WHERE b.several = 1 AND ");
+    put_id(sql, "b.delivery_id", parameter, whole);
+    e8_buf_printf(sql,
+                  " UNION ALL SELECT b.id FROM span s CROSS JOIN attempt_row b ON b.id BETWEEN s.first"
+                  " AND s.last WHERE s.low <= %s || '%s' AND s.high >= %s AND b.several IS NULL AND ",
+                  parameter, whole ? "" : "\x7f", parameter);
+    put_id(sql, "+b.delivery_id", parameter, whole); /* +: no index is made of all for this */
+    e8_buf_puts(sql, " UNION ALL SELECT b.id FROM attempt_row b WHERE b.id > " E8_SPANNED
+                     " AND b.several IS NULL AND ");
+    put_id(sql, "+b.delivery_id", parameter, whole);
+    e8_buf_putc(sql, ')');
+}
+
 /* Of a run that has not ended, or never will: what its attempts tell. */
 static enum e8_rc count_so_far(struct e8_dlog_reader *reader, struct e8_log_run *out, struct e8_err *err)
 {

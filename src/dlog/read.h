@@ -34,6 +34,10 @@ sqlite3_stmt *e8_read_prepare(struct e8_dlog_reader *reader, const char *sql, st
 enum e8_rc e8_read_end(struct e8_dlog_reader *reader, sqlite3_stmt *statement, int code, struct e8_err *err);
 enum e8_rc e8_read_damaged(struct e8_dlog_reader *reader, const char *what, struct e8_err *err);
 
+/* The condition that an attempt's (as `a`) delivery id is the parameter, or begins with it. */
+void e8_read_put_delivery(const struct e8_dlog_reader *reader, struct e8_buf *sql, const char *parameter,
+                          bool whole);
+
 /* Columns. Copies into the arena; NULL stays NULL. */
 const char *e8_read_text(struct e8_dlog_reader *reader, sqlite3_stmt *row, int column);
 struct e8_str e8_read_blob(struct e8_dlog_reader *reader, sqlite3_stmt *row, int column);

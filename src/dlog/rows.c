@@ -5,6 +5,8 @@
 #include "dlog/write.h"
 #include "doc/json.h"
 
+enum { SPAN = 1024 }; /* attempts */
+
 static void bind_text(sqlite3_stmt *row, int at, const char *text)
 {
     sqlite3_bind_text(row, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
@@ -28,19 +30,23 @@ static int64_t event_key(const struct e8_dlog *log, uint32_t number)
     return (int64_t)((uint64_t)log->run << E8_EVENT_BITS | number);
 }
 
+static void bind_id(sqlite3_stmt *row, int at, const char id[E8_ID_MAX])
+{
+    sqlite3_bind_text(row, at, id, (int)strnlen(id, E8_ID_MAX - 1), SQLITE_STATIC);
+}
+
 static bool put_event(struct e8_dlog *log, const struct e8_event_record *event)
 {
     sqlite3_stmt *row = log->statements[S_EVENT];
 
     sqlite3_bind_int64(row, 1, event_key(log, event->event));
-    sqlite3_bind_int64(row, 2, event->step);
-    sqlite3_bind_int(row, 3, event->type);
-    sqlite3_bind_int64(row, 4, event->sequence);
-    bind_u64(row, 5, event->flow);
-    bind_u64(row, 6, event->instance);
-    sqlite3_bind_int64(row, 7, event->at);
-    sqlite3_bind_int64(row, 8, event->flow_started);
-    bind_text(row, 9, event->id);
+    sqlite3_bind_int64(row, 2, (int64_t)event->step << 16 | event->type);
+    sqlite3_bind_int64(row, 3, event->sequence);
+    bind_u64(row, 4, event->flow);
+    bind_u64(row, 5, event->instance);
+    sqlite3_bind_int64(row, 6, event->at);
+    sqlite3_bind_int64(row, 7, event->flow_started);
+    bind_id(row, 8, event->id);
     return e8_db_run(row);
 }
 
@@ -90,41 +96,92 @@ static bool bind_error(struct e8_dlog *log, sqlite3_stmt *row, int at, const cha
     return error_id(log, text, &id) && sqlite3_bind_int64(row, at, id) == SQLITE_OK;
 }
 
-static bool put_attempt(struct e8_dlog *log, const struct e8_attempt *attempt)
+static int64_t place_of(const struct e8_attempt *attempt)
 {
-    sqlite3_stmt *row = log->statements[S_ATTEMPT];
+    return (int64_t)attempt->step << 32 | (int64_t)attempt->type << 16 | attempt->endpoint;
+}
+
+static int64_t result_of(const struct e8_dlog *log, const struct e8_attempt *attempt)
+{
+    E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < 16 && attempt->verdict < 4);
+    E8_ASSERT(attempt->status >= 0 && attempt->status < 1024);
+    return log->codes[attempt->outcome] << E8_RESULT_OUTCOME |
+           (int64_t)attempt->trigger << E8_RESULT_TRIGGER | (int64_t)attempt->last << E8_RESULT_LAST |
+           (int64_t)attempt->verdict << E8_RESULT_VERDICT | (int64_t)attempt->status << E8_RESULT_STATUS |
+           (int64_t)attempt->number << E8_RESULT_NUMBER | attempt->flags;
+}
+
+static void bind_usual(const struct e8_dlog *log, sqlite3_stmt *row, const struct e8_attempt *attempt)
+{
+    const struct e8_times *times = &attempt->times;
+
+    bind_id(row, 1, attempt->delivery_id);
+    sqlite3_bind_int64(row, 2, event_key(log, attempt->event));
+    sqlite3_bind_int64(row, 3, place_of(attempt));
+    sqlite3_bind_int64(row, 4, result_of(log, attempt));
+    sqlite3_bind_int64(row, 5, times->due + log->shift);
+    sqlite3_bind_int64(row, 6, times->sent - times->due);
+    sqlite3_bind_int64(row, 7, times->done - times->due);
+    bind_phase(row, 8, attempt->phases.first_byte);
+    bind_phase(row, 9, attempt->phases.total);
+    bind_u64(row, 10, attempt->bytes_sent);
+    bind_u64(row, 11, attempt->bytes_received);
+}
+
+static int64_t skew_of(const struct e8_dlog *log, const struct e8_attempt *attempt)
+{
+    return attempt->timestamp - (attempt->times.sent + log->shift) / E8_NS_S;
+}
+
+static bool is_several(const struct e8_attempt *attempt)
+{
+    return attempt->number > 1 || attempt->copy > 0 || !attempt->last;
+}
+
+/* The one attempt of its delivery, on a connection that was open, with nothing to say. */
+static bool is_usual(const struct e8_dlog *log, const struct e8_attempt *attempt)
+{
     const struct e8_phases *phases = &attempt->phases;
 
-    E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT);
-    sqlite3_bind_int64(row, 1, log->run);
-    sqlite3_bind_int64(row, 2, event_key(log, attempt->event));
-    sqlite3_bind_int(row, 3, attempt->endpoint);
-    sqlite3_bind_int(row, 4, attempt->type);
-    sqlite3_bind_int(row, 5, attempt->number);
-    sqlite3_bind_int64(row, 6, log->codes[attempt->outcome]);
-    sqlite3_bind_int(row, 7, attempt->trigger);
-    sqlite3_bind_int(row, 8, attempt->flags);
-    if (attempt->status != 0)
-        sqlite3_bind_int(row, 9, attempt->status);
+    return !is_several(attempt) && phases->dns < 0 && phases->connect < 0 && phases->tls < 0 &&
+           skew_of(log, attempt) == 0 && !attempt->error[0];
+}
+
+static void bind_some(sqlite3_stmt *row, int at, int64_t value) /* 0: NULL */
+{
+    if (value != 0)
+        sqlite3_bind_int64(row, at, value);
     else
-        sqlite3_bind_null(row, 9);
-    sqlite3_bind_int(row, 10, attempt->last);
-    sqlite3_bind_int64(row, 11, attempt->times.due + log->shift);
-    sqlite3_bind_int64(row, 12, attempt->times.sent + log->shift);
-    sqlite3_bind_int64(row, 13, attempt->times.done + log->shift);
-    bind_phase(row, 14, phases->dns);
-    bind_phase(row, 15, phases->connect);
-    bind_phase(row, 16, phases->tls);
-    bind_phase(row, 17, phases->first_byte);
-    bind_phase(row, 18, phases->total);
-    bind_u64(row, 19, attempt->bytes_sent);
-    bind_u64(row, 20, attempt->bytes_received);
-    sqlite3_bind_int64(row, 21, attempt->timestamp);
-    bind_text(row, 23, attempt->delivery_id);
-    sqlite3_bind_int(row, 24, attempt->copy);
-    sqlite3_bind_int(row, 25, attempt->verdict);
-    sqlite3_bind_int64(row, 26, attempt->step);
-    return bind_error(log, row, 22, attempt->error) && e8_db_run(row);
+        sqlite3_bind_null(row, at);
+}
+
+static bool bind_more(struct e8_dlog *log, sqlite3_stmt *row, const struct e8_attempt *attempt)
+{
+    bind_some(row, 12, is_several(attempt));
+    bind_phase(row, 13, attempt->phases.dns);
+    bind_phase(row, 14, attempt->phases.connect);
+    bind_phase(row, 15, attempt->phases.tls);
+    bind_some(row, 16, skew_of(log, attempt));
+    bind_some(row, 18, attempt->copy);
+    return bind_error(log, row, 17, attempt->error);
+}
+
+static bool put_attempt(struct e8_dlog *log, const struct e8_attempt *attempt)
+{
+    bool usual = is_usual(log, attempt);
+    sqlite3_stmt *row = log->statements[usual ? S_ATTEMPT : S_ATTEMPT_MORE];
+
+    bind_usual(log, row, attempt);
+    log->unspanned++;
+    return (usual || bind_more(log, row, attempt)) && e8_db_run(row);
+}
+
+bool e8_rows_span(struct e8_dlog *log)
+{
+    if (log->unspanned < SPAN)
+        return true;
+    log->unspanned = 0;
+    return e8_db_run(log->statements[S_SPAN]);
 }
 
 bool e8_rows_put_record(struct e8_dlog *log, const struct e8_record *record)
@@ -142,7 +199,7 @@ static bool find_code(struct e8_dlog *log, sqlite3_stmt *find, int outcome)
 {
     bind_text(find, 1, e8_outcome_info((enum e8_outcome)outcome)->name);
     log->codes[outcome] = -1;
-    if (sqlite3_step(find) == SQLITE_ROW)
+    if (sqlite3_step(find) == SQLITE_ROW && sqlite3_column_int64(find, 0) <= E8_CODE_MAX)
         log->codes[outcome] = sqlite3_column_int64(find, 0);
     return sqlite3_reset(find) == SQLITE_OK;
 }
@@ -271,7 +328,7 @@ static bool put_run(struct e8_dlog *log, struct e8_log_run *run, const char *thr
         " started, epoch, workers, insecure, thresholds, after_attempt, resumes, clock, speed,"
         " process, over, shard, shards, plan)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT coalesce(max(id), 0) FROM "
-        "attempt), nullif(?13, 0), nullif(?14, 0), nullif(?15, 0.0), ?16,"
+        "attempt_row), nullif(?13, 0), nullif(?14, 0), nullif(?15, 0.0), ?16,"
         " iif(?13 = 0, NULL, ?17), iif(?19 = 0, NULL, ?18), nullif(?19, 0), ?20)");
 
     if (!row)
@@ -348,7 +405,7 @@ static bool put_end(struct e8_dlog *log, const struct e8_log_run *run)
         log->db,
         "UPDATE run SET ended = ?2, planned = ?3, dropped = ?4, aborted = ?5, stalls = ?6, timer_floor = ?7,"
         " interrupted = ?8, notes = ?9, workers = ?10, process = NULL,"
-        " last_attempt = (SELECT coalesce(max(id), 0) FROM attempt) WHERE id = ?1");
+        " last_attempt = (SELECT coalesce(max(id), 0) FROM attempt_row) WHERE id = ?1");
 
     if (!row)
         return false;
@@ -369,5 +426,5 @@ static bool put_end(struct e8_dlog *log, const struct e8_log_run *run)
 
 bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run)
 {
-    return put_end(log, run) && (!run->stats || put_tallies(log, run));
+    return put_end(log, run) && (!run->stats || put_tallies(log, run)) && e8_db_run(log->statements[S_SPAN]);
 }

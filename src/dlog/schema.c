@@ -35,23 +35,53 @@ static const char tables[] =
     " aborted INTEGER NOT NULL, withheld INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(run, kind, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE outcome(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;"
-    "CREATE TABLE error(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE event(id INTEGER PRIMARY KEY," /* run << 32 | number in the run */
-    " step INTEGER NOT NULL, type INTEGER NOT NULL, sequence INTEGER NOT NULL, flow INTEGER NOT NULL,"
-    " instance INTEGER NOT NULL, at INTEGER NOT NULL, flow_started INTEGER NOT NULL,"
-    " event_id TEXT NOT NULL) STRICT;"
-    "CREATE TABLE attempt(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, event INTEGER NOT NULL,"
-    " endpoint INTEGER NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL, outcome INTEGER NOT NULL,"
-    " \"trigger\" INTEGER NOT NULL, flags INTEGER NOT NULL, status INTEGER, last INTEGER NOT NULL,"
-    " due INTEGER NOT NULL, sent INTEGER NOT NULL, done INTEGER NOT NULL,"
-    " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER," /* NULL: did not happen */
-    " bytes_sent INTEGER NOT NULL, bytes_received INTEGER NOT NULL,"
-    " timestamp INTEGER NOT NULL," /* Unix seconds that were signed */
-    " error INTEGER, delivery_id TEXT NOT NULL,"
-    " copy INTEGER NOT NULL DEFAULT 0, verdict INTEGER NOT NULL DEFAULT 0,"
-    " step INTEGER" /* NULL: its event's */
-    ") STRICT;"
-    "CREATE INDEX attempt_delivery ON attempt(delivery_id);";
+    "CREATE TABLE error(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;";
+
+/* Of version 4; `event` and `attempt` were tables before. They are written most, and read with care: no checks here. */
+static const char rows_of_today[] =
+    "CREATE TABLE event_row(id INTEGER PRIMARY KEY," /* run << 32 | number in the run */
+    " what INTEGER,"                                 /* step << 16 | type */
+    " sequence INTEGER, flow INTEGER, instance INTEGER, at INTEGER, flow_started INTEGER, event_id TEXT);"
+    "CREATE TABLE attempt_row(id INTEGER PRIMARY KEY, delivery_id TEXT,"
+    " several INTEGER," /* 1: not the only attempt of its delivery, or of a copy; else NULL */
+    " event INTEGER,"   /* its row; the run with it */
+    " place INTEGER,"   /* step << 32 | type << 16 | endpoint */
+    " result INTEGER,"  /* see E8_RESULT_NUMBER */
+    " due INTEGER, sent INTEGER, done INTEGER," /* `sent` and `done` after `due` */
+    " first_byte INTEGER, total INTEGER,"       /* NULL: did not happen */
+    " bytes_sent INTEGER, bytes_received INTEGER,"
+    /* What few attempts have. */
+    " dns INTEGER, connect INTEGER, tls INTEGER,"
+    " skew INTEGER," /* seconds that the signed time is after `sent` */
+    " error INTEGER, copy INTEGER);"
+    "CREATE INDEX attempt_several ON attempt_row(delivery_id) WHERE several = 1;"
+    /* The others are found by the ids of a thousand neighbours, which lie close together. */
+    "CREATE TABLE span(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, low TEXT, high TEXT) STRICT;"
+    "CREATE VIEW event AS SELECT id, what >> 16 AS step, what & 65535 AS type, sequence, flow, instance, at,"
+    " flow_started, event_id FROM event_row;";
+
+static void put_bits(struct e8_buf *sql, int at, unsigned mask, const char *name)
+{
+    e8_buf_printf(sql, ", result >> %d & %u AS %s", at, mask, name);
+}
+
+static void put_attempt(struct e8_buf *sql)
+{
+    e8_buf_puts(sql, "CREATE VIEW attempt AS SELECT id, event >> 32 AS run, event,"
+                     " place & 65535 AS endpoint, place >> 16 & 65535 AS type");
+    put_bits(sql, E8_RESULT_NUMBER, 65535, "number");
+    put_bits(sql, E8_RESULT_OUTCOME, E8_CODE_MAX, "outcome");
+    put_bits(sql, E8_RESULT_TRIGGER, 15, "\"trigger\"");
+    e8_buf_printf(sql, ", result & 65535 AS flags, nullif(result >> %d & 1023, 0) AS status",
+                  E8_RESULT_STATUS);
+    put_bits(sql, E8_RESULT_LAST, 1, "last");
+    e8_buf_puts(sql, ", due, due + sent AS sent, due + done AS done, dns, connect, tls, first_byte, total,"
+                     " bytes_sent, bytes_received,"
+                     " (due + sent) / 1000000000 + coalesce(skew, 0) AS timestamp, error, delivery_id,"
+                     " coalesce(copy, 0) AS copy");
+    put_bits(sql, E8_RESULT_VERDICT, 3, "verdict");
+    e8_buf_puts(sql, ", place >> 32 AS step, several FROM attempt_row;");
+}
 
 static const char names_of_attempt[] =
     " FROM attempt a JOIN event e ON e.id = a.event"
@@ -113,8 +143,9 @@ static void put_attempts(struct e8_buf *sql)
  * are the others looked up. */
 static void put_deliveries(struct e8_buf *sql)
 {
-    static const char others[] = "FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run"
-                                 " AND b.event = a.event AND b.endpoint = a.endpoint AND b.copy = a.copy";
+    static const char others[] =
+        "FROM attempt b WHERE b.several = 1 AND b.delivery_id = a.delivery_id"
+        " AND b.run = a.run AND b.event = a.event AND b.endpoint = a.endpoint AND b.copy = a.copy";
 
     e8_buf_puts(sql,
                 "CREATE VIEW deliveries AS SELECT run, delivery_id, event_id, type, environment, endpoint,"
@@ -149,6 +180,8 @@ static void put_outcomes(struct e8_buf *sql)
 void e8_schema_put(struct e8_buf *sql)
 {
     e8_buf_puts(sql, tables);
+    e8_buf_puts(sql, rows_of_today);
+    put_attempt(sql);
     put_attempts(sql);
     put_deliveries(sql);
     put_outcomes(sql);
@@ -156,31 +189,75 @@ void e8_schema_put(struct e8_buf *sql)
                   E8_LOG_VERSION);
 }
 
+static void put_shifted(struct e8_buf *sql, const char *value, unsigned mask, int at)
+{
+    e8_buf_printf(sql, " | ((%s & %u) << %d)", value, mask, at);
+}
+
+void e8_schema_put_narrow(struct e8_buf *sql, const struct e8_schema_wide *wide)
+{
+    e8_buf_printf(sql,
+                  "INSERT INTO attempt_row SELECT %s, a.delivery_id,"
+                  " iif(a.number > 1 OR a.copy > 0 OR NOT a.last, 1, NULL), a.event,"
+                  " (%s << 32) | ((a.type & 65535) << 16) | (a.endpoint & 65535), (a.flags & 65535)",
+                  wide->id, wide->step);
+    put_shifted(sql, "a.number", 65535, E8_RESULT_NUMBER);
+    put_shifted(sql, "coalesce(a.status, 0)", 1023, E8_RESULT_STATUS);
+    put_shifted(sql, "a.verdict", 3, E8_RESULT_VERDICT);
+    put_shifted(sql, "a.last", 1, E8_RESULT_LAST);
+    put_shifted(sql, "a.\"trigger\"", 15, E8_RESULT_TRIGGER);
+    put_shifted(sql, "a.outcome", E8_CODE_MAX, E8_RESULT_OUTCOME);
+    e8_buf_printf(sql,
+                  ", a.due, a.sent - a.due, a.done - a.due, a.first_byte, a.total, a.bytes_sent,"
+                  " a.bytes_received, a.dns, a.connect, a.tls,"
+                  " nullif(a.timestamp - a.sent / 1000000000, 0), %s, nullif(a.copy, 0) FROM %s;",
+                  wide->error, wide->from);
+}
+
 /* Version 2 keeps the names of an endpoint's own headers; version 3 copies, expectations, names of steps, and what a resumed
- * run goes on with. */
-static void upgrade_to_3(struct e8_buf *sql, int64_t version)
+ * run goes on with; version 4 which part of a divided plan a run was, and the rest in narrower rows, without an index of all
+ * deliveries. */
+static const char to_version_3[] =
+    "ALTER TABLE run ADD COLUMN resumes INTEGER; ALTER TABLE run ADD COLUMN over INTEGER;"
+    "ALTER TABLE run ADD COLUMN clock INTEGER;"
+    "ALTER TABLE run ADD COLUMN speed REAL; ALTER TABLE run ADD COLUMN process INTEGER;"
+    "ALTER TABLE step ADD COLUMN name TEXT;"
+    "ALTER TABLE attempt ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempt ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempt ADD COLUMN step INTEGER;"
+    "ALTER TABLE tally ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;";
+static const char to_version_4[] =
+    "ALTER TABLE run ADD COLUMN shard INTEGER; ALTER TABLE run ADD COLUMN shards INTEGER;"
+    "ALTER TABLE run ADD COLUMN plan TEXT;"
+    "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;"
+    "ALTER TABLE event RENAME TO event_3; ALTER TABLE attempt RENAME TO attempt_3;";
+
+static void put_rows_of_version_3(struct e8_buf *sql)
+{
+    static const struct e8_schema_wide wide = {
+        .id = "a.id",
+        .step = "coalesce(a.step, e.step, 0)",
+        .error = "a.error",
+        .from = "attempt_3 a LEFT JOIN event_3 e ON e.id = a.event ORDER BY a.id",
+    };
+
+    e8_buf_puts(sql, "INSERT INTO event_row SELECT id, step << 16 | type, sequence, flow, instance, at,"
+                     " flow_started, event_id FROM event_3;");
+    e8_schema_put_narrow(sql, &wide);
+    e8_buf_puts(sql, "DROP TABLE attempt_3; DROP TABLE event_3;" E8_SPANS_MISSING ";");
+}
+
+void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
 {
     if (version < 2)
         e8_buf_puts(sql, "ALTER TABLE endpoint ADD COLUMN headers TEXT;");
-    e8_buf_puts(sql, "ALTER TABLE run ADD COLUMN resumes INTEGER; ALTER TABLE run ADD COLUMN over INTEGER;"
-                     "ALTER TABLE run ADD COLUMN clock INTEGER;"
-                     "ALTER TABLE run ADD COLUMN speed REAL; ALTER TABLE run ADD COLUMN process INTEGER;"
-                     "ALTER TABLE step ADD COLUMN name TEXT;"
-                     "ALTER TABLE attempt ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;"
-                     "ALTER TABLE attempt ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;"
-                     "ALTER TABLE attempt ADD COLUMN step INTEGER;"
-                     "ALTER TABLE tally ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;"
-                     "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;");
+    if (version < 3)
+        e8_buf_puts(sql, to_version_3);
+    e8_buf_puts(sql, to_version_4);
+    e8_buf_puts(sql, rows_of_today);
+    put_attempt(sql);
+    put_rows_of_version_3(sql);
     put_attempts(sql);
     put_deliveries(sql);
-}
-
-/* Version 4 keeps which part of a divided plan a run was. */
-void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
-{
-    e8_buf_puts(sql, "ALTER TABLE run ADD COLUMN shard INTEGER; ALTER TABLE run ADD COLUMN shards INTEGER;"
-                     "ALTER TABLE run ADD COLUMN plan TEXT;");
-    if (version < 3)
-        upgrade_to_3(sql, version);
     e8_buf_printf(sql, "PRAGMA user_version = %d;", E8_LOG_VERSION);
 }

@@ -22,14 +22,24 @@ static enum e8_rc fail_ambiguous(sqlite3_stmt *ids, const char *first, const cha
     return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "several deliveries begin with \"%.64s\"", prefix);
 }
 
-/* The one id that begins with the text; ids are ASCII. */
+static sqlite3_stmt *prepare_ids(struct e8_dlog_reader *reader, struct e8_err *err)
+{
+    struct e8_buf sql;
+
+    e8_buf_init(&sql, 16 << 10);
+    e8_buf_puts(&sql, "SELECT DISTINCT delivery_id FROM attempt a WHERE ");
+    e8_read_put_delivery(reader, &sql, "?1", false);
+    e8_buf_puts(&sql, " ORDER BY delivery_id LIMIT 4");
+    sqlite3_stmt *ids = e8_read_prepare(reader, e8_buf_cstr(&sql), err);
+    e8_buf_fini(&sql);
+    return ids;
+}
+
+/* The one id that begins with the text. */
 static enum e8_rc whole_id(struct e8_dlog_reader *reader, const char *prefix, const char **id,
                            struct e8_err *err)
 {
-    static const char sql[] =
-        "SELECT DISTINCT delivery_id FROM attempt"
-        " WHERE delivery_id >= ?1 AND delivery_id < ?1 || char(127) ORDER BY delivery_id LIMIT 4";
-    sqlite3_stmt *ids = e8_read_prepare(reader, sql, err);
+    sqlite3_stmt *ids = prepare_ids(reader, err);
     enum e8_rc rc = E8_OK;
 
     if (!ids)
@@ -54,12 +64,10 @@ static enum e8_rc whole_id(struct e8_dlog_reader *reader, const char *prefix, co
 #define FACTS(headers, name)                                                                                 \
     "SELECT a.run, e.id, e.step, e.type, e.sequence, e.flow, e.instance, e.at, e.flow_started, e.event_id,"  \
     " s.type, s.environment, s.edits, s.body, r.seed, t.name, p.name, p.url, p.scheme, r.fixtures_digest,"   \
-    " (SELECT count(*) FROM attempt b WHERE b.delivery_id = a.delivery_id AND b.run = a.run), " headers      \
-    ", " name ", a.number, a.due, a.timestamp"                                                               \
+    " count(*) OVER (PARTITION BY a.run), " headers ", " name ", a.number, a.due, a.timestamp"               \
     " FROM attempt a JOIN event e ON e.id = a.event JOIN run r ON r.id = a.run"                              \
     " JOIN type t ON t.run = a.run AND t.number = e.type JOIN step s ON s.run = a.run AND s.number = e.step" \
-    " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint"                                            \
-    " WHERE a.delivery_id = ?1 ORDER BY a.id LIMIT 1"
+    " JOIN endpoint p ON p.run = a.run AND p.number = a.endpoint WHERE "
 
 static void fill_event(sqlite3_stmt *row, struct e8_event_record *event)
 {
@@ -103,8 +111,14 @@ static enum e8_rc read_facts(struct e8_dlog_reader *reader, struct e8_log_delive
     const char *sql = reader->version < 2   ? FACTS("NULL", "NULL")
                       : reader->version < 3 ? FACTS("p.headers", "NULL")
                                             : FACTS("p.headers", "s.name");
-    sqlite3_stmt *row = e8_read_prepare(reader, sql, err);
+    struct e8_buf whole;
 
+    e8_buf_init(&whole, 16 << 10);
+    e8_buf_puts(&whole, sql);
+    e8_read_put_delivery(reader, &whole, "?1", true);
+    e8_buf_puts(&whole, " ORDER BY a.id LIMIT 1");
+    sqlite3_stmt *row = e8_read_prepare(reader, e8_buf_cstr(&whole), err);
+    e8_buf_fini(&whole);
     if (!row)
         return err->rc;
     sqlite3_bind_text(row, 1, out->delivery_id, -1, SQLITE_STATIC);

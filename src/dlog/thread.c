@@ -6,7 +6,7 @@
 #include "dlog/write.h"
 
 /* A record is committed within 20 ms: it waits for a poll, then for the end of the batch. */
-#define POLL     (2 * E8_NS_MS)
+#define POLL     (10 * E8_NS_MS)
 #define BATCH    (10 * E8_NS_MS)
 #define YIELD    (E8_NS_MS / 2) /* between full batches, so that another process gets its turn */
 #define PER_RING 256
@@ -69,7 +69,7 @@ static bool write_batch(struct e8_dlog *log)
             more |= drain_ring(log, log->rings[i]);
     }
     if (is_good(log))
-        check(log, e8_db_run(log->statements[S_COMMIT]));
+        check(log, e8_rows_span(log) && e8_db_run(log->statements[S_COMMIT]));
     return more;
 }
 

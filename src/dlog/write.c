@@ -7,14 +7,16 @@
 /* About 5 MB for each worker: 60 ms at 270,000 records a second, longer than a checkpoint takes. */
 enum { RING_SLOTS = 16384 };
 
-static const char insert_attempt[] = "INSERT INTO attempt VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-                                     "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-                                     " ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+#define USUAL "INSERT INTO attempt_row(delivery_id, event, place, result, due, sent, done, first_byte, total,"
 static const char *const texts[S_COUNT] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",
-    [S_EVENT] = "INSERT INTO event VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [S_ATTEMPT] = insert_attempt,
+    [S_EVENT] = "INSERT INTO event_row VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [S_ATTEMPT] = USUAL " bytes_sent, bytes_received) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [S_ATTEMPT_MORE] = USUAL " bytes_sent, bytes_received, several, dns, connect, tls, skew, error, copy)"
+                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                             " ?17, ?18)",
+    [S_SPAN] = E8_SPAN_NEXT,
     [S_ERROR_FIND] = "SELECT id FROM error WHERE text = ?1",
     [S_ERROR_ADD] = "INSERT INTO error VALUES(NULL, ?1)",
 };
@@ -91,8 +93,8 @@ enum e8_rc e8_dlog_open(const char *path, unsigned rings, struct e8_dlog **out, 
 
 static bool write_run(struct e8_dlog *log, struct e8_log_run *run)
 {
-    return e8_db_exec(log->db, "BEGIN IMMEDIATE") && e8_rows_outcomes(log) && e8_rows_run(log, run) &&
-           e8_db_exec(log->db, "COMMIT");
+    return e8_db_exec(log->db, "BEGIN IMMEDIATE") && e8_db_exec(log->db, E8_SPANS_MISSING) &&
+           e8_rows_outcomes(log) && e8_rows_run(log, run) && e8_db_exec(log->db, "COMMIT");
 }
 
 enum e8_rc e8_dlog_begin(struct e8_dlog *log, struct e8_log_run *run, struct e8_err *err)

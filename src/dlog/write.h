@@ -11,7 +11,17 @@
 
 enum { DLOG_MAGIC = 0x0a4e8501, ERROR_CACHE = 256 };
 
-enum statement { S_BEGIN, S_COMMIT, S_EVENT, S_ATTEMPT, S_ERROR_FIND, S_ERROR_ADD, S_COUNT };
+enum statement {
+    S_BEGIN,
+    S_COMMIT,
+    S_EVENT,
+    S_ATTEMPT,
+    S_ATTEMPT_MORE,
+    S_SPAN,
+    S_ERROR_FIND,
+    S_ERROR_ADD,
+    S_COUNT
+};
 
 /* An error text that has a row already; texts repeat, so a slot for each hash is enough. */
 struct known_error {
@@ -34,6 +44,7 @@ struct e8_dlog {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
     int64_t run;
+    uint32_t unspanned;        /* attempts written since the newest span */
     struct e8_over_file *over; /* the workers write; NULL: there is none */
     e8_wall_ns shift;          /* wall time = monotonic time + shift */
     int64_t codes
@@ -52,6 +63,8 @@ void e8_dlog_note_failure(struct e8_dlog *log);
 bool e8_rows_put_record(struct e8_dlog *log, const struct e8_record *record);
 bool e8_rows_run(struct e8_dlog *log, struct e8_log_run *run);
 bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run);
+/* A span of what has come since the newest one, where that is enough for one. In a transaction. */
+bool e8_rows_span(struct e8_dlog *log);
 /* Fills log->codes, adding the outcomes that the file does not know yet. */
 bool e8_rows_outcomes(struct e8_dlog *log);
 

@@ -66,7 +66,7 @@ static void put_error(const struct e8_exchange *x, const struct e8_judgement *j,
         put_text(e8_str(j->why), error);
         return;
     }
-    memcpy(error, x->error, E8_ERROR_MAX);
+    memcpy(error, x->error, strlen(x->error) + 1);
     if (x->outcome != E8_REDIRECT || !x->location[0]) {
         return;
     }

@@ -125,10 +125,32 @@ static void a_database_without_tables_is_refused(void **state)
     assert_int_equal(ask(place->log, "SELECT count(*) FROM sqlite_master"), 0);
 }
 
-/* What version 3 and version 2 had no columns for. */
+/* Until version 3 a run had no shards, and events and attempts were tables, with an index of all deliveries. */
 static const char to_version_3[] =
     "ALTER TABLE run DROP COLUMN shard; ALTER TABLE run DROP COLUMN shards; ALTER TABLE run DROP COLUMN plan;"
+    "DROP VIEW attempts; DROP VIEW deliveries;"
+    "CREATE TABLE event_3(id INTEGER PRIMARY KEY, step INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, flow INTEGER NOT NULL, instance INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " flow_started INTEGER NOT NULL, event_id TEXT NOT NULL) STRICT;"
+    "INSERT INTO event_3 SELECT * FROM event;"
+    "CREATE TABLE attempt_3(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, event INTEGER NOT NULL,"
+    " endpoint INTEGER NOT NULL, type INTEGER NOT NULL, number INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    " \"trigger\" INTEGER NOT NULL, flags INTEGER NOT NULL, status INTEGER, last INTEGER NOT NULL,"
+    " due INTEGER NOT NULL, sent INTEGER NOT NULL, done INTEGER NOT NULL, dns INTEGER, connect INTEGER,"
+    " tls INTEGER, first_byte INTEGER, total INTEGER, bytes_sent INTEGER NOT NULL,"
+    " bytes_received INTEGER NOT NULL, timestamp INTEGER NOT NULL, error INTEGER, delivery_id TEXT NOT NULL,"
+    " copy INTEGER NOT NULL DEFAULT 0, verdict INTEGER NOT NULL DEFAULT 0, step INTEGER) STRICT;"
+    "INSERT INTO attempt_3 SELECT id, run, event, endpoint, type, number, outcome, \"trigger\", flags, "
+    "status,"
+    " last, due, sent, done, dns, connect, tls, first_byte, total, bytes_sent, bytes_received, timestamp,"
+    " error, delivery_id, copy, verdict, step FROM attempt;"
+    "DROP VIEW attempt; DROP VIEW event; DROP TABLE attempt_row; DROP TABLE event_row; DROP TABLE span;"
+    "ALTER TABLE event_3 RENAME TO event; ALTER TABLE attempt_3 RENAME TO attempt;"
+    "CREATE INDEX attempt_delivery ON attempt(delivery_id);"
+    "CREATE VIEW attempts AS SELECT id FROM attempt; CREATE VIEW deliveries AS SELECT id FROM attempt;"
     "PRAGMA user_version = 3";
+
+/* What version 2 had no columns for. */
 static const char to_version_2[] =
     "DROP VIEW attempts; DROP VIEW deliveries;"
     "ALTER TABLE run DROP COLUMN resumes; ALTER TABLE run DROP COLUMN over; ALTER TABLE run DROP COLUMN "
@@ -247,6 +269,63 @@ static void an_older_log_is_read_and_brought_up(void **state)
     assert_string_equal(back.endpoints[0].headers, "X-Archive X-Team");
     reads_older(reader);
     e8_dlog_reader_free(&reader);
+    assert_sound(place->log);
+}
+
+/* All that the views tell, as one text. */
+static void tell_all(const char *path, char *out, size_t size)
+{
+    static const char sql[] =
+        "SELECT (SELECT group_concat(concat) FROM (SELECT id || delivery_id || event_id || type || "
+        "environment ||"
+        " endpoint || attempt || \"trigger\" || outcome || coalesce(status, '-') || due || response_ms ||"
+        " service_ms || coalesce(dns_ms, '-') || coalesce(tls_ms, '-') || total_ms || bytes_sent ||"
+        " bytes_received || coalesce(error, '-') || last || copy || verdict || step AS concat FROM attempts))"
+        " || (SELECT group_concat(delivery_id || outcome || attempts || first_due || last_done || ended || "
+        "copy)"
+        " FROM deliveries) || (SELECT group_concat(run || timestamp || flags) FROM attempt)"
+        " || (SELECT group_concat(id || step || type || sequence || flow || instance || at || flow_started)"
+        " FROM event)";
+    ask_text(path, sql, out, size);
+}
+
+static void push_varied(struct e8_dlog *log)
+{
+    for (uint32_t n = 0; n < 9; n++) {
+        struct e8_record event = some_event(n), attempt = some_attempt(n, n % ENDPOINTS);
+        attempt.attempt.last = n % 2;
+        attempt.attempt.copy = (uint16_t)(n % 3);
+        attempt.attempt.number = (uint16_t)(1 + n % 4);
+        attempt.attempt.outcome = n % 4 ? E8_DELIVERED : E8_ABORTED;
+        attempt.attempt.status = n % 4 ? 204 : 0;
+        attempt.attempt.verdict = (uint8_t)(n % 4);
+        attempt.attempt.trigger = (uint8_t)(n % E8_TRIGGER_COUNT);
+        attempt.attempt.step = n % STEPS;
+        attempt.attempt.timestamp -= n % 3 * 300;
+        attempt.attempt.phases.dns = n % 2 ? MS : -1;
+        snprintf(attempt.attempt.error, E8_ERROR_MAX, "%s", n % 4 ? "" : "stopped");
+        push(e8_dlog_ring(log, 0), &event);
+        push(e8_dlog_ring(log, 0), &attempt);
+    }
+}
+
+static void what_version_3_wrote_stays_the_same(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run run = some_run();
+    struct e8_dlog *log = begin_log(place->log, 1, &run);
+    static char before[16384], after[16384];
+
+    push_varied(log);
+    finish_log(&log, &run);
+    tell_all(place->log, before, sizeof(before));
+    assert_true(strlen(before) > 2000);
+    change(place->log, to_version_3);
+    log = begin_log(place->log, 1, &run);
+    finish_log(&log, &run);
+    tell_all(place->log, after, sizeof(after));
+    assert_string_equal(before, after);
+    assert_int_equal(ask(place->log, "SELECT max(last) FROM span"), 9);
     assert_sound(place->log);
 }
 
@@ -524,6 +603,7 @@ int run_open_tests(void)
         TEST(a_new_file_is_private),
         TEST(an_empty_file_becomes_a_log),
         TEST(other_files_are_refused_and_stay),
+        TEST(what_version_3_wrote_stays_the_same),
         TEST(another_database_is_refused),
         TEST(a_database_without_tables_is_refused),
         TEST(an_older_log_is_read_and_brought_up),

@@ -398,16 +398,22 @@ static void a_damaged_file_is_an_error_at_most(void **state)
 static void absurd_rows_are_an_error_at_most(void **state)
 {
     static const char *const changes[] = {
-        "UPDATE attempt SET due = -9223372036854775808",
-        "UPDATE attempt SET done = 9223372036854775807",
-        "UPDATE attempt SET sent = due - 1",
-        "UPDATE attempt SET endpoint = 70000",
-        "UPDATE attempt SET endpoint = -1",
-        "UPDATE attempt SET type = 3",
-        "UPDATE attempt SET outcome = 255",
-        "UPDATE attempt SET outcome = 1000",
-        "UPDATE attempt SET \"trigger\" = 9",
-        "UPDATE attempt SET dns = -7, total = 9223372036854775807",
+        "UPDATE attempt_row SET due = -9223372036854775808",
+        "UPDATE attempt_row SET done = 9223372036854775807",
+        "UPDATE attempt_row SET sent = -1",
+        "UPDATE attempt_row SET sent = done + 1",
+        "UPDATE attempt_row SET place = place | 65535",
+        "UPDATE attempt_row SET place = -1",
+        "UPDATE attempt_row SET place = place | (3 << 16)",
+        "UPDATE attempt_row SET result = -1",
+        "UPDATE attempt_row SET result = result | (255 << 49)",
+        "UPDATE attempt_row SET result = result | (9 << 45)",
+        "UPDATE attempt_row SET dns = -7, total = 9223372036854775807",
+        "UPDATE attempt_row SET copy = -1, skew = 9223372036854775807, error = 77",
+        "UPDATE attempt_row SET event = -1",
+        "UPDATE attempt_row SET several = 7",
+        "UPDATE event_row SET what = -1",
+        "UPDATE span SET low = NULL, last = 9223372036854775807",
         "UPDATE tally SET planned = 9223372036854775807",
         "UPDATE tally SET dropped = dropped + 1 WHERE kind = 'type'",
         "UPDATE tally SET number = 9 WHERE number = 0",
@@ -421,14 +427,14 @@ static void absurd_rows_are_an_error_at_most(void **state)
         "DELETE FROM endpoint WHERE number = 0",
         "DELETE FROM step",
         "DELETE FROM type",
-        "DELETE FROM event",
+        "DELETE FROM event_row",
         "DELETE FROM outcome",
         "DELETE FROM tally WHERE kind = 'type'",
         "INSERT INTO endpoint(run, number, name, timeout, attempts)"
         " WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) SELECT 1, i, 'x', "
         "1, 1 FROM n",
         "DROP TABLE error",
-        "DROP TABLE attempt",
+        "DROP TABLE attempt_row",
     };
     struct place *place = *state;
     struct e8_buf whole;
