@@ -17,11 +17,12 @@ struct replay_item *e8_replay_add(struct replayer *r)
 
 /* ---- ids ---- */
 
-static const char *new_id(struct replayer *r, const char *prefix, struct e8_str old)
+/* All of one moment: what had one id gets one. */
+static const char *new_id(struct replayer *r, e8_wall_ns now, const char *prefix, struct e8_str old)
 {
     char id[E8_ID_MAX];
     uint64_t key = e8_mix(r->seed, e8_hash_str(old));
-    e8_id_make(prefix, e8_wall_now(), e8_mix(key, 1), e8_mix(key, 2), id);
+    e8_id_make(prefix, now, e8_mix(key, 1), e8_mix(key, 2), id);
     return e8_arena_str(r->arena, e8_str(id)).p;
 }
 
@@ -48,7 +49,7 @@ static struct e8_str replaced(struct replayer *r, struct e8_str body, struct e8_
 }
 
 /* The event's id: the member `id` of a body that is a JSON object. */
-static void rename_event(struct replayer *r, struct replay_item *item)
+static void rename_event(struct replayer *r, e8_wall_ns now, struct replay_item *item)
 {
     struct e8_doc *doc = NULL;
     if (e8_doc_parse("body", item->body, E8_DOC_JSON, &doc, NULL)) {
@@ -57,7 +58,7 @@ static void rename_event(struct replayer *r, struct replay_item *item)
     const struct e8_node *id = e8_node_get(e8_doc_root(doc), "id");
     if (id && id->kind == E8_STRING && id->text.n) {
         bool own = e8_str_starts(id->text, "evt_");
-        const char *made = new_id(r, own ? "evt_" : "", id->text);
+        const char *made = new_id(r, now, own ? "evt_" : "", id->text);
         item->body = replaced(r, item->body, id->text, made);
     }
     e8_doc_free(&doc);
@@ -65,11 +66,12 @@ static void rename_event(struct replayer *r, struct replay_item *item)
 
 void e8_replay_rename(struct replayer *r)
 {
+    e8_wall_ns now = e8_wall_now();
     for (size_t i = 0; i < r->count; i++) {
         struct replay_item *item = &r->items[i];
-        rename_event(r, item);
+        rename_event(r, now, item);
         if (item->id) {
-            item->id = new_id(r, "dlv_", e8_str(item->id));
+            item->id = new_id(r, now, "dlv_", e8_str(item->id));
         }
     }
 }
