@@ -74,8 +74,10 @@ void e8_buf_reserve(struct e8_buf *buf, size_t more)
 void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 {
     n = reserve(buf, n);
-    if (n > 0)
+    if (n > 0) {
+        E8_ASSERT(bytes);
         memcpy(buf->p + buf->n, bytes, n);
+    }
     buf->n += n;
 }
 

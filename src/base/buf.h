@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/str.h"
 
 struct e8_buf {
@@ -53,7 +54,8 @@ void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n);
 
 static inline void e8_buf_put(struct e8_buf *buf, const void *bytes, size_t n)
 {
-    if (bytes && n > 0 && n < buf->cap - buf->n && !buf->full) {
+    if (n > 0 && n < buf->cap - buf->n && !buf->full) {
+        E8_ASSERT(bytes);
         memcpy(buf->p + buf->n, bytes, n);
         buf->n += n;
     } else {
