@@ -113,6 +113,8 @@ static const char *notes_of(const struct e8_engine_result *result, const struct 
     e8_json_int(&w, "handshakes_resumed", (int64_t)counts->resumed);
     e8_json_int(&w, "idle_closed", (int64_t)counts->idle_closed);
     e8_json_int(&w, "idle_bytes", (int64_t)counts->idle_bytes);
+    e8_json_int(&w, "http2_goaways", (int64_t)counts->goaways);
+    e8_json_int(&w, "http2_refused_streams", (int64_t)counts->refused);
     e8_json_int(&w, "multi_rebuilt", (int64_t)counts->rebuilt);
     e8_json_int(&w, "endpoints_disabled", (int64_t)result->disabled);
     if (more) {

@@ -62,11 +62,14 @@ static e8_dur_ns used_time(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? time_of(usage.ru_utime) + time_of(usage.ru_stime) : 0;
 }
 
-static double busy_share(const struct e8_cli_trial *t, e8_dur_ns used)
+/* What --spin spends is no work: the loops count it as sleep. */
+static double busy_share(const struct e8_cli_trial *t, e8_dur_ns used, bool spins)
 {
+    double awake = (double)t->result.pressure.busy / 1000;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     double threads = cores > 0 && (long)t->workers > cores ? (double)cores : (double)t->workers;
-    return t->result.elapsed > 0 ? (double)used / ((double)t->result.elapsed * threads) : 0;
+    double share = t->result.elapsed > 0 ? (double)used / ((double)t->result.elapsed * threads) : 0;
+    return spins && awake < share ? awake : share;
 }
 
 enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
@@ -100,7 +103,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         e8_dur_ns used = used_time();
         watch(t, engine);
         e8_engine_finish(&engine, &t->result);
-        t->busy = busy_share(t, used_time() - used);
+        t->busy = busy_share(t, used_time() - used, threads.spin > 0);
         e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);
         const struct e8_report_more more = {.open = true, .load = true, .pressure = t->result.pressure};
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
