@@ -184,14 +184,6 @@ static void chunk_size(struct e8_reply *r, struct e8_str line)
         r->state = r->left ? E8_REPLY_CHUNK : E8_REPLY_TRAILER;
 }
 
-static void chunk_end(struct e8_reply *r, struct e8_str line)
-{
-    if (line.n)
-        break_off(r, E8_REPLY_BAD_FRAMING, "a chunk is longer than its size says");
-    else
-        r->state = E8_REPLY_CHUNK_SIZE;
-}
-
 /* --- feeding ---------------------------------------------------------------------------------------------------------- */
 
 static void take_line(struct e8_reply *r, struct e8_str line, const struct e8_reply_taker *taker)
@@ -210,7 +202,7 @@ static void take_line(struct e8_reply *r, struct e8_str line, const struct e8_re
         chunk_size(r, line);
         break;
     case E8_REPLY_CHUNK_END:
-        chunk_end(r, line);
+        r->state = E8_REPLY_CHUNK_SIZE;
         break;
     case E8_REPLY_TRAILER:
         if (!line.n)
@@ -234,9 +226,11 @@ static bool may_be_http(const struct e8_reply *r, const char *p, size_t n)
 }
 
 /* In a chunk's end nothing but a line break is waited for. */
-static bool stray(const struct e8_reply *r, const char *p)
+static bool stray(const struct e8_reply *r, const char *p, size_t n)
 {
-    return r->state == E8_REPLY_CHUNK_END && *p != '\r' && *p != '\n';
+    if (r->state != E8_REPLY_CHUNK_END || *p == '\n')
+        return false;
+    return r->line.n || *p != '\r' || (n > 1 && p[1] != '\n');
 }
 
 static bool in_head(const struct e8_reply *r)
@@ -280,7 +274,7 @@ static size_t feed_line(struct e8_reply *r, const char *p, size_t n, const struc
         break_off(r, E8_REPLY_NOT_HTTP, "the answer is not HTTP");
         return taken;
     }
-    if (stray(r, p)) {
+    if (stray(r, p, taken)) {
         break_off(r, E8_REPLY_BAD_FRAMING, "a chunk is longer than its size says");
         return taken;
     }

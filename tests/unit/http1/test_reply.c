@@ -84,6 +84,8 @@ static const struct row rows[] = {
     {TEXT(CHUNKED "8000000000000000\r\n"), E8_REPLY_BROKEN, E8_REPLY_BAD_FRAMING, 200, "", true, 0},
     {TEXT(CHUNKED "00000000000000001\r\n"), E8_REPLY_BROKEN, E8_REPLY_BAD_FRAMING, 200, "", true, 0},
     {TEXT(CHUNKED "2\r\nokx"), E8_REPLY_BROKEN, E8_REPLY_BAD_FRAMING, 200, "ok", true, 0},
+    {TEXT(CHUNKED "2\r\nok\rx"), E8_REPLY_BROKEN, E8_REPLY_BAD_FRAMING, 200, "ok", true, 0},
+    {TEXT(CHUNKED "2\r\nok\r\r\n"), E8_REPLY_BROKEN, E8_REPLY_BAD_FRAMING, 200, "ok", true, 0},
 };
 
 struct parsed {
