@@ -612,8 +612,12 @@ static void test_http2_unwanted(void **state)
     assert_int_equal(e8_transport_counts(client.transport).refused, 1);
     assert_int_equal(client.exchange.status, 0);
     atomic_store(&h2_refused, 0);
-    for (int i = 0; i < 4; i++) /* the connection's streams 1, 3 and 5; the fourth finds it ended */
+    for (int i = 0; i < 3; i++) /* the connection's streams 1, 3 and 5 */
         assert_ended(client_run(&client), E8_DELIVERED);
+    /* The fourth finds it ended; or the word of that comes while it begins, and it sends nothing there. */
+    if (client_run(&client)->outcome == E8_STALE_CONNECTION)
+        client_run(&client);
+    assert_ended(&client.exchange, E8_DELIVERED);
     assert_int_equal(e8_transport_counts(client.transport).goaways, 1);
     assert_int_equal(atomic_load(&peer.connections), 3);
     atomic_store(&h2_goaway, 0);
