@@ -29,7 +29,7 @@ OWNERS = [
     (r"curl/.*", {"transport"}),
     (r"libfyaml\.h", {"doc"}),
     (r"microhttpd\.h", {"httpd"}),
-    (r"sqlite3\.h", {"dlog", "sink"}),
+    (r"sqlite3\.h", {"dlog", "platform", "sink"}),
     (r"openssl/.*", {"digest"}),
     (r"cjson/.*", {"catalog", "platform"}),
     (r"zlib\.h", {"hist"}),

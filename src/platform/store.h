@@ -1,0 +1,238 @@
+/* The platform's memory: endpoints (webhooks) with their secrets, events, deliveries, attempts, and sums of these by minute, in one
+ * SQLite file (WAL, mode 0600, since it holds secrets). Internal to platform.
+ *
+ * An event is on the disk when e8_store_accept returns, and so is what e8_store_webhook_* changes. Attempts are committed in
+ * batches; those that a kill takes away were made for nothing: their deliveries are still due, and go out again.
+ *
+ * Any thread may call anything: what writes is behind a lock, what reads (e8_store_list, _delivery, _overview, _webhook…) has a
+ * connection of its own behind another, so that a page does not wait for a batch. Texts that come out live in the caller's arena. */
+#ifndef E8_PLATFORM_STORE_H
+#define E8_PLATFORM_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "delivery/delivery.h"
+
+#define E8_STORE_BODY_MAX                                                                                    \
+    ((size_t)64 << 10) /* of a response that is kept; the rest is cut off, and that is told */
+
+struct e8_store;
+/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used. */
+enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err *err);
+void e8_store_close(struct e8_store **store);
+
+/* ---- endpoints ---- */
+struct e8_webhook {
+    char id[E8_ID_MAX]; /* whk_… */
+    const char *url, *description, *scheme;
+    const char *events;       /* JSON array of patterns */
+    const char *environments; /* JSON array; all of them when empty */
+    const char *headers;      /* JSON object: name → value */
+    e8_dur_ns timeout;
+    struct e8_retry_policy retry;
+    bool enabled;
+    const char *disabled_reason; /* NULL while enabled */
+    const char *notify_url;      /* told of deliveries that failed for good; NULL: nobody */
+    e8_wall_ns disabled_at;      /* 0: it is not */
+    e8_wall_ns failing_since;    /* of the first failure since the last success; 0: none */
+    e8_wall_ns created, updated;
+    e8_wall_ns rotated;     /* 0: never */
+    e8_wall_ns grace_until; /* the secret before signs as well, where the scheme allows two; 0: none */
+    char secret_end[5];     /* the last four characters of the secret, for people to tell secrets apart */
+};
+enum e8_rc e8_store_webhook_add(struct e8_store *store, const struct e8_webhook *webhook, const char *secret,
+                                struct e8_err *err);
+/* All but the secret and its times. E8_INPUT where there is none of that id. */
+enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webhook *webhook,
+                                   struct e8_err *err);
+/* Its waiting deliveries are cancelled; the log keeps what was sent, under its id. E8_INPUT where there is none. */
+enum e8_rc e8_store_webhook_delete(struct e8_store *store, const char *id, struct e8_err *err);
+/* The present secret becomes the one before, valid until `grace_until`. */
+enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const char *secret, e8_wall_ns now,
+                                   e8_wall_ns grace_until, struct e8_err *err);
+/* The secret before a rotation is valid no longer. */
+enum e8_rc e8_store_webhook_revoke(struct e8_store *store, const char *id, struct e8_err *err);
+/* enabled: its waiting deliveries go on; not: they wait until it is enabled again. reason: why not; NULL: by hand. */
+enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool enabled, const char *reason,
+                                   e8_wall_ns now, struct e8_err *err);
+/* E8_INPUT where there is none of that id. */
+enum e8_rc e8_store_webhook(struct e8_store *store, const char *id, struct e8_arena *arena,
+                            struct e8_webhook *out, struct e8_err *err);
+/* All of them, oldest first. */
+enum e8_rc e8_store_webhooks(struct e8_store *store, struct e8_arena *arena, struct e8_webhook **out,
+                             size_t *count, struct e8_err *err);
+/* out[0] is the present one, out[1] the one before where that is still valid at `now`, else NULL. */
+enum e8_rc e8_store_secrets(struct e8_store *store, const char *id, e8_wall_ns now, struct e8_arena *arena,
+                            const char *out[2], struct e8_err *err);
+/* Counts changes of endpoints and secrets since the store was opened: whoever remembers them looks whether it has moved. */
+uint64_t e8_store_version(struct e8_store *store);
+
+/* ---- events and their deliveries ---- */
+enum e8_delivery_state {
+    E8_STATE_PENDING, /* its next attempt is due at `due` */
+    E8_STATE_DELIVERED,
+    E8_STATE_FAILED,    /* the policy's attempts are used up, or the outcome allows no more */
+    E8_STATE_CANCELLED, /* its endpoint was deleted */
+};
+struct e8_store_event {
+    char id[E8_ID_MAX]; /* evt_… */
+    const char *type, *environment;
+    bool test;
+    e8_wall_ns created;
+    struct e8_str body;
+};
+struct e8_store_target {
+    char id[E8_ID_MAX]; /* of the delivery: dlv_… */
+    char webhook[E8_ID_MAX];
+    e8_wall_ns due;
+};
+/* The event and what it owes, all or nothing, synchronised to the disk. An event nobody takes is kept, too (count 0). */
+enum e8_rc e8_store_accept(struct e8_store *store, const struct e8_store_event *event,
+                           const struct e8_store_target *targets, size_t count, struct e8_err *err);
+
+/* What is to be sent: pending deliveries of enabled endpoints that are due before `until`, the earliest first, at most `limit`, but
+ * for those for which `skip` says true. Valid during the call; the next event's body may use the same memory. */
+struct e8_due {
+    int64_t row; /* the delivery's number in the store */
+    const char *id, *webhook, *event_id, *type, *environment;
+    struct e8_str body;
+    e8_wall_ns due;
+    unsigned number; /* of the attempt that is due: 1, 2, … */
+    unsigned tries;  /* that the policy counts, this one included */
+    bool manual;     /* somebody asked for it: a test event, or a delivery that is sent again */
+};
+typedef bool e8_due_skip_fn(void *state, int64_t row);
+typedef void e8_due_fn(void *state, const struct e8_due *due);
+enum e8_rc e8_store_due(struct e8_store *store, e8_wall_ns until, size_t limit, e8_due_skip_fn *skip,
+                        e8_due_fn *fn, void *state, struct e8_err *err);
+/* When the next pending delivery of an enabled endpoint is due, those that `skip` names apart; E8_NEVER: none. */
+enum e8_rc e8_store_next_due(struct e8_store *store, e8_due_skip_fn *skip, void *state, e8_wall_ns *out,
+                             struct e8_err *err);
+
+/* An attempt that was made, and what has become of its delivery. */
+struct e8_store_attempt {
+    int64_t row; /* the delivery's */
+    unsigned number, tries;
+    enum e8_outcome outcome;
+    enum e8_trigger trigger;
+    int status; /* 0: none */
+    e8_wall_ns due, sent, done;
+    struct e8_phases phases;
+    const char *error;               /* "" when delivered */
+    struct e8_str request, response; /* heads as on the wire, lines ended by LF; response may be empty */
+    struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
+    uint64_t body_length;            /* the whole */
+    bool more;                       /* a further attempt follows at once, by itself */
+    enum e8_delivery_state state;    /* PENDING: `next` says when */
+    e8_wall_ns next;
+};
+/* All or nothing; sums are kept, and an endpoint's failing_since. A delivery that is gone (retention) is passed over. Of a delivery
+ * that was CANCELLED meanwhile the attempt is kept and the state stays, unless it was delivered. */
+enum e8_rc e8_store_attempts(struct e8_store *store, const struct e8_store_attempt *list, size_t count,
+                             struct e8_err *err);
+
+/* The delivery goes out again at `now`, with the same ids and the next number, whatever its state; its tries start anew. E8_INPUT:
+ * unknown, or its endpoint is deleted. */
+enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall_ns now, struct e8_err *err);
+/* The same for all that FAILED, were created in since <= t < until (0: open), and are of the endpoint (NULL: of any). */
+enum e8_rc e8_store_resend_failed(struct e8_store *store, const char *webhook, e8_wall_ns since,
+                                  e8_wall_ns until, e8_wall_ns now, uint64_t *count, struct e8_err *err);
+
+/* ---- the delivery log ---- */
+enum e8_status_class {
+    E8_CLASS_ANY,
+    E8_CLASS_NONE,
+    E8_CLASS_2XX = 2,
+    E8_CLASS_3XX,
+    E8_CLASS_4XX,
+    E8_CLASS_5XX
+};
+struct e8_store_filter {
+    const char *webhook, *type, *environment, *event; /* exact; NULL: any */
+    enum e8_status_class status;                      /* of the last attempt; NONE: no answer */
+    int state;                                        /* enum e8_delivery_state; -1: any */
+    int test;                                         /* 1: test events; 0: real ones; -1: both */
+    e8_wall_ns since, until;                          /* created; 0: open */
+    int64_t before;                                   /* rows older than this one; 0: the newest */
+    int64_t after;                                    /* rows newer than this one; 0: no matter */
+    size_t limit;
+};
+struct e8_store_row {
+    int64_t row;
+    const char *id, *event_id, *type, *environment;
+    const char *webhook, *url; /* url as it is now; NULL: deleted */
+    bool test;
+    enum e8_delivery_state state;
+    unsigned attempts;
+    int status;                  /* of the last attempt; 0: none */
+    const char *outcome, *error; /* of the last attempt; NULL: none yet */
+    e8_dur_ns response_time;     /* of the last attempt: done - due; -1: none yet */
+    e8_wall_ns created, updated; /* updated: when its last attempt was done */
+    e8_wall_ns next;             /* of the attempt that is due; 0: none */
+};
+typedef void e8_store_row_fn(void *state, const struct e8_store_row *row);
+/* Newest first. *more: there are older ones. Quick at any size: each step reads along an index, and gives up after `budget` (0: 40 ms)
+ * with what it has found and *scanned, the row to go on before (0: it came to an end). */
+enum e8_rc e8_store_list(struct e8_store *store, const struct e8_store_filter *filter, e8_dur_ns budget,
+                         e8_store_row_fn *fn, void *state, bool *more, int64_t *scanned, struct e8_err *err);
+
+struct e8_store_details {
+    struct e8_store_row row;
+    struct e8_str body; /* of the event, as it was sent */
+    e8_wall_ns created; /* of the event */
+    size_t count;
+    struct e8_store_try {
+        unsigned number;
+        const char *trigger, *outcome, *error;
+        int status;
+        e8_wall_ns due, sent, done;
+        struct e8_phases phases;
+        struct e8_str request, response, body;
+        uint64_t body_length;
+    } * attempts; /* the last 100 of them, in their order */
+};
+/* E8_INPUT: unknown. */
+enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_arena *arena,
+                             struct e8_store_details *out, struct e8_err *err);
+
+/* ---- the overview ---- */
+/* From sums by minute; since and until are taken to whole minutes, `step` to whole minutes. */
+struct e8_store_slice {
+    e8_wall_ns at;
+    uint64_t attempts, delivered, failed; /* failed: attempts that did not deliver */
+    e8_dur_ns p50, p90, p99;              /* of the response times; -1: no attempt */
+};
+struct e8_store_share { /* of one endpoint, type, status or outcome */
+    const char *name;
+    uint64_t attempts, delivered;
+    e8_dur_ns p50, p99;
+};
+struct e8_store_shares {
+    struct e8_store_share *list;
+    size_t count;
+};
+struct e8_store_overview {
+    struct e8_store_slice all; /* at: since */
+    struct e8_store_slice *slices;
+    size_t slice_count;
+    struct e8_store_shares webhooks, types, statuses, outcomes; /* webhooks by id; statuses "200", "none" */
+    struct {
+        e8_dur_ns upto;
+        uint64_t attempts;
+    } * latency; /* the histogram, ascending, without empty ends */
+    size_t latency_count;
+    uint64_t pending, waiting; /* deliveries now: due, or with a retry to come */
+};
+enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_ns until, e8_dur_ns step,
+                             const char *webhook, struct e8_arena *arena, struct e8_store_overview *out,
+                             struct e8_err *err);
+
+/* ---- retention ---- */
+/* Deletes deliveries that have ended and are older than `before`, and the oldest beyond `bytes` of the file (0: no bound), some at a
+ * time: at most for `budget`. *more: there is more to delete. Sums by minute are kept 90 days. */
+enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t bytes, e8_dur_ns budget,
+                         bool *more, struct e8_err *err);
+
+#endif
