@@ -20,7 +20,7 @@ struct e8_call {
 };
 typedef void e8_call_fn(struct e8_call *call);
 
-/* ---- answers ---- */
+/* ---- answers (api.c) ---- */
 /* {"success": true, "data": what is written under "data" in between}. */
 struct e8_json *e8_call_begin(struct e8_call *call, int status);
 void e8_call_end(struct e8_call *call);
@@ -40,7 +40,7 @@ void e8_call_header(struct e8_call *call, const char *name, const char *value);
 /* NUL-terminated copies that live as long as the call. */
 const char *e8_call_text(struct e8_call *call, struct e8_str text);
 
-/* ---- the request ---- */
+/* ---- the request (api_read.c) ---- */
 /* A fault of a member of the body, or of a query parameter or missing member by its name. */
 void e8_call_fault(struct e8_call *call, const struct e8_node *node, const char *hint, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
@@ -68,12 +68,18 @@ void e8_call_query_dur(struct e8_call *call, const char *name, e8_dur_ns *out);
 int e8_call_query_choice(struct e8_call *call, const char *name, const char *const *choices, int absent);
 const char *e8_call_environment(struct e8_call *call, const struct e8_node *node);
 
-/* ---- pieces of answers ---- */
+/* ---- static files (assets.c) ---- */
+/* Answers a request for a page or what it is made of; false: there is no such file. */
+bool e8_assets_answer(struct e8_call *call);
+
+/* ---- pieces of answers (api_write.c) ---- */
 void e8_json_time(struct e8_json *w, const char *key, e8_wall_ns at);      /* 0: null */
 void e8_json_ms(struct e8_json *w, const char *key, e8_dur_ns duration);   /* negative: null */
-void e8_json_id(struct e8_json *w, const char *key, const char *id);
+void e8_json_status(struct e8_json *w, const char *key, int status);       /* 0: null */
+void e8_json_url(struct e8_json *w, const char *key, const char *url);     /* without userinfo; NULL: null */
+extern const char *const e8_state_names[];                                 /* NULL-terminated */
 void e8_json_row(struct e8_json *w, const char *key, const struct e8_store_row *row);
-/* Its members alone where `open`: the caller has begun the object, and ends it. */
+/* Its members alone. */
 void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row);
 void e8_json_retry(struct e8_json *w, const char *key, const struct e8_retry_policy *retry);
 
@@ -112,7 +118,9 @@ e8_call_fn e8_types_list, e8_type_get, e8_type_preview, e8_match_get, e8_event_p
 e8_call_fn e8_deliveries_list, e8_webhook_deliveries, e8_delivery_get, e8_delivery_resend,
     e8_deliveries_resend;                                                                     /* deliveries.c */
 e8_call_fn e8_overview_get;                                                                   /* overview.c */
-e8_call_fn e8_info_get, e8_healthz_get, e8_openapi_get;                                       /* info.c */
+e8_call_fn e8_info_get, e8_healthz_get, e8_metrics_get; /* info.c */
+e8_call_fn e8_openapi_get; /* openapi.c */
+e8_call_fn e8_stream_get;                                                                     /* told.c */
 e8_call_fn e8_scenarios_list, e8_runs_list, e8_runs_start, e8_run_get, e8_run_stop;           /* runs.c */
 
 #endif

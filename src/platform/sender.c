@@ -1,8 +1,9 @@
 #include "platform/sender.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "platform/endpoint.h"
 
 #define IN_FLIGHT_DEFAULT 1000
 
@@ -133,56 +134,6 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     sender->told(sender->state, note);
 }
 
-/* {"X-Team": "crm"} */
-static void read_headers(struct e8_arena *arena, const char *json, struct e8_endpoint *out)
-{
-    cJSON *root = cJSON_Parse(json);
-    size_t count = root ? (size_t)cJSON_GetArraySize(root) : 0, n = 0;
-    struct e8_header *headers = e8_arena_alloc(arena, (count + 1) * sizeof *headers);
-    for (const cJSON *item = root ? root->child : NULL; item; item = item->next) {
-        if (cJSON_IsString(item)) {
-            headers[n].name = e8_arena_str(arena, e8_str(item->string));
-            headers[n++].value = e8_arena_str(arena, e8_str(item->valuestring));
-        }
-    }
-    cJSON_Delete(root);
-    out->headers = headers;
-    out->header_count = n;
-}
-
-/* Within the grace of a rotation both secrets sign, where the scheme has room for two signatures. */
-static enum e8_rc read_secrets(struct e8_sender *sender, struct e8_store *store,
-                               const struct e8_webhook *webhook, struct e8_endpoint *out, struct e8_err *err)
-{
-    const char **secrets = e8_arena_alloc(sender->arena, 2 * sizeof *secrets);
-    e8_wall_ns now = e8_wall_now();
-    enum e8_rc rc = e8_store_secrets(store, webhook->id, now, sender->arena, secrets, err);
-    out->secrets = secrets;
-    out->secret_count = secrets[1] && out->scheme->multiple ? 2 : 1;
-    if (secrets[1] && webhook->grace_until > now && webhook->grace_until < sender->expires) {
-        sender->expires = webhook->grace_until;
-    }
-    return rc;
-}
-
-static enum e8_rc make_endpoint(struct e8_sender *sender, struct e8_store *store,
-                                const struct e8_webhook *webhook, struct e8_endpoint *out, struct e8_err *err)
-{
-    const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(sender->catalog), webhook->scheme);
-    if (!scheme) {
-        return e8_fail(err, E8_INPUT, "start with the fixtures that it was made with",
-                       "webhook %s signs by the scheme \"%s\", which is not known", webhook->id,
-                       webhook->scheme);
-    }
-    out->name = e8_arena_str(sender->arena, e8_str(webhook->id)).p;
-    out->url = webhook->url;
-    out->scheme = scheme;
-    out->timeout = webhook->timeout;
-    out->retry = webhook->retry;
-    read_headers(sender->arena, webhook->headers, out);
-    return read_secrets(sender, store, webhook, out, err);
-}
-
 static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_options *options,
                             unsigned workers, struct e8_err *err)
 {
@@ -193,9 +144,14 @@ static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_o
     }
     struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *endpoints);
     sender->webhooks = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *sender->webhooks);
+    e8_wall_ns now = e8_wall_now();
     for (size_t i = 0; !rc && i < sender->count; i++) {
-        rc = make_endpoint(sender, options->store, &list[i], &endpoints[i], err);
+        rc = e8_webhook_endpoint(sender->arena, sender->catalog, options->store, &list[i], now, &endpoints[i],
+                                 err);
         sender->webhooks[i] = endpoints[i].name;
+        if (list[i].grace_until > now && list[i].grace_until < sender->expires) {
+            sender->expires = list[i].grace_until;
+        }
     }
     return rc ? rc : e8_plan_feed(sender->catalog, endpoints, sender->count, workers, &sender->plan, err);
 }

@@ -2,10 +2,15 @@
 #ifndef E8_PLATFORM_SERVER_H
 #define E8_PLATFORM_SERVER_H
 
+#include <stdatomic.h>
+
 #include "doc/json.h"
 #include "httpd/httpd.h"
 #include "match/match.h"
 #include "platform/dispatch.h"
+#include "platform/guard.h"
+#include "platform/live.h"
+#include "platform/metrics.h"
 #include "platform/platform.h"
 #include "platform/store.h"
 
@@ -29,6 +34,10 @@ struct e8_platform_server {
     struct e8_store *store;
     struct e8_dispatch *dispatch;
     struct e8_notifier *notifier;
+    struct e8_guard *_Atomic guard; /* NULL until it is known where it listens: nobody is let in */
+    struct e8_live *live;
+    struct e8_metrics *metrics;
+    e8_wall_ns started;
     struct e8_keeper *keeper;
     struct e8_httpd *httpd;
     /* All below is of the server's thread. */
@@ -36,8 +45,9 @@ struct e8_platform_server {
     struct e8_bucket bucket;
     struct e8_takers *takers;
     struct e8_runs *runs;
-    struct e8_buf types, openapi; /* made when they are first asked for */
-    struct e8_assets *assets;
+    struct e8_arena *sampled; /* a sample of each event type, made when they are first asked for */
+    struct e8_str *samples;
+    struct e8_buf openapi; /* the same */
 };
 
 /* ---- state directory (state.c) ---- */
@@ -73,8 +83,16 @@ enum e8_rc e8_notifier_start(const struct e8_reach *reach, struct e8_notifier **
 #define E8_NOTICES_MAX 1000
 void e8_notifier_send(struct e8_notifier *notifier, const char *url, const char *type, struct e8_str body);
 void e8_notifier_stop(struct e8_notifier **notifier);
+
+/* ---- who is told of an attempt: metrics, the live stream, notices (told.c) ---- */
 /* The dispatcher's callback; state is the server. */
 void e8_server_dispatched(void *state, const struct e8_dispatched *what);
+/* Tells those who listen that a delivery was made, or is to go out again. */
+void e8_server_changed(struct e8_platform_server *server, const char *webhook, const char *delivery);
+/* How long the secret before a rotation stays valid, where the request does not say. */
+e8_dur_ns e8_server_grace(const struct e8_platform_server *server);
+/* A delivery's row as JSON; false: it is not there. Any thread. */
+bool e8_row_write(struct e8_platform_server *server, const char *delivery, struct e8_buf *out);
 
 /* ---- retention (keep.c): a thread of its own deletes what is too old ---- */
 struct e8_keeper;
@@ -85,12 +103,6 @@ void e8_keeper_stop(struct e8_keeper **keeper);
 /* ---- scenario runs (runs.c) ---- */
 void e8_runs_tick(struct e8_platform_server *server);
 void e8_runs_free(struct e8_runs **runs);
-
-/* ---- static files (assets.c) ---- */
-/* Answers a request for a page or what it is made of; false: there is no such file. */
-bool e8_assets_answer(struct e8_platform_server *server, const struct e8_request *request,
-                      struct e8_response *response);
-void e8_assets_free(struct e8_assets **assets);
 
 /* ---- API (api.c) ---- */
 extern const struct e8_route e8_api_routes[];
