@@ -61,14 +61,15 @@ static void tell(struct e8_platform_server *server, const struct e8_dispatched *
 static void count(struct e8_platform_server *server, const struct e8_dispatched *what)
 {
     const struct e8_store_attempt *attempt = what->attempt;
-    e8_metrics_attempt(server->metrics, &(struct e8_metrics_attempt){
-                                            .webhook = what->webhook,
-                                            .type = what->type,
-                                            .outcome = attempt->outcome,
-                                            .trigger = attempt->trigger,
-                                            .response_time = attempt->sent ? attempt->done - attempt->due : -1,
-                                            .failed_for_good = what->failed_for_good,
-                                        });
+    e8_metrics_attempt(server->metrics,
+                       &(struct e8_metrics_attempt){
+                           .webhook = what->webhook,
+                           .type = what->type,
+                           .outcome = attempt->outcome,
+                           .trigger = attempt->trigger,
+                           .response_time = attempt->sent ? attempt->done - attempt->due : -1,
+                           .failed_for_good = what->failed_for_good,
+                       });
 }
 
 struct told {
