@@ -475,3 +475,34 @@ const char *e8_request_query(const struct e8_request *request, const char *name)
     E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
     return MHD_lookup_connection_value(ex->connection, MHD_GET_ARGUMENT_KIND, name);
 }
+
+struct wanted {
+    const char *name;
+    size_t left; /* of that name, before the one that is wanted */
+    const char *value;
+    bool found;
+};
+
+static enum MHD_Result find_query(void *closure, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct wanted *wanted = closure;
+
+    (void)kind;
+    if (wanted->name && strcmp(name, wanted->name) != 0)
+        return MHD_YES;
+    if (wanted->left-- > 0)
+        return MHD_YES;
+    wanted->value = wanted->name ? value : name;
+    wanted->found = true;
+    return MHD_NO;
+}
+
+const char *e8_request_query_nth(const struct e8_request *request, const char *name, size_t n)
+{
+    const struct e8_service *ex = request->impl;
+    struct wanted wanted = {.name = name, .left = n};
+
+    E8_CHECK_MAGIC(ex, E8_EXCHANGE_MAGIC);
+    MHD_get_connection_values(ex->connection, MHD_GET_ARGUMENT_KIND, find_query, &wanted);
+    return wanted.found && !wanted.value ? "" : wanted.value;
+}

@@ -28,6 +28,8 @@ size_t e8_request_header_count(const struct e8_request *request);
 void e8_request_header_at(const struct e8_request *request, size_t index, struct e8_str *name,
                           struct e8_str *value);
 const char *e8_request_query(const struct e8_request *request, const char *name);
+/* The n-th (0, 1, …) of that name, "" where it has no value; with name NULL the name of the n-th of all. NULL: there are no more. */
+const char *e8_request_query_nth(const struct e8_request *request, const char *name, size_t n);
 
 /* What the connection does instead of answering, or while answering. */
 enum e8_fault {
