@@ -17,9 +17,9 @@ struct e8_live;
 struct e8_live *e8_live_new(void);
 void e8_live_free(struct e8_live **live); /* ends all streams; NULL inside is allowed */
 
-/* The answer for a new listener, of type text/event-stream; the hub's own: it goes into e8_response.stream, and nobody else frees it.
- * webhook: only what has to do with this endpoint; NULL: all. NULL: there are as many as may be (503). */
-struct e8_stream *e8_live_listen(struct e8_live *live, const char *webhook, e8_mono_ns now);
+/* Makes *response the answer for a new listener: type text/event-stream, and a stream that is the hub's. webhook: only what has to do
+ * with this endpoint; NULL: all. False: there are as many as may be (503), the response is as it was. */
+bool e8_live_listen(struct e8_live *live, const char *webhook, e8_mono_ns now, struct e8_response *response);
 
 /* A delivery has changed. `write` puts its row, a JSON value, into *out; it is called at most once, and only if somebody is told;
  * false: it is not there any more, nobody is told. */
