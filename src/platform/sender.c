@@ -106,7 +106,7 @@ static void fill_attempt(struct e8_note *note, const struct e8_fed_end *end)
     note->attempt = (struct e8_store_attempt){
         .row = item->row,
         .number = from->number,
-        .tries = item->tries + (end->how == E8_FED_RETRY),
+        .tries = item->tries,
         .outcome = (enum e8_outcome)from->outcome,
         .trigger = (enum e8_trigger)from->trigger,
         .status = from->status,

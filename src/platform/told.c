@@ -107,14 +107,7 @@ void e8_server_dispatched(void *state, const struct e8_dispatched *what)
 
 void e8_stream_get(struct e8_call *call)
 {
-    const char *webhook = e8_call_query(call, "webhook");
-    struct e8_stream *stream = e8_live_listen(call->server->live, webhook, e8_mono_now());
-    if (!stream) {
+    if (!e8_live_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
-        return;
     }
-    call->response->status = 200;
-    e8_call_header(call, "Content-Type", "text/event-stream");
-    e8_call_header(call, "Cache-Control", "no-store");
-    call->response->stream = stream;
 }

@@ -68,7 +68,7 @@ class Serve:
         if key and self.key:
             sent["Authorization"] = f"Bearer {self.key if key is True else key}"
         text = raw if raw is not None else None if body is None else json.dumps(body)
-        if text is not None:
+        if text is not None or method in ("POST", "PATCH", "PUT"):
             sent.setdefault("Content-Type", "application/json")
         connection.request(method, path, text, sent)
         answer = connection.getresponse()
