@@ -129,6 +129,7 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     note->how = end->how;
     e8_buf_init(&note->text, SIZE_MAX / 2);
     if (end->attempt) {
+        note->item->tried = true;
         fill_attempt(note, end);
     }
     sender->told(sender->state, note);
@@ -216,7 +217,7 @@ static void copy_id(char out[E8_ID_MAX], const char *id)
     out[n] = '\0';
 }
 
-struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *due)
+struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due)
 {
     const struct e8_emit *emit = e8_plan_feed_emit(sender->plan, e8_str(due->type), e8_str(due->environment));
     uint16_t endpoint;
@@ -244,8 +245,12 @@ struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *du
         .due = e8_mono_now() + (due->due - e8_wall_now()),
         .owner = item,
     };
-    e8_engine_feed(sender->engine, &item->fed);
     return item;
+}
+
+void e8_sender_feed(struct e8_sender *sender, struct e8_item *item)
+{
+    e8_engine_feed(sender->engine, &item->fed);
 }
 
 void e8_sender_stop(struct e8_sender *sender)
