@@ -96,7 +96,7 @@ static void tell(struct e8_platform_server *server, struct run *run)
     e8_buf_init(&json, 4096);
     struct e8_json w = e8_json_new(&json, 0);
     put_run(&w, NULL, run);
-    e8_live_run(server->live, e8_buf_str(&json));
+    e8_hub_run(server->live, e8_buf_str(&json));
     e8_buf_fini(&json);
     run->told = e8_mono_now();
 }

@@ -87,7 +87,7 @@ static bool write_row(void *state, struct e8_buf *out)
 void e8_server_changed(struct e8_platform_server *server, const char *webhook, const char *delivery)
 {
     struct told told = {server, delivery};
-    e8_live_delivery(server->live, webhook, write_row, &told, e8_mono_now());
+    e8_hub_delivery(server->live, webhook, write_row, &told, e8_mono_now());
 }
 
 void e8_server_dispatched(void *state, const struct e8_dispatched *what)
@@ -101,13 +101,13 @@ void e8_server_dispatched(void *state, const struct e8_dispatched *what)
     }
     if (what->disabled) {
         tell(server, what, "webhook.disabled");
-        e8_live_webhook(server->live, what->webhook);
+        e8_hub_webhook(server->live, what->webhook);
     }
 }
 
 void e8_stream_get(struct e8_call *call)
 {
-    if (!e8_live_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
+    if (!e8_hub_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
     }
 }
