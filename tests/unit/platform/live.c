@@ -151,18 +151,18 @@ static void too_many_become_a_number(void **state)
 {
     struct place *place = *state;
     struct client client;
-    char wanted[2048] = "", row[64];
+    char memory[2048];
+    struct e8_buf wanted;
 
     listen_to(place, &client, "");
     for (int i = 0; i < 500; i++)
         deliver(place, "whk_a", T0 + i * E8_NS_MS);
     assert_int_equal(place->rows, E8_HUB_RATE); /* what nobody is told is not asked of the store */
-    for (int i = 1; i <= E8_HUB_RATE; i++) {
-        snprintf(row, sizeof row, "event: delivery\ndata: {\"row\":%d}\n\n", i);
-        strncat(wanted, row, sizeof wanted - strlen(wanted) - 1);
-    }
+    e8_buf_fixed(&wanted, memory, sizeof memory);
+    for (int i = 1; i <= E8_HUB_RATE; i++)
+        e8_buf_printf(&wanted, "event: delivery\ndata: {\"row\":%d}\n\n", i);
     e8_hub_tick(place->live, T0 + 999 * E8_NS_MS);
-    expect_exactly(place, &client, wanted);
+    expect_exactly(place, &client, e8_buf_cstr(&wanted));
     e8_hub_tick(place->live, T0 + E8_NS_S);
     expect_exactly(place, &client, "event: many\ndata: {\"count\":480}\n\n");
     e8_hub_tick(place->live, T0 + 3 * E8_NS_S);

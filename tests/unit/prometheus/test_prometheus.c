@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -113,7 +112,9 @@ static void bounds_are_what_they_say(void **state)
     const char *at = e8_buf_cstr(&out);
     for (size_t i = 0; i < E8_PROM_BOUNDS; i++) {
         at = strstr(at, "le=\"") + strlen("le=\"");
-        assert_int_equal((int64_t)(strtod(at, NULL) * 1e9 + 0.5), e8_prom_bounds[i]);
+        double seconds = 0;
+        assert_true(e8_parse_double((struct e8_str){at, strcspn(at, "\"")}, &seconds));
+        assert_int_equal((int64_t)(seconds * 1e9 + 0.5), e8_prom_bounds[i]);
         assert_true(i == 0 || e8_prom_bounds[i] > e8_prom_bounds[i - 1]);
     }
     assert_non_null(strstr(at, "le=\"+Inf\"} 0\nh_sum 0\nh_count 0\n"));
