@@ -61,14 +61,15 @@ static void tell(struct e8_platform_server *server, const struct e8_dispatched *
 static void count(struct e8_platform_server *server, const struct e8_dispatched *what)
 {
     const struct e8_store_attempt *attempt = what->attempt;
-    e8_metrics_attempt(server->metrics, &(struct e8_metrics_attempt){
-                                            .webhook = what->webhook,
-                                            .type = what->type,
-                                            .outcome = attempt->outcome,
-                                            .trigger = attempt->trigger,
-                                            .response_time = attempt->sent ? attempt->done - attempt->due : -1,
-                                            .failed_for_good = what->failed_for_good,
-                                        });
+    e8_metrics_attempt(server->metrics,
+                       &(struct e8_metrics_attempt){
+                           .webhook = what->webhook,
+                           .type = what->type,
+                           .outcome = attempt->outcome,
+                           .trigger = attempt->trigger,
+                           .response_time = attempt->sent ? attempt->done - attempt->due : -1,
+                           .failed_for_good = what->failed_for_good,
+                       });
 }
 
 struct told {
@@ -106,12 +107,7 @@ void e8_server_dispatched(void *state, const struct e8_dispatched *what)
 
 void e8_stream_get(struct e8_call *call)
 {
-    const char *webhook = e8_call_query(call, "webhook");
-    if (!e8_hub_listen(call->server->live, webhook, e8_mono_now(), call->response)) {
+    if (!e8_hub_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
-        return;
     }
-    call->response->status = 200;
-    e8_call_header(call, "Content-Type", "text/event-stream");
-    e8_call_header(call, "Cache-Control", "no-store");
 }
