@@ -8,7 +8,7 @@ import _lint
 
 LEVELS = [
     ["base"],
-    ["doc", "digest", "hist", "http1", "delivery", "match"],
+    ["doc", "digest", "hist", "http1", "delivery", "match", "prometheus"],
     ["template", "sign", "pace", "search", "threshold", "expect", "results"],
     ["catalog", "tamper"],
     ["scenario", "stats"],
