@@ -1,8 +1,9 @@
 #include "platform/sender.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "platform/endpoint.h"
 
 #define IN_FLIGHT_DEFAULT 1000
 
@@ -30,9 +31,15 @@ void e8_item_free(struct e8_item *item)
     free(item);
 }
 
-static e8_wall_ns wall_of(e8_mono_ns at)
+/* The attempt's times by the wall clock. What the two clocks do between two looks at them must neither turn their order round, nor
+ * make the attempt due before the moment from which the store has its delivery due. */
+static void put_times(const struct e8_times *times, e8_wall_ns least, struct e8_store_attempt *out)
 {
-    return e8_wall_now() - (e8_mono_now() - at);
+    e8_dur_ns offset = e8_wall_now() - e8_mono_now();
+    e8_wall_ns due = times->due + offset;
+    out->due = due > least ? due : least;
+    out->sent = times->sent + offset > out->due ? times->sent + offset : out->due;
+    out->done = times->done + offset > out->sent ? times->done + offset : out->sent;
 }
 
 /* What stands behind `start` is a head as on the wire: it gets the line ends of texts, and none at its end. */
@@ -105,18 +112,16 @@ static void fill_attempt(struct e8_note *note, const struct e8_fed_end *end)
     note->attempt = (struct e8_store_attempt){
         .row = item->row,
         .number = from->number,
-        .tries = item->tries + (end->how == E8_FED_RETRY),
+        .tries = item->tries,
         .outcome = (enum e8_outcome)from->outcome,
         .trigger = (enum e8_trigger)from->trigger,
         .status = from->status,
-        .due = wall_of(from->times.due),
-        .sent = wall_of(from->times.sent),
-        .done = wall_of(from->times.done),
         .phases = from->phases,
         .more = end->how == E8_FED_MORE,
         .state = state_after(end),
         .next = e8_wall_now() + end->wait,
     };
+    put_times(&from->times, item->due, &note->attempt);
     put_texts(note, end);
 }
 
@@ -134,56 +139,6 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     sender->told(sender->state, note);
 }
 
-/* {"X-Team": "crm"} */
-static void read_headers(struct e8_arena *arena, const char *json, struct e8_endpoint *out)
-{
-    cJSON *root = cJSON_Parse(json);
-    size_t count = root ? (size_t)cJSON_GetArraySize(root) : 0, n = 0;
-    struct e8_header *headers = e8_arena_alloc(arena, (count + 1) * sizeof *headers);
-    for (const cJSON *item = root ? root->child : NULL; item; item = item->next) {
-        if (cJSON_IsString(item)) {
-            headers[n].name = e8_arena_str(arena, e8_str(item->string));
-            headers[n++].value = e8_arena_str(arena, e8_str(item->valuestring));
-        }
-    }
-    cJSON_Delete(root);
-    out->headers = headers;
-    out->header_count = n;
-}
-
-/* Within the grace of a rotation both secrets sign, where the scheme has room for two signatures. */
-static enum e8_rc read_secrets(struct e8_sender *sender, struct e8_store *store,
-                               const struct e8_webhook *webhook, struct e8_endpoint *out, struct e8_err *err)
-{
-    const char **secrets = e8_arena_alloc(sender->arena, 2 * sizeof *secrets);
-    e8_wall_ns now = e8_wall_now();
-    enum e8_rc rc = e8_store_secrets(store, webhook->id, now, sender->arena, secrets, err);
-    out->secrets = secrets;
-    out->secret_count = secrets[1] && out->scheme->multiple ? 2 : 1;
-    if (secrets[1] && webhook->grace_until > now && webhook->grace_until < sender->expires) {
-        sender->expires = webhook->grace_until;
-    }
-    return rc;
-}
-
-static enum e8_rc make_endpoint(struct e8_sender *sender, struct e8_store *store,
-                                const struct e8_webhook *webhook, struct e8_endpoint *out, struct e8_err *err)
-{
-    const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(sender->catalog), webhook->scheme);
-    if (!scheme) {
-        return e8_fail(err, E8_INPUT, "start with the fixtures that it was made with",
-                       "webhook %s signs by the scheme \"%s\", which is not known", webhook->id,
-                       webhook->scheme);
-    }
-    out->name = e8_arena_str(sender->arena, e8_str(webhook->id)).p;
-    out->url = webhook->url;
-    out->scheme = scheme;
-    out->timeout = webhook->timeout;
-    out->retry = webhook->retry;
-    read_headers(sender->arena, webhook->headers, out);
-    return read_secrets(sender, store, webhook, out, err);
-}
-
 static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_options *options,
                             unsigned workers, struct e8_err *err)
 {
@@ -194,9 +149,14 @@ static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_o
     }
     struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *endpoints);
     sender->webhooks = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *sender->webhooks);
+    e8_wall_ns now = e8_wall_now();
     for (size_t i = 0; !rc && i < sender->count; i++) {
-        rc = make_endpoint(sender, options->store, &list[i], &endpoints[i], err);
+        rc = e8_webhook_endpoint(sender->arena, sender->catalog, options->store, &list[i], now, &endpoints[i],
+                                 err);
         sender->webhooks[i] = endpoints[i].name;
+        if (list[i].grace_until > now && list[i].grace_until < sender->expires) {
+            sender->expires = list[i].grace_until;
+        }
     }
     return rc ? rc : e8_plan_feed(sender->catalog, endpoints, sender->count, workers, &sender->plan, err);
 }
@@ -271,6 +231,7 @@ struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *du
     struct e8_item *item = e8_new(1, sizeof *item);
     item->row = due->row;
     item->tries = due->tries;
+    item->due = due->due;
     item->type = sender->plan->types[emit->type];
     copy_id(item->id, due->id);
     copy_id(item->event_id, due->event_id);
