@@ -14,26 +14,12 @@ function resolve(name) {
     return alpha ? `${hex}${Math.round(Number(alpha) * 255).toString(16).padStart(2, "0")}` : hex;
 }
 
-function paint(chart, spec) {
+function setDefaults() {
     const { Chart } = window;
-    const text = resolve("--muted");
-    const line = resolve("--line");
+    Chart.defaults.color = resolve("--muted");
+    Chart.defaults.borderColor = resolve("--line");
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     Chart.defaults.font.size = 11;
-    chart.data.datasets.forEach((dataset, i) => {
-        const { fill: background, line: border } = spec.series[i];
-        dataset.borderColor = resolve(border ?? background);
-        dataset.backgroundColor = resolve(background ?? border);
-        dataset.pointHoverBackgroundColor = dataset.borderColor;
-    });
-    for (const scale of Object.values(chart.options.scales)) {
-        scale.ticks.color = text;
-        scale.grid.color = line;
-        scale.grid.borderColor = line;
-    }
-    const tip = chart.options.plugins.tooltip;
-    tip.backgroundColor = resolve("--tip");
-    tip.titleColor = tip.bodyColor = resolve("--tip-text");
 }
 
 function options(spec) {
@@ -46,6 +32,9 @@ function options(spec) {
         plugins: {
             legend: { display: false },
             tooltip: {
+                backgroundColor: resolve("--tip"),
+                titleColor: resolve("--tip-text"),
+                bodyColor: resolve("--tip-text"),
                 padding: 10,
                 cornerRadius: 6,
                 boxWidth: 8,
@@ -61,7 +50,7 @@ function options(spec) {
         scales: {
             x: {
                 stacked: spec.stacked,
-                grid: { display: false },
+                grid: { display: false, borderColor: resolve("--line") },
                 ticks: { maxRotation: 0, autoSkipPadding: 24, callback: (_, i) => spec.tick(i) },
             },
             y: {
@@ -79,6 +68,8 @@ function datasets(spec) {
     return spec.series.map((series) => ({
         label: series.name,
         data: series.data,
+        borderColor: resolve(series.line ?? series.fill),
+        backgroundColor: resolve(series.fill ?? series.line),
         borderWidth: spec.type === "line" ? 1.75 : 0,
         borderDash: series.dash,
         borderRadius: spec.type === "bar" ? 2 : 0,
@@ -126,9 +117,8 @@ export function chart(spec) {
 
 function draw(own) {
     if (own.made || !own.canvas.isConnected) return;
+    setDefaults();
     own.made = new window.Chart(own.canvas, { type: own.spec.type, data: { labels: own.spec.labels, datasets: datasets(own.spec) }, options: options(own.spec) });
-    paint(own.made, own.spec);
-    own.made.update("none");
 }
 
 /* The same series, other figures. */
@@ -151,7 +141,8 @@ function free(own) {
 export function repaint() {
     for (const own of drawn) {
         if (!own.made) continue;
-        paint(own.made, own.spec);
-        own.made.update("none");
+        own.made.destroy();
+        own.made = null;
+        draw(own);
     }
 }

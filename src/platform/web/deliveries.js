@@ -39,16 +39,15 @@ function fits(row, filter) {
 const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
 
 export function deliveryRow(row, fresh = false) {
-    const test = row.test ? h("span", { class: "tag" }, "test") : null;
-    const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment, 30));
+    const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
     return h(
         "tr",
         { role: "row", data: { id: row.id, fresh: fresh ? "" : null } },
-        cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at))),
-        cell("status", "Status", deliveryBadge(row)),
-        cell("type", "Type", h("span", { class: "mono cut" }, short(row.type, 80)), test, environment),
+        cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row"))),
+        cell("status", "Status", h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null)),
+        cell("type", "Type", h("span", { class: "pair-line" }, h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)), environment)),
         cell("endpoint", "Endpoint", h("span", { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) }, endpointText(row.url))),
-        cell("attempts", "Attempts", h("span", { class: "num" }, count(row.attempts))),
+        cell("attempts", "Attempts", h("span", { class: "num" }, count(row.attempts)), h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries")),
         cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
         cell("error", "Error", row.error ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
     );
@@ -308,6 +307,8 @@ export default async function deliveries(page) {
 export async function recent(query, label, signal) {
     const rows = await get("/v1/deliveries", { limit: 10, ...query }, signal);
     if (!rows.length) return h("p", { class: "muted" }, "None yet.");
-    return deliveryTable(rows.map((row) => deliveryRow(row)), label);
+    const whole = deliveryTable(rows.map((row) => deliveryRow(row)), label);
+    if (query.webhook) whole.classList.add("of-one");
+    return whole;
 }
 

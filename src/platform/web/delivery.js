@@ -222,7 +222,7 @@ function signaturePanel(row, attempt) {
             "ol",
             { class: "steps" },
             h("li", null, "Take ", h("strong", null, clipped(signed ?? "what is signed", 300)), ", before anything parses it."),
-            h("li", null, "Compute ", h("strong", null, clipped(algorithm ?? "the HMAC", 300)), " with the endpoint's secret."),
+            h("li", null, "Sign it with the endpoint's secret: ", h("strong", null, clipped(algorithm ?? "HMAC", 300)), "."),
             h("li", null, "Compare it with the header ", code(header), ", in constant time. They are the same, or the request is not from the platform."),
         ),
         sent ? h("div", { class: "secret-box" }, h("code", null, clipped(sent, 400)), copyButton(sent)) : null,

@@ -8,18 +8,22 @@ const UNSEEN =
     /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
 const UNSEEN_IN_LINES =
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
-const JOINED = /[\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}]$/u;
+const JOINED = /^[\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}]/u;
+
+const CONTROLS = "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
 
 function nameOf(character) {
     const code = character.codePointAt(0);
-    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-    if (code === 0x7f) return "\u2421";
+    if (code < 0x20) return CONTROLS[code];
+    if (code === 0x7f) return "DEL";
     return `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /* The joiner within one emoji belongs to it. */
 function joins(text, at) {
-    return text[at] === "\u200d" && JOINED.test(text.slice(Math.max(0, at - 2), at)) && /^\p{Extended_Pictographic}/u.test(text.slice(at + 1, at + 3));
+    if (text[at] !== "\u200d") return false;
+    const before = [...text.slice(Math.max(0, at - 2), at)].at(-1) ?? "";
+    return JOINED.test(before) && JOINED.test(text.slice(at + 1, at + 3));
 }
 
 /* Text for where only text can stand: attributes, options, the title. */
@@ -35,6 +39,7 @@ export function visible(text, lines = false) {
     if (!unseen.test(text)) return document.createTextNode(text);
     const out = document.createDocumentFragment();
     let from = 0;
+    unseen.lastIndex = 0;
     for (const match of text.matchAll(unseen)) {
         if (joins(text, match.index)) continue;
         if (match.index > from) out.append(text.slice(from, match.index));
@@ -62,7 +67,7 @@ function set(element, name, value) {
     if (value === null || value === undefined || value === false) return;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "class") element.setAttribute("class", value);
-    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "data") Object.entries(value).forEach(([key, each]) => each === null || each === undefined || (element.dataset[key] = each));
     else if (name === "vars") Object.entries(value).forEach(([key, each]) => element.style.setProperty(key, each));
     else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden" || name === "selected") element[name] = value;
     else element.setAttribute(name, value === true ? "" : SPOKEN.has(name) ? plain(value) : value);

@@ -46,7 +46,7 @@ function eventPicker(types, chosen, signal) {
                     "fieldset",
                     null,
                     h("legend", { class: "away" }, category),
-                    box(whole, whole, `all of ${category}`, all),
+                    box(whole, whole, `every ${category} event, also those to come`, all),
                     h("div", { class: "leaves" }, types.filter((each) => each.category === category).map((each) => box(each.type, each.type, each.description, covered))),
                 );
             }),

@@ -147,7 +147,7 @@ function settings(hook) {
             { class: "facts long" },
             fact("Events", chips(hook.events)),
             fact("Environments", hook.environments?.length ? short(hook.environments.join(", ")) : "all"),
-            fact("Timeout", ms(hook.timeout_ms)),
+            fact("Timeout", span(hook.timeout_ms)),
             fact("Retries", retryText(hook.retry)),
             fact("Signed as", short(hook.scheme)),
             headers.length ? fact("Headers", headers.map(([name, value]) => h("div", null, code(`${name}: ${value}`, 200)))) : null,

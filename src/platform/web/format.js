@@ -30,6 +30,7 @@ export function ms(value) {
 
 /* Longer: 1 h 04 min */
 export function span(value) {
+    if (value < 9950) return `${Number((value / 1000).toFixed(1))} s`;
     const seconds = Math.round(value / 1000);
     if (seconds < 60) return `${seconds} s`;
     if (seconds < 3600) return seconds % 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds / 60} min`;
@@ -46,14 +47,14 @@ export function bytes(n) {
 
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
 
-/* 14:03:22.418, with the day where it is another than today's */
+/* 14:03:22.418, with the day where it is another than today's. millis: true, false, or "today" */
 export function stamp(iso, millis = true) {
     const at = new Date(iso);
     if (Number.isNaN(at.getTime())) return String(iso);
-    const time = clock.format(at) + (millis ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : "");
-    const now = new Date();
-    if (sameDay(at, now)) return time;
-    return `${(at.getFullYear() === now.getFullYear() ? day : year).format(at)}, ${time}`;
+    const today = sameDay(at, new Date());
+    const time = clock.format(at) + (millis === true || (millis === "today" && today) ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : "");
+    if (today) return time;
+    return `${(at.getFullYear() === new Date().getFullYear() ? day : year).format(at)}, ${time}`;
 }
 
 /* 3 min ago, in 20 h */

@@ -73,7 +73,7 @@ function earlier(runs) {
 
 /* ---- what can be run ---- */
 function card(scenario, run) {
-    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), { name: "scenarios", kind: "primary", title: `Run ${scenario.name}` });
+    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), { name: "scenarios", title: `Run ${short(scenario.name, 60)}` });
     const text = h("details", null, h("summary", null, "Show the text"));
     text.addEventListener("toggle", () => {
         if (text.open && text.children.length === 1) text.append(h("div", { class: "body-head" }, h("span", { class: "grow" }), copyButton(scenario.text)), textView(scenario.text, `Text of ${short(scenario.name, 60)}`));

@@ -2,7 +2,7 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, catalogue, webhooks, info } from "./api.js";
 import { field, select, button, busy, errorBox, deliveryBadge, stateText, attemptBadge, endpointText, empty, copyButton, table, time } from "./ui.js";
-import { ms, away, plural } from "./format.js";
+import { ms, away } from "./format.js";
 import { indent, fault, jsonView, textView, isJson } from "./json.js";
 
 const ALL = "*"; /* to all that subscribe */
@@ -146,6 +146,8 @@ export default async function testEvents(page) {
         broken.hidden = !wrong;
     });
 
+    const tools = h("div", { class: "row" }, copyButton(() => edit.text()), reset);
+
     let turn = 0;
     async function render() {
         const own = ++turn;
@@ -162,8 +164,9 @@ export default async function testEvents(page) {
     const current = () => types.find((each) => each.type === chosen.type);
 
     function drawTab(tab) {
+        tools.hidden = tab === "schema";
         if (tab === "schema") fill(view, schemaView(current().schema));
-        else fill(view, edit.area, h("div", { class: "body-head" }, edit.check, h("span", { class: "grow" }), copyButton(() => edit.text()), reset));
+        else fill(view, edit.area, edit.check);
     }
 
     function change(part) {
@@ -225,7 +228,7 @@ export default async function testEvents(page) {
                 { class: "panel stack" },
                 h("div", { class: "grid" }, field("Endpoint", pick("to", [...hooks.map((hook) => [hook.id, `${endpointText(hook.url)}${hook.enabled ? "" : " (disabled)"}`]), [ALL, "All that subscribe (a real event)"]])), field("Type", pick("type", types.map((each) => [each.type, each.type]))), field("Environment", pick("environment", facts.environments.map((name) => [name, name])))),
                 about,
-                h("div", { class: "row" }, tabs),
+                h("div", { class: "body-head" }, tabs, h("span", { class: "grow" }), tools),
                 view,
                 trouble,
                 h("div", { class: "row" }, submit, broken),
@@ -233,7 +236,7 @@ export default async function testEvents(page) {
             h("section", { class: "stack" }, h("h2", null, "Answers"), results),
         ),
     );
-    fill(results, h("li", { class: "muted" }, `Nothing sent yet. What ${plural(hooks.length, "endpoint")} could answer appears here as it arrives.`));
+    fill(results, h("li", { class: "muted" }, "Nothing sent yet. Answers appear here as they arrive."));
     broken.hidden = true;
     drawAbout();
     drawTab("payload");

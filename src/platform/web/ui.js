@@ -169,7 +169,9 @@ export function select(options, value = "", props = {}) {
 }
 
 /* ---- times ---- */
-export const time = (iso, kind = "stamp") => (iso ? h("time", { datetime: iso, title: `${iso} (UTC)`, class: kind }, kind === "away" ? away(iso) : stamp(iso)) : h("span", { class: "muted" }, "–"));
+const TIMES = { stamp, away, row: (iso) => stamp(iso, "today") };
+
+export const time = (iso, kind = "stamp") => (iso ? h("time", { datetime: iso, title: `${iso} (UTC)` }, TIMES[kind](iso)) : h("span", { class: "muted" }, "–"));
 
 /* ---- states: a colour, a shape, and a word ---- */
 const OUTCOMES = {
@@ -180,17 +182,18 @@ const OUTCOMES = {
 
 export const outcomeText = (outcome) => OUTCOMES[outcome] ?? String(outcome ?? "").replaceAll("_", " ");
 
-export function badge(kind, name, text) {
-    return h("span", { class: "badge", data: { kind } }, icon(name), h("span", null, short(text, 60)));
+/* `more`: what the shape tells, for those who do not see it */
+export function badge(kind, name, text, more = null) {
+    return h("span", { class: "badge", data: { kind }, title: more }, icon(name), h("span", null, short(text, 60), more ? h("span", { class: "away" }, `, ${more}`) : null));
 }
 
 const statusText = (row) => (row.status ? String(row.status) : outcomeText(row.outcome) || "no answer");
 
 export function deliveryBadge(row) {
-    if (row.state === "delivered") return badge("ok", "check", statusText(row));
-    if (row.state === "failed") return badge("bad", "cross", statusText(row));
+    if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
+    if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");
     if (row.state === "cancelled") return badge("idle", "minus", "cancelled");
-    return row.attempts ? badge("warn", "retry", `${statusText(row)}, retrying`) : badge("idle", "clock", "pending");
+    return row.attempts ? badge("warn", "retry", statusText(row), "retrying") : badge("idle", "clock", "pending");
 }
 
 export function attemptBadge(attempt) {
