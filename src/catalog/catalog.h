@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "delivery/delivery.h"
+#include "doc/json.h"
 #include "sign/sign.h"
 #include "template/template.h"
 
@@ -43,6 +44,9 @@ const struct e8_platform *e8_catalog_platform(const struct e8_catalog *catalog);
 const struct e8_schemes *e8_catalog_schemes(const struct e8_catalog *catalog);
 const struct e8_vocab *e8_catalog_vocab(const struct e8_catalog *catalog);
 struct e8_str e8_catalog_schema(const struct e8_catalog *catalog, size_t type); /* JSON text */
+/* The schema as a part of a larger document: without $schema and $id, its own references below `root` ("#/components/schemas/X"). */
+void e8_catalog_schema_put(const struct e8_catalog *catalog, size_t type, const char *root, struct e8_json *w,
+                           const char *key);
 const char *e8_catalog_shown(const struct e8_catalog *catalog,
                              const char *path);                  /* a file's name in errors */
 const char *e8_catalog_digest(const struct e8_catalog *catalog); /* SHA-256 of all files, 64 hex digits */

@@ -109,6 +109,18 @@ const struct e8_command e8_commands[] = {
      0,
      {e8_sink_options, e8_options_general, NULL},
      e8_cmd_sink},
+    {"serve",
+     "the mock platform: its API, durable deliveries, and a dashboard in the browser",
+     "[options]",
+     "  emit8 serve\n"
+     "  emit8 serve --listen 127.0.0.1:0 --state ./state --plan starter\n"
+     "  emit8 serve --allow-target hooks.example.com --notify http://localhost:3000/alerts --format ndjson\n"
+     "\nEndpoints are made over the API (GET /openapi.json tells how) or in the browser; an event that was accepted is\n"
+     "delivered at least once, also after a kill. Each delivery that fails for good is a line on stdout.\n",
+     0,
+     0,
+     {e8_serve_options, e8_options_reach, e8_options_general, NULL},
+     e8_cmd_serve},
     {"replay",
      "send again what a sink recorded, or what a run sent",
      "RECORDING|LOG --to URL [options]",

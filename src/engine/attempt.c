@@ -82,6 +82,9 @@ static void end_delivery(struct e8_worker *worker, struct e8_delivery *delivery,
 static void abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     e8_stats_aborted(e8_stats_of(worker, delivery->strand), delivery->endpoint, delivery->event->emit->type);
+    if (delivery->fed) {
+        e8_feed_unsent(worker, delivery);
+    }
     if (delivery->group) {
         e8_group_leave(worker, delivery);
     }
@@ -143,45 +146,43 @@ static bool generator_fault(struct e8_worker *worker)
     return true;
 }
 
-enum next { NEXT_END, NEXT_RETRY, NEXT_AT_ONCE, NEXT_PAUSED };
-
 static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery *delivery)
 {
     return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
 }
 
 /* What follows by the receiver's answer. Copies are made once. */
-static enum next follows(struct e8_worker *worker, const struct e8_delivery *delivery,
-                         const struct e8_judgement *j)
+static enum e8_next follows(struct e8_worker *worker, const struct e8_delivery *delivery,
+                            const struct e8_judgement *j)
 {
     const struct e8_outcome_info *info = e8_outcome_info(delivery->exchange.outcome);
     const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];
     bool expected = j->verdict != E8_EXPECTED_NOTHING && j->holds;
     if (info->retry == E8_RETRY_NO || expected || delivery->copy || is_disabled(worker, delivery)) {
-        return NEXT_END;
+        return E8_NEXT_END;
     }
-    return delivery->tries < endpoint->retry.attempts ? NEXT_RETRY : NEXT_END;
+    return delivery->tries < endpoint->retry.attempts ? E8_NEXT_RETRY : E8_NEXT_END;
 }
 
 /* Attempts that say nothing of the receiver (our own faults, idle connections that were closed) are not judged. */
-static enum next decide(struct e8_worker *worker, struct e8_delivery *delivery, struct e8_judgement *j)
+static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *delivery, struct e8_judgement *j)
 {
     enum e8_outcome outcome = delivery->exchange.outcome;
     const struct e8_outcome_info *info = e8_outcome_info(outcome);
-    bool more = !e8_worker_stopping(worker) && delivery->number < UINT16_MAX;
+    bool more = (!e8_worker_stopping(worker) || delivery->fed) && delivery->number < UINT16_MAX;
     j->verdict = E8_EXPECTED_NOTHING;
     j->holds = true;
     j->why[0] = '\0';
     if (info->generator && outcome != E8_FORBIDDEN_TARGET) {
-        return more && generator_fault(worker) ? NEXT_PAUSED : NEXT_END;
+        return more && generator_fault(worker) ? E8_NEXT_PAUSED : E8_NEXT_END;
     }
     worker->generator_faults = 0;
     if (more && info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX &&
         !is_disabled(worker, delivery)) {
-        return NEXT_AT_ONCE;
+        return E8_NEXT_AT_ONCE;
     }
     e8_judge(delivery, j);
-    return more ? follows(worker, delivery, j) : NEXT_END;
+    return more ? follows(worker, delivery, j) : E8_NEXT_END;
 }
 
 /* The policy's waits run at the run's speed; what the receiver asked for is real time. */
@@ -240,6 +241,27 @@ static void disable(struct e8_worker *worker, const struct e8_delivery *delivery
     }
 }
 
+static void at_once(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_next next)
+{
+    delivery->at_once = (uint16_t)(delivery->at_once + (next == E8_NEXT_AT_ONCE));
+    again(worker, delivery, next == E8_NEXT_AT_ONCE ? E8_TRIGGER_STALE : E8_TRIGGER_RETRY,
+          next == E8_NEXT_PAUSED ? GENERATOR_PAUSE : 0);
+}
+
+/* Retries are in the queue of whoever fed it. */
+static void record_fed(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_next next,
+                       const struct e8_judgement *j)
+{
+    struct e8_attempt attempt;
+    e8_dur_ns wait = next == E8_NEXT_RETRY ? retry_wait(worker, delivery) : 0;
+    e8_record_attempt(worker, delivery, next == E8_NEXT_END, j, &attempt);
+    if (e8_feed_done(worker, delivery, &attempt, next, wait)) {
+        at_once(worker, delivery, next);
+    } else {
+        end_delivery(worker, delivery, delivery->exchange.outcome == E8_DELIVERED);
+    }
+}
+
 void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     struct e8_judgement j;
@@ -251,18 +273,20 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
         e8_group_leave(worker, delivery);
     }
     e8_followers_release(worker, delivery);
-    enum next next = decide(worker, delivery, &j);
-    e8_record_attempt(worker, delivery, next == NEXT_END, &j);
-    if (next == NEXT_END) {
+    enum e8_next next = decide(worker, delivery, &j);
+    if (delivery->fed) {
+        record_fed(worker, delivery, next, &j);
+        return;
+    }
+    e8_record_attempt(worker, delivery, next == E8_NEXT_END, &j, NULL);
+    if (next == E8_NEXT_END) {
         finish(worker, delivery, &j);
-    } else if (next == NEXT_RETRY) {
+    } else if (next == E8_NEXT_RETRY) {
         e8_dur_ns wait = retry_wait(worker, delivery);
         delivery->tries++;
         delivery->at_once = 0;
         again(worker, delivery, E8_TRIGGER_RETRY, wait);
     } else {
-        delivery->at_once = (uint16_t)(delivery->at_once + (next == NEXT_AT_ONCE));
-        again(worker, delivery, next == NEXT_AT_ONCE ? E8_TRIGGER_STALE : E8_TRIGGER_RETRY,
-              next == NEXT_PAUSED ? GENERATOR_PAUSE : 0);
+        at_once(worker, delivery, next);
     }
 }

@@ -287,6 +287,7 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     memset(result, 0, sizeof *result);
     for (unsigned i = 0; i < e->count; i++) {
         pthread_join(e->workers[i].thread, NULL);
+        e8_feed_return(&e->workers[i]);
     }
     struct e8_cpu cpu = e8_cpu_now();
     e8_engine_stats(e);

@@ -18,6 +18,8 @@
 #include "stats/stats.h"
 #include "transport/transport.h"
 
+struct e8_request_parts;
+
 /* An attempt that has ended, with what it was for. */
 struct e8_done {
     const struct e8_attempt *attempt;
@@ -36,6 +38,36 @@ struct e8_effect_reading {
     bool met;      /* after - before is as expected */
     int64_t before, after;
     const char *why; /* one line; NULL when met */
+};
+
+/* A delivery from outside, for the engine of an e8_plan_feed: whoever feeds it has its retries in a queue of its own, so each feeding
+ * is for one attempt (and for those that must follow at once). The engine has it from e8_engine_feed until `on_fed` gives it back. */
+struct e8_fed {
+    const struct e8_emit *emit; /* e8_plan_feed_emit */
+    const char *event_id, *delivery_id;
+    struct e8_str body;
+    uint16_t endpoint;
+    uint16_t number; /* of the attempt: 1, 2, … */
+    uint16_t tries;  /* that the endpoint's policy counts, this one included */
+    enum e8_trigger trigger;
+    e8_mono_ns due;
+    void *owner;
+    struct e8_fed *next; /* the engine's */
+};
+enum e8_fed_how {
+    E8_FED_MORE,      /* an attempt was made; another follows at once, the delivery is still the engine's */
+    E8_FED_DELIVERED, /* given back, as in all that follow */
+    E8_FED_RETRY,     /* by the endpoint's policy: after `wait` */
+    E8_FED_FAILED,    /* for good */
+    E8_FED_UNSENT,    /* no attempt was made: the engine stops, or the endpoint is disabled */
+};
+struct e8_fed_end {
+    struct e8_fed *fed;
+    enum e8_fed_how how;
+    e8_dur_ns wait;
+    const struct e8_attempt *attempt;       /* NULL: unsent */
+    const struct e8_exchange *exchange;     /* likewise */
+    const struct e8_request_parts *request; /* likewise */
 };
 
 #define E8_IN_FLIGHT_DEFAULT 10000
@@ -69,6 +101,8 @@ struct e8_engine_options {
     void (*on_done)(void *state, const struct e8_done *done);
     /* Each second reading of an effect probe, likewise; may be NULL. */
     void (*on_effect)(void *state, const struct e8_effect_reading *reading);
+    /* Deliveries that are fed, likewise; what was fed and never taken comes back on the thread of e8_engine_finish. */
+    void (*on_fed)(void *state, const struct e8_fed_end *end);
     void *state;
 };
 
@@ -79,6 +113,8 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
                            struct e8_err *err);
 /* Waits up to `timeout` for the end; true when all workers have ended. */
 bool e8_engine_wait(struct e8_engine *engine, e8_dur_ns timeout);
+/* Hands a delivery over. Any thread, until e8_engine_finish; after a stop it comes back unsent. */
+void e8_engine_feed(struct e8_engine *engine, struct e8_fed *fed);
 /* Statistics so far: merges what the workers have handed over. Caller's thread; valid until the next call. */
 const struct e8_stats *e8_engine_stats(struct e8_engine *engine);
 /* Dispatch nothing more, wait for what is in flight up to the grace. Any thread; may be called from a signal handler. */

@@ -100,7 +100,7 @@ static void fill(const struct e8_delivery *delivery, struct e8_attempt *attempt)
 }
 
 void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *delivery, bool last,
-                       const struct e8_judgement *j)
+                       const struct e8_judgement *j, struct e8_attempt *out)
 {
     const struct e8_engine_options *options = &worker->engine->options;
     struct e8_record own, *record = open_record(worker, &own);
@@ -120,6 +120,9 @@ void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *deliv
                                      .sequence = delivery->event->sequence,
                                      .why = j->holds ? NULL : j->why};
         options->on_done(options->state, &done);
+    }
+    if (out) {
+        *out = *attempt;
     }
     close_record(worker);
 }

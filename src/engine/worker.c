@@ -22,6 +22,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     worker->stats = e8_stats_new(endpoints, types);
     worker->uncounted = e8_stats_new(endpoints, types);
     atomic_init(&worker->published, NULL);
+    atomic_init(&worker->fed, NULL);
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
@@ -207,6 +208,7 @@ static void drain_planned(struct e8_worker *worker)
 static e8_mono_ns stop_step(struct e8_worker *worker, e8_mono_ns now)
 {
     struct e8_engine *engine = worker->engine;
+    e8_feed_take(worker);
     if (!worker->stopped_at) {
         worker->stopped_at = now;
         drain_planned(worker);
@@ -262,6 +264,7 @@ static void worker_loop(struct e8_worker *worker)
             uint64_t settled = worker->settled;
             e8_worker_turn(worker);
             wake = e8_phases_step(worker, now);
+            e8_feed_take(worker);
             wake = earlier(wake, e8_worker_prepare(worker, now));
             e8_lines_step(worker, now, false);
             wake = earlier(wake, send_due(worker));

@@ -156,6 +156,7 @@ struct e8_delivery {
     struct e8_delivery *next_kept; /* in the list in which it waits for another */
     bool in_line;
     struct e8_delivery *line_before, *line_behind;
+    struct e8_fed *fed; /* it came from outside; else NULL */
     struct e8_delivery *next_free, *prev_live, *next_live;
     char id[E8_ID_MAX]; /* from here on not cleared when the slot is used again */
     struct e8_emit merged;
@@ -240,6 +241,7 @@ struct e8_worker {
     _Atomic(struct e8_stats *) published, spare;
     struct e8_busy busy;
     _Atomic(struct e8_job *) mail; /* jobs that the helper has done */
+    _Atomic(struct e8_fed *) fed;  /* deliveries from outside, the newest first */
 };
 
 /* A closed phase has ended when all workers have ended their parts of it. */
@@ -409,6 +411,19 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery);
 /* Ends a delivery that waits, without an attempt to say so; with it the group that it leads. */
 void e8_delivery_abandon(struct e8_worker *worker, struct e8_delivery *delivery);
 
+enum e8_next { E8_NEXT_END, E8_NEXT_RETRY, E8_NEXT_AT_ONCE, E8_NEXT_PAUSED };
+
+/* feed.c: deliveries from outside. */
+/* Takes what was fed: to be sent, or after a stop to be given back. */
+void e8_feed_take(struct e8_worker *worker);
+/* Gives back what the worker has never taken; after its end. */
+void e8_feed_return(struct e8_worker *worker);
+/* The attempt that has ended, and what follows: tells whose it is. False: the delivery is given back. `wait`: before a retry. */
+bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
+                  const struct e8_attempt *attempt, enum e8_next next, e8_dur_ns wait);
+/* It will not be sent. */
+void e8_feed_unsent(struct e8_worker *worker, struct e8_delivery *delivery);
+
 /* judge.c: was it as expected? */
 struct e8_judgement {
     enum e8_attempt_verdict verdict;
@@ -449,9 +464,9 @@ unsigned e8_cpu_share(const struct e8_cpu *before, const struct e8_cpu *after);
 
 /* record.c: into the worker's ring; waits while it is full. */
 void e8_record_event(struct e8_worker *worker, const struct e8_strand *strand, const struct e8_event *event);
-/* The attempt that has ended: statistics, log, on_done. */
+/* The attempt that has ended: statistics, log, on_done. *out: a copy; may be NULL. */
 void e8_record_attempt(struct e8_worker *worker, const struct e8_delivery *delivery, bool last,
-                       const struct e8_judgement *j);
+                       const struct e8_judgement *j, struct e8_attempt *out);
 
 /* worker.c */
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index);

@@ -36,7 +36,7 @@ static struct MHD_Response *truncated(struct e8_str body)
     return MHD_create_response_from_callback(whole, half->n, read_half, half, free);
 }
 
-static struct MHD_Response *whole(const void *body, size_t n)
+static struct MHD_Response *whole(const void *body, size_t n, enum MHD_ResponseMemoryMode mode)
 {
     /* MHD takes a pointer to what it copies as if it would write there. */
     union {
@@ -44,18 +44,36 @@ static struct MHD_Response *whole(const void *body, size_t n)
         void *out;
     } bytes = {.in = body};
 
-    return MHD_create_response_from_buffer(n, bytes.out, MHD_RESPMEM_MUST_COPY);
+    return MHD_create_response_from_buffer(n, bytes.out, mode);
 }
 
-struct MHD_Response *e8_answer_new(const struct e8_response *response)
+static struct MHD_Response *body_of(const struct e8_response *response)
 {
     struct e8_str body = e8_buf_str(&response->body);
-    struct MHD_Response *answer =
-        response->fault == E8_FAULT_TRUNCATE ? truncated(body) : whole(body.n > 0 ? body.p : "", body.n);
+
+    if (response->stream)
+        return e8_stream_answer(response->stream);
+    if (response->fault == E8_FAULT_TRUNCATE)
+        return truncated(response->constant.p ? response->constant : body);
+    if (response->constant.p)
+        return whole(response->constant.p, response->constant.n, MHD_RESPMEM_PERSISTENT);
+    return whole(body.n > 0 ? body.p : "", body.n, MHD_RESPMEM_MUST_COPY);
+}
+
+static void add_always(const struct e8_httpd *httpd, struct MHD_Response *answer)
+{
+    for (const char *const(*pair)[2] = httpd->options.always; pair && (*pair)[0]; pair++)
+        MHD_add_response_header(answer, (*pair)[0], (*pair)[1]);
+}
+
+struct MHD_Response *e8_answer_new(const struct e8_httpd *httpd, const struct e8_response *response)
+{
+    struct MHD_Response *answer = body_of(response);
 
     E8_ASSERT(response->header_count <= E8_RESPONSE_HEADERS_MAX);
     if (!answer)
         return NULL;
+    add_always(httpd, answer);
     for (size_t i = 0; i < response->header_count; i++)
         MHD_add_response_header(answer, response->headers[i].name, response->headers[i].value);
     if (response->close)
@@ -63,33 +81,41 @@ struct MHD_Response *e8_answer_new(const struct e8_response *response)
     return answer;
 }
 
-static const char *error_body(int status)
+struct problem {
+    int status;
+    const char *code, *message;
+};
+static const struct problem problems[] = {
+    {MHD_HTTP_BAD_REQUEST, "INVALID_REQUEST", "The request's head is not valid HTTP/1.1."},
+    {MHD_HTTP_NOT_FOUND, "NOT_FOUND", "There is nothing at this path."},
+    {MHD_HTTP_CONTENT_TOO_LARGE, "PAYLOAD_TOO_LARGE", "The body is larger than this server takes."},
+    {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_LARGE", "The head is larger than 16 KB."},
+    {0, "INTERNAL", "The answer could not be made."},
+};
+
+static const struct problem *problem_of(int status)
 {
-    switch (status) {
-    case MHD_HTTP_BAD_REQUEST:
-        return "{\"success\":false,\"error\":{\"code\":\"INVALID_REQUEST\",\"message\":\"The request's head "
-               "is not "
-               "valid HTTP/1.1.\"}}\n";
-    case MHD_HTTP_NOT_FOUND:
-        return "{\"success\":false,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"There is nothing at this "
-               "path.\"}}\n";
-    case MHD_HTTP_CONTENT_TOO_LARGE:
-        return "{\"success\":false,\"error\":{\"code\":\"TOO_LARGE\",\"message\":\"The body is larger than "
-               "this "
-               "server takes.\"}}\n";
-    default:
-        return "{\"success\":false,\"error\":{\"code\":\"INTERNAL\",\"message\":\"The answer could not be "
-               "made.\"}}\n";
-    }
+    const struct problem *problem = problems;
+
+    while (problem->status != 0 && problem->status != status)
+        problem++;
+    return problem;
 }
 
-struct MHD_Response *e8_answer_error(int status)
+struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status)
 {
-    const char *body = error_body(status);
-    struct MHD_Response *answer = whole(body, strlen(body));
+    const struct problem *problem = problem_of(status);
+    char text[256];
+    struct e8_buf body;
+
+    e8_buf_fixed(&body, text, sizeof text);
+    e8_buf_printf(&body, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
+                  problem->code, problem->message);
+    struct MHD_Response *answer = whole(body.p, body.n, MHD_RESPMEM_MUST_COPY);
 
     if (!answer)
         return NULL;
+    add_always(httpd, answer);
     MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     if (status != MHD_HTTP_NOT_FOUND)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");

@@ -8,7 +8,15 @@
 #include "httpd/httpd.h"
 #include "httpd/listen.h"
 
-enum { E8_HTTPD_MAGIC = 0x0a4e8501, E8_EXCHANGE_MAGIC = 0x0a4e8502, E8_PEER_MAGIC = 0x0a4e8503 };
+#define E8_HEAD_TIME (5 * E8_NS_S)
+#define E8_HEAD_MAX  ((size_t)16 << 10)
+
+enum {
+    E8_HTTPD_MAGIC = 0x0a4e8501,
+    E8_EXCHANGE_MAGIC = 0x0a4e8502,
+    E8_PEER_MAGIC = 0x0a4e8503,
+    E8_STREAM_MAGIC = 0x0a4e8504
+};
 
 /* Where an exchange stands. */
 enum e8_phase {
@@ -31,16 +39,26 @@ struct e8_service {
     struct e8_buf body;
     struct e8_pair *headers;
     size_t header_count, header_cap;
-    bool bad_head;    /* its target or a header must not be believed */
-    int refuse;       /* answer this status without asking a handler; 0: none */
-    size_t discarded; /* bytes of a refused body */
+    bool bad_head;          /* its target or a header must not be believed */
+    const char *target_end; /* where it ends in MHD's memory */
+    int refuse;             /* answer this status without asking a handler; 0: none */
+    size_t discarded;       /* bytes of a refused body */
     struct MHD_Response *response;
+    struct e8_stream *stream; /* the answer, once it is on its way; else NULL */
     int status;
     enum e8_fault fault;
     e8_mono_ns line;       /* when the request line had been read */
     struct e8_timer timer; /* while waiting */
     struct e8_service *prev,
-        *next; /* of the exchanges in E8_PHASE_HEAD, oldest first; next also of the spare ones */
+        *next; /* of those in E8_PHASE_HEAD, oldest first; of those with a stream; next also of the spare ones */
+};
+
+/* What the server waits for. */
+enum e8_owed {
+    E8_OWED_HEAD,
+    E8_OWED_BODY,
+    E8_OWED_READING, /* of the answer */
+    E8_OWED_NOTHING, /* the client waits for the server */
 };
 
 /* A connection; MHD keeps it. Its socket is in the server's epoll set, which reports that the client will send no more. */
@@ -51,8 +69,15 @@ struct e8_peer {
     uint64_t number;
     char text[64];
     struct e8_service *hung;     /* that waits for the client to go away */
+    struct e8_stream *stream;    /* that it reads */
     bool gone;                   /* the client has closed, or half closed */
     struct e8_peer *prev, *next; /* of those that are gone */
+    /* Of a wary server. */
+    enum e8_owed owed;
+    e8_mono_ns since;              /* it owes that; of E8_OWED_HEAD: the first byte has come, 0: it has not */
+    bool turned_out;               /* closed by us, MHD has yet to see it */
+    bool waits;                    /* it is among those that keep the server waiting */
+    struct e8_peer *older, *newer; /* of these */
 };
 
 struct e8_httpd {
@@ -60,7 +85,7 @@ struct e8_httpd {
     struct e8_httpd_options options; /* `listen` is not kept */
     struct e8_listen listen;
     struct MHD_Daemon *daemon;
-    int mhd_fd, epoll_fd, timer_fd, stop_fd;
+    int mhd_fd, epoll_fd, timer_fd, stop_fd, news_fd;
     pthread_t thread;
     bool stopping;    /* the server's thread alone */
     e8_mono_ns armed; /* what the timer is set to */
@@ -70,6 +95,13 @@ struct e8_httpd {
     struct e8_timers waiting;
     struct e8_peer *gone;
     bool gone_fresh; /* one more since MHD ran */
+    struct e8_peer *oldest,
+        *newest; /* of those that keep a wary server waiting: all but those that wait for it */
+    size_t open; /* connections, without those that were closed to make room */
+    struct e8_service *streams;
+    bool news_fresh;           /* since the streams were looked at */
+    pthread_mutex_t news_lock; /* of the following: any thread */
+    struct e8_stream *news;    /* streams with something to do */
     struct e8_service *heads_first, *heads_last;
     struct e8_service *spare;
     size_t spare_count;
@@ -88,6 +120,12 @@ void e8_peer_notify(void *closure, struct MHD_Connection *connection, void **con
                     enum MHD_ConnectionNotificationCode code);
 struct e8_peer *e8_peer_of(struct MHD_Connection *connection);
 void e8_peer_gone(struct e8_peer *peer);
+/* Bytes have come. */
+void e8_peer_stirred(struct e8_peer *peer);
+/* Where a wary server stands with it. */
+void e8_peer_owes(struct e8_peer *peer, enum e8_owed owed);
+/* Ends connections that have owed a head or a body for too long. */
+void e8_peers_sweep(struct e8_httpd *httpd, e8_mono_ns now);
 /* Makes MHD look at the sockets whose clients are gone: it reads until a read comes short, and so misses an end that came
  * along with the last bytes. */
 void e8_peers_nudge(struct e8_httpd *httpd);
@@ -104,8 +142,16 @@ e8_mono_ns e8_wait_next(const struct e8_httpd *httpd); /* E8_NEVER if nothing wa
 void e8_wait_resume(struct e8_httpd *httpd, e8_mono_ns now);
 
 /* The MHD_Response of what a handler said (answer.c). NULL when MHD refuses. */
-struct MHD_Response *e8_answer_new(const struct e8_response *response);
+struct MHD_Response *e8_answer_new(const struct e8_httpd *httpd, const struct e8_response *response);
 /* A JSON error of ours; may not fail but by lack of memory, then NULL. */
-struct MHD_Response *e8_answer_error(int status);
+struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status);
+
+/* Streams (stream.c), on the server's thread. The MHD_Response that reads it; NULL when MHD refuses. */
+struct MHD_Response *e8_stream_answer(struct e8_stream *stream);
+void e8_stream_attach(struct e8_stream *stream, struct e8_service *ex); /* before MHD reads it */
+void e8_stream_detach(struct e8_stream *stream);                        /* nobody reads it any more */
+void e8_stream_lost(struct e8_stream *stream);                          /* its client sends no more */
+void e8_streams_turn(struct e8_httpd *httpd);                           /* looks at those with news */
+void e8_streams_end(struct e8_httpd *httpd);                            /* all of them */
 
 #endif

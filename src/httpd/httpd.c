@@ -19,16 +19,18 @@
 #define CONNECTIONS 1024
 #define IDLE_S      60
 #define EVENTS      64
+#define GOING       64 /* connections that a wary server has closed, and MHD has not yet */
 
 static struct MHD_Daemon *start_mhd(struct e8_httpd *httpd)
 {
     const struct e8_httpd_options *options = &httpd->options;
+    unsigned connections = options->connections_max + (options->wary ? GOING : 0);
 
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, e8_exchange_run, httpd,
                             MHD_OPTION_LISTEN_SOCKET, httpd->listen.fd, MHD_OPTION_URI_LOG_CALLBACK,
                             e8_exchange_begin, httpd, MHD_OPTION_NOTIFY_COMPLETED, e8_exchange_done, httpd,
                             MHD_OPTION_NOTIFY_CONNECTION, e8_peer_notify, httpd, MHD_OPTION_CONNECTION_LIMIT,
-                            options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+                            connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
                             MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
@@ -50,6 +52,14 @@ static void arm(struct e8_httpd *httpd)
     E8_ASSERT(rc == 0);
 }
 
+static void on_peer(struct e8_peer *peer, uint32_t events)
+{
+    if (events & EPOLLIN)
+        e8_peer_stirred(peer);
+    if (events & ~(uint32_t)EPOLLIN)
+        e8_peer_gone(peer);
+}
+
 static void on_event(struct e8_httpd *httpd, const struct epoll_event *event)
 {
     uint64_t count;
@@ -59,8 +69,10 @@ static void on_event(struct e8_httpd *httpd, const struct epoll_event *event)
     } else if (event->data.ptr == &httpd->timer_fd) {
         if (read(httpd->timer_fd, &count, sizeof count) == (ssize_t)sizeof count)
             httpd->armed = E8_NEVER;
+    } else if (event->data.ptr == &httpd->news_fd) {
+        httpd->news_fresh = read(httpd->news_fd, &count, sizeof count) == (ssize_t)sizeof count;
     } else if (event->data.ptr != &httpd->mhd_fd) {
-        e8_peer_gone(event->data.ptr);
+        on_peer(event->data.ptr, event->events);
     }
 }
 
@@ -91,6 +103,9 @@ static void turn(struct e8_httpd *httpd)
 
     e8_mono_ns now = e8_mono_now();
     e8_wait_resume(httpd, now);
+    if (httpd->news_fresh)
+        e8_streams_turn(httpd);
+    httpd->news_fresh = false;
     MHD_run(httpd->daemon);
     if (httpd->gone_fresh || now >= httpd->next_tick)
         e8_peers_nudge(httpd);
@@ -98,6 +113,7 @@ static void turn(struct e8_httpd *httpd)
         return;
     httpd->next_tick = now + TICK;
     e8_exchanges_sweep(httpd, now);
+    e8_peers_sweep(httpd, now);
     if (httpd->options.tick)
         httpd->options.tick(httpd->options.state);
 }
@@ -109,6 +125,7 @@ static void drain(struct e8_httpd *httpd)
 
     MHD_quiesce_daemon(httpd->daemon);
     e8_wait_hurry_all(httpd);
+    e8_streams_end(httpd);
     MHD_run(httpd->daemon);
     MHD_run(httpd->daemon);
     while ((httpd->pending > 0 || mhd_is_busy(httpd)) && e8_mono_now() < deadline) {
@@ -131,6 +148,7 @@ static void *serve(void *closure)
         turn(httpd);
     drain(httpd);
     MHD_stop_daemon(httpd->daemon);
+    e8_streams_turn(httpd); /* nobody can tell of any more */
     return NULL;
 }
 
@@ -149,8 +167,9 @@ static bool open_events(struct e8_httpd *httpd)
     httpd->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     httpd->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     httpd->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    httpd->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return httpd->epoll_fd >= 0 && watch(httpd, &httpd->mhd_fd) && watch(httpd, &httpd->timer_fd) &&
-           watch(httpd, &httpd->stop_fd);
+           watch(httpd, &httpd->stop_fd) && watch(httpd, &httpd->news_fd);
 }
 
 static void close_fd(int fd)
@@ -168,6 +187,8 @@ static void release(struct e8_httpd *httpd)
     close_fd(httpd->epoll_fd);
     close_fd(httpd->timer_fd);
     close_fd(httpd->stop_fd);
+    close_fd(httpd->news_fd);
+    pthread_mutex_destroy(&httpd->news_lock);
     e8_listen_close(&httpd->listen);
     httpd->magic = 0;
     free(httpd);
@@ -207,7 +228,9 @@ static struct e8_httpd *new_httpd(const struct e8_httpd_options *options)
         httpd->options.connections_max = CONNECTIONS;
     if (options->idle_s == 0)
         httpd->options.idle_s = IDLE_S;
-    httpd->listen.fd = httpd->mhd_fd = httpd->epoll_fd = httpd->timer_fd = httpd->stop_fd = -1;
+    httpd->listen.fd = httpd->mhd_fd = httpd->epoll_fd = httpd->timer_fd = httpd->stop_fd = httpd->news_fd =
+        -1;
+    pthread_mutex_init(&httpd->news_lock, NULL);
     httpd->armed = E8_NEVER;
     httpd->next_tick = e8_mono_now() + TICK;
     e8_buf_init(&httpd->scratch, BODY_LIMIT);

@@ -28,6 +28,8 @@ size_t e8_request_header_count(const struct e8_request *request);
 void e8_request_header_at(const struct e8_request *request, size_t index, struct e8_str *name,
                           struct e8_str *value);
 const char *e8_request_query(const struct e8_request *request, const char *name);
+/* The n-th (0, 1, …) of that name, "" where it has no value; with name NULL the name of the n-th of all. NULL: there are no more. */
+const char *e8_request_query_nth(const struct e8_request *request, const char *name, size_t n);
 
 /* What the connection does instead of answering, or while answering. */
 enum e8_fault {
@@ -38,6 +40,19 @@ enum e8_fault {
     E8_FAULT_TRUNCATE, /* announce the whole body, send half, close */
 };
 
+/* An answer without an end (server-sent events, say): while it is open, any thread may add to it. What the client has not taken yet
+ * waits in memory of a fixed size; a client for which that is too small is cut off, so nobody ever waits for it. */
+struct e8_stream;
+/* room: bytes that may wait. The caller's reference; lives until e8_stream_free, whatever becomes of the client. */
+struct e8_stream *e8_stream_new(size_t room);
+/* All of it or nothing, before the handler's return as well. False: the client is gone, was too slow, or the server has stopped; then
+ * nothing more can be added, and it should be freed. Any thread; never blocks. */
+bool e8_stream_put(struct e8_stream *stream, struct e8_str bytes);
+/* Somebody still reads. Any thread. */
+bool e8_stream_is_open(struct e8_stream *stream);
+/* Ends the answer, in order, after what was added. NULL inside is allowed. Not while another thread uses it. */
+void e8_stream_free(struct e8_stream **stream);
+
 #define E8_RESPONSE_HEADERS_MAX 16
 struct e8_response {
     int status; /* 200 unless set */
@@ -47,7 +62,11 @@ struct e8_response {
     } headers[E8_RESPONSE_HEADERS_MAX]; /* copied after the handler */
     size_t header_count;
     struct e8_buf body; /* initialised empty; limit 8 MiB */
-    e8_dur_ns delay;    /* answer this much after the request was complete; the thread goes on meanwhile */
+    struct e8_str
+        constant; /* in place of `body`, unless p is NULL: outlives the server, is sent without a copy */
+    struct e8_stream *
+        stream; /* in place of both, unless NULL; it stays the handler's to free. Sent at once, chunk by chunk */
+    e8_dur_ns delay; /* answer this much after the request was complete; the thread goes on meanwhile */
     enum e8_fault fault;
     bool close; /* Connection: close */
 };
@@ -65,7 +84,12 @@ struct e8_httpd_options {
     void *state;
     size_t body_max;          /* larger: 413 */
     unsigned connections_max; /* 0: 1,024 */
-    unsigned idle_s;          /* 0: 60 */
+    unsigned idle_s;          /* 0: 60; an open stream is not idle */
+    /* Name and value of what every answer bears, those of the server itself included; NULL-terminated; copied by nobody. May be NULL. */
+    const char *const (*always)[2];
+    /* Clients may mean harm: a head has 5 s from its first byte on, a body idle_s; and at the limit of connections the one that has
+     * kept the server waiting longest is closed. Without it, a head has 5 s from its first line on, and at the limit others wait. */
+    bool wary;
     /* Called about every 100 ms on the server's thread; may be NULL. */
     void (*tick)(void *state);
 };
@@ -73,7 +97,7 @@ struct e8_httpd_options {
 enum e8_rc e8_httpd_start(const struct e8_httpd_options *options, struct e8_httpd **out, struct e8_err *err);
 int e8_httpd_port(const struct e8_httpd *httpd);        /* 0 for a unix socket */
 const char *e8_httpd_url(const struct e8_httpd *httpd); /* "http://127.0.0.1:41234" */
-/* Answers what is pending (delayed ones at once), closes, joins the thread. */
+/* Answers what is pending (delayed ones at once), ends streams, closes, joins the thread. */
 void e8_httpd_stop(struct e8_httpd **httpd);
 
 #endif

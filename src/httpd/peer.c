@@ -19,11 +19,80 @@ static void put_address(struct e8_peer *peer, const struct sockaddr *address)
         memcpy(peer->text, "unix", sizeof "unix");
 }
 
+static void join_waits(struct e8_peer *peer)
+{
+    struct e8_httpd *httpd = peer->httpd;
+
+    peer->waits = true;
+    peer->newer = NULL;
+    peer->older = httpd->newest;
+    *(peer->older ? &peer->older->newer : &httpd->oldest) = peer;
+    httpd->newest = peer;
+}
+
+static void leave_waits(struct e8_peer *peer)
+{
+    if (!peer->waits)
+        return;
+    *(peer->older ? &peer->older->newer : &peer->httpd->oldest) = peer->newer;
+    *(peer->newer ? &peer->newer->older : &peer->httpd->newest) = peer->older;
+    peer->waits = false;
+}
+
+/* MHD sees the end, and closes. It counts no longer. */
+static void turn_out(struct e8_peer *peer)
+{
+    E8_ASSERT(peer->httpd->open > 0);
+    leave_waits(peer);
+    peer->httpd->open--;
+    peer->turned_out = true;
+    shutdown(peer->fd, SHUT_RDWR);
+}
+
+/* There is always room for one more, unless all others wait for the server. */
+static void make_room(struct e8_httpd *httpd)
+{
+    if (httpd->open > httpd->options.connections_max && httpd->oldest != httpd->newest)
+        turn_out(httpd->oldest);
+}
+
+void e8_peer_owes(struct e8_peer *peer, enum e8_owed owed)
+{
+    if (!peer->httpd->options.wary || peer->turned_out)
+        return;
+    peer->owed = owed;
+    peer->since = owed == E8_OWED_BODY ? e8_mono_now() : 0;
+    if (owed == E8_OWED_HEAD || owed == E8_OWED_NOTHING) /* else its place is that of its head */
+        leave_waits(peer);
+    if (owed != E8_OWED_NOTHING && !peer->waits)
+        join_waits(peer);
+}
+
+void e8_peer_stirred(struct e8_peer *peer)
+{
+    E8_CHECK_MAGIC(peer, E8_PEER_MAGIC);
+    if (peer->owed == E8_OWED_HEAD && peer->since == 0)
+        peer->since = e8_mono_now();
+}
+
+void e8_peers_sweep(struct e8_httpd *httpd, e8_mono_ns now)
+{
+    for (struct e8_peer *peer = httpd->oldest, *newer; peer; peer = newer) {
+        e8_dur_ns limit = peer->owed == E8_OWED_HEAD ? E8_HEAD_TIME : httpd->options.idle_s * E8_NS_S;
+
+        newer = peer->newer;
+        if (peer->since != 0 && now - peer->since > limit)
+            turn_out(peer);
+    }
+}
+
 static struct e8_peer *new_peer(struct e8_httpd *httpd, struct MHD_Connection *connection)
 {
     struct e8_peer *peer = e8_new(1, sizeof *peer);
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = peer};
 
+    if (httpd->options.wary)
+        event.events |= EPOLLIN;
     peer->magic = E8_PEER_MAGIC;
     peer->httpd = httpd;
     peer->number = ++httpd->connections;
@@ -31,6 +100,9 @@ static struct e8_peer *new_peer(struct e8_httpd *httpd, struct MHD_Connection *c
     put_address(peer, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     /* Closing the socket takes it out of the set again. Without memory for this the client's end is noticed late. */
     epoll_ctl(httpd->epoll_fd, EPOLL_CTL_ADD, peer->fd, &event);
+    httpd->open++;
+    e8_peer_owes(peer, E8_OWED_HEAD);
+    make_room(httpd);
     return peer;
 }
 
@@ -42,6 +114,9 @@ static void free_peer(struct e8_peer *peer)
         if (peer->next)
             peer->next->prev = peer->prev;
     }
+    leave_waits(peer);
+    if (!peer->turned_out)
+        peer->httpd->open--;
     peer->magic = 0;
     free(peer);
 }
@@ -85,6 +160,8 @@ void e8_peer_gone(struct e8_peer *peer)
     if (peer->hung)
         e8_wait_hurry(peer->hung);
     peer->hung = NULL;
+    if (peer->stream)
+        e8_stream_lost(peer->stream);
 }
 
 void e8_peers_nudge(struct e8_httpd *httpd)

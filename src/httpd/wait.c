@@ -4,6 +4,7 @@
 void e8_wait_begin(struct e8_service *ex, e8_mono_ns due)
 {
     ex->phase = E8_PHASE_WAIT;
+    e8_peer_owes(e8_peer_of(ex->connection), E8_OWED_NOTHING);
     e8_timers_add(&ex->httpd->waiting, &ex->timer, due);
     MHD_suspend_connection(ex->connection);
 }

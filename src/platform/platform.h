@@ -17,6 +17,16 @@ enum e8_plan_limits {
     E8_PLAN_PRO
 }; /* requests to the API: none; 60/min; 600/min */
 
+/* A delivery that failed for good (webhook.delivery_failed), or an endpoint that its failures disabled (webhook.disabled). Texts
+ * are valid during the call. */
+struct e8_platform_notice {
+    const char *type, *delivery, *webhook, *event_type;
+    unsigned attempts;
+    int status;         /* of the last attempt; 0: none */
+    const char *error;  /* of the last attempt */
+    const char *reason; /* why the endpoint was disabled; NULL: it was not */
+    struct e8_str json; /* the same as JSON, as `notify_url` gets it */
+};
 struct e8_platform_options {
     const char *state;  /* directory; made with mode 0700 where it is missing */
     const char *listen; /* NULL: 127.0.0.1:8088 */
@@ -34,6 +44,9 @@ struct e8_platform_options {
     uint64_t keep_bytes;     /* … or when the file grows beyond; 0: no bound */
     const char *notify_url;  /* told of each delivery that failed for good; NULL: nobody */
     const char *fixtures;    /* overlay directory, as the catalogue was loaded with; NULL: none */
+    /* On the dispatcher's thread; may be NULL. */
+    void (*on_notice)(void *state, const struct e8_platform_notice *notice);
+    void *notice_state;
 };
 
 struct e8_platform_server;

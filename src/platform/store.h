@@ -92,24 +92,24 @@ struct e8_store_target {
 enum e8_rc e8_store_accept(struct e8_store *store, const struct e8_store_event *event,
                            const struct e8_store_target *targets, size_t count, struct e8_err *err);
 
-/* What is to be sent: pending deliveries of enabled endpoints that are due before `until`, the earliest first, at most `limit`, but
- * for those for which `skip` says true. Valid during the call; the next event's body may use the same memory. */
+/* What is to be sent to an endpoint: its pending deliveries that are due before `until`, test events first, then the earliest, at most
+ * `limit`, but for those for which `skip` says true (those that are under way: a bounded number). Of an endpoint that is disabled test
+ * events alone. Quick however many wait: an index by endpoint. Valid during the call; the next event's body may use the same memory. */
 struct e8_due {
     int64_t row; /* the delivery's number in the store */
     const char *id, *webhook, *event_id, *type, *environment;
     struct e8_str body;
     e8_wall_ns due;
-    unsigned number; /* of the attempt that is due: 1, 2, … */
-    unsigned tries;  /* that the policy counts, this one included */
-    bool manual;     /* somebody asked for it: a test event, or a delivery that is sent again */
+    unsigned number;         /* of the attempt that is due: 1, 2, … */
+    unsigned tries;          /* that the policy counts, this one included */
+    enum e8_trigger trigger; /* EVENT, RETRY, TEST or RESEND */
 };
 typedef bool e8_due_skip_fn(void *state, int64_t row);
 typedef void e8_due_fn(void *state, const struct e8_due *due);
-enum e8_rc e8_store_due(struct e8_store *store, e8_wall_ns until, size_t limit, e8_due_skip_fn *skip,
-                        e8_due_fn *fn, void *state, struct e8_err *err);
-/* When the next pending delivery of an enabled endpoint is due, those that `skip` names apart; E8_NEVER: none. */
-enum e8_rc e8_store_next_due(struct e8_store *store, e8_due_skip_fn *skip, void *state, e8_wall_ns *out,
-                             struct e8_err *err);
+/* *next: when the first of those that it did not give out is due, the skipped apart; E8_NEVER: there is none. */
+enum e8_rc e8_store_due(struct e8_store *store, const char *webhook, e8_wall_ns until, size_t limit,
+                        e8_due_skip_fn *skip, e8_due_fn *fn, void *state, e8_wall_ns *next,
+                        struct e8_err *err);
 
 /* An attempt that was made, and what has become of its delivery. */
 struct e8_store_attempt {

@@ -338,22 +338,20 @@ int e8_conn_alert(const struct e8_slot *slot)
     return slot->ssl && slot->ssl == last_alert.ssl ? last_alert.alert : 0;
 }
 
-/* libssl is not linked: it is asked of the one that libcurl has loaded, if it is OpenSSL at all. */
 static void note_handshake(struct e8_slot *slot, struct e8_conn *conn)
 {
     typedef int ask_fn(const void *ssl);
-    struct curl_tlssessioninfo *info = NULL;
     ask_fn *resumed = NULL, *version = NULL;
     *(void **)&resumed = dlsym(RTLD_DEFAULT, "SSL_session_reused");
     *(void **)&version = dlsym(RTLD_DEFAULT, "SSL_version");
     slot->transport->counts.handshakes++;
     conn->tls13 = true; /* the careful assumption */
-    if (curl_easy_getinfo(slot->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info || !info->internals ||
-        info->backend != CURLSSLBACKEND_OPENSSL || !resumed || !version)
+    void *ssl = e8_tls_of(slot->easy);
+    if (!ssl || !resumed || !version)
         return;
-    conn->tls13 = version(info->internals) >= 0x0304;
-    listen_for_alerts(slot, info->internals);
-    if (resumed(info->internals) == 1) {
+    conn->tls13 = version(ssl) >= 0x0304;
+    listen_for_alerts(slot, ssl);
+    if (resumed(ssl) == 1) {
         slot->transport->counts.resumed++;
         slot->exchange->flags |= E8_FLAG_TLS_RESUMED;
     }

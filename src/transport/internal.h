@@ -212,6 +212,17 @@ int e8_conn_alert(const struct e8_slot *slot);
 /* EADDRNOTAVAIL towards this address: is there no local address for it at all, rather than no free port? */
 bool e8_conn_no_source(const struct sockaddr *peer);
 
+/* --- tls.c: OpenSSL's own reading and writing, without libcurl's look-up of the connection at each call ------------------ */
+
+/* libcurl's SSL of the handle's connection; NULL: another library, or no TLS. */
+void *e8_tls_of(CURL *easy);
+/* The same, made to read and write the descriptor itself; libcurl still closes it. NULL: that cannot be. */
+void *e8_tls_take(CURL *easy, int fd);
+/* As e8_link_read; a close_notify is 0. */
+ssize_t e8_tls_read(void *ssl, char *out, size_t n, int *error);
+/* -1: not now (then the same bytes must come again); -2: never, *error says why. */
+ssize_t e8_tls_write(void *ssl, struct e8_str bytes, int *error);
+
 /* --- loop.c ------------------------------------------------------------------------------------------------------------ */
 
 enum e8_rc e8_loop_open(struct e8_transport *transport, struct e8_err *err);
@@ -286,9 +297,10 @@ struct e8_link {
     struct e8_transport *transport;
     struct e8_origin *origin;
     int fd;
-    struct e8_slot *slot;                  /* TLS; else NULL */
-    struct e8_exchange *exchange;          /* NULL: idle */
-    struct e8_link *next, *prev;           /* of all */
+    struct e8_slot *slot;         /* TLS; else NULL */
+    void *ssl;                    /* its SSL, where that is OpenSSL's; else TLS goes through libcurl */
+    struct e8_exchange *exchange; /* NULL: idle */
+    struct e8_link *next, *prev;  /* of all */
     struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
     struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
     e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */

@@ -207,6 +207,7 @@ static void stay_with(struct e8_link *link, struct e8_slot *slot)
 {
     e8_conn_at(link->transport, link->fd)->link = link;
     link->slot = slot;
+    link->ssl = e8_tls_take(slot->easy, link->fd);
     slot->link = link;
     slot->exchange = NULL;
 }
@@ -247,6 +248,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
 void e8_link_lost(struct e8_link *link)
 {
     link->fd = -1;
+    link->ssl = NULL;
     e8_timers_remove(&link->transport->turns, &link->timer);
     e8_timers_add(&link->transport->turns, &link->timer, 0);
 }

@@ -23,6 +23,8 @@ static int error_of(const struct e8_slot *slot)
 static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
 {
     size_t got = 0;
+    if (link->ssl)
+        return e8_tls_read(link->ssl, out, n, error);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
     if (code == CURLE_AGAIN)
         return -1;
@@ -57,6 +59,9 @@ static struct e8_str next_part(const struct e8_link *link)
 static ssize_t write_tls(struct e8_link *link, struct e8_str part)
 {
     size_t sent = 0;
+    link->send_errno = 0;
+    if (link->ssl)
+        return e8_tls_write(link->ssl, part, &link->send_errno);
     CURLcode code = curl_easy_send(link->slot->easy, part.p, part.n, &sent);
     link->send_errno = code && code != CURLE_AGAIN ? error_of(link->slot) : 0;
     return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;

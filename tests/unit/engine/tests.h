@@ -28,6 +28,7 @@ int test_expected(void);
 int test_resume(void);
 int test_turns(void);
 int test_steady(void);
+int test_feed(void);
 
 const struct e8_catalog *catalog(void);
 

@@ -25,6 +25,9 @@ int tear_down(void **state);
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int test_requests(void); /* what is read and answered; returns the failures */
+/* Each returns the failures. */
+int test_requests(void); /* what is read and answered */
+int test_streams(void);
+int test_wary(void); /* clients that mean harm */
 
 #endif

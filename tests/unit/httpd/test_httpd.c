@@ -365,7 +365,7 @@ int main(void)
         cmocka_unit_test(stop_under_load),
         TEST(ticks_come),
     };
-    int failed = test_requests();
+    int failed = test_requests() + test_streams() + test_wary();
 
     return failed + cmocka_run_group_tests_name("httpd", tests, NULL, NULL);
 }

@@ -306,6 +306,151 @@ static void bad_requests(void **state)
     assert_string_equal(reply.body, "ok");
 }
 
+/* What two readers may understand differently: 400, and the connection ends, so that nothing after it is taken for a request. */
+static void smuggling_is_refused(void **state)
+{
+#define ROW(text)                                                                                            \
+    {                                                                                                        \
+        "" text, sizeof(text) - 1                                                                            \
+    }
+#define AFTER "GET /files/smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+    static const struct {
+        const char *p;
+        size_t n;
+    } rows[] = {
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+            "5\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length : 0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+            "x\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\x0b chunked\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" AFTER),
+        /* folded lines */
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n more\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nX-A: 1\r\n\tmore\r\nHost: h\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\n X-A: 1\r\nHost: h\r\n\r\n" AFTER),
+        /* NUL, CR alone, LF alone */
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX-A: a\0b\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX-A: a\0\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX\0-A: a\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nX-A: a\0b\r\nHost: h\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX-A: a\rX-B: b\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\rX-A: a\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nX-A: a\nX-B: b\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\nHost: h\n\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\n\r\n" AFTER),
+        ROW("GET /info\0/x HTTP/1.1\r\nHost: h\r\n\r\n" AFTER),
+        /* whose? */
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\n: no name\r\n\r\n" AFTER),
+        ROW("GET /info HTTP/1.1\r\nHost: h\r\nA B: c\r\n\r\n" AFTER),
+        /* chunks */
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n 0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n" AFTER),
+        ROW("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r0\r\n\r\n" AFTER),
+    };
+    struct fixture *fixture = *state;
+    struct client client;
+    struct reply reply;
+
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        assert_true(client_open(&client, fixture->url));
+        client_say_n(&client, rows[i].p, rows[i].n);
+        client_read(&client, &reply);
+        if (reply.status != 400)
+            fail_msg("row %zu got %d", i, reply.status);
+        client_take(&client, client.n);
+        assert_int_not_equal(client_end(&client), -1);
+        client_close(&client);
+    }
+    assert_int_equal(atomic_load(&fixture->requests), 0);
+#undef ROW
+#undef AFTER
+}
+
+/* Whatever stands in it, a head that is right is taken, however it comes in. */
+static void odd_heads_that_are_right(void **state)
+{
+    static const char *const rows[] = {
+        "\r\n\r\nGET /files/x HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost:h\r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost: \t  h\r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost: h \r\nX-Blanks: a \t \r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost: h\r\nX-Empty:\r\nX-Empty: \r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost: h\r\nX-Tab: a\tb\r\nX-Latin: \xe9\xff\r\n\r\n",
+        "GET /files/x HTTP/1.1\r\nHost: h\r\nCookie: a=b; c=d\r\nX: \"q\", (c)\r\n\r\n",
+        "GET /files/x?a=b&c&&=d&a=%20%zz HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /files/%78 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n",
+        "GET /files/x HTTP/1.0\r\nA:b\r\n\r\n",
+        "GET /files/x HTTP/1.0\r\n\r\n",
+    };
+    struct fixture *fixture = *state;
+    struct client client;
+    struct reply reply;
+
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        client_ask(fixture->url, rows[i], &reply);
+        if (reply.status != 200)
+            fail_msg("row %zu got %d", i, reply.status);
+        assert_string_equal(reply.body, "file /files/x");
+        assert_true(client_open(&client, fixture->url));
+        for (const char *at = rows[i]; *at; at++)
+            client_say_n(&client, at, 1);
+        client_read(&client, &reply);
+        assert_string_equal(reply.body, "file /files/x");
+        client_close(&client);
+    }
+}
+
+/* A head of exactly so many bytes, one long header or many short ones. */
+static void ask_with_head(const char *url, size_t size, bool many, struct reply *reply)
+{
+    static const char begin[] = "GET /info HTTP/1.1\r\nHost: h\r\n";
+    char *head = e8_new(size + 1, 1);
+    size_t n = sizeof begin - 1;
+
+    memcpy(head, begin, n);
+    while (many && size - n > 1024) {
+        memcpy(head + n, "X: ", 3);
+        memset(head + n + 3, 'v', 1024 - 5);
+        memcpy(head + n + 1022, "\r\n", 2);
+        n += 1024;
+    }
+    memcpy(head + n, "X: ", 3);
+    memset(head + n + 3, 'v', size - n - 3 - 4);
+    memcpy(head + size - 4, "\r\n\r\n", 4);
+    client_ask(url, head, reply);
+    free(head);
+}
+
+static void heads_of_16_kb(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reply reply;
+
+    for (int many = 0; many < 2; many++) {
+        ask_with_head(fixture->url, 16 << 10, many, &reply);
+        assert_int_equal(reply.status, 201);
+        ask_with_head(fixture->url, (16 << 10) + 1, many, &reply);
+        assert_int_equal(reply.status, 431);
+        assert_non_null(strcasestr(reply.head, "Connection: close"));
+    }
+}
+
 static void long_heads(void **state)
 {
     struct fixture *fixture = *state;
@@ -418,6 +563,9 @@ int test_requests(void)
         TEST(chunked_body_too_large),
         TEST(continue_is_sent),
         TEST(bad_requests),
+        TEST(smuggling_is_refused),
+        TEST(odd_heads_that_are_right),
+        TEST(heads_of_16_kb),
         TEST(long_heads),
         TEST(slow_heads_are_cut),
         TEST(large_answer),

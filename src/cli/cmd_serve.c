@@ -1,0 +1,217 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "platform/platform.h"
+
+#define END_GRACE (10 * E8_NS_S) /* for what is under way, when it ends */
+
+const struct e8_option e8_serve_options[] = {
+    {"listen", 'l', "ADDR:PORT", "where; default 127.0.0.1:8088; port 0 is a free one; or unix:PATH", true},
+    {"state", 0, "DIR", "directory of its memory and its key; default $XDG_STATE_HOME/emit8/serve", true},
+    {"no-auth", 0, NULL, "take requests without the key; on loopback alone", false},
+    {"host", 0, "NAME", "another name under which it is called, behind a proxy say (repeatable)", true},
+    {"plan", 0, "NAME", "rate limits of the API: unlimited (default), starter (60/min) or pro (600/min)", true},
+    {"allow-http", 0, NULL, "endpoints beyond this machine may be http://", true},
+    {"workers", 0, "N", "threads that send; default 1", true},
+    {"in-flight", 0, "N", "attempts at a time at most; default 1000", true},
+    {"grace", 0, "DUR", "how long a secret stays valid after a rotation; default 24h", true},
+    {"disable-after", 0, "DUR", "disable an endpoint that has only failed for so long; default 5d", true},
+    {"keep", 0, "DUR", "how long deliveries that have ended are kept; default 30d", true},
+    {"keep-bytes", 0, "SIZE", "delete the oldest when the memory grows beyond, 10GB; default: no bound", true},
+    {"notify", 0, "URL", "post a notice there when a delivery fails for good, or an endpoint is disabled", true},
+    {"format", 0, "FORMAT", "of the lines for deliveries that failed for good: text or ndjson", false},
+    {NULL, 0, NULL, NULL, false},
+};
+
+struct server {
+    const struct e8_args *args;
+    struct e8_catalog *catalog;
+    struct e8_cli_reach reach;
+    struct e8_platform_options options;
+    const char **hosts;
+    char *state;
+    bool ndjson;
+};
+
+/* On the dispatcher's thread, which is the only one that writes to stdout. */
+static void print_notice(void *state, const struct e8_platform_notice *notice)
+{
+    const struct server *s = state;
+    struct e8_buf line;
+    e8_buf_init(&line, 64 << 10);
+    if (s->ndjson) {
+        e8_buf_putstr(&line, notice->json);
+    } else if (notice->reason) {
+        e8_buf_printf(&line, "%s  %s  %s", notice->type, notice->webhook, notice->reason);
+    } else {
+        e8_buf_printf(&line, "%s  %s  %s  %s  #%u  ", notice->type, notice->delivery, notice->webhook,
+                      notice->event_type, notice->attempts);
+        e8_buf_put_clean(&line, e8_str(notice->error));
+    }
+    e8_buf_putc(&line, '\n');
+    fwrite(line.p, 1, line.n, stdout);
+    fflush(stdout);
+    e8_buf_fini(&line);
+}
+
+static enum e8_rc read_plan(const struct server *s, enum e8_plan_limits *out, struct e8_err *err)
+{
+    static const char *const names[] = {
+        [E8_PLAN_UNLIMITED] = "unlimited", [E8_PLAN_STARTER] = "starter", [E8_PLAN_PRO] = "pro", NULL};
+    const char *name = e8_arg(s->args, "plan");
+    char hint[E8_HINT_MAX];
+    for (int i = 0; name && names[i]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum e8_plan_limits)i;
+            return E8_OK;
+        }
+    }
+    return name ? e8_fail(err, E8_INPUT, e8_hint_near(e8_str(name), names, "unlimited, starter or pro", hint),
+                          "--plan \"%s\" is not known", name)
+                : E8_OK;
+}
+
+static enum e8_rc read_keep(const struct server *s, struct e8_platform_options *out, struct e8_err *err)
+{
+    const char *bytes = e8_arg(s->args, "keep-bytes");
+    enum e8_rc rc = e8_arg_dur(s->args, "keep", &out->keep, err);
+    if (!rc && bytes && (!e8_parse_size(e8_str(bytes), &out->keep_bytes) || out->keep_bytes < 1 << 20)) {
+        rc = e8_fail(err, E8_INPUT, "10GB, 512MiB; at least 1MiB", "--keep-bytes \"%s\" is no such size", bytes);
+    }
+    return rc;
+}
+
+/* A time of 0 would mean the default. */
+static enum e8_rc read_durations(const struct server *s, struct e8_platform_options *out, struct e8_err *err)
+{
+    static const char *const names[] = {"grace", "disable-after", "keep"};
+    enum e8_rc rc = e8_arg_dur(s->args, "grace", &out->grace, err);
+    rc = rc ? rc : e8_arg_dur(s->args, "disable-after", &out->disable_after, err);
+    rc = rc ? rc : read_keep(s, out, err);
+    const e8_dur_ns values[] = {out->grace, out->disable_after, out->keep};
+    for (size_t i = 0; !rc && i < E8_COUNT(names); i++) {
+        if (e8_arg(s->args, names[i]) && values[i] == 0) {
+            rc = e8_fail(err, E8_INPUT, "1s is the shortest that makes sense", "--%s 0", names[i]);
+        }
+    }
+    return rc;
+}
+
+static enum e8_rc find_state(struct server *s, struct e8_err *err)
+{
+    const char *given = e8_arg(s->args, "state"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    struct e8_buf path;
+    e8_buf_init(&path, 4096);
+    if (given) {
+        e8_buf_puts(&path, given);
+    } else if (state && state[0] == '/') {
+        e8_buf_printf(&path, "%s/emit8/serve", state);
+    } else if (home && home[0]) {
+        e8_buf_printf(&path, "%s/.local/state/emit8/serve", home);
+    }
+    bool good = path.n > 0 && !path.full;
+    s->state = good ? e8_dup_str(e8_buf_str(&path)) : NULL;
+    s->options.state = s->state;
+    e8_buf_fini(&path);
+    return good ? E8_OK
+                : e8_fail(err, E8_INPUT, "--state DIR",
+                          "no place for the state: neither XDG_STATE_HOME nor HOME is set");
+}
+
+static enum e8_rc read_options(struct server *s, struct e8_err *err)
+{
+    struct e8_platform_options *o = &s->options;
+    enum e8_format format;
+    uint64_t workers = 0, in_flight = 0;
+    enum e8_rc rc = e8_cli_reach(s->args, NULL, &s->reach, err);
+    rc = rc ? rc : e8_cli_format(s->args, E8_FORMAT_TEXT, &format, err);
+    if (!rc && format != E8_FORMAT_TEXT && format != E8_FORMAT_NDJSON) {
+        rc = e8_fail(err, E8_INPUT, "text or ndjson", "serve has no lines as %s", e8_arg(s->args, "format"));
+    }
+    rc = rc ? rc : read_plan(s, &o->plan, err);
+    rc = rc ? rc : e8_arg_u64(s->args, "workers", 1, 64, &workers, err);
+    rc = rc ? rc : e8_arg_u64(s->args, "in-flight", 1, 100000, &in_flight, err);
+    rc = rc ? rc : read_durations(s, o, err);
+    rc = rc ? rc : find_state(s, err);
+    s->hosts = e8_arg_all(s->args, "host");
+    s->ndjson = !rc && format == E8_FORMAT_NDJSON;
+    o->hosts = s->hosts;
+    o->listen = e8_arg(s->args, "listen");
+    o->no_auth = e8_arg_set(s->args, "no-auth");
+    o->allow_http = e8_arg_set(s->args, "allow-http");
+    o->workers = (unsigned)workers;
+    o->in_flight = (size_t)in_flight;
+    o->reach = s->reach.reach;
+    o->notify_url = e8_arg(s->args, "notify");
+    o->fixtures = e8_arg(s->args, "fixtures");
+    o->on_notice = print_notice;
+    o->notice_state = s;
+    return rc;
+}
+
+static void say_where(const struct server *s, const struct e8_platform_server *platform)
+{
+    const char *url = e8_platform_url(platform), *key = e8_platform_key(platform);
+    fprintf(stderr, "emit8: listening on %s\n", url);
+    if (e8_arg_set(s->args, "quiet")) {
+        return;
+    }
+    if (key && strncmp(url, "http", 4) == 0) {
+        fprintf(stderr, "emit8: in the browser: %s/#key=%s\n", url, key);
+    } else if (!key) {
+        fprintf(stderr, "emit8: in the browser: %s/\nemit8: no key is asked for: --no-auth\n", url);
+    }
+    if (key) {
+        fprintf(stderr, "emit8: the key lies in %s\n", e8_platform_key_file(platform));
+    }
+}
+
+/* The next signal ends the process: nothing is lost by that, its memory stands a kill. */
+static void let_signals_through(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int serve(struct server *s)
+{
+    struct e8_platform_server *platform;
+    struct e8_err err = {0};
+    int signal = 0;
+    e8_signals_init();
+    if (e8_platform_start(&s->options, s->catalog, &platform, &err)) {
+        return e8_exit_error(&err);
+    }
+    say_where(s, platform);
+    bool healthy = true;
+    while (!(signal = e8_signals_take(100 * E8_NS_MS)) && healthy) {
+        healthy = e8_platform_healthy(platform, &err);
+    }
+    if (signal && !e8_arg_set(s->args, "quiet")) {
+        fputs("emit8: ending; what waits is sent when it starts again\n", stderr);
+    }
+    let_signals_through();
+    e8_platform_stop(&platform, END_GRACE);
+    return healthy ? 128 + signal : e8_exit_error(&err);
+}
+
+int e8_cmd_serve(const struct e8_args *args)
+{
+    struct server s = {.args = args};
+    struct e8_err err = {0};
+    int code;
+    if (e8_cli_catalog(args, &s.catalog, &code)) {
+        code = read_options(&s, &err) ? e8_exit_error(&err) : serve(&s);
+    }
+    e8_cli_reach_fini(&s.reach);
+    free(s.hosts);
+    free(s.state);
+    e8_catalog_free(&s.catalog);
+    return code;
+}

@@ -1,0 +1,186 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/platform.h"
+#include "platform/api.h"
+
+static void add_fault(struct e8_call *call, struct e8_err *err)
+{
+    err->rc = E8_INPUT;
+    e8_errs_add(&call->errs, err);
+}
+
+void e8_call_fault(struct e8_call *call, const struct e8_node *node, const char *hint, const char *format,
+                   ...)
+{
+    char what[512];
+    struct e8_err err = {0};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    e8_node_fail(&err, node, hint, "%s", what);
+    add_fault(call, &err);
+}
+
+void e8_call_fault_at(struct e8_call *call, const char *field, const char *hint, const char *format, ...)
+{
+    char what[512];
+    struct e8_err err = {0};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    e8_fail_at(&err, field, 0, 0, hint, "%s", what);
+    add_fault(call, &err);
+}
+
+bool e8_call_faulty(const struct e8_call *call)
+{
+    return call->errs.total > 0;
+}
+
+void e8_call_members(struct e8_call *call, const struct e8_member *members, size_t count, void *into)
+{
+    const char *names[32];
+    E8_ASSERT(count < E8_COUNT(names));
+    for (size_t i = 0; i < count; i++) {
+        names[i] = members[i].name;
+    }
+    names[count] = NULL;
+    if (call->body) {
+        e8_node_only(call->body, names, &call->errs);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct e8_node *node = e8_node_get(call->body, members[i].name);
+        if (node) {
+            members[i].read(call, node, into);
+        } else if (members[i].needed) {
+            e8_call_fault_at(call, members[i].name, NULL, "\"%s\" is missing", members[i].name);
+        }
+    }
+}
+
+const char *e8_call_string(struct e8_call *call, const struct e8_node *node, size_t max)
+{
+    if (node->kind != E8_STRING) {
+        e8_call_fault(call, node, "put it in quotes", "this is %s, not a text",
+                      e8_node_kind_name(node->kind));
+    } else if (node->text.n > max) {
+        e8_call_fault(call, node, NULL, "the text is longer than %zu bytes", max);
+    } else if (node->text.n && memchr(node->text.p, '\0', node->text.n)) {
+        e8_call_fault(call, node, NULL, "the text has a NUL in it");
+    } else {
+        return e8_call_text(call, node->text);
+    }
+    return NULL;
+}
+
+bool e8_call_bool(struct e8_call *call, const struct e8_node *node, bool *out)
+{
+    if (node->kind != E8_BOOL) {
+        e8_call_fault(call, node, "true or false", "this is %s", e8_node_kind_name(node->kind));
+        return false;
+    }
+    *out = node->b;
+    return true;
+}
+
+bool e8_call_dur(struct e8_call *call, const struct e8_node *node, e8_dur_ns low, e8_dur_ns high,
+                 e8_dur_ns *out)
+{
+    char least[E8_DUR_MAX], most[E8_DUR_MAX];
+    e8_dur_ns value;
+    if (node->kind != E8_STRING || !e8_parse_dur(node->text, &value)) {
+        e8_call_fault(call, node, "a text with a unit: \"500ms\", \"5s\", \"2m\"", "this is no duration");
+        return false;
+    }
+    if (value < low || value > high) {
+        e8_call_fault(call, node,
+                      e8_arena_printf(call->arena, "%s to %s", e8_dur_text(low, least), e8_dur_text(high, most)),
+                      "the duration is out of range");
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* RFC 3339, or so long before now. */
+static bool time_of(struct e8_call *call, struct e8_str text, e8_wall_ns *out)
+{
+    e8_dur_ns ago;
+    if (e8_wall_parse(text, out)) {
+        return *out > 0;
+    }
+    if (!e8_parse_dur(text, &ago) || ago >= call->now) {
+        return false;
+    }
+    *out = call->now - ago;
+    return true;
+}
+
+#define TIME_HINT "\"2026-03-01T12:00:00Z\", or so long before now: \"10m\""
+
+bool e8_call_time(struct e8_call *call, const struct e8_node *node, e8_wall_ns *out)
+{
+    e8_wall_ns at;
+    if (node->kind != E8_STRING || !time_of(call, node->text, &at)) {
+        e8_call_fault(call, node, TIME_HINT, "this is no time");
+        return false;
+    }
+    *out = at;
+    return true;
+}
+
+const char *e8_call_query(const struct e8_call *call, const char *name)
+{
+    const char *value = e8_request_query(call->request, name);
+    return value && *value ? value : NULL;
+}
+
+void e8_call_query_time(struct e8_call *call, const char *name, e8_wall_ns *out)
+{
+    const char *value = e8_call_query(call, name);
+    e8_wall_ns at;
+    if (value && !time_of(call, e8_str(value), &at)) {
+        e8_call_fault_at(call, name, TIME_HINT, "\"%s\" is no time", value);
+    } else if (value) {
+        *out = at;
+    }
+}
+
+void e8_call_query_dur(struct e8_call *call, const char *name, e8_dur_ns *out)
+{
+    const char *value = e8_call_query(call, name);
+    if (value && !e8_parse_dur(e8_str(value), out)) {
+        e8_call_fault_at(call, name, "a number with a unit: 1m, 1h", "\"%s\" is no duration", value);
+    }
+}
+
+int e8_call_query_choice(struct e8_call *call, const char *name, const char *const *choices, int absent)
+{
+    const char *value = e8_call_query(call, name);
+    char hint[E8_HINT_MAX];
+    for (int i = 0; value && choices[i]; i++) {
+        if (strcmp(value, choices[i]) == 0) {
+            return i;
+        }
+    }
+    if (value) {
+        e8_call_fault_at(call, name, e8_hint_names(e8_str(value), choices, "one of", hint),
+                         "\"%s\" is not known", value);
+    }
+    return absent;
+}
+
+const char *e8_call_environment(struct e8_call *call, const struct e8_node *node)
+{
+    struct e8_err err = {0};
+    const char *name = e8_call_string(call, node, E8_FACT_MAX);
+    const char *found =
+        name ? e8_environment_find(e8_catalog_platform(call->server->catalog), name, &err) : NULL;
+    if (name && !found) {
+        e8_call_fault(call, node, err.hint, "%s", err.what);
+    }
+    return found;
+}

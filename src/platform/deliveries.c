@@ -1,0 +1,419 @@
+#include <string.h>
+
+#include "digest/digest.h"
+#include "platform/api.h"
+
+#define LIMIT        50
+#define LIMIT_MAX    200
+#define CURL_BODY    ((size_t)32 << 10) /* a larger body does not stand in the command */
+#define DETAILS_MAX  ((size_t)1 << 20)  /* of heads and bodies, over all attempts */
+#define CURL_HEADERS 64
+
+/* ---- lists ---- */
+
+struct list {
+    struct e8_call *call;
+    int64_t last;
+};
+
+static void put_row(void *state, const struct e8_store_row *row)
+{
+    struct list *list = state;
+    e8_json_row(&list->call->w, NULL, row);
+    list->last = row->row;
+}
+
+static void read_cursor(struct e8_call *call, int64_t *out)
+{
+    const char *text = e8_call_query(call, "cursor");
+    uint64_t row;
+    if (text && (text[0] != 'r' || !e8_parse_u64(e8_str(text + 1), &row) || row == 0 || row > INT64_MAX)) {
+        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
+    } else if (text) {
+        *out = (int64_t)row;
+    }
+}
+
+static void read_limit(struct e8_call *call, size_t *out)
+{
+    const char *text = e8_call_query(call, "limit");
+    uint64_t limit = LIMIT;
+    if (text && (!e8_parse_u64(e8_str(text), &limit) || limit == 0 || limit > LIMIT_MAX)) {
+        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
+    }
+    *out = (size_t)limit;
+}
+
+static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
+{
+    static const char *const classes[] = {"none", "2xx", "3xx", "4xx", "5xx", NULL};
+    static const enum e8_status_class values[] = {E8_CLASS_NONE, E8_CLASS_2XX, E8_CLASS_3XX, E8_CLASS_4XX,
+                                                  E8_CLASS_5XX};
+    static const char *const tests[] = {"false", "true", NULL};
+    int class = e8_call_query_choice(call, "status", classes, -1);
+    filter->status = class < 0 ? E8_CLASS_ANY : values[class];
+    filter->state = e8_call_query_choice(call, "state", e8_state_names, -1);
+    filter->test = e8_call_query_choice(call, "test", tests, -1);
+    filter->type = e8_call_query(call, "type");
+    filter->event = e8_call_query(call, "event");
+    filter->environment = e8_call_query(call, "environment");
+    e8_call_query_time(call, "since", &filter->since);
+    e8_call_query_time(call, "until", &filter->until);
+    read_cursor(call, &filter->before);
+    read_limit(call, &filter->limit);
+}
+
+static void list(struct e8_call *call, struct e8_store_filter *filter)
+{
+    struct list list = {call, 0};
+    struct e8_err err = {0};
+    int64_t scanned = 0;
+    bool more = false;
+    read_filter(call, filter);
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return;
+    }
+    size_t headers = call->response->header_count;
+    e8_call_begin_list(call, 200);
+    enum e8_rc rc = e8_store_list(call->server->store, filter, 0, put_row, &list, &more, &scanned, &err);
+    if (rc) {
+        e8_buf_reset(&call->response->body);
+        call->response->header_count = headers;
+        e8_call_fail_err(call, 503, &err);
+        return;
+    }
+    int64_t next = scanned ? scanned : more ? list.last : 0;
+    e8_call_end_list(call, filter->limit,
+                     next ? e8_arena_printf(call->arena, "r%lld", (long long)next) : NULL);
+}
+
+void e8_deliveries_list(struct e8_call *call)
+{
+    struct e8_store_filter filter = {.webhook = e8_call_query(call, "webhook")};
+    list(call, &filter);
+}
+
+void e8_webhook_deliveries(struct e8_call *call)
+{
+    struct e8_webhook webhook;
+    if (e8_call_webhook(call, &webhook)) {
+        struct e8_store_filter filter = {.webhook = webhook.id};
+        list(call, &filter);
+    }
+}
+
+/* ---- one ---- */
+
+static bool find(struct e8_call *call, const char *id, struct e8_store_details *out)
+{
+    struct e8_err err = {0};
+    enum e8_rc rc = e8_store_delivery(call->server->store, id, call->arena, out, &err);
+    if (rc) {
+        e8_call_fail_store(call, rc, &err);
+    }
+    return !rc;
+}
+
+bool e8_row_write(struct e8_platform_server *server, const char *delivery, struct e8_buf *out)
+{
+    struct e8_arena *arena = e8_arena_new();
+    struct e8_store_details details;
+    struct e8_json w = e8_json_new(out, 0);
+    bool found = !e8_store_delivery(server->store, delivery, arena, &details, NULL);
+    if (found) {
+        e8_json_row(&w, NULL, &details.row);
+    }
+    e8_arena_free(&arena);
+    return found;
+}
+
+static struct e8_str cut(struct e8_str text, size_t most)
+{
+    return text.n > most ? (struct e8_str){text.p, most} : text;
+}
+
+/* The next line of a head, whose name and value are apart; false at its end. */
+static bool next_header(struct e8_str *rest, struct e8_header *out)
+{
+    struct e8_str line;
+    while (e8_str_split(rest, '\n', &line)) {
+        const char *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+        if (colon) {
+            size_t n = (size_t)(colon - line.p);
+            out->name = (struct e8_str){line.p, n};
+            out->value = e8_str_trim((struct e8_str){colon + 1, line.n - n - 1});
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As it went out, but for what opens doors. */
+static void put_head(struct e8_json *w, const char *key, struct e8_str head, size_t most)
+{
+    struct e8_str rest = cut(head, most), line;
+    struct e8_buf text;
+    e8_buf_init(&text, most + 4096);
+    while (e8_str_split(&rest, '\n', &line)) {
+        const char *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+        struct e8_str name = {line.p, colon ? (size_t)(colon - line.p) : 0};
+        if (colon && e8_header_is_secret(name)) {
+            e8_buf_printf(&text, "%.*s: ***", E8_STR(name));
+        } else {
+            e8_buf_putstr(&text, line);
+        }
+        e8_buf_putc(&text, '\n');
+    }
+    e8_json_str(w, key, e8_buf_str(&text));
+    e8_buf_fini(&text);
+}
+
+static void put_response(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
+{
+    struct e8_str body = cut(attempt->body, most / 2);
+    bool is_text = e8_utf8_valid(body) == body.n || (body.n < attempt->body.n &&
+                                                     body.n - e8_utf8_valid(body) < 4);
+    if (!attempt->response.n) {
+        e8_json_null(w, "response");
+        return;
+    }
+    e8_json_object(w, "response");
+    put_head(w, "head", attempt->response, most / 4);
+    if (is_text) {
+        body.n = e8_utf8_valid(body);
+        e8_json_str(w, "body", body);
+        e8_json_null(w, "body_base64");
+    } else {
+        struct e8_buf text;
+        e8_buf_init(&text, 2 * body.n + 16);
+        e8_base64_put(&text, body.p, body.n);
+        e8_json_null(w, "body");
+        e8_json_str(w, "body_base64", e8_buf_str(&text));
+        e8_buf_fini(&text);
+    }
+    e8_json_int(w, "length", (int64_t)attempt->body_length);
+    e8_json_bool(w, "truncated", body.n < attempt->body_length);
+    e8_json_end(w, '}');
+}
+
+static void put_attempt(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
+{
+    e8_json_object(w, NULL);
+    e8_json_int(w, "number", attempt->number);
+    e8_json_cstr(w, "trigger", attempt->trigger);
+    e8_json_cstr(w, "outcome", attempt->outcome);
+    e8_json_cstr(w, "error", attempt->error && attempt->error[0] ? attempt->error : NULL);
+    e8_json_status(w, "status", attempt->status);
+    e8_json_time(w, "due_at", attempt->due);
+    e8_json_time(w, "sent_at", attempt->sent);
+    e8_json_time(w, "done_at", attempt->done);
+    e8_json_ms(w, "response_time_ms", attempt->done - attempt->due);
+    e8_json_ms(w, "service_time_ms", attempt->done - attempt->sent);
+    e8_json_ms(w, "send_lag_ms", attempt->sent - attempt->due);
+    e8_json_object(w, "phases");
+    e8_json_ms(w, "dns_ms", attempt->phases.dns);
+    e8_json_ms(w, "connect_ms", attempt->phases.connect);
+    e8_json_ms(w, "tls_ms", attempt->phases.tls);
+    e8_json_ms(w, "first_byte_ms", attempt->phases.first_byte);
+    e8_json_end(w, '}');
+    if (attempt->request.n) {
+        e8_json_object(w, "request");
+        put_head(w, "head", attempt->request, most / 4);
+        e8_json_end(w, '}');
+    } else {
+        e8_json_null(w, "request");
+    }
+    put_response(w, attempt, most);
+    e8_json_end(w, '}');
+}
+
+static void put_attempts(struct e8_json *w, const struct e8_store_details *details)
+{
+    e8_json_array(w, "attempts_log");
+    for (size_t i = 0; i < details->count; i++) {
+        put_attempt(w, &details->attempts[i], DETAILS_MAX / (details->count > 4 ? details->count : 4));
+    }
+    e8_json_end(w, ']');
+}
+
+/* ---- what is signed, and the command ---- */
+
+/* The content's template in words: `{id}.{timestamp}.{body}` is the delivery's id, ".", the timestamp, ".", the exact body. */
+static void put_words(struct e8_buf *out, const char *content)
+{
+    static const struct {
+        const char *name, *words;
+    } rows[] = {{"{id}", "the delivery's id"}, {"{timestamp}", "the timestamp"}, {"{body}", "the exact bytes of the body"}};
+    while (*content) {
+        size_t used = strcspn(content, "{");
+        e8_buf_puts(out, out->n ? ", " : "");
+        if (used) {
+            e8_buf_printf(out, "\"%.*s\"", (int)used, content);
+        }
+        for (size_t i = 0; !used && i < E8_COUNT(rows); i++) {
+            if (strncmp(content, rows[i].name, strlen(rows[i].name)) == 0) {
+                e8_buf_puts(out, rows[i].words);
+                used = strlen(rows[i].name);
+            }
+        }
+        content += used ? used : 1;
+    }
+}
+
+static void put_signature(struct e8_call *call, const char *webhook)
+{
+    static const char *const hashes[] = {
+        [E8_SHA1] = "SHA-1", [E8_SHA256] = "SHA-256", [E8_SHA384] = "SHA-384", [E8_SHA512] = "SHA-512"};
+    struct e8_webhook found;
+    struct e8_buf words;
+    struct e8_json *w = &call->w;
+    bool there = !e8_store_webhook(call->server->store, webhook, call->arena, &found, NULL);
+    const struct e8_scheme *scheme =
+        there ? e8_schemes_find(e8_catalog_schemes(call->server->catalog), found.scheme) : NULL;
+    if (!scheme) {
+        e8_json_null(w, "signature");
+        return;
+    }
+    e8_buf_init(&words, 4096);
+    put_words(&words, scheme->content);
+    e8_json_object(w, "signature");
+    e8_json_cstr(w, "scheme", scheme->name);
+    e8_json_cstr(w, "header", scheme->header);
+    e8_json_str(w, "signed", e8_buf_str(&words));
+    e8_json_cstr(w, "algorithm",
+                 e8_arena_printf(call->arena, "HMAC-%s, %s", hashes[scheme->hash],
+                                 scheme->encoding == E8_SIGN_HEX ? "lower-case hex" : "base64"));
+    e8_json_end(w, '}');
+    e8_buf_fini(&words);
+}
+
+/* The last request as it went out, to be sent again by hand. */
+static void put_curl(struct e8_json *w, const struct e8_store_details *details)
+{
+    struct e8_header headers[CURL_HEADERS], header;
+    struct e8_buf url, text;
+    size_t count = 0;
+    struct e8_str head = details->count ? details->attempts[details->count - 1].request : E8_LIT("");
+    if (!head.n || !details->row.url) {
+        e8_json_null(w, "curl");
+        return;
+    }
+    while (count < CURL_HEADERS && next_header(&head, &header)) {
+        if (e8_header_is_secret(header.name)) {
+            header.value = E8_LIT("***");
+        }
+        if (!e8_header_is_framing(header.name)) {
+            headers[count++] = header;
+        }
+    }
+    e8_buf_init(&url, 64 << 10);
+    e8_buf_init(&text, 1 << 20);
+    e8_url_redacted(e8_str(details->row.url), &url);
+    e8_http1_curl(&text, E8_LIT("POST"), e8_buf_str(&url), headers, count,
+                  details->body.n > CURL_BODY ? E8_LIT("@body.json") : details->body);
+    e8_json_str(w, "curl", e8_buf_str(&text));
+    e8_buf_fini(&url);
+    e8_buf_fini(&text);
+}
+
+void e8_delivery_get(struct e8_call *call)
+{
+    struct e8_store_details details;
+    if (!find(call, e8_call_text(call, call->id), &details)) {
+        return;
+    }
+    struct e8_json *w = e8_call_begin(call, 200);
+    e8_json_object(w, "data");
+    e8_json_row_members(w, &details.row);
+    e8_json_str(w, "payload", details.body);
+    put_attempts(w, &details);
+    put_signature(call, details.row.webhook);
+    put_curl(w, &details);
+    e8_json_end(w, '}');
+    e8_call_end(call);
+}
+
+/* ---- once more ---- */
+
+void e8_delivery_resend(struct e8_call *call)
+{
+    struct e8_store_details details;
+    struct e8_err err = {0};
+    const char *id = e8_call_text(call, call->id);
+    e8_call_members(call, NULL, 0, NULL);
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return;
+    }
+    if (!find(call, id, &details)) {
+        return;
+    }
+    if (!details.row.url) {
+        e8_call_fail(call, 409, NULL, "the delivery's endpoint is deleted");
+        return;
+    }
+    enum e8_rc rc = e8_store_resend(call->server->store, id, call->now, &err);
+    if (rc) {
+        e8_call_fail_store(call, rc, &err);
+        return;
+    }
+    e8_dispatch_wake(call->server->dispatch);
+    if (find(call, id, &details)) {
+        e8_json_row(e8_call_begin(call, 202), "data", &details.row);
+        e8_call_end(call);
+        e8_server_changed(call->server, details.row.webhook, id);
+    }
+}
+
+struct window {
+    const char *webhook;
+    e8_wall_ns since, until;
+};
+
+static void read_webhook(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    struct e8_webhook found;
+    struct e8_err err = {0};
+    const char *id = e8_call_string(call, node, E8_ID_MAX - 1);
+    if (id && e8_store_webhook(call->server->store, id, call->arena, &found, &err)) {
+        e8_call_fault(call, node, err.hint, "%s", err.what);
+    }
+    ((struct window *)into)->webhook = id;
+}
+
+static void read_since(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    e8_call_time(call, node, &((struct window *)into)->since);
+}
+
+static void read_until(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    e8_call_time(call, node, &((struct window *)into)->until);
+}
+
+void e8_deliveries_resend(struct e8_call *call)
+{
+    static const struct e8_member members[] = {
+        {"webhook", false, read_webhook}, {"since", false, read_since}, {"until", false, read_until}};
+    struct window window = {.webhook = NULL};
+    struct e8_err err = {0};
+    uint64_t count = 0;
+    e8_call_members(call, members, E8_COUNT(members), &window);
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return;
+    }
+    enum e8_rc rc = e8_store_resend_failed(call->server->store, window.webhook, window.since, window.until,
+                                           call->now, &count, &err);
+    if (rc) {
+        e8_call_fail_store(call, E8_ENV, &err);
+        return;
+    }
+    e8_dispatch_wake(call->server->dispatch);
+    struct e8_json *w = e8_call_begin(call, 202);
+    e8_json_object(w, "data");
+    e8_json_int(w, "count", (int64_t)count);
+    e8_json_end(w, '}');
+    e8_call_end(call);
+}

@@ -1,0 +1,43 @@
+#include "platform/server.h"
+
+/* The platform's plans. */
+static const struct {
+    unsigned per_minute, burst;
+} plans[] = {
+    [E8_PLAN_UNLIMITED] = {0, 0},
+    [E8_PLAN_STARTER] = {60, 100},
+    [E8_PLAN_PRO] = {600, 1000},
+};
+
+struct e8_bucket e8_bucket_of(enum e8_plan_limits plan, e8_mono_ns now)
+{
+    E8_ASSERT((size_t)plan < E8_COUNT(plans));
+    return (struct e8_bucket){plans[plan].per_minute, plans[plan].burst, plans[plan].burst, now};
+}
+
+static e8_dur_ns time_for(const struct e8_bucket *bucket, double tokens)
+{
+    return tokens <= 0 ? 0 : (e8_dur_ns)(tokens * 60 * (double)E8_NS_S / bucket->per_minute);
+}
+
+bool e8_bucket_take(struct e8_bucket *bucket, e8_mono_ns now, e8_dur_ns *wait)
+{
+    *wait = 0;
+    if (!bucket->per_minute) {
+        return true;
+    }
+    bucket->tokens += (double)(now - bucket->at) * bucket->per_minute / (60 * (double)E8_NS_S);
+    bucket->tokens = bucket->tokens > bucket->burst ? bucket->burst : bucket->tokens;
+    bucket->at = now;
+    if (bucket->tokens < 1) {
+        *wait = time_for(bucket, 1 - bucket->tokens);
+        return false;
+    }
+    bucket->tokens -= 1;
+    return true;
+}
+
+e8_dur_ns e8_bucket_full_in(const struct e8_bucket *bucket)
+{
+    return bucket->per_minute ? time_for(bucket, bucket->burst - bucket->tokens) : 0;
+}

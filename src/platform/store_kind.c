@@ -1,0 +1,52 @@
+#include "platform/store_parts.h"
+
+int64_t e8_word_find(struct e8_side *side, const char *text)
+{
+    static const char find[] = "SELECT n FROM word WHERE text = ?1";
+
+    return E8_INT(side, 0, find, e8_text(text));
+}
+
+int64_t e8_word(struct e8_side *side, const char *text)
+{
+    static const char make[] = "INSERT INTO word(text) VALUES(?1)";
+    int64_t word = e8_word_find(side, text);
+
+    if (word == 0 && !e8_side_failed(side)) {
+        E8_RUN(side, make, e8_text(text));
+        word = sqlite3_last_insert_rowid(side->db);
+    }
+    return word;
+}
+
+int64_t e8_kind(struct e8_side *side, const struct e8_kind *kind, int64_t more)
+{
+    static const char find[] = "SELECT n FROM kind WHERE webhook = ?1 AND type = ?2 AND environment = ?3"
+                               " AND test = ?4 AND state = ?5 AND class = ?6";
+    static const char make[] = "INSERT INTO kind(webhook, type, environment, test, state, class, deliveries)"
+                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    static const char count[] = "UPDATE kind SET deliveries = deliveries + ?2 WHERE n = ?1";
+    int64_t n = E8_INT(side, 0, find, e8_int(kind->webhook), e8_int(kind->type), e8_int(kind->environment),
+                       e8_int(kind->test), e8_int(kind->state), e8_int(kind->class));
+
+    if (n != 0) {
+        E8_RUN(side, count, e8_int(n), e8_int(more));
+    } else if (!e8_side_failed(side)) {
+        E8_RUN(side, make, e8_int(kind->webhook), e8_int(kind->type), e8_int(kind->environment),
+               e8_int(kind->test), e8_int(kind->state), e8_int(kind->class), e8_int(more));
+        n = sqlite3_last_insert_rowid(side->db);
+    }
+    return n;
+}
+
+int e8_kind_class(int status)
+{
+    int class = status / 100;
+
+    return class < E8_CLASS_2XX ? E8_CLASS_NONE : class > E8_CLASS_5XX ? E8_CLASS_5XX : class;
+}
+
+enum e8_delivery_state e8_state_shown(int state)
+{
+    return state == E8_STATE_RETRYING ? E8_STATE_PENDING : (enum e8_delivery_state)state;
+}

@@ -1,0 +1,93 @@
+/* What the files of the store ask of each other. Internal to the store. */
+#ifndef E8_PLATFORM_STORE_PARTS_H
+#define E8_PLATFORM_STORE_PARTS_H
+
+#include "platform/store_side.h"
+
+/* ---- store_webhook.c ---- */
+/* Deliveries that wait for endpoints that were deleted, some at a time: what a kill has left. */
+enum e8_rc e8_store_cancel_deleted(struct e8_store *store, struct e8_err *err);
+int64_t e8_webhook_find(struct e8_side *side, const char *id); /* 0: there is none */
+/* Ends a change of an endpoint, which was found or not. */
+enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, struct e8_err *err);
+
+/* ---- store_secret.c ---- */
+/* What was overwritten lies in the write-ahead file no longer. */
+enum e8_rc e8_store_forget(struct e8_store *store, struct e8_err *err);
+/* Secrets whose grace is over go. */
+enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err *err);
+
+/* ---- store_kind.c: texts as numbers, and what deliveries are filtered by ---- */
+/* The states in the file: those of enum e8_delivery_state, and of the pending ones those that have been sent before. */
+enum { E8_STATE_RETRYING = E8_STATE_CANCELLED + 1, E8_STATES };
+#define E8_CLASS_UNSENT 0 /* no attempt yet; else an enum e8_status_class */
+
+struct e8_kind {
+    int64_t webhook, type, environment;
+    int test, state, class;
+};
+int64_t e8_word(struct e8_side *side, const char *text);      /* made where there is none. 0: failed */
+int64_t e8_word_find(struct e8_side *side, const char *text); /* 0: none */
+/* Its number, made where there is none; it counts so many deliveries more or less. */
+int64_t e8_kind(struct e8_side *side, const struct e8_kind *kind, int64_t more);
+int e8_kind_class(int status); /* of an attempt */
+enum e8_delivery_state e8_state_shown(int state);
+
+#define E8_SPAN_BITS    10 /* rows of deliveries in a block of `span`, as a power of two */
+#define E8_ATTEMPT_BITS 20
+static inline int64_t e8_attempt_row(int64_t delivery, unsigned number)
+{
+    return (delivery << E8_ATTEMPT_BITS) + number;
+}
+
+/* ---- store_pick.c: the rows of some kinds, newest first ---- */
+struct e8_pick;
+/* Rows of deliveries that the filter takes, but for the times, which are looked at row by row; between its rows. */
+struct e8_pick *e8_pick_new(struct e8_side *side, const struct e8_store_filter *filter);
+void e8_pick_free(struct e8_pick **pick);
+enum e8_picked { E8_PICKED, E8_PICKED_ALL, E8_PICKED_LATE };
+/* The next one. LATE: `end` has come; all down to and including *row have been looked at. */
+enum e8_picked e8_pick_next(struct e8_pick *pick, e8_mono_ns end, int64_t *row);
+
+/* ---- store_row.c ---- */
+/* The row as e8_store_row, its texts valid until the statement goes on. */
+#define E8_ROW_COLUMNS                                                                                       \
+    "d.row, d.id, e.id, t.text, v.text, w.id, w.url, k.test, k.state, d.number, d.status, o.text, d.error,"  \
+    " d.response, d.created, d.updated, d.due"
+#define E8_ROW_TABLES                                                                                        \
+    " FROM delivery d JOIN kind k ON k.n = d.kind JOIN event e ON e.n = d.event"                             \
+    " JOIN word t ON t.n = k.type JOIN word v ON v.n = k.environment JOIN webhook w ON w.n = d.webhook"      \
+    " LEFT JOIN word o ON o.n = d.outcome "
+enum { E8_ROW_WIDTH = 17 };
+void e8_row_read(sqlite3_stmt *statement, struct e8_store_row *out);
+
+/* ---- store_latency.c: a histogram of response times, with an error below 4 % ---- */
+enum { E8_LATENCY_SLOTS = 640 };
+struct e8_latency {
+    uint64_t count;
+    uint32_t slots[E8_LATENCY_SLOTS];
+};
+void e8_latency_add(struct e8_latency *latency, e8_dur_ns time, uint32_t count);
+/* Adds what e8_latency_put wrote. */
+void e8_latency_merge(struct e8_latency *latency, struct e8_str bytes);
+void e8_latency_put(const struct e8_latency *latency, struct e8_buf *out);
+e8_dur_ns e8_latency_at(const struct e8_latency *latency, double share); /* -1: it is empty */
+e8_dur_ns e8_latency_upto(unsigned slot);                                /* the slot's upper bound */
+
+/* ---- store_sum.c ---- */
+enum e8_sum_of { E8_SUM_ALL, E8_SUM_WEBHOOK, E8_SUM_TYPE, E8_SUM_STATUS, E8_SUM_OUTCOME };
+enum { E8_MINUTE = 60, E8_HOUR = 3600 }; /* seconds */
+struct e8_sums;
+struct e8_sums *e8_sums_new(void);
+void e8_sums_free(struct e8_sums **sums);
+struct e8_counted {
+    int64_t webhook, type, status, outcome;
+    e8_wall_ns done;
+    e8_dur_ns response;
+    bool delivered;
+};
+void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted);
+void e8_sums_write(struct e8_sums *sums, struct e8_side *side);
+void e8_sums_trim(struct e8_side *side, e8_wall_ns before);
+
+#endif

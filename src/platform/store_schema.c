@@ -1,0 +1,49 @@
+#include "platform/store_side.h"
+
+/* Times are wall nanoseconds, durations nanoseconds, except where a column says otherwise. `kind` is what the log is filtered by:
+ * a delivery has one, and of any filter it is known which kinds it takes. So one index serves all filters and all of their
+ * combinations: a page is the merge of the rows of its kinds. */
+static const char schema[] =
+    "CREATE TABLE webhook(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " deleted INTEGER NOT NULL DEFAULT 0," /* 1: the log still names it; all that follows is empty */
+    " enabled INTEGER NOT NULL, failing_since INTEGER NOT NULL, url TEXT, description TEXT, scheme TEXT,"
+    " events TEXT, environments TEXT, headers TEXT, timeout INTEGER, attempts INTEGER, base INTEGER,"
+    " factor REAL, cap INTEGER, jitter INTEGER, disabled_reason TEXT, disabled_at INTEGER, notify_url TEXT,"
+    " created INTEGER, updated INTEGER, rotated INTEGER, grace_until INTEGER,"
+    " secret TEXT, secret_before TEXT) STRICT;"
+    "CREATE TABLE word(n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE kind(n INTEGER PRIMARY KEY, webhook INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " environment INTEGER NOT NULL, test INTEGER NOT NULL, state INTEGER NOT NULL, class INTEGER NOT NULL,"
+    " deliveries INTEGER NOT NULL DEFAULT 0," /* how many there are */
+    " UNIQUE(webhook, type, environment, test, state, class)) STRICT;"
+    "CREATE TABLE event(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " type INTEGER NOT NULL, environment INTEGER NOT NULL, test INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " first INTEGER NOT NULL, deliveries INTEGER NOT NULL," /* its deliveries: so many from row `first` on */
+    " body BLOB NOT NULL) STRICT;"
+    "CREATE INDEX event_alone ON event(created) WHERE deliveries = 0;"
+    "CREATE TABLE delivery(row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " kind INTEGER NOT NULL, event INTEGER NOT NULL, webhook INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " due INTEGER,"             /* of the next attempt; NULL: none follows */
+    " test INTEGER NOT NULL,"   /* 1: it is sent even where its endpoint is disabled */
+    " asked INTEGER,"           /* when somebody asked for it again: attempts due before do not count */
+    " number INTEGER NOT NULL," /* of the last attempt; 0: none yet */
+    " tries INTEGER NOT NULL,"  /* that the policy has counted */
+    " status INTEGER, outcome INTEGER, error TEXT, response INTEGER, updated INTEGER" /* of the last attempt */
+    ") STRICT;"
+    "CREATE INDEX delivery_kind ON delivery(kind);"
+    "CREATE INDEX delivery_queue ON delivery(webhook, test, due) WHERE due IS NOT NULL;"
+    /* Of each 1,024 rows: when the first and the last of them were made, whatever the clock did. */
+    "CREATE TABLE span(block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE attempt(n INTEGER PRIMARY KEY," /* delivery << 20 | number */
+    " reason INTEGER NOT NULL, outcome INTEGER NOT NULL, status INTEGER, due INTEGER NOT NULL,"
+    " sent INTEGER NOT NULL, done INTEGER NOT NULL," /* after `due` */
+    " dns INTEGER, connect INTEGER, tls INTEGER, first_byte INTEGER, total INTEGER, error TEXT,"
+    " body_length INTEGER NOT NULL, request BLOB, response BLOB, body BLOB) STRICT;"
+    /* Of attempts that ended in the `step` seconds from `at` on (seconds), of an endpoint (0: of all): all of them, or those of one
+     * value of something (enum e8_sum_of). */
+    "CREATE TABLE sum(step INTEGER NOT NULL, webhook INTEGER NOT NULL, of INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, value INTEGER NOT NULL, attempts INTEGER NOT NULL, delivered INTEGER NOT NULL,"
+    " latency BLOB NOT NULL," /* see store_latency.c */
+    " PRIMARY KEY(step, webhook, of, at, value)) STRICT, WITHOUT ROWID;";
+
+const char *const e8_store_schema = schema;

@@ -1,0 +1,318 @@
+#include <string.h>
+
+#include "catalog/platform.h"
+#include "digest/digest.h"
+#include "platform/api.h"
+
+#define URL_MAX         2048
+#define DESCRIPTION_MAX 1000
+#define PATTERNS_MAX    100
+#define SECRET_MAX      512
+#define HEADERS_MAX     32
+#define HEADER_BYTES    4096
+#define TIMEOUT_MAX     (600 * E8_NS_S)
+#define SECRET_LEAST    16
+
+void e8_webhook_defaults(struct e8_call *call, struct e8_webhook *out)
+{
+    const struct e8_platform *platform = e8_catalog_platform(call->server->catalog);
+    *out = (struct e8_webhook){
+        .description = "",
+        .scheme = "8bit",
+        .environments = "[]",
+        .headers = "{}",
+        .timeout = platform->deadline,
+        .retry = platform->retry,
+        .enabled = true,
+        .created = call->now,
+        .updated = call->now,
+    };
+    uint64_t random[2];
+    e8_random_bytes(random, sizeof random);
+    e8_id_make("whk_", call->now, random[0], random[1], out->id);
+}
+
+/* ---- URLs ---- */
+
+static bool is_loopback(const struct e8_url *url, const char *address)
+{
+    return e8_host_is_loopback(url->host) || strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static bool is_as_shown(const char *text, const char *present)
+{
+    struct e8_buf shown;
+    e8_buf_init(&shown, 64 << 10);
+    e8_url_redacted(e8_str(present), &shown);
+    bool same = e8_str_is(e8_buf_str(&shown), text);
+    e8_buf_fini(&shown);
+    return same;
+}
+
+/* present: the URL as it is, which answers show without what is secret in it: that comes back unchanged from those who change
+ * something else. NULL: none. */
+static void read_target(struct e8_call *call, const struct e8_node *node, const char *present,
+                        const char **out)
+{
+    const struct e8_platform_options *options = &call->server->options;
+    struct e8_err err = {0};
+    struct e8_url url;
+    char address[64] = "";
+    const char *text = e8_call_string(call, node, URL_MAX);
+    if (!text || (present && is_as_shown(text, present))) {
+        return;
+    }
+    if (e8_url_parse(e8_str(text), &url, &err) ||
+        e8_reach_permits(&options->reach, e8_str(text), address, &err)) {
+        e8_call_fault(call, node, err.hint, "%s", err.what);
+    } else if (!url.https && !options->allow_http && !options->reach.unix_socket &&
+               !is_loopback(&url, address)) {
+        e8_call_fault(call, node, "https://, or start emit8 serve with --allow-http",
+                      "an endpoint beyond this machine needs https");
+    } else {
+        *out = text;
+    }
+}
+
+static void read_url(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    struct e8_webhook_in *in = into;
+    read_target(call, node, in->before_url, &in->webhook.url);
+}
+
+static void read_notify_url(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    struct e8_webhook_in *in = into;
+    if (node->kind == E8_NULL) {
+        in->webhook.notify_url = NULL;
+    } else {
+        read_target(call, node, in->before_notify, &in->webhook.notify_url);
+    }
+}
+
+/* ---- subscriptions ---- */
+
+static void check_pattern(struct e8_call *call, const struct e8_node *node)
+{
+    const struct e8_catalog *catalog = call->server->catalog;
+    char hint[E8_HINT_MAX];
+    if (node->kind != E8_STRING || !e8_pattern_valid(node->text)) {
+        e8_call_fault(call, node, "\"message.received\", \"conversation.*\" or \"*\"",
+                      "this is no pattern of event types");
+        return;
+    }
+    for (size_t i = 0; i < e8_catalog_count(catalog); i++) {
+        if (e8_pattern_matches(node->text, e8_str(e8_catalog_type(catalog, i)->name))) {
+            return;
+        }
+    }
+    e8_hint_near(node->text, e8_catalog_names(catalog), "GET /v1/events lists the types", hint);
+    e8_call_fault(call, node, hint, "no event type matches \"%.*s\"", E8_STR(node->text));
+}
+
+static void check_environment(struct e8_call *call, const struct e8_node *node)
+{
+    (void)e8_call_environment(call, node);
+}
+
+static void read_list(struct e8_call *call, const struct e8_node *node,
+                      void (*check)(struct e8_call *, const struct e8_node *), const char **out)
+{
+    size_t before = call->errs.total;
+    struct e8_buf json;
+    if (node->kind != E8_SEQ || node->count == 0 || node->count > PATTERNS_MAX) {
+        e8_call_fault(call, node, "[\"…\", …]", "this is no list of 1 to %d texts", PATTERNS_MAX);
+        return;
+    }
+    for (const struct e8_node *item = node->first; item; item = item->next) {
+        check(call, item);
+    }
+    if (call->errs.total == before) {
+        e8_buf_init(&json, E8_BODY_MAX);
+        e8_node_json(node, &json);
+        *out = e8_call_text(call, e8_buf_str(&json));
+        e8_buf_fini(&json);
+    }
+}
+
+static void read_events(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    read_list(call, node, check_pattern, &((struct e8_webhook_in *)into)->webhook.events);
+}
+
+static void read_environments(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    read_list(call, node, check_environment, &((struct e8_webhook_in *)into)->webhook.environments);
+}
+
+/* ---- the rest ---- */
+
+static void read_description(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    const char *text = e8_call_string(call, node, DESCRIPTION_MAX);
+    if (text) {
+        ((struct e8_webhook_in *)into)->webhook.description = text;
+    }
+}
+
+static void read_scheme(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    const struct e8_schemes *schemes = e8_catalog_schemes(call->server->catalog);
+    const char *name = e8_call_string(call, node, 64);
+    char hint[E8_HINT_MAX];
+    if (name && !e8_schemes_find(schemes, name)) {
+        e8_hint_names(e8_str(name), e8_schemes_names(schemes), "one of", hint);
+        e8_call_fault(call, node, hint, "unknown signature scheme \"%s\"", name);
+    } else if (name) {
+        ((struct e8_webhook_in *)into)->webhook.scheme = name;
+    }
+}
+
+static void read_secret(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    struct e8_webhook_in *in = into;
+    in->secret = e8_webhook_secret(call, in->webhook.scheme, node);
+}
+
+static void read_timeout(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    e8_call_dur(call, node, E8_NS_MS, TIMEOUT_MAX, &((struct e8_webhook_in *)into)->webhook.timeout);
+}
+
+static void read_retry(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    e8_retry_parse(node, &((struct e8_webhook_in *)into)->webhook.retry, &call->errs);
+}
+
+static void check_header(struct e8_call *call, const struct e8_node *map, const struct e8_node *node)
+{
+    if (!e8_header_name_valid(node->key)) {
+        e8_call_fault(call, node, "letters, digits and -", "\"%.*s\" is no header's name", E8_STR(node->key));
+    } else if (e8_header_is_framing(node->key)) {
+        e8_call_fault(call, node, NULL, "%.*s belongs to HTTP itself", E8_STR(node->key));
+    } else if (node->kind != E8_STRING || !e8_header_value_valid(node->text)) {
+        e8_call_fault(call, node, NULL, "a header's value is a text without control characters");
+    }
+    for (const struct e8_node *other = map->first; other != node; other = other->next) {
+        if (e8_str_ieq(other->key, node->key)) {
+            e8_call_fault(call, node, NULL, "%.*s is there twice", E8_STR(node->key));
+        }
+    }
+}
+
+/* As it is given; of a secret one that answers show as "***" and that comes back as such, what it was. */
+static struct e8_str value_of(const struct e8_node *header, const struct e8_node *before)
+{
+    const struct e8_node *old = NULL;
+    if (e8_header_is_secret(header->key) && e8_str_is(header->text, "***")) {
+        for (old = before ? before->first : NULL; old && !e8_str_ieq(old->key, header->key);) {
+            old = old->next;
+        }
+    }
+    return old ? old->text : header->text;
+}
+
+static void write_headers(struct e8_call *call, const struct e8_node *node, struct e8_webhook *webhook)
+{
+    struct e8_doc *doc = NULL;
+    struct e8_buf json;
+    e8_buf_init(&json, 2 * HEADER_BYTES);
+    struct e8_json w = e8_json_new(&json, 0);
+    const struct e8_node *before =
+        e8_doc_parse("headers", e8_str(webhook->headers), E8_DOC_JSON, &doc, NULL) ? NULL : e8_doc_root(doc);
+    e8_json_object(&w, NULL);
+    for (const struct e8_node *header = node->first; header; header = header->next) {
+        e8_json_str(&w, e8_call_text(call, header->key), value_of(header, before));
+    }
+    e8_json_end(&w, '}');
+    if (json.full || json.n > HEADER_BYTES) {
+        e8_call_fault(call, node, "at most 4 KiB", "the headers are too long");
+    } else {
+        webhook->headers = e8_call_text(call, e8_buf_str(&json));
+    }
+    e8_doc_free(&doc);
+    e8_buf_fini(&json);
+}
+
+static void read_headers(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    size_t before = call->errs.total;
+    if (node->kind != E8_MAP || node->count > HEADERS_MAX) {
+        e8_call_fault(call, node, "{\"X-Team\": \"crm\"}", "this is no map of at most %d headers",
+                      HEADERS_MAX);
+        return;
+    }
+    for (const struct e8_node *header = node->first; header; header = header->next) {
+        check_header(call, node, header);
+    }
+    if (call->errs.total == before) {
+        write_headers(call, node, &((struct e8_webhook_in *)into)->webhook);
+    }
+}
+
+static void read_enabled(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    e8_call_bool(call, node, &((struct e8_webhook_in *)into)->webhook.enabled);
+}
+
+/* The scheme comes before the secret, which must be of its form. */
+static const struct e8_member members[] = {
+    {"url", true, read_url},
+    {"events", true, read_events},
+    {"environments", false, read_environments},
+    {"description", false, read_description},
+    {"scheme", false, read_scheme},
+    {"timeout", false, read_timeout},
+    {"retry", false, read_retry},
+    {"headers", false, read_headers},
+    {"notify_url", false, read_notify_url},
+    {"enabled", false, read_enabled},
+    {"secret", false, read_secret},
+};
+
+void e8_webhook_read(struct e8_call *call, bool creates, struct e8_webhook_in *in)
+{
+    struct e8_member optional[E8_COUNT(members) - 1];
+    if (creates) {
+        e8_call_members(call, members, E8_COUNT(members), in);
+        return;
+    }
+    for (size_t i = 0; i < E8_COUNT(optional); i++) {
+        optional[i] = (struct e8_member){members[i].name, false, members[i].read};
+    }
+    if (call->body && call->body->count == 0) {
+        e8_call_fault(call, call->body, "{\"description\": \"…\"}", "there is nothing to change");
+    }
+    e8_call_members(call, optional, E8_COUNT(optional), in);
+}
+
+const char *e8_webhook_secret(struct e8_call *call, const char *scheme, const struct e8_node *given)
+{
+    const struct e8_scheme *found = e8_schemes_find(e8_catalog_schemes(call->server->catalog), scheme);
+    struct e8_err err = {0};
+    if (!given) {
+        uint8_t bytes[32];
+        char hex[2 * sizeof bytes + 1];
+        struct e8_buf text;
+        e8_random_bytes(bytes, sizeof bytes);
+        e8_buf_fixed(&text, hex, sizeof hex);
+        e8_hex_put(&text, bytes, sizeof bytes);
+        explicit_bzero(bytes, sizeof bytes);
+        return e8_call_text(call, e8_buf_str(&text));
+    }
+    const char *secret = e8_call_string(call, given, SECRET_MAX);
+    if (!secret) {
+        return NULL;
+    }
+    if (strlen(secret) < SECRET_LEAST) {
+        e8_call_fault(call, given, "leave it out to have one made", "a secret has at least %d characters",
+                      SECRET_LEAST);
+        return NULL;
+    }
+    const char *const list[] = {secret};
+    if (found && e8_signer_check(found, list, 1, &err)) {
+        e8_call_fault(call, given, err.hint, "%s", err.what);
+        return NULL;
+    }
+    return secret;
+}
