@@ -109,7 +109,7 @@ function askKey(error) {
     api.closeStream();
     page?.end();
     page = null;
-    const input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", placeholder: "e8k_…", required: true });
+    const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
     const whole = field("API key", input, "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.");
     const form = h(
         "form",

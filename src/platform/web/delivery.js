@@ -70,7 +70,7 @@ function phasesOf(attempt) {
 function waterfall(attempt, longest) {
     const phases = phasesOf(attempt);
     const share = (size) => `${((100 * size) / longest).toFixed(3)}%`;
-    return h("div", { class: "waterfall", "aria-hidden": "true" }, phases.map((phase) => h("span", { data: { phase: phase.key }, vars: { "--size": share(phase.size) }, title: `${phase.text}: ${ms(phase.size)}` })));
+    return h("span", { class: "waterfall", "aria-hidden": "true" }, phases.map((phase) => h("span", { data: { phase: phase.key }, vars: { "--size": share(phase.size) }, title: `${phase.text}: ${ms(phase.size)}` })));
 }
 
 function attemptItem(attempt, before, longest, chosen, choose) {
@@ -165,9 +165,15 @@ function hexOf(base64) {
     return lines.join("\n");
 }
 
+function hexView(base64) {
+    const view = textView(hexOf(base64), "Body of the response, as bytes");
+    view.classList.add("as-bytes");
+    return view;
+}
+
 function responseBody({ body, body_base64: base64, length, truncated }) {
     const cutOff = truncated ? h("p", { class: "muted" }, `The receiver sent ${bytes(length)}; only the beginning is kept.`) : null;
-    if (base64) return [h("div", { class: "body-head" }, h("h3", null, "Body"), h("span", { class: "muted" }, "not text")), textView(hexOf(base64), "Body of the response, as bytes"), cutOff];
+    if (base64) return [h("div", { class: "body-head" }, h("h3", null, "Body"), h("span", { class: "muted" }, "not text")), hexView(base64), cutOff];
     if (!body) return h("p", { class: "muted" }, length ? "The body was not kept." : "No body.");
     return [bodyView(body, "Body", "Copy body"), cutOff];
 }
@@ -198,7 +204,7 @@ async function signBody(secret, body) {
 /* Schemes that sign the body alone can be tried here. */
 function tryOut(row, sent) {
     if (!sent?.startsWith("sha256=") || !globalThis.crypto?.subtle) return null;
-    const input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", "aria-label": "The endpoint's secret", placeholder: "the endpoint's secret" });
+    const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", "aria-label": "The endpoint's secret", placeholder: "the endpoint's secret" });
     const verdict = h("p", { class: "verdict", role: "status" });
     const form = h("form", { class: "row" }, input, h("button", { type: "submit" }, "Verify here"));
     form.addEventListener("submit", async (event) => {

@@ -14,7 +14,7 @@ function eventPicker(types, chosen, signal) {
     const patterns = new Set(chosen);
     const categories = [...new Set(types.map((each) => each.category))];
     const tree = h("div", { class: "tree" });
-    const tags = h("div", { class: "chips", "aria-label": "Chosen patterns" });
+    const tags = h("div", { class: "chips", role: "group", "aria-label": "Chosen patterns" });
     const preview = h("div", { class: "match", role: "status" });
     const wrong = h("p", { class: "field-wrong", role: "alert" });
     const other = h("input", { type: "text", placeholder: "a pattern, such as message.*", "aria-label": "Another pattern", spellcheck: "false", autocomplete: "off", list: "event-patterns" });
@@ -98,7 +98,7 @@ function eventPicker(types, chosen, signal) {
 
     draw();
     const legend = h("legend", null, "Events");
-    const whole = h("fieldset", { class: "field picker" }, legend, h("p", { class: "hint" }, "Single types, a whole category, or everything."), h("div", { class: "picked" }, preview, tags), tree, h("div", { class: "row" }, other, button("Add", addOther), known), wrong);
+    const whole = h("fieldset", { class: "field picker" }, legend, h("p", { class: "hint" }, "Single types, a whole category, or everything."), h("div", { class: "picked" }, tags, preview), tree, h("div", { class: "row" }, other, button("Add", addOther), known), wrong);
     whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
     return { whole, values: () => [...patterns], covers: (type) => [...patterns].some((each) => takes(each, type)) };
 }

@@ -143,7 +143,7 @@ function bars(title, first, rows, all, label, kind) {
         { class: "panel" },
         h("h2", null, title),
         table(
-            [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, ""],
+            [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, { away: "Share, drawn" }],
             rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), h("td", { class: "num" }, count(row.attempts)), h("td", { class: "num" }, percent(row.attempts, all)), h("td", { class: "bar-cell" }, bar(row.attempts / (all || 1), kind(row))))),
             { label: title, class: "plain" },
         ),

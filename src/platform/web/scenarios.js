@@ -68,7 +68,7 @@ function local(iso, plus) {
 function earlier(runs) {
     if (!runs.length) return null;
     const num = (text) => ({ text, class: "num" });
-    return h("section", { class: "panel" }, h("h2", null, "Runs"), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99"), ""], runs.map(runRow), { label: "Runs", class: "plain" }));
+    return h("section", { class: "panel" }, h("h2", null, "Runs"), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99"), { away: "Its deliveries" }], runs.map(runRow), { label: "Runs", class: "plain" }));
 }
 
 /* ---- what can be run ---- */
@@ -78,7 +78,7 @@ function card(scenario, run) {
     text.addEventListener("toggle", () => {
         if (text.open && text.children.length === 1) text.append(h("div", { class: "body-head" }, h("span", { class: "grow" }), copyButton(scenario.text)), textView(scenario.text, `Text of ${short(scenario.name, 60)}`));
     });
-    return h("li", { class: "card scenario" }, h("div", { class: "card-head" }, h("h3", null, short(scenario.name, 80)), start), h("p", { class: "muted" }, clipped(scenario.summary, 300)), text);
+    return h("li", { class: "card scenario" }, h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start), h("p", { class: "muted" }, clipped(scenario.summary, 300)), text);
 }
 
 function ownForm(run) {

@@ -49,7 +49,7 @@ function schemaView(schema) {
 
 /* ---- the editor ---- */
 function editor(onChange) {
-    const area = h("textarea", { class: "editor", rows: 22, spellcheck: "false", autocomplete: "off", wrap: "off", "aria-label": "Payload, JSON", "aria-describedby": "payload-check" });
+    const area = h("textarea", { class: "editor", rows: 22, spellcheck: "false", autocomplete: "off", "aria-label": "Payload, JSON", "aria-describedby": "payload-check" });
     const check = h("p", { class: "verdict", id: "payload-check", role: "status" });
     let given = "";
 

@@ -90,7 +90,7 @@ function copyOld(text) {
 
 export function copyButton(text, label = "Copy", kind = "quiet small") {
     const word = h("span", null, label);
-    const control = h("button", { type: "button", class: kind }, icon("copy"), word);
+    const control = h("button", { type: "button", class: kind, "aria-label": label ? null : "Copy", title: label ? null : "Copy" }, icon("copy"), word);
     control.addEventListener("click", async () => {
         const done = await copy(typeof text === "function" ? text() : text);
         word.textContent = done ? "Copied" : "Not copied; select and copy by hand";
@@ -219,6 +219,7 @@ export const code = (text, limit = 300) => h("code", null, clipped(text, limit))
 /* What is said, with a value: a row of <dl>. */
 export const fact = (name, ...value) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, value));
 
+/* head: texts, or {text, class}, or {away}: a text for those who do not see the table */
 export const table = (head, rows, props = {}) =>
     h(
         "div",
@@ -226,7 +227,7 @@ export const table = (head, rows, props = {}) =>
         h(
             "table",
             { class: props.class },
-            h("thead", null, h("tr", null, head.map((cell) => h("th", { scope: "col", class: cell.class ?? null }, cell.text ?? cell)))),
+            h("thead", null, h("tr", null, head.map((cell) => h("th", { scope: "col", class: cell.class ?? null }, cell.away ? h("span", { class: "away" }, cell.away) : (cell.text ?? cell))))),
             h("tbody", null, rows),
         ),
     );
