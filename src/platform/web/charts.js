@@ -22,6 +22,23 @@ function setDefaults() {
     Chart.defaults.font.size = 11;
 }
 
+/* A logarithmic scale over whole decades, with a line for each. */
+function decades(spec) {
+    const values = spec.series.flatMap((series) => series.data).filter((value) => value > 0);
+    const power = (round, value) => 10 ** round(Math.log10(value));
+    const min = values.length ? power(Math.floor, Math.min(...values)) : 1;
+    const max = values.length ? Math.max(power(Math.ceil, Math.max(...values)), min * 10) : 10;
+    return {
+        type: "logarithmic",
+        min,
+        max,
+        afterBuildTicks: (scale) => {
+            scale.ticks = [];
+            for (let value = scale.min; value <= scale.max * 1.001; value *= 10) scale.ticks.push({ value });
+        },
+    };
+}
+
 function options(spec) {
     return {
         animation: still() ? false : { duration: 250 },
@@ -54,9 +71,10 @@ function options(spec) {
                 ticks: { maxRotation: 0, autoSkipPadding: 24, callback: (_, i) => spec.tick(i) },
             },
             y: {
+                ...(spec.log ? decades(spec) : {}),
                 stacked: spec.stacked,
-                beginAtZero: true,
-                suggestedMax: spec.least,
+                beginAtZero: !spec.log,
+                suggestedMax: spec.log ? undefined : spec.least,
                 grid: { drawBorder: false, tickLength: 0 },
                 ticks: { maxTicksLimit: 5, padding: 8, callback: (value) => spec.scale(value) },
             },
@@ -129,7 +147,8 @@ function update(own, next) {
     if (!own.made) return;
     own.made.data.labels = own.spec.labels;
     own.spec.series.forEach((series, i) => (own.made.data.datasets[i].data = series.data));
-    own.made.options.scales.y.suggestedMax = own.spec.least;
+    if (own.spec.log) Object.assign(own.made.options.scales.y, decades(own.spec));
+    else own.made.options.scales.y.suggestedMax = own.spec.least;
     own.made.update("none");
 }
 

@@ -130,6 +130,13 @@ export function short(text, limit = 200) {
     return text.length > limit ? `${cut(text, limit)}…` : text;
 }
 
+/* Names and addresses may be broken where they have a mark, before they are broken anywhere. */
+export function soft(text) {
+    return short(text)
+        .split(/(?<=[./_?&])/)
+        .map((part) => [part, h("wbr")]);
+}
+
 const PATHS = {
     overview: "M3 12h3l2-6 4 10 2-6 1.5 2H17",
     deliveries: "M3 5h14M3 10h14M3 15h9",

@@ -14,17 +14,17 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 export function percent(part, all) {
     if (!all) return "–";
     const value = (100 * part) / all;
-    if (value > 0 && value < 0.01) return "< 0.01 %";
-    if (value < 100 && value > 99.99) return "> 99.99 %";
-    return `${value.toFixed(value < 10 || value > 99 ? (value % 1 ? 2 : 0) : 1)} %`;
+    if (value > 0 && value < 0.01) return "<\u00a00.01\u00a0%";
+    if (value < 100 && value > 99.99) return ">\u00a099.99\u00a0%";
+    return `${value.toFixed(value < 10 || value > 99 ? (value % 1 ? 2 : 0) : 1)}\u00a0%`;
 }
 
 export function ms(value) {
     if (value === null || value === undefined) return "–";
-    if (value < 0.01) return "0 ms";
-    if (value < 10) return `${value.toFixed(value < 1 ? 2 : 1)} ms`;
-    if (value < 1000) return `${Math.round(value)} ms`;
-    if (value < 60000) return `${(value / 1000).toFixed(value < 10000 ? 2 : 1)} s`;
+    if (value < 0.01) return "0\u00a0ms";
+    if (value < 10) return `${value.toFixed(value < 1 ? 2 : 1)}\u00a0ms`;
+    if (value < 1000) return `${Math.round(value)}\u00a0ms`;
+    if (value < 60000) return `${(value / 1000).toFixed(value < 10000 ? 2 : 1)}\u00a0s`;
     return span(value);
 }
 

@@ -1,5 +1,5 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
-import { h, fill } from "./dom.js";
+import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, table, bar, endpointText, badge, outcomeText } from "./ui.js";
 import { few, count, percent, ms } from "./format.js";
@@ -77,7 +77,7 @@ const CHARTS = {
         name: "Response time",
         about: `median ${ms(data.totals.p50_ms)}, 90th percentile ${ms(data.totals.p90_ms)}, 99th ${ms(data.totals.p99_ms)}`,
         type: "line",
-        least: 5,
+        log: true,
         series: [
             { name: "p50", key: "p50", data: slices.map((s) => s.p50_ms), line: "--chart-p50" },
             { name: "p90", key: "p90", data: slices.map((s) => s.p90_ms), line: "--chart-p90", dash: [5, 3] },
@@ -121,10 +121,10 @@ function figures({ totals, pending, waiting }) {
 const numbers = (row) => [
     h("td", { class: "num" }, count(row.attempts)),
     h("td", { class: "num" }, percent(row.attempts - row.delivered, row.attempts)),
-    h("td", { class: "num" }, ms(row.p50_ms)),
+    h("td", { class: "num wide" }, ms(row.p50_ms)),
     h("td", { class: "num" }, ms(row.p99_ms)),
 ];
-const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: "num" }));
+const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: text === "p50" ? "num wide" : "num" }));
 
 function shares(title, first, rows, label) {
     return h(
@@ -168,8 +168,8 @@ function tables(data) {
             bars("Statuses", "Status", most(data.statuses), all, statusRow, (row) => (row.name[0] === "2" ? "ok" : "bad")),
             bars("Outcomes", "Outcome", most(data.outcomes), all, (row) => outcomeText(row.name), (row) => (row.name === "delivered" ? "ok" : "bad")),
         ),
-        shares("By endpoint", "Endpoint", most(data.webhooks), (row) => (row.url ? h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, endpointText(row.url)) : h("span", { class: "muted" }, row.name))),
-        shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, row.name)),
+        shares("By endpoint", "Endpoint", most(data.webhooks), (row) => (row.url ? h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, soft(endpointText(row.url))) : h("span", { class: "muted" }, row.name))),
+        shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, soft(row.name))),
     ];
 }
 
