@@ -22,7 +22,8 @@ static bool is_name_of_schema(struct e8_str key)
     return e8_str_is(key, "$schema") || e8_str_is(key, "$id");
 }
 
-static void put_node(struct e8_json *w, const char *key, const struct e8_node *node, const char *root, int depth)
+static void put_node(struct e8_json *w, const char *key, const struct e8_node *node, const char *root,
+                     int depth)
 {
     if (node->kind != E8_MAP && node->kind != E8_SEQ) {
         struct e8_buf json;

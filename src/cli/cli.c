@@ -115,7 +115,8 @@ const struct e8_command e8_commands[] = {
      "  emit8 serve\n"
      "  emit8 serve --listen 127.0.0.1:0 --state ./state --plan starter\n"
      "  emit8 serve --allow-target hooks.example.com --notify http://localhost:3000/alerts --format ndjson\n"
-     "\nEndpoints are made over the API (GET /openapi.json tells how) or in the browser; an event that was accepted is\n"
+     "\nEndpoints are made over the API (GET /openapi.json tells how) or in the browser; an event that was "
+     "accepted is\n"
      "delivered at least once, also after a kill. Each delivery that fails for good is a line on stdout.\n",
      0,
      0,
@@ -136,10 +137,11 @@ const struct e8_command e8_commands[] = {
      e8_cmd_replay},
     {"events",
      "list, show, export and validate event types",
-     "[list | show TYPE… | schema TYPE | export DIR | validate DIR]",
+     "[list | show TYPE… | schema TYPE | export DIR | export --asyncapi | validate DIR]",
      "  emit8 events\n"
      "  emit8 events show message.received -n 3 --seed 7\n"
-     "  emit8 events export my-fixtures && emit8 events validate my-fixtures\n",
+     "  emit8 events export my-fixtures && emit8 events validate my-fixtures\n"
+     "  emit8 events export --asyncapi > asyncapi.json\n",
      0,
      -1,
      {e8_events_options, e8_options_general, NULL},

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/asyncapi.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "doc/json.h"
@@ -12,6 +14,8 @@ const struct e8_option e8_events_options[] = {
     {"environment", 'e', "NAME", "production, staging or development", true},
     {"format", 0, "FORMAT", "text, json or ndjson", false},
     {"force", 0, NULL, "export over files that exist", false},
+    {"asyncapi", 0, NULL, "export: the event types as an AsyncAPI 3 document, on stdout", false},
+    {"output", 'o', "FILE", "the same into this file", false},
     {NULL, 0, NULL, NULL, false},
 };
 
@@ -149,10 +153,46 @@ static int show_schema(struct lister *l)
     return E8_EXIT_PASS;
 }
 
+/* Whole, or not at all. */
+static enum e8_rc write_document(const struct lister *l, struct e8_str text, struct e8_err *err)
+{
+    const char *path = e8_arg(l->args, "output");
+    if (!path || strcmp(path, "-") == 0) {
+        fwrite(text.p, 1, text.n, stdout);
+        return E8_OK;
+    }
+    if (!e8_arg_set(l->args, "force") && access(path, F_OK) == 0) {
+        return e8_fail(err, E8_INPUT, "--force writes over it", "%s is there already", path);
+    }
+    return e8_file_write(path, text, err);
+}
+
+static int export_asyncapi(const struct lister *l)
+{
+    struct e8_err err = {0};
+    struct e8_buf document;
+    if (l->args->words[1]) {
+        e8_fail(&err, E8_INPUT, "-o FILE", "--asyncapi takes no directory");
+        return e8_exit_error(&err);
+    }
+    e8_buf_init(&document, SIZE_MAX / 2);
+    e8_asyncapi_write(l->catalog, &document);
+    enum e8_rc rc = write_document(l, e8_buf_str(&document), &err);
+    e8_buf_fini(&document);
+    return rc ? e8_exit_error(&err) : E8_EXIT_PASS;
+}
+
 static int export_events(struct lister *l)
 {
     struct e8_err err = {0};
     const char *directory = l->args->words[1];
+    if (e8_arg_set(l->args, "asyncapi")) {
+        return export_asyncapi(l);
+    }
+    if (e8_arg(l->args, "output")) {
+        e8_fail(&err, E8_INPUT, "emit8 events export --asyncapi -o FILE", "-o is for --asyncapi");
+        return e8_exit_error(&err);
+    }
     enum e8_rc rc =
         directory ? e8_catalog_export(l->catalog, directory, e8_arg_set(l->args, "force"), &err)
                   : e8_fail(&err, E8_INPUT, "emit8 events export my-fixtures", "events export: where to?");
@@ -255,5 +295,9 @@ int e8_cmd_events(const struct e8_args *args)
         rc = e8_fail(&err, E8_INPUT, "text, json or ndjson", "events do not come as %s",
                      e8_arg(args, "format"));
     }
-    return rc ? e8_exit_error(&err) : run_word(&l, args->word_count ? args->words[0] : "list");
+    const char *word = args->word_count ? args->words[0] : "list";
+    if (!rc && strcmp(word, "export") != 0 && (e8_arg_set(args, "asyncapi") || e8_arg(args, "output"))) {
+        rc = e8_fail(&err, E8_INPUT, "emit8 events export --asyncapi", "--asyncapi and -o are for export");
+    }
+    return rc ? e8_exit_error(&err) : run_word(&l, word);
 }

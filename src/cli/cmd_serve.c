@@ -13,15 +13,18 @@ const struct e8_option e8_serve_options[] = {
     {"state", 0, "DIR", "directory of its memory and its key; default $XDG_STATE_HOME/emit8/serve", true},
     {"no-auth", 0, NULL, "take requests without the key; on loopback alone", false},
     {"host", 0, "NAME", "another name under which it is called, behind a proxy say (repeatable)", true},
-    {"plan", 0, "NAME", "rate limits of the API: unlimited (default), starter (60/min) or pro (600/min)", true},
+    {"plan", 0, "NAME", "rate limits of the API: unlimited (default), starter (60/min) or pro (600/min)",
+     true},
     {"allow-http", 0, NULL, "endpoints beyond this machine may be http://", true},
     {"workers", 0, "N", "threads that send; default 1", true},
     {"in-flight", 0, "N", "attempts at a time at most; default 1000", true},
     {"grace", 0, "DUR", "how long a secret stays valid after a rotation; default 24h", true},
     {"disable-after", 0, "DUR", "disable an endpoint that has only failed for so long; default 5d", true},
     {"keep", 0, "DUR", "how long deliveries that have ended are kept; default 30d", true},
-    {"keep-bytes", 0, "SIZE", "delete the oldest when the memory grows beyond, 10GB; default: no bound", true},
-    {"notify", 0, "URL", "post a notice there when a delivery fails for good, or an endpoint is disabled", true},
+    {"keep-bytes", 0, "SIZE", "delete the oldest when the memory grows beyond, 10GB; default: no bound",
+     true},
+    {"notify", 0, "URL", "post a notice there when a delivery fails for good, or an endpoint is disabled",
+     true},
     {"format", 0, "FORMAT", "of the lines for deliveries that failed for good: text or ndjson", false},
     {NULL, 0, NULL, NULL, false},
 };
@@ -79,7 +82,8 @@ static enum e8_rc read_keep(const struct server *s, struct e8_platform_options *
     const char *bytes = e8_arg(s->args, "keep-bytes");
     enum e8_rc rc = e8_arg_dur(s->args, "keep", &out->keep, err);
     if (!rc && bytes && (!e8_parse_size(e8_str(bytes), &out->keep_bytes) || out->keep_bytes < 1 << 20)) {
-        rc = e8_fail(err, E8_INPUT, "10GB, 512MiB; at least 1MiB", "--keep-bytes \"%s\" is no such size", bytes);
+        rc = e8_fail(err, E8_INPUT, "10GB, 512MiB; at least 1MiB", "--keep-bytes \"%s\" is no such size",
+                     bytes);
     }
     return rc;
 }

@@ -324,7 +324,8 @@ static void ask_handler(struct e8_service *ex, const struct e8_route *route, str
     response->body = httpd->scratch;
     route->handle(httpd->options.state, &ex->request, response);
     E8_ASSERT(response->status >= 200 && response->status <= 599);
-    E8_ASSERT(!response->stream || (response->fault == E8_FAULT_NONE && response->delay == 0));
+    E8_ASSERT(!response->stream ||
+              (response->fault == E8_FAULT_NONE && response->delay == 0 && !response->body.full));
     ex->status = response->status;
     ex->fault = response->fault;
     if (response->body.full)

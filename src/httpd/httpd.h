@@ -40,19 +40,6 @@ enum e8_fault {
     E8_FAULT_TRUNCATE, /* announce the whole body, send half, close */
 };
 
-/* An answer without an end (server-sent events, say): while it is open, any thread may add to it. What the client has not taken yet
- * waits in memory of a fixed size; a client for which that is too small is cut off, so nobody ever waits for it. */
-struct e8_stream;
-/* room: bytes that may wait. The caller's reference; lives until e8_stream_free, whatever becomes of the client. */
-struct e8_stream *e8_stream_new(size_t room);
-/* All of it or nothing, before the handler's return as well. False: the client is gone, was too slow, or the server has stopped; then
- * nothing more can be added, and it should be freed. Any thread; never blocks. */
-bool e8_stream_put(struct e8_stream *stream, struct e8_str bytes);
-/* Somebody still reads. Any thread. */
-bool e8_stream_is_open(struct e8_stream *stream);
-/* Ends the answer, in order, after what was added. NULL inside is allowed. Not while another thread uses it. */
-void e8_stream_free(struct e8_stream **stream);
-
 #define E8_RESPONSE_HEADERS_MAX 16
 struct e8_response {
     int status; /* 200 unless set */
@@ -70,6 +57,20 @@ struct e8_response {
     enum e8_fault fault;
     bool close; /* Connection: close */
 };
+
+/* An answer without an end (server-sent events, say): while it is open, any thread may add to it. What the client has not taken yet
+ * waits in memory of a fixed size; a client for which that is too small is cut off, so nobody ever waits for it. */
+struct e8_stream;
+/* For a handler: makes it the body of its answer, which has neither fault nor delay, and gives it to whoever will add to it; lives
+ * until e8_stream_free, whatever becomes of the client. room: bytes that may wait. */
+struct e8_stream *e8_stream_new(struct e8_response *response, size_t room);
+/* All of it or nothing, before the handler's return as well. False: the client is gone, was too slow, or the server has stopped; then
+ * nothing more can be added, and it should be freed. Any thread; never blocks. */
+bool e8_stream_put(struct e8_stream *stream, struct e8_str bytes);
+/* Somebody still reads. Any thread. */
+bool e8_stream_is_open(struct e8_stream *stream);
+/* Ends the answer, in order, after what was added. NULL inside is allowed. Not while another thread uses it. */
+void e8_stream_free(struct e8_stream **stream);
 
 typedef void e8_route_fn(void *state, const struct e8_request *request, struct e8_response *response);
 struct e8_route {

@@ -23,15 +23,17 @@ struct e8_stream {
     char bytes[];
 };
 
-struct e8_stream *e8_stream_new(size_t room)
+struct e8_stream *e8_stream_new(struct e8_response *response, size_t room)
 {
-    E8_ASSERT(room > 0);
+    E8_ASSERT(room > 0 && !response->stream);
     struct e8_stream *stream = e8_new(1, sizeof *stream + room);
 
     stream->magic = E8_STREAM_MAGIC;
     pthread_mutex_init(&stream->lock, NULL);
-    stream->references = 1;
+    stream->references =
+        2; /* the answer's from the start: the other may be gone before the handler returns */
     stream->room = room;
+    response->stream = stream;
     return stream;
 }
 
@@ -166,10 +168,7 @@ struct MHD_Response *e8_stream_answer(struct e8_stream *stream)
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, stream, on_answer_freed);
 
     if (!answer)
-        return NULL;
-    pthread_mutex_lock(&stream->lock);
-    stream->references++;
-    pthread_mutex_unlock(&stream->lock);
+        on_answer_freed(stream);
     return answer;
 }
 

@@ -222,10 +222,12 @@ static const struct {
     int status;
     const char *code;
 } codes[] = {
-    {400, "INVALID_REQUEST"},   {401, "UNAUTHORIZED"}, {403, "FORBIDDEN"},
-    {404, "NOT_FOUND"},         {405, "METHOD_NOT_ALLOWED"}, {409, "CONFLICT"},
-    {413, "PAYLOAD_TOO_LARGE"}, {415, "UNSUPPORTED_MEDIA_TYPE"}, {429, "RATE_LIMITED"},
-    {500, "INTERNAL"},          {503, "UNAVAILABLE"},
+    {400, "INVALID_REQUEST"},    {401, "UNAUTHORIZED"},
+    {403, "FORBIDDEN"},          {404, "NOT_FOUND"},
+    {405, "METHOD_NOT_ALLOWED"}, {409, "CONFLICT"},
+    {413, "PAYLOAD_TOO_LARGE"},  {415, "UNSUPPORTED_MEDIA_TYPE"},
+    {429, "RATE_LIMITED"},       {500, "INTERNAL"},
+    {503, "UNAVAILABLE"},
 };
 
 static const char *code_of(int status)
@@ -368,8 +370,8 @@ void e8_call_refuse(struct e8_call *call)
     e8_buf_init(&text, 2048);
     E8_ASSERT(call->errs.count);
     put_fault(call, &call->errs.list[0], &field, &text);
-    const char *what = e8_arena_printf(call->arena, "%s%s%s", e8_buf_cstr(&field), field.n ? ": " : "",
-                                       e8_buf_cstr(&text));
+    const char *what =
+        e8_arena_printf(call->arena, "%s%s%s", e8_buf_cstr(&field), field.n ? ": " : "", e8_buf_cstr(&text));
     begin_error(call, 400, what, NULL);
     e8_json_array(&call->w, "details");
     for (size_t i = 0; i < call->errs.count; i++) {

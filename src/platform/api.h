@@ -73,11 +73,11 @@ const char *e8_call_environment(struct e8_call *call, const struct e8_node *node
 bool e8_assets_answer(struct e8_call *call);
 
 /* ---- pieces of answers (api_write.c) ---- */
-void e8_json_time(struct e8_json *w, const char *key, e8_wall_ns at);      /* 0: null */
-void e8_json_ms(struct e8_json *w, const char *key, e8_dur_ns duration);   /* negative: null */
-void e8_json_status(struct e8_json *w, const char *key, int status);       /* 0: null */
-void e8_json_url(struct e8_json *w, const char *key, const char *url);     /* without userinfo; NULL: null */
-extern const char *const e8_state_names[];                                 /* NULL-terminated */
+void e8_json_time(struct e8_json *w, const char *key, e8_wall_ns at);    /* 0: null */
+void e8_json_ms(struct e8_json *w, const char *key, e8_dur_ns duration); /* negative: null */
+void e8_json_status(struct e8_json *w, const char *key, int status);     /* 0: null */
+void e8_json_url(struct e8_json *w, const char *key, const char *url);   /* without userinfo; NULL: null */
+extern const char *const e8_state_names[];                               /* NULL-terminated */
 void e8_json_row(struct e8_json *w, const char *key, const struct e8_store_row *row);
 /* Its members alone. */
 void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row);
@@ -85,8 +85,8 @@ void e8_json_retry(struct e8_json *w, const char *key, const struct e8_retry_pol
 
 /* ---- reading endpoints (webhook_read.c) ---- */
 struct e8_webhook_in {
-    struct e8_webhook webhook; /* in: as it is (PATCH), or the defaults */
-    const char *secret;        /* given with POST; NULL: none */
+    struct e8_webhook webhook;              /* in: as it is (PATCH), or the defaults */
+    const char *secret;                     /* given with POST; NULL: none */
     const char *before_url, *before_notify; /* as they are; NULL: none */
 };
 void e8_webhook_defaults(struct e8_call *call, struct e8_webhook *out);
@@ -113,14 +113,15 @@ struct e8_str e8_event_sample(struct e8_platform_server *server, struct e8_arena
 
 /* ---- the answers, by the file that has them ---- */
 e8_call_fn e8_webhooks_list, e8_webhooks_create, e8_webhook_get, e8_webhook_patch, e8_webhook_delete,
-    e8_webhook_enable, e8_webhook_disable, e8_webhook_rotate, e8_webhook_revoke;              /* webhooks.c */
-e8_call_fn e8_types_list, e8_type_get, e8_type_preview, e8_match_get, e8_event_post, e8_webhook_test; /* events.c */
+    e8_webhook_enable, e8_webhook_disable, e8_webhook_rotate, e8_webhook_revoke; /* webhooks.c */
+e8_call_fn e8_types_list, e8_type_get, e8_type_preview, e8_match_get, e8_event_post,
+    e8_webhook_test; /* events.c */
 e8_call_fn e8_deliveries_list, e8_webhook_deliveries, e8_delivery_get, e8_delivery_resend,
-    e8_deliveries_resend;                                                                     /* deliveries.c */
-e8_call_fn e8_overview_get;                                                                   /* overview.c */
-e8_call_fn e8_info_get, e8_healthz_get, e8_metrics_get; /* info.c */
-e8_call_fn e8_openapi_get; /* openapi.c */
-e8_call_fn e8_stream_get;                                                                     /* told.c */
-e8_call_fn e8_scenarios_list, e8_runs_list, e8_runs_start, e8_run_get, e8_run_stop;           /* runs.c */
+    e8_deliveries_resend;                                                           /* deliveries.c */
+e8_call_fn e8_overview_get;                                                         /* overview.c */
+e8_call_fn e8_info_get, e8_healthz_get, e8_metrics_get;                             /* info.c */
+e8_call_fn e8_openapi_get;                                                          /* openapi.c */
+e8_call_fn e8_stream_get;                                                           /* told.c */
+e8_call_fn e8_scenarios_list, e8_runs_list, e8_runs_start, e8_run_get, e8_run_stop; /* runs.c */
 
 #endif

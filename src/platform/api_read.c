@@ -96,9 +96,10 @@ bool e8_call_dur(struct e8_call *call, const struct e8_node *node, e8_dur_ns low
         return false;
     }
     if (value < low || value > high) {
-        e8_call_fault(call, node,
-                      e8_arena_printf(call->arena, "%s to %s", e8_dur_text(low, least), e8_dur_text(high, most)),
-                      "the duration is out of range");
+        e8_call_fault(
+            call, node,
+            e8_arena_printf(call->arena, "%s to %s", e8_dur_text(low, least), e8_dur_text(high, most)),
+            "the duration is out of range");
         return false;
     }
     *out = value;

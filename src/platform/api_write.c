@@ -43,11 +43,8 @@ void e8_json_url(struct e8_json *w, const char *key, const char *url)
 }
 
 const char *const e8_state_names[] = {
-    [E8_STATE_PENDING] = "pending",
-    [E8_STATE_DELIVERED] = "delivered",
-    [E8_STATE_FAILED] = "failed",
-    [E8_STATE_CANCELLED] = "cancelled",
-    [E8_STATE_CANCELLED + 1] = NULL,
+    [E8_STATE_PENDING] = "pending",     [E8_STATE_DELIVERED] = "delivered", [E8_STATE_FAILED] = "failed",
+    [E8_STATE_CANCELLED] = "cancelled", [E8_STATE_CANCELLED + 1] = NULL,
 };
 
 void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row)

@@ -172,8 +172,8 @@ static void put_head(struct e8_json *w, const char *key, struct e8_str head, siz
 static void put_response(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
 {
     struct e8_str body = cut(attempt->body, most / 2);
-    bool is_text = e8_utf8_valid(body) == body.n || (body.n < attempt->body.n &&
-                                                     body.n - e8_utf8_valid(body) < 4);
+    bool is_text =
+        e8_utf8_valid(body) == body.n || (body.n < attempt->body.n && body.n - e8_utf8_valid(body) < 4);
     if (!attempt->response.n) {
         e8_json_null(w, "response");
         return;
@@ -244,7 +244,9 @@ static void put_words(struct e8_buf *out, const char *content)
 {
     static const struct {
         const char *name, *words;
-    } rows[] = {{"{id}", "the delivery's id"}, {"{timestamp}", "the timestamp"}, {"{body}", "the exact bytes of the body"}};
+    } rows[] = {{"{id}", "the delivery's id"},
+                {"{timestamp}", "the timestamp"},
+                {"{body}", "the exact bytes of the body"}};
     while (*content) {
         size_t used = strcspn(content, "{");
         e8_buf_puts(out, out->n ? ", " : "");

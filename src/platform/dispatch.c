@@ -43,6 +43,7 @@ struct e8_dispatch {
     size_t old_count;
     struct taken taken;
     size_t bound, share; /* deliveries under way: in all, and of one endpoint */
+    int64_t *rows;       /* room for `share` of them */
     struct lane *lanes;
     size_t lane_count, turn; /* whose turn it is to be first */
     e8_mono_ns look_failing;
@@ -198,39 +199,65 @@ static enum e8_rc disable(struct e8_dispatch *d, const struct e8_note *note, str
     return rc == E8_INPUT ? E8_OK : rc; /* deleted meanwhile */
 }
 
-/* One commit for up to BATCH of them. Returns how many of the list that was. */
-static size_t write_some(struct e8_dispatch *d, struct e8_note *list)
+/* What the notes say, in two commits at most. */
+static enum e8_rc write_batch(struct e8_dispatch *d, const struct e8_note *list, size_t count,
+                              struct e8_err *err)
 {
-    struct e8_store_attempt batch[BATCH];
+    struct e8_store_attempt attempts[BATCH];
+    int64_t unsent[BATCH];
+    size_t made = 0, not_made = 0;
+    for (size_t i = 0; i < count; i++, list = list->next) {
+        if (list->how != E8_FED_UNSENT) {
+            attempts[made++] = list->attempt;
+        } else if (!list->item->tried) {
+            unsent[not_made++] = list->item->row;
+        }
+    }
+    enum e8_rc rc = made ? e8_store_attempts(d->options.store, attempts, made, err) : E8_OK;
+    return rc || !not_made ? rc : e8_store_unsent(d->options.store, unsent, not_made, err);
+}
+
+/* What follows from them, once they are written. */
+static enum e8_rc follow_up(struct e8_dispatch *d, const struct e8_note *list, size_t count,
+                            struct e8_err *err)
+{
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < count; i++, list = list->next) {
+        if (list->how != E8_FED_UNSENT) {
+            rc = disable(d, list, err);
+            tell(d, list);
+        }
+    }
+    return rc;
+}
+
+static void write_some(struct e8_dispatch *d, const struct e8_note *list, size_t count)
+{
     struct e8_err err = {0};
-    size_t count = 0, notes = 0;
-    for (struct e8_note *note = list; note && count < BATCH; note = note->next) {
-        if (note->how != E8_FED_UNSENT) {
-            batch[count++] = note->attempt;
-        }
-        notes++;
+    if (has_failed(d)) {
+        return;
     }
-    enum e8_rc rc = has_failed(d) ? E8_ENV : E8_OK;
-    if (!rc && count) {
-        rc = e8_store_attempts(d->options.store, batch, count, &err);
-    }
-    struct e8_note *note = list;
-    for (size_t i = 0; i < notes && !rc; i++, note = note->next) {
-        rc = note->how == E8_FED_UNSENT ? E8_OK : disable(d, note, &err);
-        if (!rc && note->how != E8_FED_UNSENT) {
-            tell(d, note);
-        }
-    }
-    if (rc && !has_failed(d)) {
+    enum e8_rc rc = write_batch(d, list, count, &err);
+    rc = rc ? rc : follow_up(d, list, count, &err);
+    if (rc) {
         fail(d, &err);
     }
-    return notes;
+}
+
+static size_t batch_of(const struct e8_note *list)
+{
+    size_t count = 0;
+    for (; list && count < BATCH; list = list->next) {
+        count++;
+    }
+    return count;
 }
 
 static void write_notes(struct e8_dispatch *d, struct e8_note *list)
 {
     while (list) {
-        size_t count = write_some(d, list);
+        size_t count = batch_of(list);
+        write_some(d, list, count);
         for (size_t i = 0; i < count; i++) {
             struct e8_note *note = list;
             list = note->next;
@@ -322,9 +349,13 @@ static void renew(struct e8_dispatch *d)
     }
 }
 
+/* What one look at an endpoint's queue takes out of it. */
 struct taking {
     struct e8_dispatch *d;
     struct lane *lane;
+    struct e8_item *first, **end;
+    int64_t *rows;
+    size_t count;
 };
 
 static bool is_taken(void *state, int64_t row)
@@ -337,10 +368,42 @@ static bool is_taken(void *state, int64_t row)
 static void take(void *state, const struct e8_due *due)
 {
     struct taking *taking = state;
-    if (e8_sender_feed(taking->d->sender, due)) {
-        taken_add(&taking->d->taken, due->row);
-        taking->lane->taken++;
+    struct e8_item *item = e8_sender_item(taking->d->sender, due);
+    if (item) {
+        taking->rows[taking->count++] = due->row;
+        *taking->end = item;
+        taking->end = &item->next;
     }
+}
+
+/* Their numbers are used up on the disk, then they go. */
+static enum e8_rc send_taken(struct taking *taking, struct e8_err *err)
+{
+    struct e8_dispatch *d = taking->d;
+    enum e8_rc rc =
+        taking->count ? e8_store_begin(d->options.store, taking->rows, taking->count, err) : E8_OK;
+    for (struct e8_item *item = taking->first, *next; item; item = next) {
+        next = item->next;
+        if (rc) {
+            e8_item_free(item);
+            continue;
+        }
+        taken_add(&d->taken, item->row);
+        taking->lane->taken++;
+        e8_sender_feed(d->sender, item);
+    }
+    return rc;
+}
+
+static enum e8_rc take_of(struct e8_dispatch *d, struct lane *lane, size_t room, e8_wall_ns until,
+                          e8_wall_ns *next, struct e8_err *err)
+{
+    struct taking taking = {.d = d, .lane = lane, .rows = d->rows};
+    taking.end = &taking.first;
+    enum e8_rc rc =
+        e8_store_due(d->options.store, lane->webhook, until, room, is_taken, take, &taking, next, err);
+    enum e8_rc sent = send_taken(&taking, rc ? NULL : err);
+    return rc ? rc : sent;
 }
 
 static size_t room_of(const struct e8_dispatch *d, const struct lane *lane)
@@ -357,11 +420,10 @@ static e8_wall_ns take_due(struct e8_dispatch *d)
     struct e8_err err = {0};
     d->turn++;
     for (size_t i = 0; d->sender && i < d->lane_count; i++) {
-        struct taking taking = {d, &d->lanes[(d->turn + i) % d->lane_count]};
-        size_t room = room_of(d, taking.lane);
+        struct lane *lane = &d->lanes[(d->turn + i) % d->lane_count];
+        size_t room = room_of(d, lane);
         e8_wall_ns next = E8_NEVER;
-        if (room && e8_store_due(d->options.store, taking.lane->webhook, until, room, is_taken, take, &taking,
-                                 &next, &err)) {
+        if (room && take_of(d, lane, room, until, &next, &err)) {
             fail(d, &err);
             return E8_NEVER;
         }
@@ -486,6 +548,7 @@ static void free_dispatch(struct e8_dispatch **dispatch)
     pthread_cond_destroy(&d->wake);
     free(d->taken.slots);
     free(d->lanes);
+    free(d->rows);
     free(d);
     *dispatch = NULL;
 }
@@ -505,6 +568,7 @@ enum e8_rc e8_dispatch_start(const struct e8_dispatch_options *options, struct e
     d->version = UINT64_MAX;
     d->bound = options->platform->in_flight ? options->platform->in_flight : IN_FLIGHT;
     d->share = d->bound / 4 ? d->bound / 4 : 1;
+    d->rows = e8_new(d->share, sizeof *d->rows);
     taken_init(&d->taken, d->bound);
     int rc = pthread_create(&d->thread, NULL, dispatch_main, d);
     *out = d;

@@ -4,7 +4,7 @@
 #include "engine/engine.h"
 #include "platform/api.h"
 
-#define EDITS_MAX 1000
+#define EDITS_MAX  1000
 #define PATH_BYTES 1024
 
 /* What the body says of the event. */
@@ -236,8 +236,7 @@ bool e8_event_make(struct e8_call *call, const char *type_key, int type, bool pa
         return false;
     }
     out->type = e8_catalog_type(catalog, (size_t)wish.type)->name;
-    out->environment =
-        wish.environment ? wish.environment : e8_catalog_platform(catalog)->environments[0];
+    out->environment = wish.environment ? wish.environment : e8_catalog_platform(catalog)->environments[0];
     return render_wish(call, &wish, out);
 }
 

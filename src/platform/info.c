@@ -77,7 +77,7 @@ static void look(struct e8_call *call, struct e8_metrics_gauges *gauges)
 void e8_metrics_get(struct e8_call *call)
 {
     struct e8_metrics_gauges gauges = {
-        .listeners = e8_live_count(call->server->live),
+        .listeners = e8_hub_count(call->server->live),
         .started = call->server->started,
     };
     look(call, &gauges);

@@ -5,8 +5,10 @@
 #define DOCUMENT "platform/web/openapi.json"
 #define SCHEMAS  "#/components/schemas/"
 #define RESPONSES                                                                                            \
-    "{\"2XX\":{\"description\":\"Delivered.\"},\"410\":{\"description\":\"Gone: the endpoint is disabled.\"},"     \
-    "\"4XX\":{\"description\":\"Failed: it is tried again.\"},\"5XX\":{\"description\":\"Failed: it is tried "  \
+    "{\"2XX\":{\"description\":\"Delivered.\"},\"410\":{\"description\":\"Gone: the endpoint is "            \
+    "disabled.\"},"                                                                                          \
+    "\"4XX\":{\"description\":\"Failed: it is tried again.\"},\"5XX\":{\"description\":\"Failed: it is "     \
+    "tried "                                                                                                 \
     "again.\"}}"
 
 static void put_header(struct e8_json *w, const char *name)
@@ -121,8 +123,7 @@ void e8_openapi_get(struct e8_call *call)
     struct e8_platform_server *server = call->server;
     if (!server->openapi.n) {
         struct e8_doc *doc;
-        enum e8_rc rc =
-            e8_doc_parse(DOCUMENT, e8_catalog_builtin(DOCUMENT), E8_DOC_JSON, &doc, NULL);
+        enum e8_rc rc = e8_doc_parse(DOCUMENT, e8_catalog_builtin(DOCUMENT), E8_DOC_JSON, &doc, NULL);
         E8_ASSERT(rc == E8_OK);
         write_document(server, e8_doc_root(doc));
         e8_doc_free(&doc);

@@ -75,8 +75,8 @@ static void read_frame(struct e8_call *call, struct frame *frame)
     } else if (frame->step < MINUTE || frame->step % MINUTE) {
         e8_call_fault_at(call, "step", "1m, 5m, 1h", "the step must be whole minutes");
     } else if ((frame->until - frame->since) / frame->step > SLICES_MAX) {
-        e8_call_fault_at(call, "step", "a longer step, or a shorter time", "there would be more than %d steps",
-                         SLICES_MAX);
+        e8_call_fault_at(call, "step", "a longer step, or a shorter time",
+                         "there would be more than %d steps", SLICES_MAX);
     }
 }
 

@@ -51,7 +51,7 @@ static void tick(void *state)
     struct e8_platform_server *server = state;
     E8_CHECK_MAGIC(server, E8_SERVER_MAGIC);
     e8_runs_tick(server);
-    e8_live_tick(server->live, e8_mono_now());
+    e8_hub_tick(server->live, e8_mono_now());
 }
 
 static enum e8_rc open_store(struct e8_platform_server *server, struct e8_err *err)
@@ -124,7 +124,7 @@ enum e8_rc e8_platform_start(const struct e8_platform_options *options, const st
     server->lock = -1;
     server->started = e8_wall_now();
     server->bucket = e8_bucket_of(options->plan, e8_mono_now());
-    server->live = e8_live_new();
+    server->live = e8_hub_new();
     server->metrics = e8_metrics_new();
     e8_buf_init(&server->openapi, 16 << 20);
     enum e8_rc rc = start(server, err);
@@ -179,7 +179,7 @@ void e8_platform_stop(struct e8_platform_server **server, e8_dur_ns grace)
     e8_keeper_stop(&s->keeper);
     e8_notifier_stop(&s->notifier);
     e8_store_close(&s->store);
-    e8_live_free(&s->live);
+    e8_hub_free(&s->live);
     e8_metrics_free(&s->metrics);
     struct e8_guard *guard = atomic_load(&s->guard);
     e8_guard_free(&guard);

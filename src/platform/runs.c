@@ -6,15 +6,15 @@
 #include "platform/api.h"
 #include "platform/endpoint.h"
 
-#define FOLDER       "scenarios/"
-#define ENDING       ".yaml"
-#define RUNNING_MAX  4
-#define KEPT_MAX     50                  /* that have ended */
-#define TEXT_MAX     ((size_t)512 << 10) /* of a scenario */
-#define SIZE_LIMIT   200000              /* events that are counted beforehand */
-#define TELL_EVERY   (500 * E8_NS_MS)
-#define STOP_GRACE   (2 * E8_NS_S)
-#define IN_FLIGHT    1000
+#define FOLDER      "scenarios/"
+#define ENDING      ".yaml"
+#define RUNNING_MAX 4
+#define KEPT_MAX    50                  /* that have ended */
+#define TEXT_MAX    ((size_t)512 << 10) /* of a scenario */
+#define SIZE_LIMIT  200000              /* events that are counted beforehand */
+#define TELL_EVERY  (500 * E8_NS_MS)
+#define STOP_GRACE  (2 * E8_NS_S)
+#define IN_FLIGHT   1000
 
 enum run_state { RUN_RUNNING, RUN_ENDED, RUN_STOPPED, RUN_FAILED };
 static const char *const state_names[] = {
@@ -96,7 +96,7 @@ static void tell(struct e8_platform_server *server, struct run *run)
     e8_buf_init(&json, 4096);
     struct e8_json w = e8_json_new(&json, 0);
     put_run(&w, NULL, run);
-    e8_live_run(server->live, e8_buf_str(&json));
+    e8_hub_run(server->live, e8_buf_str(&json));
     e8_buf_fini(&json);
     run->told = e8_mono_now();
 }
@@ -142,9 +142,9 @@ static void finish(struct run *run)
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
     run->ended = e8_wall_now();
-    run->state = run->stopping                                     ? RUN_STOPPED
+    run->state = run->stopping                                    ? RUN_STOPPED
                  : result.generator_limited || result.interrupted ? RUN_FAILED
-                                                                   : RUN_ENDED;
+                                                                  : RUN_ENDED;
     e8_stats_free(&result.stats);
     e8_hist_free(&result.spread);
     free(result.expected);
@@ -288,7 +288,8 @@ static bool turns_secrets(struct e8_steps steps)
 static void check_plan(struct e8_call *call, const char *field, const struct e8_plan *plan)
 {
     if (plan->executes) {
-        e8_call_fault_at(call, field, "emit8 run has --exec", "a scenario with commands is not run from here");
+        e8_call_fault_at(call, field, "emit8 run has --exec",
+                         "a scenario with commands is not run from here");
     }
     for (size_t i = 0; i < plan->flow_count; i++) {
         if (turns_secrets(plan->flows[i].steps)) {
@@ -320,7 +321,8 @@ static struct e8_plan *parse_plan(struct e8_call *call, const struct request *re
     };
     struct e8_plan *plan = NULL;
     struct e8_errs errs;
-    const char *path = request->text ? "text" : e8_arena_printf(call->arena, FOLDER "%s" ENDING, request->scenario);
+    const char *path =
+        request->text ? "text" : e8_arena_printf(call->arena, FOLDER "%s" ENDING, request->scenario);
     struct e8_str text = request->text ? e8_str(request->text) : builtin(call, request->scenario);
     e8_errs_init(&errs);
     e8_random_bytes(&options.seed_random, sizeof options.seed_random);
@@ -340,8 +342,8 @@ static enum e8_rc take_webhook(struct e8_call *call, struct run *run, const stru
     size_t n;
     out->subscription.patterns = e8_texts_of(run->arena, webhook->events, &n);
     out->subscription.environments = e8_texts_of(run->arena, webhook->environments, &n);
-    return e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook, call->now, out,
-                               err);
+    return e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook, call->now,
+                               out, err);
 }
 
 /* The enabled webhooks take the place of the plan's endpoints, and get what they subscribe to. */
@@ -546,8 +548,7 @@ static struct run *find_run(struct e8_call *call)
             return runs->list[i];
         }
     }
-    e8_call_fail(call, 404, "GET /v1/runs lists the last ones", "there is no run \"%.*s\"",
-                 E8_STR(call->id));
+    e8_call_fail(call, 404, "GET /v1/runs lists the last ones", "there is no run \"%.*s\"", E8_STR(call->id));
     return NULL;
 }
 

@@ -31,9 +31,15 @@ void e8_item_free(struct e8_item *item)
     free(item);
 }
 
-static e8_wall_ns wall_of(e8_mono_ns at)
+/* The attempt's times by the wall clock. What the two clocks do between two looks at them must neither turn their order round, nor
+ * make the attempt due before the moment from which the store has its delivery due. */
+static void put_times(const struct e8_times *times, e8_wall_ns least, struct e8_store_attempt *out)
 {
-    return e8_wall_now() - (e8_mono_now() - at);
+    e8_dur_ns offset = e8_wall_now() - e8_mono_now();
+    e8_wall_ns due = times->due + offset;
+    out->due = due > least ? due : least;
+    out->sent = times->sent + offset > out->due ? times->sent + offset : out->due;
+    out->done = times->done + offset > out->sent ? times->done + offset : out->sent;
 }
 
 /* What stands behind `start` is a head as on the wire: it gets the line ends of texts, and none at its end. */
@@ -106,18 +112,16 @@ static void fill_attempt(struct e8_note *note, const struct e8_fed_end *end)
     note->attempt = (struct e8_store_attempt){
         .row = item->row,
         .number = from->number,
-        .tries = item->tries + (end->how == E8_FED_RETRY),
+        .tries = item->tries,
         .outcome = (enum e8_outcome)from->outcome,
         .trigger = (enum e8_trigger)from->trigger,
         .status = from->status,
-        .due = wall_of(from->times.due),
-        .sent = wall_of(from->times.sent),
-        .done = wall_of(from->times.done),
         .phases = from->phases,
         .more = end->how == E8_FED_MORE,
         .state = state_after(end),
         .next = e8_wall_now() + end->wait,
     };
+    put_times(&from->times, item->due, &note->attempt);
     put_texts(note, end);
 }
 
@@ -129,6 +133,7 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     note->how = end->how;
     e8_buf_init(&note->text, SIZE_MAX / 2);
     if (end->attempt) {
+        note->item->tried = true;
         fill_attempt(note, end);
     }
     sender->told(sender->state, note);
@@ -216,7 +221,7 @@ static void copy_id(char out[E8_ID_MAX], const char *id)
     out[n] = '\0';
 }
 
-struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *due)
+struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due)
 {
     const struct e8_emit *emit = e8_plan_feed_emit(sender->plan, e8_str(due->type), e8_str(due->environment));
     uint16_t endpoint;
@@ -226,6 +231,7 @@ struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *du
     struct e8_item *item = e8_new(1, sizeof *item);
     item->row = due->row;
     item->tries = due->tries;
+    item->due = due->due;
     item->type = sender->plan->types[emit->type];
     copy_id(item->id, due->id);
     copy_id(item->event_id, due->event_id);
@@ -244,8 +250,12 @@ struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *du
         .due = e8_mono_now() + (due->due - e8_wall_now()),
         .owner = item,
     };
-    e8_engine_feed(sender->engine, &item->fed);
     return item;
+}
+
+void e8_sender_feed(struct e8_sender *sender, struct e8_item *item)
+{
+    e8_engine_feed(sender->engine, &item->fed);
 }
 
 void e8_sender_stop(struct e8_sender *sender)

@@ -10,9 +10,11 @@ struct e8_item {
     struct e8_fed fed;
     int64_t row;
     unsigned tries;
+    bool tried; /* an attempt was made */
     char id[E8_ID_MAX], event_id[E8_ID_MAX], webhook[E8_ID_MAX];
     const char *type; /* the plan's */
     struct e8_buf body;
+    struct e8_item *next; /* the dispatcher's */
 };
 
 /* What has become of it: an attempt, or nothing. */
@@ -34,8 +36,10 @@ enum e8_rc e8_sender_start(const struct e8_dispatch_options *options,
                            struct e8_sender **out, struct e8_err *err);
 /* The moment at which an endpoint's secret before a rotation is valid no longer; E8_NEVER: none is. */
 e8_wall_ns e8_sender_expires(const struct e8_sender *sender);
-/* A copy of the delivery goes to the engine. NULL: it has no such endpoint, or the catalogue no such event. */
-struct e8_item *e8_sender_feed(struct e8_sender *sender, const struct e8_due *due);
+/* A copy of the delivery, for e8_sender_feed. NULL: it has no such endpoint, or the catalogue no such event. */
+struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due);
+/* The engine has it from then on; it comes back with a note. */
+void e8_sender_feed(struct e8_sender *sender, struct e8_item *item);
 /* Sends nothing more; e8_sender_end waits for the end of what is under way and frees. All items have come back then. */
 void e8_sender_stop(struct e8_sender *sender);
 bool e8_sender_ended(struct e8_sender *sender);

@@ -35,7 +35,7 @@ struct e8_platform_server {
     struct e8_dispatch *dispatch;
     struct e8_notifier *notifier;
     struct e8_guard *_Atomic guard; /* NULL until it is known where it listens: nobody is let in */
-    struct e8_live *live;
+    struct e8_hub *live;
     struct e8_metrics *metrics;
     e8_wall_ns started;
     struct e8_keeper *keeper;

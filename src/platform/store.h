@@ -111,6 +111,12 @@ enum e8_rc e8_store_due(struct e8_store *store, const char *webhook, e8_wall_ns 
                         e8_due_skip_fn *skip, e8_due_fn *fn, void *state, e8_wall_ns *next,
                         struct e8_err *err);
 
+/* Their next attempts are about to be made: each number is used up on the disk before it is on the wire, so that after a kill none is
+ * made twice under one number. Deliveries that are gone are passed over. */
+enum e8_rc e8_store_begin(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err);
+/* They were not made after all: the numbers are free again. */
+enum e8_rc e8_store_unsent(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err);
+
 /* An attempt that was made, and what has become of its delivery. */
 struct e8_store_attempt {
     int64_t row; /* the delivery's */

@@ -61,14 +61,15 @@ static void tell(struct e8_platform_server *server, const struct e8_dispatched *
 static void count(struct e8_platform_server *server, const struct e8_dispatched *what)
 {
     const struct e8_store_attempt *attempt = what->attempt;
-    e8_metrics_attempt(server->metrics, &(struct e8_metrics_attempt){
-                                            .webhook = what->webhook,
-                                            .type = what->type,
-                                            .outcome = attempt->outcome,
-                                            .trigger = attempt->trigger,
-                                            .response_time = attempt->sent ? attempt->done - attempt->due : -1,
-                                            .failed_for_good = what->failed_for_good,
-                                        });
+    e8_metrics_attempt(server->metrics,
+                       &(struct e8_metrics_attempt){
+                           .webhook = what->webhook,
+                           .type = what->type,
+                           .outcome = attempt->outcome,
+                           .trigger = attempt->trigger,
+                           .response_time = attempt->sent ? attempt->done - attempt->due : -1,
+                           .failed_for_good = what->failed_for_good,
+                       });
 }
 
 struct told {
@@ -86,7 +87,7 @@ static bool write_row(void *state, struct e8_buf *out)
 void e8_server_changed(struct e8_platform_server *server, const char *webhook, const char *delivery)
 {
     struct told told = {server, delivery};
-    e8_live_delivery(server->live, webhook, write_row, &told, e8_mono_now());
+    e8_hub_delivery(server->live, webhook, write_row, &told, e8_mono_now());
 }
 
 void e8_server_dispatched(void *state, const struct e8_dispatched *what)
@@ -100,20 +101,13 @@ void e8_server_dispatched(void *state, const struct e8_dispatched *what)
     }
     if (what->disabled) {
         tell(server, what, "webhook.disabled");
-        e8_live_webhook(server->live, what->webhook);
+        e8_hub_webhook(server->live, what->webhook);
     }
 }
 
 void e8_stream_get(struct e8_call *call)
 {
-    const char *webhook = e8_call_query(call, "webhook");
-    struct e8_stream *stream = e8_live_listen(call->server->live, webhook, e8_mono_now());
-    if (!stream) {
+    if (!e8_hub_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
-        return;
     }
-    call->response->status = 200;
-    e8_call_header(call, "Content-Type", "text/event-stream");
-    e8_call_header(call, "Cache-Control", "no-store");
-    call->response->stream = stream;
 }

@@ -66,7 +66,8 @@ void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
 bool e8_call_webhook(struct e8_call *call, struct e8_webhook *out)
 {
     struct e8_err err = {0};
-    enum e8_rc rc = e8_store_webhook(call->server->store, e8_call_text(call, call->id), call->arena, out, &err);
+    enum e8_rc rc =
+        e8_store_webhook(call->server->store, e8_call_text(call, call->id), call->arena, out, &err);
     if (rc) {
         e8_call_fail_store(call, rc, &err);
     }
@@ -76,7 +77,7 @@ bool e8_call_webhook(struct e8_call *call, struct e8_webhook *out)
 static void changed(struct e8_call *call, const char *id)
 {
     e8_dispatch_wake(call->server->dispatch);
-    e8_live_webhook(call->server->live, id);
+    e8_hub_webhook(call->server->live, id);
 }
 
 /* As the store has it now. */
@@ -236,8 +237,8 @@ static void enable(struct e8_call *call, bool enabled)
     if (!e8_call_webhook(call, &webhook)) {
         return;
     }
-    enum e8_rc rc = e8_store_webhook_enable(call->server->store, webhook.id, enabled,
-                                            enabled ? NULL : reason, call->now, &err);
+    enum e8_rc rc = e8_store_webhook_enable(call->server->store, webhook.id, enabled, enabled ? NULL : reason,
+                                            call->now, &err);
     if (rc) {
         e8_call_fail_store(call, rc, &err);
         return;

@@ -125,7 +125,7 @@ CASES = [
     ("curl", {"src/engine/a.c": "#include <curl/curl.h>\n"}, "<curl/curl.h> is for transport alone"),
     ("fyaml", {"src/scenario/a.c": "#include <libfyaml.h>\n"}, "for doc alone"),
     ("microhttpd", {"src/sink/a.c": "#include <microhttpd.h>\n"}, "for httpd alone"),
-    ("sqlite", {"src/cli/a.c": "#include <sqlite3.h>\n"}, "for dlog, sink alone"),
+    ("sqlite", {"src/cli/a.c": "#include <sqlite3.h>\n"}, "for dlog, platform, sink alone"),
     ("openssl", {"src/sign/a.c": "#include <openssl/evp.h>\n"}, "for digest alone"),
     ("owners", {"src/transport/a.c": "#include <curl/curl.h>\n", "src/sink/a.c": "#include <sqlite3.h>\n"}, None),
     ("socket below", {"src/http1/a.c": "#include <sys/socket.h>\n"}, "no sockets"),

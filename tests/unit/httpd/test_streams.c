@@ -26,10 +26,9 @@ struct place {
 static void on_stream(void *state, const struct e8_request *request, struct e8_response *response)
 {
     struct place *place = state;
-    struct e8_stream *stream = e8_stream_new(ROOM);
+    struct e8_stream *stream = e8_stream_new(response, ROOM);
 
     assert_true(e8_stream_put(stream, E8_LIT("hello\n"))); /* before anybody reads */
-    response->stream = stream;
     response->headers[response->header_count].name = "Content-Type";
     response->headers[response->header_count++].value = "text/event-stream";
     response->status = e8_request_query(request, "odd") ? 203 : 200;

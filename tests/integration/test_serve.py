@@ -1,0 +1,846 @@
+"""emit8 serve: every route of its API with good and bad input, what becomes of deliveries, and what must not be told."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import signal
+import stat
+import threading
+import time
+
+import kit
+import pytest
+from platform_api import Serve
+
+FAST = {"attempts": 3, "base": "10ms", "factor": 1, "cap": "20ms", "jitter": "none"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with Serve(tmp_path_factory.mktemp("shared") / "state") as server:
+        yield server
+
+
+@pytest.fixture
+def receiver():
+    with kit.Capture() as capture:
+        yield capture
+
+
+def standard_signature(request, secret):
+    """One signature of Standard Webhooks, worked out here."""
+    headers = request["headers"]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request["body"]
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+# --- start and end --------------------------------------------------------------------------------------------------
+
+
+def test_state_directory_and_key(tmp_path):
+    state = tmp_path / "a" / "state"
+    with Serve(state) as server:
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
+        assert stat.S_IMODE((state / "api-key").stat().st_mode) == 0o600
+        assert stat.S_IMODE((state / "platform.db").stat().st_mode) == 0o600
+        assert re.fullmatch(r"e8k_[0-9a-f]{40}", server.key)
+        second = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
+        assert second.returncode == 2 and "another emit8 serve uses the state directory" in second.err
+        webhook = server.webhook("http://127.0.0.1:9/")
+        assert server.stop() == 143
+    assert any(f"#key={server.key}" in line for line in server.err)
+    assert any(str(state / "api-key") in line for line in server.err)
+    with Serve(state) as again:
+        assert again.key == server.key
+        assert [row["id"] for row in again.get("/v1/webhooks").data] == [webhook["id"]]
+
+
+def test_default_state_directory(tmp_path):
+    process = kit.start("serve", "--listen", "127.0.0.1:0", env={"XDG_STATE_HOME": str(tmp_path)})
+    assert b"listening on" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    process.stdout.close()
+    process.stderr.close()
+    assert (tmp_path / "emit8/serve/api-key").exists()
+
+
+@pytest.mark.parametrize("args, said", [
+    (("--no-auth", "--listen", "0.0.0.0:0"), "open to everybody"),
+    (("--plan", "startr"), 'did you mean "starter"?'),
+    (("--grace", "5"), "no duration"),
+    (("--keep", "0"), "--keep 0"),
+    (("--keep-bytes", "12"), "--keep-bytes"),
+    (("--in-flight", "0"), "out of range"),
+    (("--format", "csv"), "text or ndjson"),
+    (("--notify", "ftp://x"), "http"),
+    (("--notify", "http://192.0.2.1/"), "--allow-target"),
+    (("--listen", "nowhere"), ""),
+    (("--cacert", "/nonexistent"), "/nonexistent"),
+    (("extra",), "one word too many"),
+])
+def test_bad_options(tmp_path, args, said):
+    done = kit.emit8("serve", "--state", tmp_path / "state", *args, timeout=20)
+    assert done.returncode == 2, done.err
+    assert said in done.err and not done.out
+
+
+@pytest.mark.parametrize("content, mode, said", [("nonsense", 0o600, "holds no key"), ("e8k_" + "0" * 40, 0o644, "chmod 600")])
+def test_a_key_that_is_none(tmp_path, content, mode, said):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "api-key").write_text(content + "\n")
+    (state / "api-key").chmod(mode)
+    done = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0", timeout=20)
+    assert done.returncode == 2 and said in done.err
+
+
+# --- who may ask ----------------------------------------------------------------------------------------------------
+
+
+def test_key(shared):
+    for key, header in (
+        (None, {}),
+        ("e8k_" + "0" * 40, {}),
+        (shared.key[:-1], {}),
+        (shared.key + "0", {}),
+        (None, {"Authorization": f"Basic {shared.key}"}),
+        (None, {"Authorization": shared.key}),
+    ):
+        answer = shared.call("GET", "/v1/webhooks", key=key, headers=header)
+        answer.error(401, "UNAUTHORIZED")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert shared.key.encode() not in answer.body
+    assert shared.call("GET", "/healthz", key=None).json == {"status": "ok"}
+    assert shared.call("GET", "/openapi.json", key=None).status == 200
+    shared.call("GET", "/metrics", key=None).error(401, "UNAUTHORIZED")
+    assert shared.get("/v1/info").data["auth"] is True
+
+
+def test_no_auth(tmp_path):
+    with Serve(tmp_path / "state", "--no-auth") as server:
+        assert server.get("/v1/info").data["auth"] is False
+        assert not (tmp_path / "state" / "api-key").exists()
+
+
+@pytest.mark.parametrize("plan, limit, burst", [("starter", 60, 100), ("pro", 600, 1000)])
+def test_rate_limit(tmp_path, plan, limit, burst):
+    with Serve(tmp_path / "state", "--plan", plan) as server:
+        first = server.get("/v1/info")
+        assert first.headers["x-ratelimit-limit"] == str(limit)
+        assert int(first.headers["x-ratelimit-remaining"]) == burst - 1
+        assert abs(int(first.headers["x-ratelimit-reset"]) - time.time()) < 5
+        if plan == "pro":
+            return
+        answers = [server.get("/v1/info") for _ in range(burst + 20)]
+        refused = [answer for answer in answers if answer.status == 429]
+        assert refused
+        for answer in refused:
+            answer.error(429, "RATE_LIMITED")
+            assert 1 <= int(answer.headers["retry-after"]) <= 2
+            assert answer.headers["x-ratelimit-remaining"] == "0"
+        assert server.call("GET", "/healthz", key=None).status == 200
+
+
+def test_what_every_answer_bears(shared):
+    for answer in (shared.get("/v1/info"), shared.get("/v1/nothing"), shared.call("GET", "/", key=None)):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in answer.headers
+    assert shared.get("/v1/info").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method, path, allow", [
+    ("PUT", "/v1/webhooks", "GET, HEAD, POST"),
+    ("POST", "/v1/info", "GET, HEAD"),
+    ("GET", "/v1/deliveries/resend/resend", "POST"),
+    ("DELETE", "/healthz", "GET, HEAD"),
+])
+def test_methods(shared, method, path, allow):
+    answer = shared.call(method, path, {} if method in ("PUT", "POST") else None)
+    answer.error(405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == allow
+
+
+def test_head_is_get_without_a_body(shared):
+    answer = shared.call("HEAD", "/v1/info")
+    assert answer.status == 200 and answer.body == b"" and int(answer.headers["content-length"]) > 100
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/webhooks/", "/v1/webhooks//test", "/v2/webhooks", "/v1/webhooks/a/b",
+                                  "/assets/", "/assets/../api.c", "/assets/openapi.json", "/assets/none.js"])
+def test_paths_that_are_not_there(shared, path):
+    shared.get(path).error(404, "NOT_FOUND")
+
+
+def test_bodies_that_are_none(shared):
+    for raw, said in ((b"", "no body"), (b"{", "line 1, column 2"), (b"[]", "send a JSON object"), (b'{"a":1,"a":2}', "a"),
+                      (b'"x"', "send a JSON object"), (b"\xff{}", "JSON"), (b'{"url":NaN}', "JSON"), (b"{} {}", "JSON")):
+        message, _ = shared.call("POST", "/v1/webhooks", raw=raw).error(400, "INVALID_REQUEST")
+        assert said in message, message
+    shared.call("POST", "/v1/webhooks", raw=b"{}", headers={"Content-Type": "text/plain"}).error(415, "UNSUPPORTED_MEDIA_TYPE")
+    large = json.dumps({"url": "x" * (1 << 20)})
+    shared.call("POST", "/v1/webhooks", raw=large).error(413, "PAYLOAD_TOO_LARGE")
+
+
+# --- webhooks -------------------------------------------------------------------------------------------------------
+
+
+def test_webhook_with_defaults(shared):
+    answer = shared.post("/v1/webhooks", {"url": "http://127.0.0.1:9/x", "events": ["conversation.*"]})
+    made = answer.data
+    assert answer.status == 201 and answer.headers["location"] == f"/v1/webhooks/{made['id']}"
+    secret = made.pop("secret")
+    assert re.fullmatch(r"whk_[0-9a-z]{26}", made["id"]) and re.fullmatch(r"[0-9a-f]{64}", secret)
+    assert made["secret_end"] == "…" + secret[-4:]
+    assert (made["scheme"], made["timeout_ms"], made["enabled"], made["description"]) == ("8bit", 5000, True, "")
+    assert made["environments"] == ["production", "staging", "development"]
+    assert made["retry"] == {"attempts": 5, "base_ms": 1000, "factor": 2, "cap_ms": 60000, "jitter": "full"}
+    assert shared.get(answer.headers["location"]).data == made
+    assert made in shared.get("/v1/webhooks").data
+
+
+def test_webhook_with_everything(shared):
+    given = {
+        "url": "https://localhost:9/hooks?a=1", "events": ["message.received", "agent.*"], "environments": ["staging"],
+        "description": "CRM", "secret": "a secret of my own, 31 characters", "scheme": "stripe", "timeout": "2s",
+        "retry": {"attempts": 7, "base": "100ms", "factor": 1.5, "cap": "5s", "jitter": "equal"}, "headers": {"X-Team": "crm"},
+        "notify_url": "http://localhost:9/alerts", "enabled": False,
+    }
+    made = shared.post("/v1/webhooks", given).data
+    assert made["secret"] == given["secret"] and made["secret_end"] == "…ters"
+    assert (made["timeout_ms"], made["retry"]) == (2000, {"attempts": 7, "base_ms": 100, "factor": 1.5, "cap_ms": 5000, "jitter": "equal"})
+    for name in ("url", "events", "environments", "description", "scheme", "headers", "notify_url", "enabled"):
+        assert made[name] == given[name], name
+    assert made["id"] in {row["id"] for row in shared.get("/v1/webhooks", enabled="false").data}
+    assert made["id"] not in {row["id"] for row in shared.get("/v1/webhooks", enabled="true").data}
+    shared.get("/v1/webhooks", enabled="yes").error(400, "INVALID_REQUEST")
+
+
+GOOD = {"url": "http://127.0.0.1:9/", "events": ["*"]}
+BAD = [
+    ({"url": None}, "url", "not a text"),
+    ({"url": "127.0.0.1:9"}, "url", "http"),
+    ({"url": "ftp://127.0.0.1/"}, "url", "http"),
+    ({"url": "http://192.0.2.7/"}, "url", "--allow-target"),
+    ({"url": "https://192.0.2.7/"}, "url", "--allow-target"),
+    ({"url": "http://169.254.169.254/"}, "url", "--allow-target"),
+    ({"url": "http://127.0.0.1/a b"}, "url", "%20"),
+    ({"url": "http://127.0.0.1/" + "x" * 2100}, "url", "2048"),
+    ({"events": []}, "events", "list of 1 to 100"),
+    ({"events": "*"}, "events", "list of 1 to 100"),
+    ({"events": ["message.received", "message.recieved"]}, "events.1", 'did you mean "message.received"?'),
+    ({"events": ["conv*"]}, "events.0", "pattern"),
+    ({"events": [1]}, "events.0", "pattern"),
+    ({"environments": ["prod"]}, "environments.0", 'did you mean "production"?'),
+    ({"environments": []}, "environments", "list of 1 to 100"),
+    ({"description": 5}, "description", "in quotes"),
+    ({"description": "x" * 1001}, "description", "1000"),
+    ({"secret": "fifteen chars.."}, "secret", "16 characters"),
+    ({"secret": 1234567890123456}, "secret", "in quotes"),
+    ({"scheme": "8bits"}, "scheme", 'did you mean "8bit"?'),
+    ({"scheme": "standard-webhooks", "secret": "whsec_!!!not base64!!!"}, "secret", ""),
+    ({"timeout": 5}, "timeout", "unit"),
+    ({"timeout": "0s"}, "timeout", "out of range"),
+    ({"timeout": "1h"}, "timeout", "out of range"),
+    ({"retry": 3}, "retry", "map"),
+    ({"retry": {"attempts": 0}}, "retry.attempts", "out of range"),
+    ({"retry": {"base": "1"}}, "retry.base", "no duration"),
+    ({"retry": {"jitter": "some"}}, "retry.jitter", "full, equal or none"),
+    ({"retry": {"retries": 1}}, "retry.retries", "unknown"),
+    ({"headers": ["a"]}, "headers", "map"),
+    ({"headers": {"a b": "x"}}, "headers.a b", "no header's name"),
+    ({"headers": {"Host": "x"}}, "headers.Host", "belongs to HTTP"),
+    ({"headers": {"content-length": "0"}}, "headers.content-length", "belongs to HTTP"),
+    ({"headers": {"X-A": "a\r\nX-B: b"}}, "headers.X-A", "control characters"),
+    ({"headers": {"X-A": "a", "x-a": "b"}}, "headers.x-a", "twice"),
+    ({"headers": {"X-A": "x" * 5000}}, "headers", "4 KiB"),
+    ({"notify_url": "http://192.0.2.7/"}, "notify_url", "--allow-target"),
+    ({"enabled": "yes"}, "enabled", "true or false"),
+    ({"evnts": ["*"]}, "evnts", 'did you mean "events"?'),
+    ({"id": "whk_1"}, "id", "unknown"),
+]
+
+
+@pytest.mark.parametrize("change, field, said", BAD, ids=[f"{field}-{n}" for n, (_, field, _) in enumerate(BAD)])
+def test_bad_webhooks(shared, change, field, said):
+    before = shared.get("/v1/webhooks").body
+    message, fields = shared.post("/v1/webhooks", GOOD | change).error(400, "INVALID_REQUEST")
+    assert fields == [field] and said in message, message
+    assert "a secret" not in message or "fifteen" not in message
+    assert shared.get("/v1/webhooks").body == before
+
+
+def test_all_faults_at_once(shared):
+    _, fields = shared.post("/v1/webhooks", {"url": "x", "timeout": 1, "nothing": 1}).error(400, "INVALID_REQUEST")
+    assert set(fields) == {"url", "events", "timeout", "nothing"}
+
+
+def test_https_beyond_this_machine(tmp_path):
+    far = "http://hooks.example.com:1/"
+    with Serve(tmp_path / "a", "--allow-target", "hooks.example.com") as server:
+        message, fields = server.post("/v1/webhooks", GOOD | {"url": far}).error(400, "INVALID_REQUEST")
+        assert fields == ["url"] and "--allow-http" in message
+        server.webhook(far.replace("http:", "https:"))
+    with Serve(tmp_path / "b", "--allow-target", "hooks.example.com", "--allow-http") as server:
+        server.webhook(far)
+
+
+def test_passwords_in_urls_are_not_told(shared, receiver):
+    url = receiver.url.replace("http://", "http://user:pass-word@") + "/x?token=abc"
+    made = shared.webhook(url, headers={"X-Api-Key": "key-value", "X-Team": "crm"})
+    assert made["headers"] == {"X-Api-Key": "***", "X-Team": "crm"}
+    path = f"/v1/webhooks/{made['id']}"
+    told = shared.call("PATCH", path, {"url": made["url"], "headers": made["headers"] | {"X-Team": "ops"}}).data
+    test = shared.post(path + "/test", {"event": "message.received"}).data
+    request = (receiver.wait(1), receiver.take()[0])[1]
+    assert request["headers"]["x-api-key"] == "key-value" and request["headers"]["x-team"] == "ops"
+    assert request["path"] == "/x?token=abc"
+    assert request["headers"]["authorization"] == "Basic " + base64.b64encode(b"user:pass-word").decode()
+    details = shared.ended(test["delivery_id"])
+    for text in (json.dumps(made), json.dumps(told), json.dumps(details), shared.get("/v1/deliveries").body.decode()):
+        assert "pass-word" not in text and "key-value" not in text and "token=abc" not in text.split('"attempts_log"')[0]
+        assert base64.b64encode(b"user:pass-word").decode() not in text
+    shared.call("DELETE", path)
+
+
+def test_patch(shared):
+    made = shared.webhook("http://127.0.0.1:9/")
+    path = f"/v1/webhooks/{made['id']}"
+    made.pop("secret")
+    patched = shared.call("PATCH", path, {"description": "new", "retry": {"attempts": 2}, "enabled": False}).data
+    assert (patched["description"], patched["enabled"]) == ("new", False) and patched["disabled_at"]
+    assert patched["retry"] == made["retry"] | {"attempts": 2}
+    for name in ("url", "events", "environments", "scheme", "timeout_ms", "headers", "secret_end", "created_at"):
+        assert patched[name] == made[name], name
+    assert patched["updated_at"] >= made["updated_at"]
+    assert shared.call("PATCH", path, {"notify_url": "http://localhost:9/"}).data["notify_url"] == "http://localhost:9/"
+    assert shared.call("PATCH", path, {"notify_url": None, "enabled": True}).data["notify_url"] is None
+    for body, field in (({"secret": "x" * 20}, "secret"), ({"url": "x"}, "url"), ({"events": []}, "events"), ({}, "")):
+        _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
+        assert fields == [field]
+    shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
+
+
+def test_patch_to_a_scheme_that_the_secret_does_not_fit(shared):
+    made = shared.webhook("http://127.0.0.1:9/", secret="no base64: it has blanks")
+    message, fields = shared.call("PATCH", f"/v1/webhooks/{made['id']}", {"scheme": "standard-webhooks"}).error(400, "INVALID_REQUEST")
+    assert fields == ["scheme"] and "rotate" in message
+
+
+def test_enable_and_disable(shared):
+    path = f"/v1/webhooks/{shared.webhook('http://127.0.0.1:9/', events=['agent.error'])['id']}"
+    off = shared.post(path + "/disable", {"reason": "maintenance"}).data
+    assert (off["enabled"], off["disabled_reason"]) == (False, "maintenance") and off["disabled_at"]
+    assert shared.post("/v1/events", {"type": "agent.error", "environment": "staging"}).status == 202
+    assert shared.get(path + "/deliveries").data == []
+    on = shared.post(path + "/enable").data
+    assert (on["enabled"], on["disabled_reason"], on["disabled_at"]) == (True, None, None)
+    shared.post(path + "/disable", {"reason": 5}).error(400, "INVALID_REQUEST")
+    shared.post(path + "/disable", {"why": "x"}).error(400, "INVALID_REQUEST")
+    shared.post("/v1/webhooks/whk_none/enable").error(404, "NOT_FOUND")
+    shared.call("DELETE", path)
+
+
+def test_delete(shared, receiver):
+    made = shared.webhook(receiver.url, events=["agent.updated"])
+    path = f"/v1/webhooks/{made['id']}"
+    fired = shared.post("/v1/events", {"type": "agent.updated"}).data
+    delivery = next(row["delivery_id"] for row in fired["deliveries"] if row["webhook_id"] == made["id"])
+    shared.ended(delivery)
+    assert shared.call("DELETE", path).data == {"id": made["id"], "deleted": True}
+    for method, suffix in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries"), ("POST", "/test"), ("POST", "/rotate"), ("POST", "/revoke")):
+        shared.call(method, path + suffix, {"event": "agent.updated"} if suffix == "/test" else None).error(404, "NOT_FOUND")
+    row = shared.get(f"/v1/deliveries/{delivery}").data
+    assert (row["webhook_id"], row["url"], row["state"]) == (made["id"], None, "delivered")
+    shared.post(f"/v1/deliveries/{delivery}/resend").error(409, "CONFLICT")
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_rotation_by_the_platforms_scheme(shared, receiver):
+    made = shared.webhook(receiver.url, events=["agent.deployed"])
+    path = f"/v1/webhooks/{made['id']}"
+
+    def delivered():
+        shared.ended(shared.post(path + "/test", {"event": "agent.deployed"}).data["delivery_id"])
+        return receiver.take()[0]
+
+    kit.assert_signed(delivered(), made["secret"])
+    rotated = shared.post(path + "/rotate").data
+    assert rotated["secret"] != made["secret"] and rotated["rotated_at"]
+    assert 23 * 3600 < kit_time(rotated["grace_until"]) - time.time() < 24 * 3600 + 60
+    kit.assert_signed(delivered(), rotated["secret"])
+    own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).data
+    assert own["secret"] == "another secret of mine"
+    kit.assert_signed(delivered(), "another secret of mine")
+    for body, field in (({"secret": "short"}, "secret"), ({"grace": 5}, "grace"), ({"gracee": "1h"}, "gracee")):
+        _, fields = shared.post(path + "/rotate", body).error(400, "INVALID_REQUEST")
+        assert fields == [field]
+    kit.assert_signed(delivered(), "another secret of mine")
+    shared.call("DELETE", path)
+
+
+def kit_time(text):
+    """Unix seconds of an RFC 3339 text."""
+    return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
+
+
+def test_rotation_where_two_secrets_sign(shared, receiver):
+    made = shared.webhook(receiver.url, events=["agent.deployed"], scheme="standard-webhooks")
+    path = f"/v1/webhooks/{made['id']}"
+
+    def signatures():
+        shared.ended(shared.post(path + "/test", {"event": "agent.deployed"}).data["delivery_id"])
+        request = receiver.take()[0]
+        return request, request["headers"]["webhook-signature"].split(" ")
+
+    request, found = signatures()
+    assert found == [standard_signature(request, made["secret"])]
+    rotated = shared.post(path + "/rotate", {"grace": "1h"}).data
+    request, found = signatures()
+    assert set(found) == {standard_signature(request, made["secret"]), standard_signature(request, rotated["secret"])}
+    assert shared.post(path + "/revoke").data["grace_until"] is None
+    request, found = signatures()
+    assert found == [standard_signature(request, rotated["secret"])]
+    last = shared.post(path + "/rotate", {"grace": "1ms"}).data
+    kit.until(lambda: time.time() > kit_time(last["rotated_at"]) + 1.1)
+    request, found = signatures()
+    assert found == [standard_signature(request, last["secret"])]
+    shared.call("DELETE", path)
+
+
+def test_secrets_are_told_once(tmp_path, receiver):
+    state = tmp_path / "state"
+    with Serve(state) as server:
+        made = server.webhook(receiver.url)
+        path = f"/v1/webhooks/{made['id']}"
+        rotated = server.post(path + "/rotate").data
+        delivery = server.post(path + "/test", {"event": "message.received"}).data["delivery_id"]
+        server.ended(delivery)
+        secrets = (made["secret"], rotated["secret"])
+        told = [server.get(p).body for p in ("/v1/webhooks", path, path + "/deliveries", f"/v1/deliveries/{delivery}", "/v1/info",
+                                             "/v1/events", "/v1/scenarios", "/openapi.json", "/metrics", "/v1/runs")]
+        told.append(server.call("PATCH", path, {"description": "x"}).body)
+        told.append(server.post(path + "/rotate", {"secret": secrets[0] + "\u0001"}).body)
+        told.append(server.post("/v1/webhooks", GOOD | {"secret": secrets[0], "scheme": "nothing"}).body)
+        server.stop()
+    for secret in (*secrets, server.key):
+        assert not [text for text in told if secret.encode() in text]
+        assert not [line for line in server.out if secret in line]
+    for secret in secrets:
+        assert not [line for line in server.err if secret in line]
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+def test_catalogue(shared):
+    types = shared.get("/v1/events").data
+    assert len(types) == 16 and {"type", "category", "description", "weight", "schema", "sample"} == set(types[0])
+    one = shared.get("/v1/events/message.received").data
+    assert one in types and one["sample"]["type"] == "message.received"
+    message, _ = shared.get("/v1/events/message.recieved").error(404, "NOT_FOUND")
+    assert 'did you mean "message.received"?' in message
+
+
+def test_match(shared):
+    def match(*patterns):
+        return shared.call("GET", "/v1/match?" + "&".join(f"pattern={p}" for p in patterns))
+
+    assert match("agent.*").data["types"] == ["agent.deployed", "agent.updated", "agent.undeployed", "agent.error"]
+    assert match("session.started", "message.sent").data["types"] == ["message.sent", "session.started"]
+    assert len(match("*").data["types"]) == 16 and match("nothing.*").data["types"] == []
+    for bad in (("conv*",), ("agent.*", "A"), ("",), ()):
+        _, fields = match(*bad).error(400, "INVALID_REQUEST")
+        assert fields == ["pattern"]
+
+
+def test_preview(shared):
+    path = "/v1/events/message.received/preview"
+    plain = shared.post(path).data
+    assert json.loads(plain["body"]) == plain["payload"] and plain["payload"]["type"] == "message.received"
+    edited = shared.post(path, {"environment": "staging", "data": {"content": {"text": "hello"}, "a.b": [1, None]},
+                                "set": {"data.channel": "web", "data.user.name": "{{$randomFullName}}"}}).data["payload"]
+    data = edited["data"]
+    assert (edited["environment"], data["content"]["text"], data["a.b"], data["channel"]) == ("staging", "hello", [1, None], "web")
+    assert data["content"]["type"] == "text" and data["user"]["name"] and "{{" not in data["user"]["name"]
+    for body, field in (({"environment": "prod"}, "environment"), ({"data": []}, "data"), ({"set": {"data..x": 1}}, "set.data..x"),
+                        ({"data": {"x": "{{nothing.at.all}}"}}, "data.x"), ({"payload": {}}, "payload"), ({"type": "x"}, "type")):
+        message, fields = shared.post(path, body).error(400, "INVALID_REQUEST")
+        assert fields == [field], message
+    shared.post("/v1/events/nothing/preview").error(404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("route", ["/v1/events", "test"])
+@pytest.mark.parametrize("change, field, said", [
+    ({}, None, "is missing"),
+    ({"type": "message.recieved"}, "type", 'did you mean "message.received"?'),
+    ({"type": "message.*"}, "type", "no event type"),
+    ({"type": 5}, "type", "in quotes"),
+    ({"type": "agent.error", "environment": "prod"}, "environment", 'did you mean "production"?'),
+    ({"type": "agent.error", "payload": 5}, "payload", "an object, or a text"),
+    ({"type": "agent.error", "payload": {}, "data": {}}, "payload", "leave data and set out"),
+    ({"type": "agent.error", "sett": {}}, "sett", 'did you mean "set"?'),
+])
+def test_bad_events(shared, route, change, field, said):
+    key = "type" if route == "/v1/events" else "event"
+    path = route
+    if route == "test":
+        path = f"/v1/webhooks/{shared.webhook('http://127.0.0.1:9/', events=['agent.undeployed'])['id']}/test"
+    body = {key if name == "type" else name: value for name, value in change.items()}
+    message, fields = shared.post(path, body).error(400, "INVALID_REQUEST")
+    assert fields == [key if field in ("type", None) else field] and said in message, message
+
+
+def test_an_event_goes_to_all_that_take_it(tmp_path):
+    with Serve(tmp_path / "state") as server, kit.Capture() as capture:
+        takes = [server.webhook(f"{capture.url}/{n}", events=events, environments=environments)["id"] for n, (events, environments) in enumerate([
+            (["*"], ["production", "staging"]), (["message.*"], ["production"]), (["message.received"], ["staging"]),
+            (["agent.*"], ["production"]), (["message.received", "message.*"], ["production", "development"])])]
+        off = server.webhook(capture.url + "/off", enabled=False)["id"]
+        fired = server.post("/v1/events", {"type": "message.received", "data": {"text": "hi"}})
+        assert fired.status == 202
+        ids = {row["webhook_id"]: row["delivery_id"] for row in fired.data["deliveries"]}
+        assert set(ids) == {takes[0], takes[1], takes[4]} and off not in ids
+        for delivery in ids.values():
+            assert server.ended(delivery)["state"] == "delivered"
+        requests = capture.take()
+        assert sorted(r["path"] for r in requests) == ["/0", "/1", "/4"]
+        assert len({r["body"] for r in requests}) == 1
+        assert {r["headers"]["x-8bit-delivery"] for r in requests} == set(ids.values())
+        body = json.loads(requests[0]["body"])
+        assert body["id"] == fired.data["event_id"] and body["data"]["text"] == "hi"
+        assert server.post("/v1/events", {"type": "session.ended", "environment": "development"}).data["deliveries"] == []
+
+
+def test_test_event_is_as_real(tmp_path):
+    """To an endpoint that subscribes to something else, and is disabled."""
+    with Serve(tmp_path / "state") as server, kit.Capture() as capture:
+        made = server.webhook(capture.url + "/hooks", events=["agent.error"], environments=["production"], enabled=False, headers={"X-Team": "crm"})
+        answer = server.post(f"/v1/webhooks/{made['id']}/test", {"event": "message.received", "environment": "staging"})
+        assert answer.status == 202
+        details = server.ended(answer.data["delivery_id"])
+        (request,) = capture.take()
+        kit.assert_signed(request, made["secret"])
+        headers = request["headers"]
+        assert headers["x-8bit-event"] == "message.received" and headers["x-8bit-attempt"] == "1"
+        assert headers["x-8bit-delivery"] == answer.data["delivery_id"] and headers["x-team"] == "crm"
+        assert headers["user-agent"].startswith("8bit-ai-webhooks/1.0 (emit8/")
+        assert details["test"] is True and details["payload"].encode() == request["body"]
+        assert (details["state"], details["status"], details["attempts"]) == ("delivered", 200, 1)
+        (attempt,) = details["attempts_log"]
+        assert attempt["trigger"] == "test" and attempt["request"]["head"].startswith("POST /hooks HTTP/1.1\n")
+        assert attempt["response"]["head"].startswith("HTTP/1.1 200")
+        assert abs(attempt["response_time_ms"] - attempt["service_time_ms"] - attempt["send_lag_ms"]) < 0.01
+        assert details["signature"] == {"scheme": "8bit", "header": "X-8bit-Signature-256", "signed": "the exact bytes of the body",
+                                        "algorithm": "HMAC-SHA-256, lower-case hex"}
+        assert headers["x-8bit-signature-256"] in details["curl"] and made["secret"] not in details["curl"]
+        assert server.get(f"/v1/webhooks/{made['id']}").data["enabled"] is False
+
+
+def test_curl_sends_the_same_again(tmp_path):
+    with Serve(tmp_path / "state") as server, kit.Capture() as capture:
+        made = server.webhook(capture.url + "/hooks?x=1")
+        delivery = server.post(f"/v1/webhooks/{made['id']}/test", {"event": "message.sent", "data": {"note": "it's \"this\" \u00e9 \n"}}).data["delivery_id"]
+        command = server.ended(delivery)["curl"]
+        (first,) = capture.take()
+        assert os.system(f"({command}) >/dev/null 2>&1") == 0
+        (second,) = capture.take()
+        assert second["body"] == first["body"] and second["path"] == first["path"]
+        kit.assert_signed(second, made["secret"])
+
+
+@pytest.mark.parametrize("payload, sent", [
+    ({"b": 1.50, "a": [True, None, "é"]}, '{"b":1.5,"a":[true,null,"\\u00e9"]}'),
+    ("not JSON \u00e9\n", "not JSON \u00e9\n"),
+    ("", ""),
+])
+def test_payload_as_it_is(shared, receiver, payload, sent):
+    made = shared.webhook(receiver.url, events=["agent.undeployed"])
+    delivery = shared.post(f"/v1/webhooks/{made['id']}/test", {"event": "agent.error", "payload": payload}).data["delivery_id"]
+    assert shared.ended(delivery)["state"] == "delivered"
+    (request,) = receiver.take()
+    kit.assert_signed(request, made["secret"])
+    if isinstance(payload, dict):
+        assert json.loads(request["body"]) == payload
+    else:
+        assert request["body"] == sent.encode()
+    shared.call("DELETE", f"/v1/webhooks/{made['id']}")
+
+
+# --- deliveries -----------------------------------------------------------------------------------------------------
+
+
+def test_retries_failure_and_notices(tmp_path):
+    with kit.Capture() as alerts, kit.Capture() as own, kit.Capture(lambda request: 503) as capture:
+        with Serve(tmp_path / "state", "--notify", alerts.url, "--format", "ndjson") as server:
+            made = server.webhook(capture.url, retry=FAST, notify_url=own.url + "/own")
+            fired = server.post("/v1/events", {"type": "message.received"}).data
+            delivery = fired["deliveries"][0]["delivery_id"]
+            details = server.ended(delivery)
+            assert (details["state"], details["attempts"], details["status"], details["outcome"]) == ("failed", 3, 503, "http_5xx")
+            assert [a["number"] for a in details["attempts_log"]] == [1, 2, 3]
+            assert [a["trigger"] for a in details["attempts_log"]] == ["event", "retry", "retry"]
+            assert details["next_attempt_at"] is None
+            requests = capture.take()
+            assert [r["headers"]["x-8bit-attempt"] for r in requests] == ["1", "2", "3"]
+            assert len({r["body"] for r in requests}) == len({r["headers"]["x-8bit-delivery"] for r in requests}) == 1
+            alerts.wait(1)
+            own.wait(1)
+            kit.until(lambda: server.out)
+            assert server.get(f"/v1/webhooks/{made['id']}").data["failing_since"]
+        notice = json.loads(alerts.take()[0]["body"])
+        assert notice == json.loads(own.take()[0]["body"]) == json.loads(server.out[0]) and len(server.out) == 1
+        assert notice["type"] == "webhook.delivery_failed"
+        assert notice["data"]["delivery_id"] == delivery and notice["data"]["webhook_id"] == made["id"]
+        assert (notice["data"]["attempts"], notice["data"]["status"], notice["data"]["event_type"]) == (3, 503, "message.received")
+
+
+def test_failures_as_text(tmp_path):
+    with Serve(tmp_path / "state") as server:
+        made = server.webhook("http://127.0.0.1:1/", retry={"attempts": 1})
+        delivery = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+        details = server.ended(delivery)
+        assert details["status"] is None and details["attempts_log"][0]["response"] is None
+        kit.until(lambda: server.out)
+        assert re.match(rf"webhook\.delivery_failed  {delivery}  {made['id']}  message\.received  #1  ", server.out[0])
+
+
+def test_disabled_by_410(tmp_path):
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state", "--format", "ndjson") as server:
+        made = server.webhook(capture.url)
+        delivery = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+        assert server.ended(delivery)["outcome"] == "gone"
+        kit.until(lambda: len(server.out) == 2)
+        assert [json.loads(line)["type"] for line in server.out] == ["webhook.delivery_failed", "webhook.disabled"]
+        now = server.get(f"/v1/webhooks/{made['id']}").data
+        assert now["enabled"] is False and "410" in now["disabled_reason"] and now["disabled_at"]
+        assert server.post("/v1/events", {"type": "message.received"}).data["deliveries"] == []
+
+
+def test_resend(tmp_path):
+    answers = [503]
+    with kit.Capture(lambda request: answers[0]) as capture, Serve(tmp_path / "state") as server:
+        made = server.webhook(capture.url, retry={"attempts": 1})
+        deliveries = [server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(3)]
+        assert {server.ended(delivery)["state"] for delivery in deliveries} == {"failed"}
+        capture.take()
+        answers[0] = 200
+        row = server.post(f"/v1/deliveries/{deliveries[0]}/resend", {})
+        assert row.status == 202 and row.data["id"] == deliveries[0] and row.data["state"] in ("pending", "delivered")
+        done = server.ended(deliveries[0])
+        assert (done["state"], done["attempts"]) == ("delivered", 2)
+        assert [a["trigger"] for a in done["attempts_log"]] == ["event", "resend"]
+        (request,) = capture.take()
+        assert request["headers"]["x-8bit-attempt"] == "2" and request["headers"]["x-8bit-delivery"] == deliveries[0]
+        for body, field in (({"webhook": "whk_none"}, "webhook"), ({"since": "yesterday"}, "since"), ({"until": 5}, "until"), ({"x": 1}, "x")):
+            _, fields = server.post("/v1/deliveries/resend", body).error(400, "INVALID_REQUEST")
+            assert fields == [field]
+        assert server.post("/v1/deliveries/resend", {"until": "2020-01-01"}).data == {"count": 0}
+        again = server.post("/v1/deliveries/resend", {"webhook": made["id"], "since": "10m"})
+        assert again.status == 202 and again.data == {"count": 2}
+        assert {server.ended(delivery)["state"] for delivery in deliveries} == {"delivered"}
+        assert server.post("/v1/deliveries/resend").data == {"count": 0}
+        server.post("/v1/deliveries/dlv_none/resend").error(404, "NOT_FOUND")
+        server.get("/v1/deliveries/dlv_none").error(404, "NOT_FOUND")
+
+
+def test_list_and_filters(tmp_path):
+    def status(request):
+        return {"/a": 200, "/b": 404}[request["path"]]
+
+    with kit.Capture(status) as capture, Serve(tmp_path / "state") as server:
+        a = server.webhook(capture.url + "/a", events=["message.*"])["id"]
+        b = server.webhook(capture.url + "/b", events=["agent.*"], retry={"attempts": 1})["id"]
+        c = server.webhook("http://127.0.0.1:1/", events=["session.started"], retry={"attempts": 1})["id"]
+        fired = [server.post("/v1/events", {"type": t, "environment": e}).data for t, e in (
+            ("message.sent", "production"), ("message.received", "staging"), ("agent.error", "production"), ("session.started", "development"))]
+        test = server.post(f"/v1/webhooks/{a}/test", {"event": "agent.error"}).data
+        ids = [row["deliveries"][0]["delivery_id"] for row in fired] + [test["delivery_id"]]
+        for delivery in ids:
+            server.ended(delivery)
+
+        def found(**query):
+            return [ids.index(row["id"]) for row in server.get("/v1/deliveries", **query).data]
+
+        assert found() == [4, 3, 2, 1, 0]
+        assert found(webhook=a) == [4, 1, 0] == [ids.index(r["id"]) for r in server.get(f"/v1/webhooks/{a}/deliveries").data]
+        assert found(webhook=b) == found(status="4xx") == [2] and found(webhook=c) == found(status="none") == [3]
+        assert found(type="agent.error") == [4, 2] and found(environment="staging") == [1]
+        assert found(event=fired[0]["event_id"]) == [0] and found(status="2xx") == [4, 1, 0] and found(status="5xx") == []
+        assert found(state="failed") == [3, 2] and found(state="pending") == [] and found(test="true") == [4] and found(test="false") == [3, 2, 1, 0]
+        assert found(since="1h") == [4, 3, 2, 1, 0] and found(until="2020-01-01") == []
+        pages, cursor = [], {}
+        while True:
+            answer = server.get("/v1/deliveries", limit=2, **cursor)
+            pages.append([ids.index(row["id"]) for row in answer.data])
+            assert answer.json["page"]["limit"] == 2
+            if not answer.json["page"]["next"]:
+                break
+            cursor = {"cursor": answer.json["page"]["next"]}
+        assert [n for page in pages for n in page] == [4, 3, 2, 1, 0] and len(pages) <= 4
+        for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"status": "6xx"}, {"state": "x"}, {"test": "1"},
+                      {"since": "x"}, {"until": "-1s"}):
+            _, fields = server.get("/v1/deliveries", **query).error(400, "INVALID_REQUEST")
+            assert fields == list(query)
+
+
+def test_answers_of_receivers_are_shown_safely(tmp_path):
+    hostile = b"\x1b[31m<script>alert(1)</script>\xe2\x80\xae\x00"
+    bodies = {"/text": b"plain \xc3\xa9", "/hostile": hostile, "/binary": b"\xff\xfe\x00", "/large": b"x" * 100000}
+
+    def script(connection, n):
+        kit.serve_forever(connection, lambda c: None)
+
+    def one(connection, n):
+        head, _ = kit.read_request(connection)
+        path = head.split(b" ")[1].decode()
+        kit.answer(connection, 200, ["X-Odd: \x1b[0m", "Set-Cookie: session=abcdef"], bodies[path])
+
+    with kit.RawPeer(one) as peer, Serve(tmp_path / "state") as server:
+        told = {}
+        for path in bodies:
+            made = server.webhook(peer.url + path, events=["agent.error"])
+            told[path] = server.ended(server.post(f"/v1/webhooks/{made['id']}/test", {"event": "agent.error"}).data["delivery_id"])["attempts_log"][0]["response"]
+        assert told["/text"]["body"] == "plain é" and not told["/text"]["truncated"]
+        assert told["/hostile"]["body"].encode() == hostile
+        assert told["/binary"]["body"] is None and base64.b64decode(told["/binary"]["body_base64"]) == b"\xff\xfe\x00"
+        assert told["/large"]["truncated"] is True and told["/large"]["length"] == 100000 and set(told["/large"]["body"]) == {"x"}
+        assert "abcdef" not in json.dumps(told)
+
+
+def test_overview(tmp_path):
+    with kit.Capture(lambda request: 500 if request["path"] == "/b" else 200) as capture, Serve(tmp_path / "state") as server:
+        a = server.webhook(capture.url + "/a", events=["message.*"])["id"]
+        b = server.webhook(capture.url + "/b", events=["agent.*"], retry=FAST)["id"]
+        for name in ("message.sent", "message.received", "agent.error"):
+            server.ended(server.post("/v1/events", {"type": name}).data["deliveries"][0]["delivery_id"])
+        found = server.get("/v1/overview").data
+        totals = found["totals"]
+        assert (totals["attempts"], totals["delivered"], totals["failed"]) == (5, 2, 3) and totals["p50_ms"] > 0
+        assert (found["pending"], found["waiting"], found["step_ms"]) == (0, 0, 60000)
+        assert sum(row["attempts"] for row in found["slices"]) == sum(row["attempts"] for row in found["latency"]) == 5
+        assert {row["name"]: row["attempts"] for row in found["webhooks"]} == {a: 2, b: 3}
+        assert {row["name"]: row["attempts"] for row in found["types"]} == {"message.sent": 1, "message.received": 1, "agent.error": 3}
+        assert {row["name"]: row["attempts"] for row in found["statuses"]} == {"200": 2, "500": 3}
+        assert {row["name"]: row["attempts"] for row in found["outcomes"]} == {"delivered": 2, "http_5xx": 3}
+        assert server.get("/v1/overview", webhook=b).data["totals"]["attempts"] == 3
+        for query in ({"step": "1s"}, {"step": "x"}, {"since": "x"}, {"since": "1h", "until": "2h"}, {"since": "300d"}):
+            server.get("/v1/overview", **query).error(400, "INVALID_REQUEST")
+
+
+# --- runs -----------------------------------------------------------------------------------------------------------
+
+ENDLESS = """scenario: endless
+flows:
+  one:
+    steps: [{emit: message.received}]
+run: [{flow: one, arrivals: {rate: 20/s, for: 1h}}]
+"""
+
+
+def test_scenarios(shared):
+    scenarios = shared.get("/v1/scenarios").data
+    names = [row["name"] for row in scenarios]
+    assert "support-day" in names and "quick" in names and all(row["text"] and row["summary"] for row in scenarios)
+
+
+def test_runs(tmp_path):
+    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+        message, _ = server.post("/v1/runs", {"scenario": "quick"}).error(409, "CONFLICT")
+        assert "endpoint" in message
+        made = server.webhook(capture.url, events=["message.*"])
+        server.webhook(capture.url + "/off", enabled=False)
+        answer = server.post("/v1/runs", {"scenario": "quick", "speed": 100, "seed": 7})
+        run = answer.data
+        assert answer.status == 201 and answer.headers["location"] == f"/v1/runs/{run['id']}"
+        assert (run["name"], run["state"], run["ended_at"]) == ("quick", "running", None)
+        kit.until(lambda: server.get(f"/v1/runs/{run['id']}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run['id']}").data
+        assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and done["in_flight"] == 0
+        assert done["attempts"] == done["delivered"] == done["planned"] > 0 and done["failed"] == 0 and done["p99_ms"] >= done["p50_ms"] > 0
+        requests = capture.take()
+        assert len(requests) == done["delivered"] and {r["path"] for r in requests} == {"/"}
+        assert all(r["headers"]["x-8bit-event"].startswith("message.") for r in requests)
+        for request in requests:
+            kit.assert_signed(request, made["secret"])
+        assert [row["id"] for row in server.get("/v1/runs").data] == [run["id"]]
+
+
+def test_runs_are_stopped(tmp_path):
+    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        runs = [server.post("/v1/runs", {"text": ENDLESS}).data["id"] for _ in range(4)]
+        message, _ = server.post("/v1/runs", {"text": ENDLESS}).error(409, "CONFLICT")
+        assert "4 scenarios run" in message
+        capture.wait(4)
+        for run in runs[:2]:
+            assert server.post(f"/v1/runs/{run}/stop").status == 200
+            kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] == "stopped")
+        assert server.post(f"/v1/runs/{runs[0]}/stop").data["state"] == "stopped"
+        assert server.post("/v1/runs", {"text": ENDLESS}).status == 201
+        assert len(server.get("/v1/runs").data) == 5
+        server.get("/v1/runs/run_none").error(404, "NOT_FOUND")
+        server.post("/v1/runs/run_none/stop").error(404, "NOT_FOUND")
+        assert server.stop() == 143  # with three of them under way
+
+
+@pytest.mark.parametrize("body, field, said", [
+    ({}, "scenario", "either"),
+    ({"scenario": "quick", "text": ENDLESS}, "scenario", "either"),
+    ({"scenario": "quik"}, "scenario", 'did you mean "quick"?'),
+    ({"scenario": "../checks/sig"}, "scenario", "no built-in scenario"),
+    ({"text": "scenario: x\nflows: 5\n"}, "text", "text:"),
+    ({"text": ENDLESS + "include: [/etc/passwd]\n"}, "text", ""),
+    ({"text": ENDLESS + "endpoints: {a: {url: 'http://127.0.0.1:9/', secret: {file: '-'}}}\n"}, "text", "secret in a file"),
+    ({"text": ENDLESS.replace("[{emit: message.received}]", "[{emit: message.received}, {exec: [touch, /tmp/x]}]")}, "text", "commands"),
+    ({"scenario": "secret-rotation"}, "scenario", "rotates secrets"),
+    ({"scenario": "quick", "seed": -1}, "seed", "no seed"),
+    ({"scenario": "quick", "speed": 0}, "speed", "no speed"),
+    ({"scenario": "quick", "speed": "10x"}, "speed", "no speed"),
+    ({"scenaro": "quick"}, "scenaro", 'did you mean "scenario"?'),
+])
+def test_bad_runs(shared, body, field, said):
+    message, fields = shared.post("/v1/runs", body).error(400, "INVALID_REQUEST")
+    assert field in fields and said in message, message
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_chart_library(shared):
+    answer = shared.call("GET", "/assets/chart.js", key=None)
+    assert answer.status == 200 and answer.headers["content-type"].startswith("text/javascript")
+    assert b"Chart.js v3" in answer.body[:200] and answer.headers["etag"]
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    again = shared.call("GET", "/assets/chart.js", key=None, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status == 304 and again.body == b""
+
+
+# --- after a kill ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_accepted_survives_a_kill(tmp_path):
+    state = tmp_path / "state"
+    down = threading.Event()
+    down.set()
+    with kit.Capture(lambda request: 503 if down.is_set() else 200) as capture:
+        server = Serve(state)
+        made = server.webhook(capture.url, retry={"attempts": 100, "base": "50ms", "cap": "100ms", "jitter": "none"})
+        accepted = [server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(20)]
+        rotated = server.post(f"/v1/webhooks/{made['id']}/rotate").data
+        server.process.kill()
+        server.process.wait(30)
+        down.clear()
+        with Serve(state) as again:
+            for delivery in accepted:
+                assert again.ended(delivery)["state"] == "delivered"
+        delivered = [r for r in capture.take() if r["headers"]["x-8bit-delivery"] in accepted]
+        kit.assert_signed(delivered[-1], rotated["secret"])
