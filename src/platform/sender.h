@@ -9,6 +9,7 @@
 struct e8_item {
     struct e8_fed fed;
     int64_t row;
+    e8_wall_ns due; /* as the store has it */
     unsigned tries;
     bool tried; /* an attempt was made */
     char id[E8_ID_MAX], event_id[E8_ID_MAX], webhook[E8_ID_MAX];

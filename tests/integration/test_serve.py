@@ -427,7 +427,7 @@ def test_secrets_are_told_once(tmp_path, receiver):
         told = [server.get(p).body for p in ("/v1/webhooks", path, path + "/deliveries", f"/v1/deliveries/{delivery}", "/v1/info",
                                              "/v1/events", "/v1/scenarios", "/openapi.json", "/metrics", "/v1/runs")]
         told.append(server.call("PATCH", path, {"description": "x"}).body)
-        told.append(server.post(path + "/rotate", {"secret": secrets[0] + "\u0001"}).body)
+        told.append(server.post(path + "/rotate", {"secret": secrets[0], "grac": "1h"}).body)
         told.append(server.post("/v1/webhooks", GOOD | {"secret": secrets[0], "scheme": "nothing"}).body)
         server.stop()
     for secret in (*secrets, server.key):
