@@ -16,7 +16,7 @@ function halves(message) {
     return at < 0 ? [message, ""] : [message.slice(0, at), message.slice(at + 2)];
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = (text) => (text.startsWith("emit8") ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function advice(error, hint) {
     if (error.retryAfter !== null && error.retryAfter !== undefined) return `The plan's rate limit is used up. Try again in ${error.retryAfter} s.`;
