@@ -374,7 +374,7 @@ HARM = """return {
     hit: window.hit ?? null,
     made: document.querySelectorAll("main script, main img, main iframe, main object, main [onerror], main a[href^=javascript]").length,
     hidden: /[\\u0000-\\u0008\\u200b\\u202a-\\u202e\\u2066-\\u2069\\ufeff]/.test(document.body.innerText),
-    wide: document.documentElement.scrollWidth - innerWidth,
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 }"""
 
 
@@ -423,7 +423,7 @@ def long_and_exact(browser, delivery):
 def seeded(serve, receiver):
     """Something for every view to show; the hook, and a delivery that failed."""
     hook = serve.webhook(receiver.url, ["message.*", "session.*"], description="CRM", retry=RETRY)["id"]
-    serve.webhook("https://example.com/" + "very-long/" * 20, ["agent.error"], enabled=False)
+    serve.webhook("http://127.0.0.1:9/" + "very-long/" * 20, ["agent.error"], enabled=False)
     receiver.status = 503
     failed = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.sent"}).data["delivery_id"]
     serve.ended(failed)

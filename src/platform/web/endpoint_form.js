@@ -176,12 +176,12 @@ const BLANK = (facts) => ({ url: "", description: "", events: ["*"], environment
 function controls(hook, facts, types, signal, isNew) {
     const text = (value, props) => h("input", { type: "text", value: value ?? "", spellcheck: "false", autocomplete: "off", ...props });
     const inputs = {
-        url: text(hook.url, { inputmode: "url", placeholder: "https://example.com/webhooks", required: true }),
+        url: text(hook.url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/webhooks", required: true }),
         description: text(hook.description, { spellcheck: "true" }),
         secret: isNew ? text("", { placeholder: "made for you" }) : null,
         scheme: select(facts.schemes.map((name) => [name, name]), hook.scheme),
         timeout: text(written(hook.timeout_ms)),
-        notify_url: text(hook.notify_url, { inputmode: "url", placeholder: "https://example.com/failures" }),
+        notify_url: text(hook.notify_url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/failures" }),
     };
     const picks = {
         events: eventPicker(types, hook.events, signal),
@@ -190,7 +190,7 @@ function controls(hook, facts, types, signal, isNew) {
         retry: retryFields(hook.retry),
     };
     const parts = {
-        url: field("URL", inputs.url, "Where events are posted. http:// is for receivers on this machine."),
+        url: field("URL", inputs.url, "Where events are posted. Receivers beyond this machine are permitted by --allow-target when emit8 serve starts."),
         description: field("Description", inputs.description),
         events: picks.events.whole,
         environments: picks.environments.whole,

@@ -31,7 +31,7 @@ function runningCard(run, stop) {
             "dl",
             { class: "strip" },
             ...[
-                ["Attempts", count(run.attempts), run.planned ? `of about ${count(run.planned)} events` : null],
+                ["Attempts", count(run.attempts), run.planned ? `of ${count(run.planned)} planned` : null],
                 ["Delivered", count(run.delivered), percent(run.delivered, run.attempts)],
                 ["Failed", count(run.failed), percent(run.failed, run.attempts)],
                 ["Under way", count(run.in_flight), null],
@@ -55,20 +55,13 @@ function runRow(run) {
         h("td", { class: "num" }, count(run.failed)),
         h("td", { class: "num" }, ms(run.p50_ms)),
         h("td", { class: "num" }, ms(run.p99_ms)),
-        h("td", null, h("a", { href: `#/deliveries?${new URLSearchParams({ time: "own", since: local(run.started_at, 0), until: local(run.ended_at ?? new Date().toISOString(), 1000) })}` }, "deliveries")),
     );
-}
-
-/* For <input type=datetime-local>: the time of here, to the second. */
-function local(iso, plus) {
-    const at = new Date(Date.parse(iso) + plus);
-    return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
 }
 
 function earlier(runs) {
     if (!runs.length) return null;
     const num = (text) => ({ text, class: "num" });
-    return h("section", { class: "panel" }, h("h2", null, "Runs"), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99"), { away: "Its deliveries" }], runs.map(runRow), { label: "Runs", class: "plain" }));
+    return h("section", { class: "panel" }, h("h2", null, "Runs"), h("p", { class: "hint" }, "Since emit8 serve was started. What a run sends is counted here, and does not appear in the delivery log."), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), { label: "Runs", class: "plain" }));
 }
 
 /* ---- what can be run ---- */
