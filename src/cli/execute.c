@@ -188,6 +188,7 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
         describe(x);
         rc = check_thresholds(x, err);
     }
+    rc = rc ? rc : e8_cli_metrics_open(x->args, &x->metrics, err);
     return rc ? rc : e8_cli_log_open(x->args, x->arena, x->facts.workers, &x->log, &x->log_path, err);
 }
 
@@ -239,6 +240,7 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
         code = e8_execution_report(&x);
         code = rc ? e8_exit_error(&err) : code;
     }
+    e8_cli_metrics_close(&x.metrics);
     stop_sinks(&x);
     e8_stats_free(&x.result.stats);
     e8_hist_free(&x.result.spread);

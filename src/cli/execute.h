@@ -3,6 +3,7 @@
 #define E8_CLI_EXECUTE_H
 
 #include "cli/kept.h"
+#include "cli/metrics.h"
 
 #define SINKS_MAX 64
 
@@ -27,9 +28,10 @@ struct execution {
     bool told;                       /* that it was */
     enum e8_format format;
     struct e8_cli_threads threads;
-    int stopped_by;       /* signal, or the key that stands for SIGINT */
-    struct e8_live *live; /* NULL: --quiet */
-    double per_arrival;   /* deliveries on average; 0: not known */
+    int stopped_by;                 /* signal, or the key that stands for SIGINT */
+    struct e8_live *live;           /* NULL: --quiet */
+    struct e8_cli_metrics *metrics; /* NULL: not asked for */
+    double per_arrival;             /* deliveries on average; 0: not known */
 };
 
 /* Before anything is sent: may the files of --report-… be written? */

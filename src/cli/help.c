@@ -68,6 +68,8 @@ const struct e8_option e8_options_output[] = {
     {"report-shard", 0, "FILE", "a shard's result for emit8 merge, on one line", false},
     {"threshold", 0, "RULE",
      "fail unless it holds: 'p(99) < 500ms', 'success{endpoint=crm} >= 99.9%' (repeatable)", false},
+    {"metrics", 0, "ADDR:PORT", "serve the counts at /metrics while it runs, for Prometheus: 127.0.0.1:9464",
+     true},
     {"log", 0, "FILE", "delivery log to append to; default: $XDG_STATE_HOME/emit8/deliveries.db", true},
     {"no-log", 0, NULL, "keep no delivery log", false},
     {NULL, 0, NULL, NULL, false},

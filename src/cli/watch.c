@@ -192,6 +192,7 @@ void e8_execution_watch(struct execution *x, struct e8_engine *engine)
         const struct e8_stats *stats = e8_engine_stats(engine);
         look_at_thresholds(x, engine, stats);
         show(x, engine, stats);
+        e8_cli_metrics_update(x->metrics, &x->facts, stats, e8_mono_now());
     }
     if (x->live) {
         e8_live_end(x->live);

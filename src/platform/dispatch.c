@@ -125,9 +125,8 @@ static void told(void *state, struct e8_note *note)
     pthread_mutex_unlock(&d->lock);
 }
 
-bool e8_dispatch_failed(const struct e8_dispatch *dispatch, struct e8_err *err)
+bool e8_dispatch_failed(struct e8_dispatch *d, struct e8_err *err)
 {
-    struct e8_dispatch *d = (struct e8_dispatch *)(uintptr_t)dispatch;
     pthread_mutex_lock(&d->lock);
     bool failed = d->failed;
     if (failed && err) {
@@ -376,15 +375,22 @@ static void take(void *state, const struct e8_due *due)
     }
 }
 
+/* An event that was accepted after a change of its endpoint goes out as that says. */
+static bool is_outdated(const struct e8_dispatch *d)
+{
+    return e8_store_version(d->options.store) != d->version && d->old_count < OLD_MAX;
+}
+
 /* Their numbers are used up on the disk, then they go. */
-static enum e8_rc send_taken(struct taking *taking, struct e8_err *err)
+static enum e8_rc send_taken(struct taking *taking, bool outdated, struct e8_err *err)
 {
     struct e8_dispatch *d = taking->d;
-    enum e8_rc rc =
-        taking->count ? e8_store_begin(d->options.store, taking->rows, taking->count, err) : E8_OK;
+    enum e8_rc rc = taking->count && !outdated
+                        ? e8_store_begin(d->options.store, taking->rows, taking->count, err)
+                        : E8_OK;
     for (struct e8_item *item = taking->first, *next; item; item = next) {
         next = item->next;
-        if (rc) {
+        if (rc || outdated) {
             e8_item_free(item);
             continue;
         }
@@ -402,7 +408,9 @@ static enum e8_rc take_of(struct e8_dispatch *d, struct lane *lane, size_t room,
     taking.end = &taking.first;
     enum e8_rc rc =
         e8_store_due(d->options.store, lane->webhook, until, room, is_taken, take, &taking, next, err);
-    enum e8_rc sent = send_taken(&taking, rc ? NULL : err);
+    bool outdated = taking.count && is_outdated(d);
+    enum e8_rc sent = send_taken(&taking, outdated, rc ? NULL : err);
+    *next = outdated ? 0 : *next;
     return rc ? rc : sent;
 }
 

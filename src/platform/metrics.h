@@ -1,14 +1,16 @@
 /* `GET /metrics`: counters and histograms of all attempts since the start, by endpoint, event type and outcome, in the text format of
  * Prometheus (0.0.4). Internal to platform. Kept in memory; any thread may call anything.
  *
- * The number of series is bounded: past 2,000 combinations of endpoint and type, further ones are counted as endpoint "other". */
+ * The number of series is bounded: past 2,000 combinations of endpoint, type and outcome, further ones are counted
+ * as "other". */
 #ifndef E8_PLATFORM_METRICS_H
 #define E8_PLATFORM_METRICS_H
 
 #include "base/base.h"
 #include "delivery/delivery.h"
+#include "prometheus/prometheus.h"
 
-#define E8_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8" /* Content-Type of the answer */
+#define E8_METRICS_TYPE E8_PROM_CONTENT_TYPE /* Content-Type of the answer */
 
 struct e8_metrics;
 struct e8_metrics *e8_metrics_new(void);
@@ -35,7 +37,7 @@ struct e8_metrics_gauges {
     uint64_t webhooks, webhooks_enabled;
     e8_wall_ns started; /* of the process */
 };
-/* curl_version: as in the info. The buffer grows to about 1 KB for each combination seen. */
+/* curl_version: as in the info. About 2 KB for each combination seen: 5 MB at most. */
 void e8_metrics_write(struct e8_metrics *metrics, const struct e8_metrics_gauges *gauges,
                       const char *curl_version, struct e8_buf *out);
 

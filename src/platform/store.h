@@ -5,7 +5,8 @@
  * batches; those that a kill takes away were made for nothing: their deliveries are still due, and go out again.
  *
  * Any thread may call anything: what writes is behind a lock, what reads (e8_store_list, _delivery, _overview, _webhook…) has a
- * connection of its own behind another, so that a page does not wait for a batch. Texts that come out live in the caller's arena. */
+ * connection of its own behind another, so that a page does not wait for a batch, and what is due has a third. Texts that come out live
+ * in the caller's arena. What is called back must not call the store. */
 #ifndef E8_PLATFORM_STORE_H
 #define E8_PLATFORM_STORE_H
 
@@ -88,7 +89,8 @@ struct e8_store_target {
     char webhook[E8_ID_MAX];
     e8_wall_ns due;
 };
-/* The event and what it owes, all or nothing, synchronised to the disk. An event nobody takes is kept, too (count 0). */
+/* The event and what it owes, all or nothing, synchronised to the disk. An event nobody takes is kept, too (count 0). E8_INPUT: an
+ * endpoint is not there (it may have been deleted meanwhile). */
 enum e8_rc e8_store_accept(struct e8_store *store, const struct e8_store_event *event,
                            const struct e8_store_target *targets, size_t count, struct e8_err *err);
 
@@ -139,10 +141,11 @@ struct e8_store_attempt {
 enum e8_rc e8_store_attempts(struct e8_store *store, const struct e8_store_attempt *list, size_t count,
                              struct e8_err *err);
 
-/* The delivery goes out again at `now`, with the same ids and the next number, whatever its state; its tries start anew. E8_INPUT:
- * unknown, or its endpoint is deleted. */
+/* The delivery goes out again at `now`, with the same ids and the next number, whatever its state; its tries start anew. An attempt that
+ * was due before, and comes back later, is kept, and changes nothing of that. E8_INPUT: unknown, or its endpoint is deleted. */
 enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall_ns now, struct e8_err *err);
-/* The same for all that FAILED, were created in since <= t < until (0: open), and are of the endpoint (NULL: of any). */
+/* The same for all that FAILED, were created in since <= t < until (0: open), and are of the endpoint (NULL: of any), some at a time:
+ * after an error, *count have been done. */
 enum e8_rc e8_store_resend_failed(struct e8_store *store, const char *webhook, e8_wall_ns since,
                                   e8_wall_ns until, e8_wall_ns now, uint64_t *count, struct e8_err *err);
 
@@ -179,8 +182,8 @@ struct e8_store_row {
     e8_wall_ns next;             /* of the attempt that is due; 0: none */
 };
 typedef void e8_store_row_fn(void *state, const struct e8_store_row *row);
-/* Newest first. *more: there are older ones. Quick at any size: each step reads along an index, and gives up after `budget` (0: 40 ms)
- * with what it has found and *scanned, the row to go on before (0: it came to an end). */
+/* Newest first. *more: there are older ones, or it gave up after `budget` (0: 40 ms); then *scanned is the row to go on before, which is
+ * not always one that was given; else 0. Quick at any size: rows are found along an index. */
 enum e8_rc e8_store_list(struct e8_store *store, const struct e8_store_filter *filter, e8_dur_ns budget,
                          e8_store_row_fn *fn, void *state, bool *more, int64_t *scanned, struct e8_err *err);
 
@@ -204,7 +207,8 @@ enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_a
                              struct e8_store_details *out, struct e8_err *err);
 
 /* ---- the overview ---- */
-/* From sums by minute; since and until are taken to whole minutes, `step` to whole minutes. */
+/* From sums by minute and by hour, by when attempts were done. `step` is taken to whole minutes, `since` down and `until` up to whole
+ * steps, counted from 1970. E8_INPUT: more than 20,000 steps. */
 struct e8_store_slice {
     e8_wall_ns at;
     uint64_t attempts, delivered, failed; /* failed: attempts that did not deliver */
@@ -223,7 +227,8 @@ struct e8_store_overview {
     struct e8_store_slice all; /* at: since */
     struct e8_store_slice *slices;
     size_t slice_count;
-    struct e8_store_shares webhooks, types, statuses, outcomes; /* webhooks by id; statuses "200", "none" */
+    struct e8_store_shares webhooks, types, statuses,
+        outcomes; /* the most frequent first; webhooks by id, and only of all; statuses "200", "none" */
     struct {
         e8_dur_ns upto;
         uint64_t attempts;
@@ -237,7 +242,8 @@ enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_n
 
 /* ---- retention ---- */
 /* Deletes deliveries that have ended and are older than `before`, and the oldest beyond `bytes` of the file (0: no bound), some at a
- * time: at most for `budget`. *more: there is more to delete. Sums by minute are kept 90 days. */
+ * time: at most for `budget` (0: 20 ms). *more: there is more to do; else it begins anew at the next call. Sums are kept 90 days. The file
+ * shrinks as well, but for some room that is used again. Erases secrets whose grace is over, too. */
 enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t bytes, e8_dur_ns budget,
                          bool *more, struct e8_err *err);
 

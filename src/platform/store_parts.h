@@ -8,6 +8,8 @@
 /* Deliveries that wait for endpoints that were deleted, some at a time: what a kill has left. */
 enum e8_rc e8_store_cancel_deleted(struct e8_store *store, struct e8_err *err);
 int64_t e8_webhook_find(struct e8_side *side, const char *id); /* 0: there is none */
+/* For what is filtered by endpoint, also one that is deleted: -1: there is none; 0: NULL, any. */
+int64_t e8_webhook_number(struct e8_side *side, const char *id);
 /* Ends a change of an endpoint, which was found or not. */
 enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, struct e8_err *err);
 
@@ -88,6 +90,7 @@ struct e8_counted {
 };
 void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted);
 void e8_sums_write(struct e8_sums *sums, struct e8_side *side);
-void e8_sums_trim(struct e8_side *side, e8_wall_ns before);
+/* Some of those of an endpoint (0: of all) that ended before. */
+void e8_sums_trim(struct e8_side *side, int64_t webhook, e8_wall_ns before);
 
 #endif

@@ -40,13 +40,6 @@ static int64_t number_of(struct e8_side *side, const char *text)
     return text && word == 0 ? -1 : word;
 }
 
-static int64_t webhook_of(struct e8_side *side, const char *id)
-{
-    static const char sql[] = "SELECT n FROM webhook WHERE id = ?1";
-
-    return id ? E8_INT(side, -1, sql, e8_text(id)) : 0;
-}
-
 static void find_kinds(struct e8_pick *pick, const struct e8_store_filter *filter)
 {
     static const char sql[] =
@@ -56,9 +49,10 @@ static void find_kinds(struct e8_pick *pick, const struct e8_store_filter *filte
     struct e8_side *side = pick->side;
     sqlite3_stmt *row;
 
-    row = E8_ASK(side, sql, e8_int(webhook_of(side, filter->webhook)), e8_int(number_of(side, filter->type)),
-                 e8_int(number_of(side, filter->environment)), e8_int(filter->test), e8_int(filter->state),
-                 e8_int(E8_STATE_RETRYING), e8_int(filter->status));
+    row = E8_ASK(side, sql, e8_int(e8_webhook_number(side, filter->webhook)),
+                 e8_int(number_of(side, filter->type)), e8_int(number_of(side, filter->environment)),
+                 e8_int(filter->test), e8_int(filter->state), e8_int(E8_STATE_RETRYING),
+                 e8_int(filter->status));
     while (e8_side_next(side, row))
         add_kind(pick, sqlite3_column_int64(row, 0));
 }

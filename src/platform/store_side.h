@@ -34,7 +34,8 @@ struct e8_store {
     int lock; /* of the file beside it, against a second process */
     struct e8_side writer, reader, queue;
     _Atomic uint64_t version;
-    int64_t trimmed; /* the block of rows where the next trim goes on; under the writer's lock */
+    int64_t trimmed,
+        summed; /* where the next trim goes on: a block of rows, an endpoint; under the writer's lock */
 };
 enum { E8_STORE_MAGIC = 0x0a4e8701 };
 

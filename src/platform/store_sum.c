@@ -45,7 +45,7 @@ void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
 
     for (size_t s = 0; s < E8_COUNT(steps); s++) {
         for (size_t w = 0; w < E8_COUNT(webhooks); w++) {
-            for (int16_t of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++) {
+            for (int of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++) {
                 if (of == E8_SUM_WEBHOOK && webhooks[w] != 0)
                     continue;
                 add(sums, &(struct unit){
@@ -53,7 +53,7 @@ void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
                               .at = second - second % steps[s],
                               .value = values[of],
                               .step = steps[s],
-                              .of = of,
+                              .of = (int16_t)of,
                               .delivered = counted->delivered,
                               .response = counted->response,
                           });
@@ -117,4 +117,18 @@ void e8_sums_write(struct e8_sums *sums, struct e8_side *side)
         write_row(side, &sums->list[i], next - i, &bytes);
     }
     e8_buf_fini(&bytes);
+}
+
+/* A quarter of a day's at most, so that it is quick however long nobody has trimmed. */
+void e8_sums_trim(struct e8_side *side, int64_t webhook, e8_wall_ns before)
+{
+    static const char sql[] = "DELETE FROM sum WHERE step = ?1 AND webhook = ?2 AND of = ?3 AND at < min(?4, "
+                              "(SELECT min(at) FROM sum"
+                              " WHERE step = ?1 AND webhook = ?2 AND of = ?3) + 6 * 3600)";
+    static const int steps[] = {E8_MINUTE, E8_HOUR};
+
+    for (size_t s = 0; s < E8_COUNT(steps); s++) {
+        for (int of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++)
+            E8_RUN(side, sql, e8_int(steps[s]), e8_int(webhook), e8_int(of), e8_int(before / E8_NS_S));
+    }
 }

@@ -19,6 +19,13 @@ int64_t e8_webhook_find(struct e8_side *side, const char *id)
     return E8_INT(side, 0, find, e8_text(id));
 }
 
+int64_t e8_webhook_number(struct e8_side *side, const char *id)
+{
+    static const char find[] = "SELECT n FROM webhook WHERE id = ?1";
+
+    return id ? E8_INT(side, -1, find, e8_text(id)) : 0;
+}
+
 /* Ends a change of one endpoint, which has found it or not. */
 enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, struct e8_err *err)
 {

@@ -101,6 +101,9 @@ bool e8_threshold_lost(const struct e8_threshold *threshold, const struct e8_log
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out);
 
+/* The counts and times of a run so far, in the text format of Prometheus: by endpoint and outcome, and by event type. */
+void e8_report_metrics(const struct e8_log_run *run, const struct e8_stats *stats, struct e8_buf *out);
+
 /* A run's times as an HdrHistogram log file: its beginning, then the intervals in their order. */
 void e8_hdr_begin(const struct e8_log_run *run, FILE *out);
 /* What was done within an interval, from the start of the run on; what is empty is left out. */

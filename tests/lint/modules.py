@@ -8,7 +8,7 @@ import _lint
 
 LEVELS = [
     ["base"],
-    ["doc", "digest", "hist", "http1", "delivery", "match"],
+    ["doc", "digest", "hist", "http1", "delivery", "match", "prometheus"],
     ["template", "sign", "pace", "search", "threshold", "expect", "results"],
     ["catalog", "tamper"],
     ["scenario", "stats"],
@@ -22,7 +22,7 @@ TOP = len(LEVELS)  # main.c
 PURE = 4           # the highest level without sockets, threads and clock
 
 # Headers that other modules may include, beside x/x.h. All of base's are public.
-PUBLIC = {"doc/json.h", "catalog/platform.h", "http1/reply.h", "report/curve.h"}
+PUBLIC = {"doc/json.h", "catalog/platform.h", "http1/reply.h", "platform/guard.h", "report/curve.h"}
 
 # Libraries: who includes their headers.
 OWNERS = [

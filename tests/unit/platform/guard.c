@@ -40,7 +40,8 @@ static void check_hosts(const char *url, const char *const *hosts, const struct 
         struct e8_guard_facts facts = get(rows[i].text);
 
         if (ask(guard, &facts) != rows[i].status)
-            fail_msg("%s: Host \"%s\" is not %d", url, rows[i].text ? rows[i].text : "(none)", rows[i].status);
+            fail_msg("%s: Host \"%s\" is not %d", url, rows[i].text ? rows[i].text : "(none)",
+                     rows[i].status);
     }
     e8_guard_free(&guard);
     assert_null(guard);
@@ -89,10 +90,15 @@ static void hosts_of_other_places(void **state)
 {
     static const struct name port80[] = {{"localhost", 200}, {"localhost:80", 200}, {"127.0.0.1", 200},
                                          {"[::1]", 200},     {"localhost:81", 403}, {"evil.example", 403}};
-    static const struct name lan[] = {{"192.0.2.7:9000", 200}, {"localhost:9000", 200}, {"192.0.2.7", 403},
-                                      {"192.0.2.8:9000", 403}, {"evil.example:9000", 403}};
-    static const struct name v6[] = {{"[2001:db8::7]:9000", 200}, {"[::1]:9000", 200}, {"[2001:db8::8]:9000", 403}};
-    static const struct name local[] = {{"localhost", 200}, {"127.0.0.1", 200}, {"localhost:80", 403}, {"evil.example", 403}};
+    static const struct name lan[] = {{"192.0.2.7:9000", 200},
+                                      {"localhost:9000", 200},
+                                      {"192.0.2.7", 403},
+                                      {"192.0.2.8:9000", 403},
+                                      {"evil.example:9000", 403}};
+    static const struct name v6[] = {
+        {"[2001:db8::7]:9000", 200}, {"[::1]:9000", 200}, {"[2001:db8::8]:9000", 403}};
+    static const struct name local[] = {
+        {"localhost", 200}, {"127.0.0.1", 200}, {"localhost:80", 403}, {"evil.example", 403}};
 
     (void)state;
     check_hosts("http://127.0.0.1:80", NULL, port80, E8_COUNT(port80));
@@ -105,10 +111,18 @@ static void hosts_that_are_given(void **state)
 {
     static const char *const hosts[] = {"emit8.example.com", "proxy.example.com:8443", "[2001:db8::9]", NULL};
     static const struct name rows[] = {
-        {"emit8.example.com", 200},      {"emit8.example.com:8088", 200}, {"EMIT8.example.com", 200},
-        {"emit8.example.com:443", 403},  {"proxy.example.com:8443", 200}, {"proxy.example.com", 403},
-        {"proxy.example.com:8088", 403}, {"[2001:db8::9]", 200},          {"[2001:db8::9]:8088", 200},
-        {"localhost:8088", 200},         {"localhost", 403},              {"x.emit8.example.com", 403},
+        {"emit8.example.com", 200},
+        {"emit8.example.com:8088", 200},
+        {"EMIT8.example.com", 200},
+        {"emit8.example.com:443", 403},
+        {"proxy.example.com:8443", 200},
+        {"proxy.example.com", 403},
+        {"proxy.example.com:8088", 403},
+        {"[2001:db8::9]", 200},
+        {"[2001:db8::9]:8088", 200},
+        {"localhost:8088", 200},
+        {"localhost", 403},
+        {"x.emit8.example.com", 403},
         {"emit8.example.com.", 403},
     };
 
@@ -118,9 +132,12 @@ static void hosts_that_are_given(void **state)
 
 static void hosts_that_are_none(void **state)
 {
-    static const char *const rows[] = {"",          "*",          "http://emit8.example.com", "a b",   "a/b", "a:",   "a:0",
-                                       "a:65536",   "a:x",        "[::1",                     "[g::1]", ":80", "a@b",  "a,b",
-                                       "[]",        "[::1]8088x", "a:80:80",                  "\xc3\xa4"};
+    static const char *const rows[] = {"",           "*",       "http://emit8.example.com",
+                                       "a b",        "a/b",     "a:",
+                                       "a:0",        "a:65536", "a:x",
+                                       "[::1",       "[g::1]",  ":80",
+                                       "a@b",        "a,b",     "[]",
+                                       "[::1]8088x", "a:80:80", "\xc3\xa4"};
 
     (void)state;
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
@@ -306,10 +323,14 @@ static void all_must_be_right(void **state)
 int run_guard_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts_are_exact),      cmocka_unit_test(hosts_of_other_places),
-        cmocka_unit_test(hosts_that_are_given), cmocka_unit_test(hosts_that_are_none),
-        cmocka_unit_test(origins),              cmocka_unit_test(other_sites),
-        cmocka_unit_test(types),                cmocka_unit_test(all_must_be_right),
+        cmocka_unit_test(hosts_are_exact),
+        cmocka_unit_test(hosts_of_other_places),
+        cmocka_unit_test(hosts_that_are_given),
+        cmocka_unit_test(hosts_that_are_none),
+        cmocka_unit_test(origins),
+        cmocka_unit_test(other_sites),
+        cmocka_unit_test(types),
+        cmocka_unit_test(all_must_be_right),
     };
 
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);

@@ -59,7 +59,7 @@ static bool expect(struct client *client, const char *text)
 /* HTTP/1.0: no chunks between. */
 static void listen_to(struct place *place, struct client *client, const char *query)
 {
-    char request[128];
+    char request[256];
 
     snprintf(request, sizeof request, "GET /stream%s HTTP/1.0\r\n\r\n", query);
     assert_true(client_open(client, place->url));
@@ -134,8 +134,11 @@ static void one_endpoint_alone(void **state)
     assert_int_equal(place->rows, 2);
     expect_exactly(place, &nobody, "");
     assert_true(expect(&one, "event: run"));
-    assert_true(strncmp(one.bytes,
-                        "event: delivery\ndata: {\"row\":2}\n\nevent: webhook\ndata: {\"id\":\"whk_b\"}\n\nevent: run", 80) == 0);
+    assert_true(
+        strncmp(
+            one.bytes,
+            "event: delivery\ndata: {\"row\":2}\n\nevent: webhook\ndata: {\"id\":\"whk_b\"}\n\nevent: run",
+            80) == 0);
     assert_true(expect(&all, "event: run"));
     assert_non_null(strstr(all.bytes, "{\"row\":1}"));
     assert_non_null(strstr(all.bytes, "{\"row\":2}"));
@@ -148,18 +151,18 @@ static void too_many_become_a_number(void **state)
 {
     struct place *place = *state;
     struct client client;
-    char wanted[2048] = "", row[64];
+    char memory[2048];
+    struct e8_buf wanted;
 
     listen_to(place, &client, "");
     for (int i = 0; i < 500; i++)
         deliver(place, "whk_a", T0 + i * E8_NS_MS);
     assert_int_equal(place->rows, E8_HUB_RATE); /* what nobody is told is not asked of the store */
-    for (int i = 1; i <= E8_HUB_RATE; i++) {
-        snprintf(row, sizeof row, "event: delivery\ndata: {\"row\":%d}\n\n", i);
-        strncat(wanted, row, sizeof wanted - strlen(wanted) - 1);
-    }
+    e8_buf_fixed(&wanted, memory, sizeof memory);
+    for (int i = 1; i <= E8_HUB_RATE; i++)
+        e8_buf_printf(&wanted, "event: delivery\ndata: {\"row\":%d}\n\n", i);
     e8_hub_tick(place->live, T0 + 999 * E8_NS_MS);
-    expect_exactly(place, &client, wanted);
+    expect_exactly(place, &client, e8_buf_cstr(&wanted));
     e8_hub_tick(place->live, T0 + E8_NS_S);
     expect_exactly(place, &client, "event: many\ndata: {\"count\":480}\n\n");
     e8_hub_tick(place->live, T0 + 3 * E8_NS_S);
@@ -170,7 +173,8 @@ static void too_many_become_a_number(void **state)
     expect(&client, "{\"row\":40}");
     client_take(&client, client.n);
     deliver(place, "whk_a", T0 + 5 * E8_NS_S);
-    expect_exactly(place, &client, "event: many\ndata: {\"count\":10}\n\nevent: delivery\ndata: {\"row\":41}\n\n");
+    expect_exactly(place, &client,
+                   "event: many\ndata: {\"count\":10}\n\nevent: delivery\ndata: {\"row\":41}\n\n");
     client_close(&client);
 }
 
@@ -280,8 +284,8 @@ static void from_many_threads(void **state)
 int run_live_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        LIVE(what_happens_is_told),      LIVE(one_endpoint_alone),      LIVE(too_many_become_a_number),
-        LIVE(pings_come),                LIVE(there_is_room_for_so_many), LIVE(the_slow_are_forgotten),
+        LIVE(what_happens_is_told), LIVE(one_endpoint_alone),        LIVE(too_many_become_a_number),
+        LIVE(pings_come),           LIVE(there_is_room_for_so_many), LIVE(the_slow_are_forgotten),
         LIVE(from_many_threads),
     };
 

@@ -79,7 +79,7 @@ void add_webhook(struct place *place, const char *id)
     ASSERT_OK(place, e8_store_webhook_add(place->store, &webhook, "a secret of the test", &place->err));
 }
 
-void accept_one(struct place *place, struct one one)
+void accept_some(struct place *place, struct one one, int count)
 {
     struct e8_store_event event = {
         .type = one.type ? one.type : "message.received",
@@ -88,12 +88,21 @@ void accept_one(struct place *place, struct one one)
         .created = one.created ? one.created : T0 + one.n * MS,
         .body = E8_LIT("{\"id\":\"evt\"}"),
     };
-    struct e8_store_target target = {.due = one.due ? one.due : event.created};
+    struct e8_store_target targets[100] = {0};
 
+    assert_true(count <= 100);
     snprintf(event.id, sizeof event.id, "evt_%d", one.n);
-    snprintf(target.id, sizeof target.id, "dlv_%d", one.n);
-    snprintf(target.webhook, sizeof target.webhook, "%s", one.webhook ? one.webhook : "whk_a");
-    ASSERT_OK(place, e8_store_accept(place->store, &event, &target, 1, &place->err));
+    for (int i = 0; i < count; i++) {
+        targets[i].due = one.due ? one.due : event.created;
+        snprintf(targets[i].id, E8_ID_MAX, "dlv_%d", one.n + i);
+        snprintf(targets[i].webhook, E8_ID_MAX, "%s", one.webhook ? one.webhook : "whk_a");
+    }
+    ASSERT_OK(place, e8_store_accept(place->store, &event, targets, (size_t)count, &place->err));
+}
+
+void accept_one(struct place *place, struct one one)
+{
+    accept_some(place, one, 1);
 }
 
 struct e8_store_attempt some_attempt(int64_t row, unsigned number, int status, enum e8_delivery_state state)
@@ -175,5 +184,5 @@ void assert_sound(const char *path)
 int run_store_tests(void)
 {
     return run_store_open_tests() + run_store_webhook_tests() + run_store_queue_tests() +
-           run_store_list_tests();
+           run_store_list_tests() + run_store_overview_tests() + run_store_trim_tests();
 }

@@ -38,6 +38,8 @@ struct one {
     e8_wall_ns created, due; /* due 0: when it was created */
 };
 void accept_one(struct place *place, struct one one);
+/* One event of so many (at most 100) deliveries, the first of them "dlv_N". */
+void accept_some(struct place *place, struct one one, int count);
 /* Its attempt, at `due`, taking 20 ms; then it is in `state`. */
 struct e8_store_attempt some_attempt(int64_t row, unsigned number, int status, enum e8_delivery_state state);
 void put_attempt(struct place *place, const struct e8_store_attempt *attempt);
@@ -61,6 +63,8 @@ int run_store_open_tests(void);
 int run_store_webhook_tests(void);
 int run_store_queue_tests(void);
 int run_store_list_tests(void);
+int run_store_overview_tests(void);
+int run_store_trim_tests(void);
 int run_store_tests(void); /* all of them */
 
 #endif
