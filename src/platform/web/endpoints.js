@@ -68,7 +68,7 @@ async function erase(hook) {
     forget("/v1/webhooks");
     toast("The endpoint is deleted");
     location.hash = "#/endpoints";
-    return false;
+    return true;
 }
 
 function act(label, task, hook, changed, more) {
@@ -178,10 +178,22 @@ function shareTable(share) {
 export async function endpoint(page) {
     const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
     const log = h("div");
+    let leaving = false; /* it is being deleted: what the stream tells of it is old */
+
+    async function eraseHere(hook) {
+        leaving = true;
+        try {
+            leaving = await erase(hook);
+        } catch (error) {
+            leaving = false;
+            throw error;
+        }
+        return false;
+    }
 
     async function refresh() {
         const [hook, shares] = await Promise.all([get(path, null, page.signal), lastDay(page.signal)]);
-        const title = page.heading(hook.url, h("a", { class: "button primary", href: `#/test?${new URLSearchParams({ webhook: hook.id })}` }, icon("test"), h("span", null, "Send a test")), h("a", { class: "button", href: pageOf(hook, "/edit") }, icon("edit"), h("span", null, "Edit")), enabling(hook, refresh), act("Delete", erase, hook, refresh, { kind: "danger quiet" }));
+        const title = page.heading(hook.url, h("a", { class: "button primary", href: `#/test?${new URLSearchParams({ webhook: hook.id })}` }, icon("test"), h("span", null, "Send a test")), h("a", { class: "button", href: pageOf(hook, "/edit") }, icon("edit"), h("span", null, "Edit")), enabling(hook, refresh), act("Delete", eraseHere, hook, refresh, { kind: "danger quiet" }));
         fill(title.firstChild, clipped(endpointText(hook.url), 160));
         title.firstChild.classList.add("mono");
         title.firstChild.after(hookBadge(hook));
@@ -208,7 +220,7 @@ export async function endpoint(page) {
     await refresh();
     let stale = false;
     page.on((name, data) => {
-        if (name === "webhook" && data.id === page.params.id) refresh().catch(() => {});
+        if (name === "webhook" && data.id === page.params.id && !leaving) refresh().catch(() => {});
         stale ||= name === "many" || (name === "delivery" && data.webhook_id === page.params.id);
     });
     page.every(1000, () => {

@@ -175,19 +175,32 @@ export const time = (iso, kind = "stamp") => (iso ? h("time", { datetime: iso, t
 
 /* ---- states: a colour, a shape, and a word ---- */
 const OUTCOMES = {
-    http_3xx: "redirect",
-    http_4xx: "refused",
-    http_5xx: "server error",
+    http_3xx: "redirect (3xx)",
+    http_4xx: "client error (4xx)",
+    http_5xx: "server error (5xx)",
+    dns_failed: "DNS failed",
+    not_http: "not HTTP",
+};
+/* Where there is little room. */
+const SHORT = {
+    connect_refused: "refused",
+    connect_failed: "unreachable",
+    connect_timeout: "no connection",
+    timeout_first_byte: "timeout",
+    timeout_body: "timeout",
+    forbidden_target: "forbidden",
+    stale_connection: "stale",
 };
 
-export const outcomeText = (outcome) => OUTCOMES[outcome] ?? String(outcome ?? "").replaceAll("_", " ");
+export const outcomeText = (outcome) => OUTCOMES[outcome] ?? String(outcome ?? "").replaceAll("_", " ").replace(/^tls/, "TLS");
+const outcomeWord = (outcome) => SHORT[outcome] ?? outcomeText(outcome);
 
 /* `more`: what the shape tells, for those who do not see it */
 export function badge(kind, name, text, more = null) {
     return h("span", { class: "badge", data: { kind }, title: more }, icon(name), h("span", null, short(text, 60), more ? h("span", { class: "away" }, `, ${more}`) : null));
 }
 
-const statusText = (row) => (row.status ? String(row.status) : outcomeText(row.outcome) || "no answer");
+const statusText = (row) => (row.status ? String(row.status) : outcomeWord(row.outcome) || "no answer");
 
 export function deliveryBadge(row) {
     if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
@@ -198,7 +211,7 @@ export function deliveryBadge(row) {
 
 export function attemptBadge(attempt) {
     if (attempt.outcome === "delivered") return badge("ok", "check", String(attempt.status ?? "delivered"));
-    return badge("bad", "cross", attempt.status ? String(attempt.status) : outcomeText(attempt.outcome) || "no answer");
+    return badge("bad", "cross", statusText(attempt));
 }
 
 export function stateText(row) {
