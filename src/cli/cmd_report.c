@@ -45,7 +45,7 @@ static enum e8_rc read_number(const char *text, uint64_t *out, struct e8_err *er
 {
     return e8_parse_u64(e8_str(text), out) && *out > 0 && *out <= INT64_MAX
                ? E8_OK
-               : e8_fail(err, E8_INPUT, "a whole number from 1 on", "--run \"%s\" is no run", text);
+               : e8_fail(err, E8_INPUT, "a whole number from 1 on", "--run \"%s\" is out of range", text);
 }
 
 /* Some files, or some runs of one file. */
@@ -82,6 +82,7 @@ static enum e8_rc make_reports(struct reporter *r, struct e8_err *err)
     r->thresholds = e8_arg_all(r->args, "threshold");
     rc = rc ? rc : e8_cli_hdr_check(r->args, err);
     rc = rc ? rc : add_runs(r, err);
+    E8_ASSERT(rc || r->runs[0]);
     if (rc || r->count > 1) {
         return rc ? rc : check_several(r, err);
     }
@@ -98,6 +99,7 @@ static int write_reports(const struct reporter *r)
     const char *names[E8_REPORTS_MOST];
     struct e8_style style = e8_cli_style(r->args, stdout);
     int code = E8_EXIT_PASS;
+    E8_ASSERT(r->count > 0);
     for (size_t i = 0; i < r->count; i++) {
         reports[i] = &r->runs[i]->report;
         names[i] = r->runs[i]->name;

@@ -12,11 +12,11 @@ struct e8_course_maker {
     size_t at;
 };
 
-/* 100 ms, 200 ms, 500 ms, 1 s, …: the shortest that needs no more parts than there are. */
+/* 10 ms, 20 ms, …; from a second on 100 ms, 200 ms, 500 ms, 1 s, …: the shortest that needs no more parts than there are. */
 static e8_dur_ns width_of(e8_dur_ns elapsed)
 {
     static const int64_t steps[] = {1, 2, 5};
-    for (int64_t decade = E8_COURSE_LEAST;; decade *= 10)
+    for (int64_t decade = elapsed < E8_NS_S ? E8_COURSE_LEAST / 10 : E8_COURSE_LEAST;; decade *= 10)
         for (size_t i = 0; i < E8_COUNT(steps); i++)
             if (steps[i] * decade > elapsed / E8_COURSE_POINTS || decade > E8_NEVER / 100)
                 return steps[i] * decade;

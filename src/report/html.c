@@ -245,7 +245,7 @@ static void put_compared(struct e8_buf *out, const struct e8_figures *figures, s
 
 static size_t shown_of(const struct e8_figures *figures, size_t from, size_t to)
 {
-    size_t end = from + 4 * E8_HTML_ROWS_MOST;
+    size_t end = from + (size_t)4 * E8_HTML_ROWS_MOST;
     while (end < to && figures->rows[end].scope == figures->rows[end - 1].scope)
         end++;
     return end < to ? end : to;
@@ -274,8 +274,10 @@ static void put_details(struct e8_buf *out, const struct e8_report *report, cons
     char prefix[16];
     char letter = e8_side_letter(index);
     snprintf(prefix, sizeof(prefix), "%c-", letter);
-    e8_html(out, "<details class=\"run\" id=\"run-%c\"><summary><b class=\"letter s%zu\">%c</b> <bdi>",
-            letter, index, letter);
+    e8_html(
+        out,
+        "<details class=\"run\" id=\"run-%c\"><summary id=\"%c-run\"><b class=\"letter s%zu\">%c</b> <bdi>",
+        letter, letter, index, letter);
     e8_html_text(out, title);
     e8_buf_puts(out, "</bdi></summary>\n");
     e8_html_verdict(out, report);

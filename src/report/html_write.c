@@ -124,8 +124,10 @@ void e8_html_json(struct e8_buf *out, struct e8_str json)
 void e8_html_section(struct e8_buf *out, const char *prefix, const char *id, const char *title,
                      const char *note)
 {
-    e8_html(out, "<section aria-labelledby=\"%s%s\">\n<h2 id=\"%s%s\">%s</h2>\n", prefix, id, prefix, id,
-            title);
+    e8_html(out, "<section aria-labelledby=\"");
+    if (prefix[0])
+        e8_html(out, "%srun ", prefix); /* the heading of its run goes before, so that no two have one name */
+    e8_html(out, "%s%s\">\n<h2 id=\"%s%s\">%s</h2>\n", prefix, id, prefix, id, title);
     if (note) {
         e8_buf_puts(out, "<p class=\"note\">");
         e8_html_text(out, note);
@@ -151,7 +153,7 @@ static bool is_narrow(const char *const *titles)
 void e8_html_table(struct e8_buf *out, const char *caption, const char *const *titles)
 {
     e8_html(out,
-            "<div class=\"scroll%s\" role=\"region\" aria-label=\"%s\" tabindex=\"0\"><table>\n"
+            "<div class=\"scroll%s\" role=\"group\" aria-label=\"%s\" tabindex=\"0\"><table>\n"
             "<caption>%s</caption>\n<thead><tr>",
             is_narrow(titles) ? " narrow" : "", caption, caption);
     for (size_t i = 0; titles[i]; i++) {

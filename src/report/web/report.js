@@ -11,7 +11,7 @@
   const digits = (value, unit) => `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
   const duration = ms => ms === 0 ? "0" : ms < 0.001 ? digits(ms * 1e6, "ns") : ms < 1 ? digits(ms * 1e3, "µs")
     : ms < 1000 ? digits(ms, "ms") : ms < 120e3 ? digits(ms / 1e3, "s") : digits(ms / 60e3, "min");
-  const seconds = s => s < 120 ? digits(s, "s") : s < 7200 ? digits(s / 60, "min") : digits(s / 3600, "h");
+  const seconds = s => s > 0 && s < 1 ? digits(s * 1e3, "ms") : s < 120 ? digits(s, "s") : s < 7200 ? digits(s / 60, "min") : digits(s / 3600, "h");
   const count = value => Number(value.toPrecision(3)).toLocaleString("en");
   const share = value => `${Number((value * 100).toPrecision(3))} %`;
   const percentile = x => `${+(100 * (1 - 1 / x)).toFixed(Math.max(0, Math.ceil(Math.log10(x)) - 1))} %`;
@@ -40,9 +40,12 @@
 
   const dashes = [[], [6, 4], [2, 3], [9, 3, 2, 3], [12, 4], [4, 2], [1, 2], [8, 2, 2, 2]];
 
+  const there = point => Boolean(point) && point.y !== null;
+
+  // Points that a line leads to need no mark of their own.
   const line = (label, tone, points, more = {}) => ({
-    label, tone, data: points, borderWidth: 1.75, pointRadius: points.length < 3 ? 3 : 0, pointHoverRadius: 4, pointHitRadius: 8,
-    tension: 0, spanGaps: false, ...more,
+    label, tone, data: points, borderWidth: 1.75, pointHoverRadius: 4, pointHitRadius: 8, tension: 0, spanGaps: false,
+    pointRadius: ({ dataIndex: i }) => there(points[i]) && !there(points[i - 1]) && !there(points[i + 1]) ? 3 : 0, ...more,
   });
 
   const scale = (type, title, format, more = {}) => ({
@@ -137,14 +140,16 @@
         { borderDash: dashes[several ? i : k] })).filter(set => set.data.length));
   }
 
-  // Bins are put together until some forty are left between the least and the greatest that matters.
+  // Bins are put together until there are no more of them than the samples can fill, and at most some fifty.
   function histogram(chosen) {
     const all = runs.map(run => run.bins[chosen]);
     const numbers = all.flat().map(([k]) => k);
     if (!numbers.length) return [];
     const low = Math.min(...numbers), high = Math.max(...numbers);
+    const samples = Math.max(...all.map(bins => bins.reduce((sum, [, n]) => sum + n, 0)));
+    const most = Math.max(8, Math.min(48, 4 * Math.cbrt(samples)));
     let by = 1;
-    while ((high - low) / by > 48) by *= 2;
+    while ((high - low) / by > most) by *= 2;
     return all.map((bins, i) => {
       const sum = bins.reduce((total, [, n]) => total + n, 0), counts = new Map();
       for (const [k, n] of bins) counts.set(Math.floor(k / by), (counts.get(Math.floor(k / by)) || 0) + n);
@@ -198,8 +203,8 @@
   function backlog() {
     if (!runs.some(run => run.report.totals.retries > 0)) return [];
     return runs.map((run, i) => {
-      const of = run.report.series;
-      return line(name(i, several ? "" : "backlog"), `--s${i}`, of.backlog.map((y, k) => ({ x: of.from_s + (k + 1) * of.width_s, y })),
+      const of = run.report.series, end = run.report.run.elapsed_s;
+      return line(name(i, several ? "" : "backlog"), `--s${i}`, of.backlog.map((y, k) => ({ x: Math.min(end, Math.max(0, of.from_s + (k + 1) * of.width_s)), y })),
         { borderDash: dashes[several ? i : 0], fill: several ? false : "origin" });
     });
   }
@@ -213,7 +218,8 @@
   const longest = Math.max(...runs.map(run => run.report.run.elapsed_s));
   const overTime = () => scale("linear", "since the start", seconds, { min: 0, max: longest || undefined });
   const roundTimes = axis => {
-    axis.ticks = axis.ticks.filter(tick => [1, 2, 5].includes(Number(tick.value.toExponential(6).split("e")[0])));
+    axis.ticks = axis.ticks.filter(({ value }) => value >= axis.min && value <= axis.max
+      && [1, 2, 5].includes(Number(value.toExponential(6).split("e")[0])));
   };
   const measures = ["response p50", "response p95", "response p99", "response max", "service p50", "service p95", "service p99", "lag p99"];
 

@@ -40,7 +40,7 @@ static void more_samples_say_more(void **state)
     for (int i = 1; i <= 10000; i++)
         e8_hist_record(many, i * E8_NS_MS);
     for (int i = 1; i <= 100; i++)
-        e8_hist_record(few, i * 100 * E8_NS_MS);
+        e8_hist_record(few, (int64_t)i * 100 * E8_NS_MS);
     struct e8_range wide = e8_range_of_quantile(few, 0.5), narrow = e8_range_of_quantile(many, 0.5);
     /* Ranks 50 -+ 12.9 and 5000 -+ 128.8, and one more above. */
     assert_true(fabs(wide.low / 3700e6 - 1) < 0.003 && fabs(wide.high / 6400e6 - 1) < 0.003);

@@ -62,7 +62,8 @@ static void long_runs_have_long_parts(void **state)
 {
     static const struct {
         e8_dur_ns elapsed, width;
-    } rows[] = {{0, 100 * MS}, {11 * S, 100 * MS}, {12 * S, 200 * MS}, {60 * S, S}, {3600 * S, 50 * S}};
+    } rows[] = {{0, 10 * MS},       {S - 1, 10 * MS}, {S, 100 * MS},     {11 * S, 100 * MS},
+                {12 * S, 200 * MS}, {60 * S, S},      {3600 * S, 50 * S}};
     (void)state;
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         struct sample s;
