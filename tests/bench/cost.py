@@ -44,7 +44,7 @@ class Calls:
         for line in text.splitlines():
             key, equals, value = line.partition("=")
             if equals and key in ("fn", "cfn"):
-                name = value.partition("'")[0]  # 'N: the N-th level of a recursion
+                name = value.partition("'")[0].partition(".")[0]  # 'N: the N-th level of a recursion; .part.N: what was not inlined
                 function, called = (name, called) if key == "fn" else (function, name)
             elif equals and key == "ob":
                 binary = value
