@@ -15,7 +15,7 @@ enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, st
 
 /* ---- store_secret.c ---- */
 /* What was overwritten lies in the write-ahead file no longer. */
-enum e8_rc e8_store_forget(struct e8_store *store, struct e8_err *err);
+void e8_store_forget(struct e8_store *store);
 /* Secrets whose grace is over go. */
 enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err *err);
 
