@@ -13,11 +13,11 @@
 static void copy_text(char *field, size_t size, const char *text)
 {
     size_t n = text ? strlen(text) : 0;
-    if (n >= size) {
+    if (text && n >= size) {
         size_t valid = e8_utf8_valid((struct e8_str){text, size - 1});
         n = size - 1 - valid < 4 ? valid : size - 1;
     }
-    if (n > 0)
+    if (text)
         memcpy(field, text, n);
     field[n] = '\0';
 }

@@ -125,9 +125,8 @@ static void told(void *state, struct e8_note *note)
     pthread_mutex_unlock(&d->lock);
 }
 
-bool e8_dispatch_failed(const struct e8_dispatch *dispatch, struct e8_err *err)
+bool e8_dispatch_failed(struct e8_dispatch *d, struct e8_err *err)
 {
-    struct e8_dispatch *d = (struct e8_dispatch *)(uintptr_t)dispatch;
     pthread_mutex_lock(&d->lock);
     bool failed = d->failed;
     if (failed && err) {

@@ -34,7 +34,7 @@ enum e8_rc e8_dispatch_start(const struct e8_dispatch_options *options, struct e
 /* There is something new to send, or endpoints have changed. Any thread; cheap. */
 void e8_dispatch_wake(struct e8_dispatch *dispatch);
 /* It goes on no longer: the store failed. Any thread. */
-bool e8_dispatch_failed(const struct e8_dispatch *dispatch, struct e8_err *err);
+bool e8_dispatch_failed(struct e8_dispatch *dispatch, struct e8_err *err);
 /* Sends nothing more, waits up to `grace` for what is under way, writes it, frees. What is not sent stays in the store. */
 void e8_dispatch_stop(struct e8_dispatch **dispatch, e8_dur_ns grace);
 

@@ -45,7 +45,7 @@ void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
 
     for (size_t s = 0; s < E8_COUNT(steps); s++) {
         for (size_t w = 0; w < E8_COUNT(webhooks); w++) {
-            for (int16_t of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++) {
+            for (int of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++) {
                 if (of == E8_SUM_WEBHOOK && webhooks[w] != 0)
                     continue;
                 add(sums, &(struct unit){
@@ -53,7 +53,7 @@ void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
                               .at = second - second % steps[s],
                               .value = values[of],
                               .step = steps[s],
-                              .of = of,
+                              .of = (int16_t)of,
                               .delivered = counted->delivered,
                               .response = counted->response,
                           });

@@ -109,5 +109,8 @@ void e8_stream_get(struct e8_call *call)
 {
     if (!e8_hub_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
+        return;
     }
+    e8_call_header(call, "Content-Type", "text/event-stream");
+    e8_call_header(call, "Cache-Control", "no-store");
 }

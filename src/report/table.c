@@ -49,6 +49,7 @@ void e8_table_bar(struct e8_table *table, enum e8_ink ink, double share)
 
 static void measure(const struct e8_table *table, size_t widths[])
 {
+    E8_ASSERT(table->column_count);
     for (size_t i = 0; i < table->column_count; i++)
         widths[i] = table->columns[i].bar ? BAR_LEAST : e8_text_width(e8_str(table->columns[i].title));
     for (size_t i = 0; i < table->count; i++) {

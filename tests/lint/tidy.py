@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """clang-tidy on src with the checks of .clang-tidy. What was clean is remembered by its content and that of all headers, in
-build/lint, so that a second run looks only at what has changed."""
+build/lint, so that a second run looks only at what has changed. Among other tests the analyzer follows no calls, which is five
+times as fast; with E8_TIDY=deep (`./dev lint`) it does."""
 import concurrent.futures
 import hashlib
 import os
@@ -10,6 +11,8 @@ import subprocess
 import _lint
 
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", '-DE8_VERSION="0"', "-Isrc", "-Wall", "-Wextra"]
+DEEP = os.environ.get("E8_TIDY") == "deep"
+SHALLOW = [f"--extra-arg={word}" for word in ("-Xclang", "-analyzer-config", "-Xclang", "mode=shallow")]
 FINDING = re.compile(r"^(\S+?:\d+:\d+): (?:warning|error): (.*)$", re.MULTILINE)
 
 
@@ -21,7 +24,7 @@ def digest(root, paths):
 
 
 def look_at(clang_tidy, root, path):
-    done = subprocess.run([clang_tidy, "--quiet", path, "--", *FLAGS], cwd=root, capture_output=True, text=True, timeout=300,
+    done = subprocess.run([clang_tidy, "--quiet", *([] if DEEP else SHALLOW), path, "--", *FLAGS], cwd=root, capture_output=True, text=True, timeout=300,
                           check=False)
     found = [f"{os.path.relpath(os.path.join(root, place), root)}: {what}" for place, what in FINDING.findall(done.stdout)]
     return found or ([f"{path}: clang-tidy failed: {done.stderr.strip()}"] if done.returncode else [])
@@ -34,7 +37,7 @@ def check(root):
     os.makedirs(cache, exist_ok=True)
     todo = {}
     for path in _lint.files(root, ["src"], (".c",)):
-        mark = os.path.join(cache, hashlib.sha256((shared + digest(root, [path])).encode()).hexdigest())
+        mark = os.path.join(cache, hashlib.sha256((str(DEEP) + shared + digest(root, [path])).encode()).hexdigest())
         if not os.path.exists(mark):
             todo[path] = mark
     out = []
