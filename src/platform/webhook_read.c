@@ -9,7 +9,7 @@
 #define PATTERNS_MAX    100
 #define SECRET_MAX      512
 #define HEADERS_MAX     32
-#define HEADER_BYTES    4096
+#define HEADER_BYTES    ((size_t)4096)
 #define TIMEOUT_MAX     (600 * E8_NS_S)
 #define SECRET_LEAST    16
 
