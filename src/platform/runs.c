@@ -190,6 +190,11 @@ void e8_runs_free(struct e8_runs **runs)
         return;
     }
     for (size_t i = 0; i < (*runs)->count; i++) {
+        if ((*runs)->list[i]->engine) {
+            e8_engine_stop((*runs)->list[i]->engine); /* all at once: each waits for what it has in flight */
+        }
+    }
+    for (size_t i = 0; i < (*runs)->count; i++) {
         free_run((*runs)->list[i]);
     }
     free(*runs);
