@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import re
+import resource
 import signal
 import stat
 import threading
@@ -86,6 +87,34 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
     with kit.Capture() as capture, Serve(tmp_path / "state") as again:
         again.call("PATCH", f"/v1/webhooks/{made['id']}", {"url": capture.url})
         assert again.ended(delivery)["state"] == "delivered"
+
+
+def test_a_full_disk(tmp_path):
+    """What cannot be kept is not accepted; what was accepted is delivered."""
+    size = 2 << 20
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    large = {"type": "agent.error", "payload": "x" * 100000}
+    accepted = []
+    with kit.Capture() as capture:
+        server = Serve(tmp_path / "state", preexec_fn=limit)
+        server.webhook(capture.url)
+        try:
+            while (answer := server.post("/v1/events", large)).status == 202:
+                accepted.append(answer.data["deliveries"][0]["delivery_id"])
+            message, _ = answer.error(503, "UNAVAILABLE")
+            assert "cannot be written" in message
+            server.call("GET", "/healthz", key=None).error(503, "UNAVAILABLE")
+        except OSError:  # what became of an attempt did not fit either
+            assert server.process.wait(30) == 3
+        assert accepted
+        server.process.kill()
+        server.process.wait(30)
+        with Serve(tmp_path / "state") as again:
+            assert {again.ended(delivery)["state"] for delivery in accepted} == {"delivered"}
+            assert len(again.get("/v1/deliveries", limit=200).data) >= len(accepted)
 
 
 def test_quiet(tmp_path):
