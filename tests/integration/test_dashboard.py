@@ -191,13 +191,17 @@ def make_endpoint(browser, receiver):
     return take_secret(browser)
 
 
+def copied(browser):
+    """What is in the clipboard."""
+    return browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))")
+
+
 def take_secret(browser):
     """From the dialog, by its button, out of the clipboard."""
     shown = browser.find("#secret").text
     browser.click("Copy the secret")
     browser.see("Copied", "dialog")
-    copied = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))")
-    assert copied == shown and re.fullmatch("[0-9a-f]{64}", shown)
+    assert copied(browser) == shown and re.fullmatch("[0-9a-f]{64}", shown)
     browser.click("I have stored it")
     browser.until(lambda: browser.count("dialog") == 0)
     assert shown not in browser.driver.page_source
@@ -244,7 +248,7 @@ def fail_and_retry(browser, receiver):
     return requests[0]["headers"]["x-8bit-delivery"]
 
 
-def look_at(browser, delivery, secret):
+def look_at(browser, receiver, delivery, secret):
     browser.find(f"li.result a[href$='{delivery}']").click()
     browser.see("Failed for good after 3 attempts")
     assert browser.count(".attempt") == 3 and browser.count(".rail .mark") == 3
@@ -257,6 +261,13 @@ def look_at(browser, delivery, secret):
         field.send_keys(given)
         browser.click("Verify here")
         browser.see(verdict, ".verdict")
+    browser.click("Copy as curl")
+    browser.see("Copied")
+    command = copied(browser)
+    assert secret not in command
+    subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, check=True)
+    (request,) = receiver.got(1)
+    assert signed(request, secret) and request["headers"]["x-8bit-delivery"] == delivery
 
 
 def rotate(browser, old):
@@ -313,7 +324,7 @@ def test_a_story_from_the_first_endpoint_to_a_filtered_log(browser, serve, recei
     assert not invalid, invalid
     send_tests(browser, receiver, secret)
     delivery = fail_and_retry(browser, receiver)
-    look_at(browser, delivery, secret)
+    look_at(browser, receiver, delivery, secret)
     secret = rotate(browser, secret)
     resend(browser, receiver, delivery, secret)
     filter_log(browser, serve, receiver, delivery)

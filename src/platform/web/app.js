@@ -25,6 +25,7 @@ const ROUTES = [
 
 const main = document.getElementById("main");
 let page = null;
+let pace = 1; /* where a plan limits requests, pages ask less often */
 
 /* ---- pages ---- */
 function matchRoute(path) {
@@ -51,7 +52,7 @@ function makePage(route, search) {
         heading: (text, ...actions) => heading(made, text, actions),
         on: (listener) => ended.push(api.listen(listener)),
         every: (time, task) => {
-            const timer = setInterval(() => document.hidden || task(), time);
+            const timer = setInterval(() => document.hidden || task(), time * pace);
             ended.push(() => clearInterval(timer));
         },
         atEnd: (task) => ended.push(task),
@@ -95,7 +96,7 @@ async function show(focus = true) {
         await route.view(own);
     } catch (error) {
         if (own !== page || error.name === "AbortError") return;
-        fill(own.root, own.heading(route.title), errorBox(error, () => show()));
+        fill(own.root, own.heading(route.title), errorBox(error, error.status === 404 ? null : () => show()));
     }
     if (own === page && focus && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
 }
@@ -195,7 +196,8 @@ function setUpStream() {
 
 async function showVersion() {
     try {
-        const { version, auth } = await api.info();
+        const { version, auth, plan } = await api.info();
+        pace = plan === "unlimited" ? 1 : 5;
         document.getElementById("version").textContent = plain(`emit8 ${version}`);
         document.getElementById("key").hidden = !auth;
     } catch {

@@ -88,6 +88,7 @@ function datasets(spec) {
         data: series.data,
         borderColor: resolve(series.line ?? series.fill),
         backgroundColor: resolve(series.fill ?? series.line),
+        hoverBackgroundColor: resolve(series.fill ?? series.line),
         borderWidth: spec.type === "line" ? 1.75 : 0,
         borderDash: series.dash,
         borderRadius: spec.type === "bar" ? 2 : 0,

@@ -220,7 +220,8 @@ function complain(form, places, above, error) {
         if (place?.complain) place.complain(short(each.message, 400));
         else rest.push(each);
     }
-    fill(above, errorBox({ ...error, message: error.message, details: rest, status: error.status }));
+    const placed = error.details?.length && !rest.length;
+    fill(above, errorBox(placed ? new Error("not saved; what is wrong stands at its field") : Object.assign(new Error(error.message), error, { details: rest })));
     for (const more of form.querySelectorAll("details")) if (more.querySelector("[aria-invalid=true]")) more.open = true;
     (form.querySelector("[aria-invalid=true]") ?? above).focus();
     above.scrollIntoView({ block: "nearest" });

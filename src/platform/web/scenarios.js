@@ -21,7 +21,7 @@ function progress(run) {
 }
 
 function runningCard(run, stop) {
-    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop", kind: "danger" });
+    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop" });
     return h(
         "section",
         { class: "panel running stack" },
