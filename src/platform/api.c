@@ -7,44 +7,47 @@
 
 enum need { NO_BODY, MAY_HAVE_BODY, NEEDS_BODY };
 
-/* In the order in which they are looked at: a path without {id} comes before one with it. */
+#define FILTERS "type environment event status state test since until cursor limit"
+
+/* In the order in which they are looked at: a path without {id} comes before one with it. `query`: the parameters that it knows. */
 static const struct route {
     const char *method, *path;
     e8_call_fn *answer;
     enum need body;
+    const char *query;
     bool open; /* without a key */
 } routes[] = {
-    {"GET", "/healthz", e8_healthz_get, NO_BODY, true},
-    {"GET", "/openapi.json", e8_openapi_get, NO_BODY, true},
-    {"GET", "/metrics", e8_metrics_get, NO_BODY, false},
-    {"GET", "/v1/webhooks", e8_webhooks_list, NO_BODY, false},
-    {"POST", "/v1/webhooks", e8_webhooks_create, NEEDS_BODY, false},
-    {"GET", "/v1/webhooks/{id}", e8_webhook_get, NO_BODY, false},
-    {"PATCH", "/v1/webhooks/{id}", e8_webhook_patch, NEEDS_BODY, false},
-    {"DELETE", "/v1/webhooks/{id}", e8_webhook_delete, NO_BODY, false},
-    {"POST", "/v1/webhooks/{id}/enable", e8_webhook_enable, MAY_HAVE_BODY, false},
-    {"POST", "/v1/webhooks/{id}/disable", e8_webhook_disable, MAY_HAVE_BODY, false},
-    {"POST", "/v1/webhooks/{id}/rotate", e8_webhook_rotate, MAY_HAVE_BODY, false},
-    {"POST", "/v1/webhooks/{id}/revoke", e8_webhook_revoke, MAY_HAVE_BODY, false},
-    {"POST", "/v1/webhooks/{id}/test", e8_webhook_test, NEEDS_BODY, false},
-    {"GET", "/v1/webhooks/{id}/deliveries", e8_webhook_deliveries, NO_BODY, false},
-    {"GET", "/v1/events", e8_types_list, NO_BODY, false},
-    {"POST", "/v1/events", e8_event_post, NEEDS_BODY, false},
-    {"GET", "/v1/events/{id}", e8_type_get, NO_BODY, false},
-    {"POST", "/v1/events/{id}/preview", e8_type_preview, MAY_HAVE_BODY, false},
-    {"GET", "/v1/match", e8_match_get, NO_BODY, false},
-    {"GET", "/v1/deliveries", e8_deliveries_list, NO_BODY, false},
-    {"POST", "/v1/deliveries/resend", e8_deliveries_resend, MAY_HAVE_BODY, false},
-    {"GET", "/v1/deliveries/{id}", e8_delivery_get, NO_BODY, false},
-    {"POST", "/v1/deliveries/{id}/resend", e8_delivery_resend, MAY_HAVE_BODY, false},
-    {"GET", "/v1/overview", e8_overview_get, NO_BODY, false},
-    {"GET", "/v1/stream", e8_stream_get, NO_BODY, false},
-    {"GET", "/v1/scenarios", e8_scenarios_list, NO_BODY, false},
-    {"GET", "/v1/runs", e8_runs_list, NO_BODY, false},
-    {"POST", "/v1/runs", e8_runs_start, NEEDS_BODY, false},
-    {"GET", "/v1/runs/{id}", e8_run_get, NO_BODY, false},
-    {"POST", "/v1/runs/{id}/stop", e8_run_stop, MAY_HAVE_BODY, false},
-    {"GET", "/v1/info", e8_info_get, NO_BODY, false},
+    {"GET", "/healthz", e8_healthz_get, NO_BODY, "", true},
+    {"GET", "/openapi.json", e8_openapi_get, NO_BODY, "", true},
+    {"GET", "/metrics", e8_metrics_get, NO_BODY, "", false},
+    {"GET", "/v1/webhooks", e8_webhooks_list, NO_BODY, "enabled", false},
+    {"POST", "/v1/webhooks", e8_webhooks_create, NEEDS_BODY, "", false},
+    {"GET", "/v1/webhooks/{id}", e8_webhook_get, NO_BODY, "", false},
+    {"PATCH", "/v1/webhooks/{id}", e8_webhook_patch, NEEDS_BODY, "", false},
+    {"DELETE", "/v1/webhooks/{id}", e8_webhook_delete, NO_BODY, "", false},
+    {"POST", "/v1/webhooks/{id}/enable", e8_webhook_enable, MAY_HAVE_BODY, "", false},
+    {"POST", "/v1/webhooks/{id}/disable", e8_webhook_disable, MAY_HAVE_BODY, "", false},
+    {"POST", "/v1/webhooks/{id}/rotate", e8_webhook_rotate, MAY_HAVE_BODY, "", false},
+    {"POST", "/v1/webhooks/{id}/revoke", e8_webhook_revoke, MAY_HAVE_BODY, "", false},
+    {"POST", "/v1/webhooks/{id}/test", e8_webhook_test, NEEDS_BODY, "", false},
+    {"GET", "/v1/webhooks/{id}/deliveries", e8_webhook_deliveries, NO_BODY, FILTERS, false},
+    {"GET", "/v1/events", e8_types_list, NO_BODY, "", false},
+    {"POST", "/v1/events", e8_event_post, NEEDS_BODY, "", false},
+    {"GET", "/v1/events/{id}", e8_type_get, NO_BODY, "", false},
+    {"POST", "/v1/events/{id}/preview", e8_type_preview, MAY_HAVE_BODY, "", false},
+    {"GET", "/v1/match", e8_match_get, NO_BODY, "pattern", false},
+    {"GET", "/v1/deliveries", e8_deliveries_list, NO_BODY, "webhook " FILTERS, false},
+    {"POST", "/v1/deliveries/resend", e8_deliveries_resend, MAY_HAVE_BODY, "", false},
+    {"GET", "/v1/deliveries/{id}", e8_delivery_get, NO_BODY, "", false},
+    {"POST", "/v1/deliveries/{id}/resend", e8_delivery_resend, MAY_HAVE_BODY, "", false},
+    {"GET", "/v1/overview", e8_overview_get, NO_BODY, "since until step webhook", false},
+    {"GET", "/v1/stream", e8_stream_get, NO_BODY, "webhook", false},
+    {"GET", "/v1/scenarios", e8_scenarios_list, NO_BODY, "", false},
+    {"GET", "/v1/runs", e8_runs_list, NO_BODY, "", false},
+    {"POST", "/v1/runs", e8_runs_start, NEEDS_BODY, "", false},
+    {"GET", "/v1/runs/{id}", e8_run_get, NO_BODY, "", false},
+    {"POST", "/v1/runs/{id}/stop", e8_run_stop, MAY_HAVE_BODY, "", false},
+    {"GET", "/v1/info", e8_info_get, NO_BODY, "", false},
 };
 
 /* Path and template, segment by segment. */
@@ -134,6 +137,39 @@ static bool is_within_limit(struct e8_call *call)
     return good;
 }
 
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; *names; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that is misspelt would be a filter that does not filter. */
+static bool knows_query(struct e8_call *call, const char *known)
+{
+    const char *names[16], *name;
+    struct e8_str rest = e8_str(known), word;
+    char hint[E8_HINT_MAX];
+    size_t n = 0;
+    while (n + 1 < E8_COUNT(names) && e8_str_split(&rest, ' ', &word)) {
+        names[n++] = e8_call_text(call, word);
+    }
+    names[n] = NULL;
+    for (size_t i = 0; (name = e8_request_query_nth(call->request, NULL, i)) != NULL; i++) {
+        if (!is_listed(names, name)) {
+            e8_hint_names(e8_str(name), names, n ? "known are" : "there is none", hint);
+            e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
+        }
+    }
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+    }
+    return !e8_call_faulty(call);
+}
+
 static bool read_body(struct e8_call *call, enum need need)
 {
     struct e8_err err = {0};
@@ -161,7 +197,8 @@ static bool read_body(struct e8_call *call, enum need need)
 
 static void answer(struct e8_call *call, const struct route *route)
 {
-    if ((route->open || (is_authorized(call) && is_within_limit(call))) && read_body(call, route->body)) {
+    if ((route->open || (is_authorized(call) && is_within_limit(call))) && knows_query(call, route->query) &&
+        read_body(call, route->body)) {
         route->answer(call);
     }
     e8_doc_free(&call->doc);

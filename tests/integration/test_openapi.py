@@ -197,6 +197,7 @@ def walk_refusals(walk):
         if operation.get("security") != []:
             walk(method, path, key=None, **some)
         walk(method, path, headers={"Host": "evil.example"}, **some)
+        walk(method, path, query="?nothing=1", **some)
         if "requestBody" in operation:
             walk(method, path, raw=b"{", **some)
             walk(method, path, raw=b"{}", headers={"Content-Type": "text/plain"}, **some)

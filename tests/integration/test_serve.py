@@ -685,6 +685,8 @@ def test_list_and_filters(tmp_path):
                 break
             cursor = {"cursor": answer.json["page"]["next"]}
         assert [n for page in pages for n in page] == [4, 3, 2, 1, 0] and len(pages) <= 4
+        message, _ = server.get("/v1/deliveries", webhok=a).error(400, "INVALID_REQUEST")
+        assert 'did you mean "webhook"?' in message
         for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"status": "6xx"}, {"state": "x"}, {"test": "1"},
                       {"since": "x"}, {"until": "-1s"}):
             _, fields = server.get("/v1/deliveries", **query).error(400, "INVALID_REQUEST")
