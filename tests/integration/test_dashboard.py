@@ -602,7 +602,7 @@ def judge(browser, rules=AA):
     return browser.driver.execute_async_script(
         "const [rules, done] = arguments;"
         "document.querySelectorAll('main details').forEach((each) => (each.open = true));"
-        "axe.run(document, {resultTypes: ['violations'], runOnly: rules})"
+        "axe.run(document, {resultTypes: ['violations'], runOnly: rules, preload: false})"
         ".then((result) => done(result.violations.map((each) => `${each.id}: ${each.nodes[0].html.slice(0, 200)} ${each.nodes[0].failureSummary}`)))",
         rules,
     )
@@ -620,9 +620,9 @@ def test_axe_and_html_validate_find_nothing(browser, serve, receiver, tools):
     browser.js(axe)
     places = ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}", "/endpoints/new", f"/test?webhook={hook}", "/scenarios"]
     pages = {"the file": serve.call("GET", "/", key=None).body.decode()}
-    for scheme, rules in (("light", AA), ("dark", ["color-contrast"])):
+    for scheme, rules, shown in (("light", AA, places), ("dark", ["color-contrast"], places[::2])):
         browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
-        for place in places:
+        for place in shown:
             browser.go(place)
             assert not judge(browser, rules), (scheme, place)
             pages[place] = standing(browser)
@@ -638,7 +638,7 @@ def test_axe_and_html_validate_would_find_something(browser, serve, tools):
     enter(browser, serve)
     browser.js(axe)
     browser.js("document.documentElement.style.setProperty('--muted', '#c0c0c0'); document.querySelector('main').append(document.createElement('button'))")
-    found = "\n".join(judge(browser))
+    found = "\n".join(judge(browser, ["color-contrast", "button-name"]))
     assert "color-contrast" in found and "button-name" in found
     done = subprocess.run(["node", "html.mjs"], cwd=tools, input=json.dumps({"x": standing(browser)}), capture_output=True, text=True, timeout=60, check=False)
     assert "text-content" in done.stdout
