@@ -392,6 +392,36 @@ def test_the_log_has_pages_and_waits_for_its_reader(browser, serve, receiver):
     assert not browser.complaints()
 
 
+SELDOM = """const real = window.fetch;
+let looks = 0;
+window.fetch = (path, options) => {
+    if (!path.startsWith("/v1/deliveries?") || ++looks > arguments[0]) return real(path.replace(/cursor=r1&?/, ""), options);
+    return Promise.resolve(new Response(JSON.stringify({success: true, data: [], page: {limit: 50, next: "r1"}})));
+};"""
+
+
+def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, receiver):
+    serve.webhook(receiver.url)
+    made = fire(serve, 1)
+    enter(browser, serve)
+    browser.js(SELDOM, 5)  # the server finds nothing in the time it has, five times
+    browser.go("/deliveries")
+    browser.until(lambda: rows(browser) == made)
+    browser.go("/overview")
+    browser.js(SELDOM, 15)
+    browser.go("/deliveries")
+    browser.see("Nothing like that among the latest")
+    browser.click("Look further back")
+    browser.until(lambda: rows(browser) == made)
+    assert not browser.complaints()
+
+
+def test_a_choice_of_the_theme_has_the_colours_of_the_system():
+    style = (pathlib.Path(kit.SOURCE) / "src/platform/web/style.css").read_text()
+    chosen, system = [re.findall(r"--[\w-]+: [^;]+;", block) for block in re.findall(r"color-scheme: dark;([^}]*)\}", style)]
+    assert chosen == system and len(chosen) > 20
+
+
 def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     receiver.status = 410
     hook = serve.webhook(receiver.url, description="CRM")["id"]

@@ -93,6 +93,20 @@ async function filterLists() {
     };
 }
 
+/* A filter that fits seldom: the server looks for so long at a time, and says where to go on. */
+const LOOKS = 12;
+
+async function findPage(query, signal) {
+    const found = { rows: [], next: query.cursor ?? null };
+    for (let look = 0; look < LOOKS && found.rows.length < PAGE; look++) {
+        const answer = await ask("GET", "/v1/deliveries", { query: { ...query, cursor: found.next, limit: PAGE - found.rows.length }, signal });
+        found.rows.push(...answer.data);
+        found.next = answer.page?.next ?? null;
+        if (!found.next) break;
+    }
+    return found;
+}
+
 function remember(filter) {
     const query = new URLSearchParams();
     for (const name of FILTERS) if (filter[name]) query.set(name, filter[name]);
@@ -168,13 +182,18 @@ export default async function deliveries(page) {
 
     function drawTable() {
         if (!state.rows.size) {
-            fill(place, nothing(filter, lists, clear));
+            fill(place, state.next ? furtherBack() : nothing(filter, lists, clear));
             return;
         }
         if (body.isConnected) return;
         const whole = deliveryTable([], "Deliveries, newest first");
         whole.querySelector("tbody").replaceWith(body);
         fill(place, whole, h("div", { class: "row center" }, older));
+    }
+
+    function furtherBack() {
+        const further = button("Look further back", () => busy(further, more));
+        return empty("Nothing like that among the latest", "The log is long, and what fits these filters is rare or old.", further, button("Clear the filters", clear));
     }
 
     function forgetNews() {
@@ -187,13 +206,13 @@ export default async function deliveries(page) {
         const own = ++state.turn;
         place.setAttribute("aria-busy", "true");
         try {
-            const answer = await ask("GET", "/v1/deliveries", { query: { ...asked(filter), limit: PAGE }, signal: page.signal });
+            const found = await findPage(asked(filter), page.signal);
             if (own !== state.turn) return;
             forgetNews();
             state.rows.clear();
             body.replaceChildren();
-            Object.assign(state, { next: answer.page?.next ?? null, paged: false, cutOff: false });
-            show(answer.data);
+            Object.assign(state, { next: found.next, paged: false, cutOff: false });
+            show(found.rows);
             place.replaceChildren();
             drawTable();
         } catch (error) {
@@ -205,14 +224,15 @@ export default async function deliveries(page) {
 
     /* After rows were cut off at the end, the cursor leads past them: then by time. */
     async function more() {
-        const query = { ...asked(filter), limit: PAGE };
+        const query = asked(filter);
         if (state.cutOff) query.until = new Date(Date.parse(state.oldest.created_at) + 1).toISOString();
         else query.cursor = state.next;
         const own = state.turn;
-        const answer = await ask("GET", "/v1/deliveries", { query, signal: page.signal });
+        const found = await findPage(query, page.signal);
         if (own !== state.turn) return;
-        Object.assign(state, { next: answer.page?.next ?? null, paged: true, cutOff: false });
-        show(answer.data);
+        Object.assign(state, { next: found.next, paged: true, cutOff: false });
+        show(found.rows);
+        drawTable();
     }
     older.addEventListener("click", () => busy(older, more));
 
