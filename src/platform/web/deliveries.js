@@ -35,6 +35,10 @@ function fits(row, filter) {
     return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
 }
 
+/* Rows are in the order of these. */
+const keyOf = (row) => `${row.created_at} ${row.id}`;
+const byTime = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
+
 /* ---- rows ---- */
 const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
 
@@ -42,7 +46,7 @@ export function deliveryRow(row, fresh = false) {
     const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
     return h(
         "tr",
-        { role: "row", data: { id: row.id, fresh: fresh ? "" : null } },
+        { role: "row", data: { id: row.id, key: keyOf(row), fresh: fresh ? "" : null } },
         cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row"))),
         cell("status", "Status", h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null)),
         cell("type", "Type", h("span", { class: "pair-line" }, h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)), environment)),
@@ -240,7 +244,8 @@ export default async function deliveries(page) {
         for (const row of rows) {
             const element = deliveryRow(row, true);
             put(row, element);
-            body.prepend(element);
+            const key = keyOf(row);
+            body.insertBefore(element, [...body.children].find((each) => each.dataset.key < key) ?? null);
         }
         trim();
         drawTable();
@@ -268,29 +273,37 @@ export default async function deliveries(page) {
         fill(news, icon("down"), `${count(n)} new`);
     }
 
-    function onDelivery(row) {
+    function redraw(row) {
         const known = state.rows.get(row.id);
-        if (known) {
-            const focused = known.contains(document.activeElement);
-            const element = deliveryRow(row);
-            put(row, element);
-            if (focused) element.querySelector("a").focus();
-        } else if (!fits(row, filter) || isOld(row)) return;
-        else if (reading()) {
-            state.waiting.set(row.id, row);
-            tellNews();
-        } else add([row]);
+        const focused = known.contains(document.activeElement);
+        const element = deliveryRow(row);
+        put(row, element);
+        if (focused) element.querySelector("a").focus();
     }
 
-    /* A change of a delivery that is beyond the rows shown. */
+    /* What the stream brings is drawn some times a second, not each for itself. */
+    const inbox = new Map();
+    function takeInbox() {
+        const rows = [...inbox.values()];
+        inbox.clear();
+        rows.filter((row) => state.rows.has(row.id)).forEach(redraw);
+        const fresh = rows.filter((row) => !state.rows.has(row.id) && fits(row, filter) && !isOld(row));
+        if (!fresh.length) return;
+        if (reading()) {
+            fresh.forEach((row) => state.waiting.set(row.id, row));
+            tellNews();
+        } else add(fresh.sort(byTime));
+    }
+
+    /* It belongs to the rows that are not shown yet. */
     function isOld(row) {
-        const newest = body.firstElementChild?.querySelector("time")?.dateTime;
-        return newest !== undefined && row.created_at < newest && (state.next !== null || state.cutOff || row.created_at < newest);
+        const last = body.lastElementChild;
+        return last !== null && (state.next !== null || state.cutOff) && keyOf(row) < last.dataset.key;
     }
 
     function takeNews() {
         if (state.many) reload();
-        else add([...state.waiting.values()].sort((a, b) => (a.created_at < b.created_at ? -1 : 1)));
+        else add([...state.waiting.values()].sort(byTime));
         forgetNews();
         scrollTo({ top: 0 });
     }
@@ -301,7 +314,7 @@ export default async function deliveries(page) {
 
     let stale = false;
     page.on((name, data) => {
-        if (name === "delivery") onDelivery(data);
+        if (name === "delivery") inbox.set(data.id, data);
         else if (name === "many") {
             if (reading()) {
                 state.many += data.count ?? 1;
@@ -309,6 +322,7 @@ export default async function deliveries(page) {
             } else stale = true;
         } else if (name === "state" && data === "live") stale = true; /* what happened meanwhile is not told again */
     });
+    page.every(200, takeInbox);
     page.every(1000, () => {
         if (!stale) return;
         if (reading() || state.paged) return;
