@@ -7,6 +7,8 @@
 
 #include "httpd/exchange.h"
 
+#define SEND_BYTES (64 << 10) /* that wait in the kernel; it takes twice as many */
+
 static void put_address(struct e8_peer *peer, const struct sockaddr *address)
 {
     const void *bytes = address; /* sockaddr_storage underneath */
@@ -86,6 +88,16 @@ void e8_peers_sweep(struct e8_httpd *httpd, e8_mono_ns now)
     }
 }
 
+/* A thousand clients that read nothing would hold gigabytes in the kernel. */
+static void be_wary_of(struct e8_peer *peer)
+{
+    int size = SEND_BYTES;
+
+    setsockopt(peer->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    e8_peer_owes(peer, E8_OWED_HEAD);
+    make_room(peer->httpd);
+}
+
 static struct e8_peer *new_peer(struct e8_httpd *httpd, struct MHD_Connection *connection)
 {
     struct e8_peer *peer = e8_new(1, sizeof *peer);
@@ -101,8 +113,8 @@ static struct e8_peer *new_peer(struct e8_httpd *httpd, struct MHD_Connection *c
     /* Closing the socket takes it out of the set again. Without memory for this the client's end is noticed late. */
     epoll_ctl(httpd->epoll_fd, EPOLL_CTL_ADD, peer->fd, &event);
     httpd->open++;
-    e8_peer_owes(peer, E8_OWED_HEAD);
-    make_room(httpd);
+    if (httpd->options.wary)
+        be_wary_of(peer);
     return peer;
 }
 

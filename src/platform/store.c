@@ -125,31 +125,25 @@ static bool connect(struct e8_side *side)
 
 enum whose { OURS, NEW, FOREIGN, NEWER, UNREADABLE };
 
+/* Of its first page alone, which is made before the tables, a kill may have left one without them. */
 static enum whose identify(struct e8_side *side)
 {
-    static const char sql[] = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
-                              " FROM pragma_application_id, pragma_user_version";
+    static const char sql[] =
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema), page_count, auto_vacuum"
+        " FROM pragma_application_id, pragma_user_version, pragma_page_count, pragma_auto_vacuum";
     sqlite3_stmt *row = e8_side_ask(side, sql, NULL, 0);
-    enum whose whose = UNREADABLE;
 
-    if (e8_side_next(side, row)) {
-        int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
-        if (application == E8_STORE_APPLICATION)
-            whose = version > E8_STORE_VERSION ? NEWER : OURS;
-        else
-            whose = application == 0 && version == 0 && sqlite3_column_int64(row, 2) == 0 ? NEW : FOREIGN;
-        e8_side_done(row);
-    }
-    return whose;
-}
-
-/* Only a file without any content may become one. */
-static enum whose identify_file(struct e8_side *side)
-{
-    enum whose whose = identify(side);
-    struct stat st;
-
-    return whose == NEW && (stat(side->path, &st) != 0 || st.st_size > 0) ? FOREIGN : whose;
+    if (!e8_side_next(side, row))
+        return UNREADABLE;
+    int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
+    int64_t tables = sqlite3_column_int64(row, 2), pages = sqlite3_column_int64(row, 3);
+    bool incremental = sqlite3_column_int(row, 4) == 2;
+    e8_side_done(row);
+    if (application == E8_STORE_APPLICATION)
+        return version > E8_STORE_VERSION ? NEWER : OURS;
+    if (application != 0 || version != 0 || tables != 0)
+        return FOREIGN;
+    return pages == 0 || (pages == 1 && incremental) ? NEW : FOREIGN;
 }
 
 static enum e8_rc refuse(const struct e8_side *side, enum whose whose, struct e8_err *err)
@@ -210,7 +204,7 @@ static enum e8_rc open_writer(struct e8_store *store, struct e8_err *err)
     if (sqlite3_db_readonly(side->db, "main") == 1)
         return fail_errno(side->path, "cannot be written", access(side->path, W_OK) != 0 ? errno : EACCES,
                           err);
-    enum whose whose = identify_file(side);
+    enum whose whose = identify(side);
     enum e8_rc rc = refuse(side, whose, err);
     if (rc == E8_OK)
         rc = lock_file(store, err);
