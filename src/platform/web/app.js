@@ -34,7 +34,8 @@ function matchRoute(path) {
         const wanted = pattern.split("/");
         if (wanted.length !== parts.length) continue;
         const params = {};
-        if (wanted.every((part, i) => (part.startsWith(":") ? (params[part.slice(1)] = decodeURIComponent(parts[i])) : part === parts[i]))) return { title, view, params };
+        if (wanted.every((part, i) => (part.startsWith(":") ? (params[part.slice(1)] = decodeURIComponent(parts[i])) : part === parts[i])))
+            return { title, view, params };
     }
     return null;
 }
@@ -102,7 +103,11 @@ async function show(focus = true) {
 }
 
 function notFound(own) {
-    fill(own.root, own.heading("There is no such page"), h("p", null, "The address has changed or was mistyped. ", h("a", { href: "#/overview" }, "To the overview")));
+    fill(
+        own.root,
+        own.heading("There is no such page"),
+        h("p", null, "The address has changed or was mistyped. ", h("a", { href: "#/overview" }, "To the overview")),
+    );
 }
 
 /* ---- the key ---- */
@@ -111,7 +116,11 @@ function askKey(error) {
     page?.end();
     page = null;
     const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
-    const whole = field("API key", input, "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.");
+    const whole = field(
+        "API key",
+        input,
+        "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.",
+    );
     const form = h(
         "form",
         { class: "panel key-form" },

@@ -7,10 +7,34 @@ import { ms, count, plural, zone } from "./format.js";
 const PAGE = 50;
 const MOST = 300; /* rows that live ones may pile up to */
 
-const STATUSES = [["", "Any status"], ["2xx", "2xx"], ["3xx", "3xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["none", "No answer"]];
-const STATES = [["", "Any state"], ["delivered", "Delivered"], ["failed", "Failed"], ["pending", "Pending"], ["cancelled", "Cancelled"]];
-const TESTS = [["", "Test and real"], ["true", "Test events"], ["false", "Real events"]];
-const TIMES = [["", "Any time"], ["15m", "Last 15 min"], ["1h", "Last hour"], ["24h", "Last 24 hours"], ["7d", "Last 7 days"], ["own", "From … to …"]];
+const STATUSES = [
+    ["", "Any status"],
+    ["2xx", "2xx"],
+    ["3xx", "3xx"],
+    ["4xx", "4xx"],
+    ["5xx", "5xx"],
+    ["none", "No answer"],
+];
+const STATES = [
+    ["", "Any state"],
+    ["delivered", "Delivered"],
+    ["failed", "Failed"],
+    ["pending", "Pending"],
+    ["cancelled", "Cancelled"],
+];
+const TESTS = [
+    ["", "Test and real"],
+    ["true", "Test events"],
+    ["false", "Real events"],
+];
+const TIMES = [
+    ["", "Any time"],
+    ["15m", "Last 15 min"],
+    ["1h", "Last hour"],
+    ["24h", "Last 24 hours"],
+    ["7d", "Last 7 days"],
+    ["own", "From … to …"],
+];
 const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
 const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "time", "since", "until"];
 
@@ -29,7 +53,14 @@ function statusFits(row, wanted) {
 /* The same for a row that the stream brings. */
 function fits(row, filter) {
     const query = asked(filter);
-    const same = { state: row.state, type: row.type, webhook: row.webhook_id, environment: row.environment, event: row.event_id, test: String(row.test) };
+    const same = {
+        state: row.state,
+        type: row.type,
+        webhook: row.webhook_id,
+        environment: row.environment,
+        event: row.event_id,
+        test: String(row.test),
+    };
     for (const [name, value] of Object.entries(same)) if (query[name] && query[name] !== value) return false;
     if (query.status && !statusFits(row, query.status)) return false;
     return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
@@ -42,36 +73,107 @@ const byTime = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
 /* ---- rows ---- */
 const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
 
-export function deliveryRow(row, fresh = false) {
-    const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
+function deliveryRow(row, fresh = false) {
+    const environment =
+        row.environment === "production"
+            ? null
+            : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
     return h(
         "tr",
         { role: "row", data: { id: row.id, key: keyOf(row), fresh: fresh ? "" : null } },
-        cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row"))),
-        cell("status", "Status", h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null)),
-        cell("type", "Type", h("span", { class: "pair-line" }, h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)), environment)),
-        cell("endpoint", "Endpoint", h("span", { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) }, endpointText(row.url))),
-        cell("attempts", "Attempts", h("span", { class: "num" }, count(row.attempts)), h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries")),
+        cell(
+            "time",
+            "Time",
+            h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row")),
+        ),
+        cell(
+            "status",
+            "Status",
+            h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null),
+        ),
+        cell(
+            "type",
+            "Type",
+            h(
+                "span",
+                { class: "pair-line" },
+                h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)),
+                environment,
+            ),
+        ),
+        cell(
+            "endpoint",
+            "Endpoint",
+            h(
+                "span",
+                { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) },
+                endpointText(row.url),
+            ),
+        ),
+        cell(
+            "attempts",
+            "Attempts",
+            h("span", { class: "num" }, count(row.attempts)),
+            h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries"),
+        ),
         cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
         cell("error", "Error", row.error ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
     );
 }
 
-const HEAD = [["time", "Time"], ["status", "Status"], ["type", "Type"], ["endpoint", "Endpoint"], ["attempts", "Tries"], ["response", "Response"], ["error", "Error"]];
+const HEAD = [
+    ["time", "Time"],
+    ["status", "Status"],
+    ["type", "Type"],
+    ["endpoint", "Endpoint"],
+    ["attempts", "Tries"],
+    ["response", "Response"],
+    ["error", "Error"],
+];
 
-export function deliveryTable(rows, label) {
+function deliveryTable(rows, label) {
     return h(
         "table",
         { class: "log", role: "table", "aria-label": label },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEAD.map(([name, text]) => h("th", { role: "columnheader", scope: "col", class: `c-${name}` }, name === "time" && zone ? [text, h("span", { class: "zone" }, ` ${zone}`)] : text)))),
+        h(
+            "thead",
+            { role: "rowgroup" },
+            h(
+                "tr",
+                { role: "row" },
+                HEAD.map(([name, text]) =>
+                    h(
+                        "th",
+                        { role: "columnheader", scope: "col", class: `c-${name}` },
+                        name === "time" && zone ? [text, h("span", { class: "zone" }, ` ${zone}`)] : text,
+                    ),
+                ),
+            ),
+        ),
         h("tbody", { role: "rowgroup" }, rows),
     );
 }
 
 /* ---- filters ---- */
 function filterBar(filter, lists, change) {
-    const choice = (name, label, options) => select(options, filter[name] ?? "", { "aria-label": label, data: { filter: name, set: filter[name] ? "" : null }, onchange: (event) => change({ [name]: event.target.value }) });
-    const moment = (name, label) => h("label", { class: "moment" }, h("span", null, label), h("input", { type: "datetime-local", step: 1, value: filter[name] ?? "", onchange: (event) => change({ [name]: event.target.value }) }));
+    const choice = (name, label, options) =>
+        select(options, filter[name] ?? "", {
+            "aria-label": label,
+            data: { filter: name, set: filter[name] ? "" : null },
+            onchange: (event) => change({ [name]: event.target.value }),
+        });
+    const moment = (name, label) =>
+        h(
+            "label",
+            { class: "moment" },
+            h("span", null, label),
+            h("input", {
+                type: "datetime-local",
+                step: 1,
+                value: filter[name] ?? "",
+                onchange: (event) => change({ [name]: event.target.value }),
+            }),
+        );
     const active = FILTERS.some((name) => filter[name]);
     return [
         choice("status", "Status", STATUSES),
@@ -82,7 +184,13 @@ function filterBar(filter, lists, change) {
         choice("test", "Test or real", TESTS),
         choice("time", "Time", TIMES),
         filter.time === "own" ? [moment("since", "from"), moment("until", "to")] : null,
-        filter.event ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), { name: "cross", kind: "small", title: "All events again" }) : null,
+        filter.event
+            ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), {
+                  name: "cross",
+                  kind: "small",
+                  title: "All events again",
+              })
+            : null,
         active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
     ];
 }
@@ -103,7 +211,10 @@ const LOOKS = 12;
 async function findPage(query, signal) {
     const found = { rows: [], next: query.cursor ?? null };
     for (let look = 0; look < LOOKS && found.rows.length < PAGE; look++) {
-        const answer = await ask("GET", "/v1/deliveries", { query: { ...query, cursor: found.next, limit: PAGE - found.rows.length }, signal });
+        const answer = await ask("GET", "/v1/deliveries", {
+            query: { ...query, cursor: found.next, limit: PAGE - found.rows.length },
+            signal,
+        });
         found.rows.push(...answer.data);
         found.next = answer.page?.next ?? null;
         if (!found.next) break;
@@ -123,9 +234,20 @@ function withChosen(options, value) {
 }
 
 function nothing(filter, lists, clear) {
-    if (FILTERS.some((name) => filter[name])) return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
-    if (!lists.count) return empty("The log is empty", "Deliveries appear here as they happen. First, emit8 needs to know where to send them.", h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"));
-    return empty("The log is empty", "Deliveries appear here as they happen. Send a test event, or let a scenario run.", h("a", { class: "button primary", href: "#/test" }, "Send a test event"), h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"));
+    if (FILTERS.some((name) => filter[name]))
+        return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
+    if (!lists.count)
+        return empty(
+            "The log is empty",
+            "Deliveries appear here as they happen. First, emit8 needs to know where to send them.",
+            h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"),
+        );
+    return empty(
+        "The log is empty",
+        "Deliveries appear here as they happen. Send a test event, or let a scenario run.",
+        h("a", { class: "button primary", href: "#/test" }, "Send a test event"),
+        h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"),
+    );
 }
 
 /* ---- send again what failed ---- */
@@ -133,12 +255,26 @@ async function resendFailed(control, filter) {
     const query = asked(filter);
     const sure = await confirm({
         title: "Send all failed deliveries again?",
-        text: h("p", null, "All that failed for good", query.webhook ? " at this endpoint" : "", query.since || query.until ? " in the time that is filtered by" : ", of any time", " go out again, with the same ids. The other filters do not matter here."),
+        text: h(
+            "p",
+            null,
+            "All that failed for good",
+            query.webhook ? " at this endpoint" : "",
+            query.since || query.until ? " in the time that is filtered by" : ", of any time",
+            " go out again, with the same ids. The other filters do not matter here.",
+        ),
         action: "Send again",
         danger: false,
     });
     if (!sure) return;
-    const done = await busy(control, () => post("/v1/deliveries/resend", Object.fromEntries(Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value))));
+    const done = await busy(control, () =>
+        post(
+            "/v1/deliveries/resend",
+            Object.fromEntries(
+                Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value),
+            ),
+        ),
+    );
     if (done) toast(done.count ? `${plural(done.count, "delivery", "deliveries")} go out again` : "No delivery had failed");
 }
 
@@ -154,7 +290,14 @@ export default async function deliveries(page) {
     const state = { rows: new Map(), next: null, paged: false, cutOff: false, waiting: new Map(), many: 0, turn: 0 };
 
     function drawBar() {
-        fill(bar, filterBar(filter, { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) }, change));
+        fill(
+            bar,
+            filterBar(
+                filter,
+                { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) },
+                change,
+            ),
+        );
     }
 
     function change(part) {
@@ -197,7 +340,12 @@ export default async function deliveries(page) {
 
     function furtherBack() {
         const further = button("Look further back", () => busy(further, more));
-        return empty("Nothing like that among the latest", "The log is long, and what fits these filters is rare or old.", further, button("Clear the filters", clear));
+        return empty(
+            "Nothing like that among the latest",
+            "The log is long, and what fits these filters is rare or old.",
+            further,
+            button("Clear the filters", clear),
+        );
     }
 
     function forgetNews() {
@@ -341,8 +489,10 @@ export default async function deliveries(page) {
 export async function recent(query, label, signal) {
     const rows = await get("/v1/deliveries", { limit: 10, ...query }, signal);
     if (!rows.length) return h("p", { class: "muted" }, "None yet.");
-    const whole = deliveryTable(rows.map((row) => deliveryRow(row)), label);
+    const whole = deliveryTable(
+        rows.map((row) => deliveryRow(row)),
+        label,
+    );
     if (query.webhook) whole.classList.add("of-one");
     return whole;
 }
-
