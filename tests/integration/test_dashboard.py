@@ -422,6 +422,30 @@ def test_a_choice_of_the_theme_has_the_colours_of_the_system():
     assert chosen == system and len(chosen) > 20
 
 
+def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):
+    """A real event from the page of test events; then all that failed, at once."""
+    for events in ("message.*", "*", "agent.error"):
+        serve.webhook(receiver.url, [events], retry={**RETRY, "attempts": 1})
+    receiver.status = 500
+    enter(browser, serve)
+    browser.go("/test?type=message.sent")
+    browser.choose("Endpoint", "*")
+    browser.see("all enabled endpoints that subscribe get it")
+    browser.click("Send")
+    browser.until(lambda: browser.count("li.result .badge[data-kind=bad]") == 2)
+    assert len({request["headers"]["x-8bit-delivery"] for request in receiver.got(2)}) == 2
+    receiver.status = 200
+    browser.go("/deliveries?state=failed")
+    browser.until(lambda: len(rows(browser)) == 2)
+    browser.click("Resend failed")
+    browser.click("Send again", "//dialog")
+    browser.see("2 deliveries go out again", "#toasts")
+    receiver.got(2)
+    browser.until(lambda: browser.count(".log .badge[data-kind=ok]") == 2)
+    assert serve.get("/v1/deliveries", state="failed").data == []
+    assert not browser.complaints()
+
+
 def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     receiver.status = 410
     hook = serve.webhook(receiver.url, description="CRM")["id"]

@@ -275,7 +275,7 @@ async function resendFailed(control, filter) {
             ),
         ),
     );
-    if (done) toast(done.count ? `${plural(done.count, "delivery", "deliveries")} go out again` : "No delivery had failed");
+    if (done) toast(done.count ? `${plural(done.count, "delivery goes", "deliveries go")} out again` : "No delivery had failed");
 }
 
 /* ---- the page ---- */
