@@ -19,5 +19,6 @@ let text = "";
 for await (const chunk of process.stdin) text += chunk;
 for (const [name, html] of Object.entries(JSON.parse(text))) {
     const report = await validate.validateString(html);
-    for (const { messages } of report.results) for (const each of messages) console.log(`${name}: ${each.ruleId}: ${each.message} (${each.selector})`);
+    for (const { messages } of report.results)
+        for (const each of messages) console.log(`${name}: ${each.ruleId}: ${each.message} (${each.selector})`);
 }

@@ -138,8 +138,6 @@ function become(next) {
     tell("state", next);
 }
 
-export const streamState = () => state;
-
 /* One event of text/event-stream. */
 function parseEvent(text) {
     let name = "message";

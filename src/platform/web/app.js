@@ -25,6 +25,7 @@ const ROUTES = [
 
 const main = document.getElementById("main");
 let page = null;
+let pace = 1; /* where a plan limits requests, pages ask less often */
 
 /* ---- pages ---- */
 function matchRoute(path) {
@@ -33,7 +34,8 @@ function matchRoute(path) {
         const wanted = pattern.split("/");
         if (wanted.length !== parts.length) continue;
         const params = {};
-        if (wanted.every((part, i) => (part.startsWith(":") ? (params[part.slice(1)] = decodeURIComponent(parts[i])) : part === parts[i]))) return { title, view, params };
+        if (wanted.every((part, i) => (part.startsWith(":") ? (params[part.slice(1)] = decodeURIComponent(parts[i])) : part === parts[i])))
+            return { title, view, params };
     }
     return null;
 }
@@ -51,7 +53,7 @@ function makePage(route, search) {
         heading: (text, ...actions) => heading(made, text, actions),
         on: (listener) => ended.push(api.listen(listener)),
         every: (time, task) => {
-            const timer = setInterval(() => document.hidden || task(), time);
+            const timer = setInterval(() => document.hidden || task(), time * pace);
             ended.push(() => clearInterval(timer));
         },
         atEnd: (task) => ended.push(task),
@@ -95,13 +97,17 @@ async function show(focus = true) {
         await route.view(own);
     } catch (error) {
         if (own !== page || error.name === "AbortError") return;
-        fill(own.root, own.heading(route.title), errorBox(error, () => show()));
+        fill(own.root, own.heading(route.title), errorBox(error, error.status === 404 ? null : () => show()));
     }
     if (own === page && focus && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
 }
 
 function notFound(own) {
-    fill(own.root, own.heading("There is no such page"), h("p", null, "The address has changed or was mistyped. ", h("a", { href: "#/overview" }, "To the overview")));
+    fill(
+        own.root,
+        own.heading("There is no such page"),
+        h("p", null, "The address has changed or was mistyped. ", h("a", { href: "#/overview" }, "To the overview")),
+    );
 }
 
 /* ---- the key ---- */
@@ -110,7 +116,11 @@ function askKey(error) {
     page?.end();
     page = null;
     const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
-    const whole = field("API key", input, "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.");
+    const whole = field(
+        "API key",
+        input,
+        "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.",
+    );
     const form = h(
         "form",
         { class: "panel key-form" },
@@ -195,7 +205,8 @@ function setUpStream() {
 
 async function showVersion() {
     try {
-        const { version, auth } = await api.info();
+        const { version, auth, plan } = await api.info();
+        pace = plan === "unlimited" ? 1 : 5;
         document.getElementById("version").textContent = plain(`emit8 ${version}`);
         document.getElementById("key").hidden = !auth;
     } catch {

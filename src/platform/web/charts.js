@@ -11,7 +11,11 @@ const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 function resolve(name) {
     const [token, alpha] = name.split("/");
     const hex = colour(token);
-    return alpha ? `${hex}${Math.round(Number(alpha) * 255).toString(16).padStart(2, "0")}` : hex;
+    return alpha
+        ? `${hex}${Math.round(Number(alpha) * 255)
+              .toString(16)
+              .padStart(2, "0")}`
+        : hex;
 }
 
 function setDefaults() {
@@ -88,6 +92,7 @@ function datasets(spec) {
         data: series.data,
         borderColor: resolve(series.line ?? series.fill),
         backgroundColor: resolve(series.fill ?? series.line),
+        hoverBackgroundColor: resolve(series.fill ?? series.line),
         borderWidth: spec.type === "line" ? 1.75 : 0,
         borderDash: series.dash,
         borderRadius: spec.type === "bar" ? 2 : 0,
@@ -111,12 +116,23 @@ function alone(data, i) {
 
 function legend(spec) {
     if (spec.series.length < 2) return null;
-    return h("ul", { class: "legend" }, spec.series.map((series) => h("li", { data: { series: series.key } }, series.name)));
+    return h(
+        "ul",
+        { class: "legend" },
+        spec.series.map((series) => h("li", { data: { series: series.key } }, series.name)),
+    );
 }
 
 function figures(spec) {
     const head = [spec.along, ...spec.series.map((series) => ({ text: series.name, class: "num" }))];
-    const rows = spec.labels.map((_, i) => h("tr", null, h("th", { scope: "row" }, spec.title(i)), spec.series.map((series) => h("td", { class: "num" }, spec.value(series.data[i])))));
+    const rows = spec.labels.map((_, i) =>
+        h(
+            "tr",
+            null,
+            h("th", { scope: "row" }, spec.title(i)),
+            spec.series.map((series) => h("td", { class: "num" }, spec.value(series.data[i]))),
+        ),
+    );
     return table(head, rows, { label: `${spec.name}, as a table` });
 }
 
@@ -127,7 +143,13 @@ export function chart(spec) {
     const place = h("div");
     numbers.append(place);
     numbers.addEventListener("toggle", () => numbers.open && fill(place, figures(own.spec)));
-    const figure = h("figure", { class: "panel chart" }, h("figcaption", null, h("h2", null, spec.name), legend(spec)), h("div", { class: "canvas" }, canvas), numbers);
+    const figure = h(
+        "figure",
+        { class: "panel chart" },
+        h("figcaption", null, h("h2", null, spec.name), legend(spec)),
+        h("div", { class: "canvas" }, canvas),
+        numbers,
+    );
     const own = { spec, made: null, canvas, figure, numbers, place };
     drawn.add(own);
     return { figure, draw: () => draw(own), update: (next) => update(own, next), free: () => free(own) };
@@ -136,7 +158,11 @@ export function chart(spec) {
 function draw(own) {
     if (own.made || !own.canvas.isConnected) return;
     setDefaults();
-    own.made = new window.Chart(own.canvas, { type: own.spec.type, data: { labels: own.spec.labels, datasets: datasets(own.spec) }, options: options(own.spec) });
+    own.made = new window.Chart(own.canvas, {
+        type: own.spec.type,
+        data: { labels: own.spec.labels, datasets: datasets(own.spec) },
+        options: options(own.spec),
+    });
 }
 
 /* The same series, other figures. */

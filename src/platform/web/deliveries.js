@@ -7,10 +7,34 @@ import { ms, count, plural, zone } from "./format.js";
 const PAGE = 50;
 const MOST = 300; /* rows that live ones may pile up to */
 
-const STATUSES = [["", "Any status"], ["2xx", "2xx"], ["3xx", "3xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["none", "No answer"]];
-const STATES = [["", "Any state"], ["delivered", "Delivered"], ["failed", "Failed"], ["pending", "Pending"], ["cancelled", "Cancelled"]];
-const TESTS = [["", "Test and real"], ["true", "Test events"], ["false", "Real events"]];
-const TIMES = [["", "Any time"], ["15m", "Last 15 min"], ["1h", "Last hour"], ["24h", "Last 24 hours"], ["7d", "Last 7 days"], ["own", "From … to …"]];
+const STATUSES = [
+    ["", "Any status"],
+    ["2xx", "2xx"],
+    ["3xx", "3xx"],
+    ["4xx", "4xx"],
+    ["5xx", "5xx"],
+    ["none", "No answer"],
+];
+const STATES = [
+    ["", "Any state"],
+    ["delivered", "Delivered"],
+    ["failed", "Failed"],
+    ["pending", "Pending"],
+    ["cancelled", "Cancelled"],
+];
+const TESTS = [
+    ["", "Test and real"],
+    ["true", "Test events"],
+    ["false", "Real events"],
+];
+const TIMES = [
+    ["", "Any time"],
+    ["15m", "Last 15 min"],
+    ["1h", "Last hour"],
+    ["24h", "Last 24 hours"],
+    ["7d", "Last 7 days"],
+    ["own", "From … to …"],
+];
 const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
 const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "time", "since", "until"];
 
@@ -29,45 +53,127 @@ function statusFits(row, wanted) {
 /* The same for a row that the stream brings. */
 function fits(row, filter) {
     const query = asked(filter);
-    const same = { state: row.state, type: row.type, webhook: row.webhook_id, environment: row.environment, event: row.event_id, test: String(row.test) };
+    const same = {
+        state: row.state,
+        type: row.type,
+        webhook: row.webhook_id,
+        environment: row.environment,
+        event: row.event_id,
+        test: String(row.test),
+    };
     for (const [name, value] of Object.entries(same)) if (query[name] && query[name] !== value) return false;
     if (query.status && !statusFits(row, query.status)) return false;
     return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
 }
 
+/* Rows are in the order of these. */
+const keyOf = (row) => `${row.created_at} ${row.id}`;
+const byTime = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
+
 /* ---- rows ---- */
 const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
 
-export function deliveryRow(row, fresh = false) {
-    const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
+function deliveryRow(row, fresh = false) {
+    const environment =
+        row.environment === "production"
+            ? null
+            : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
     return h(
         "tr",
-        { role: "row", data: { id: row.id, fresh: fresh ? "" : null } },
-        cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row"))),
-        cell("status", "Status", h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null)),
-        cell("type", "Type", h("span", { class: "pair-line" }, h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)), environment)),
-        cell("endpoint", "Endpoint", h("span", { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) }, endpointText(row.url))),
-        cell("attempts", "Attempts", h("span", { class: "num" }, count(row.attempts)), h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries")),
+        { role: "row", data: { id: row.id, key: keyOf(row), fresh: fresh ? "" : null } },
+        cell(
+            "time",
+            "Time",
+            h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row")),
+        ),
+        cell(
+            "status",
+            "Status",
+            h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null),
+        ),
+        cell(
+            "type",
+            "Type",
+            h(
+                "span",
+                { class: "pair-line" },
+                h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)),
+                environment,
+            ),
+        ),
+        cell(
+            "endpoint",
+            "Endpoint",
+            h(
+                "span",
+                { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) },
+                endpointText(row.url),
+            ),
+        ),
+        cell(
+            "attempts",
+            "Attempts",
+            h("span", { class: "num" }, count(row.attempts)),
+            h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries"),
+        ),
         cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
         cell("error", "Error", row.error ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
     );
 }
 
-const HEAD = [["time", "Time"], ["status", "Status"], ["type", "Type"], ["endpoint", "Endpoint"], ["attempts", "Tries"], ["response", "Response"], ["error", "Error"]];
+const HEAD = [
+    ["time", "Time"],
+    ["status", "Status"],
+    ["type", "Type"],
+    ["endpoint", "Endpoint"],
+    ["attempts", "Tries"],
+    ["response", "Response"],
+    ["error", "Error"],
+];
 
-export function deliveryTable(rows, label) {
+function deliveryTable(rows, label) {
     return h(
         "table",
         { class: "log", role: "table", "aria-label": label },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEAD.map(([name, text]) => h("th", { role: "columnheader", scope: "col", class: `c-${name}` }, name === "time" && zone ? [text, h("span", { class: "zone" }, ` ${zone}`)] : text)))),
+        h(
+            "thead",
+            { role: "rowgroup" },
+            h(
+                "tr",
+                { role: "row" },
+                HEAD.map(([name, text]) =>
+                    h(
+                        "th",
+                        { role: "columnheader", scope: "col", class: `c-${name}` },
+                        name === "time" && zone ? [text, h("span", { class: "zone" }, ` ${zone}`)] : text,
+                    ),
+                ),
+            ),
+        ),
         h("tbody", { role: "rowgroup" }, rows),
     );
 }
 
 /* ---- filters ---- */
 function filterBar(filter, lists, change) {
-    const choice = (name, label, options) => select(options, filter[name] ?? "", { "aria-label": label, data: { filter: name, set: filter[name] ? "" : null }, onchange: (event) => change({ [name]: event.target.value }) });
-    const moment = (name, label) => h("label", { class: "moment" }, h("span", null, label), h("input", { type: "datetime-local", step: 1, value: filter[name] ?? "", onchange: (event) => change({ [name]: event.target.value }) }));
+    const choice = (name, label, options) =>
+        select(options, filter[name] ?? "", {
+            "aria-label": label,
+            data: { filter: name, set: filter[name] ? "" : null },
+            onchange: (event) => change({ [name]: event.target.value }),
+        });
+    const moment = (name, label) =>
+        h(
+            "label",
+            { class: "moment" },
+            h("span", null, label),
+            h("input", {
+                type: "datetime-local",
+                step: 1,
+                value: filter[name] ?? "",
+                onchange: (event) => change({ [name]: event.target.value }),
+            }),
+        );
     const active = FILTERS.some((name) => filter[name]);
     return [
         choice("status", "Status", STATUSES),
@@ -78,7 +184,13 @@ function filterBar(filter, lists, change) {
         choice("test", "Test or real", TESTS),
         choice("time", "Time", TIMES),
         filter.time === "own" ? [moment("since", "from"), moment("until", "to")] : null,
-        filter.event ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), { name: "cross", kind: "small", title: "All events again" }) : null,
+        filter.event
+            ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), {
+                  name: "cross",
+                  kind: "small",
+                  title: "All events again",
+              })
+            : null,
         active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
     ];
 }
@@ -93,6 +205,23 @@ async function filterLists() {
     };
 }
 
+/* A filter that fits seldom: the server looks for so long at a time, and says where to go on. */
+const LOOKS = 12;
+
+async function findPage(query, signal) {
+    const found = { rows: [], next: query.cursor ?? null };
+    for (let look = 0; look < LOOKS && found.rows.length < PAGE; look++) {
+        const answer = await ask("GET", "/v1/deliveries", {
+            query: { ...query, cursor: found.next, limit: PAGE - found.rows.length },
+            signal,
+        });
+        found.rows.push(...answer.data);
+        found.next = answer.page?.next ?? null;
+        if (!found.next) break;
+    }
+    return found;
+}
+
 function remember(filter) {
     const query = new URLSearchParams();
     for (const name of FILTERS) if (filter[name]) query.set(name, filter[name]);
@@ -105,9 +234,20 @@ function withChosen(options, value) {
 }
 
 function nothing(filter, lists, clear) {
-    if (FILTERS.some((name) => filter[name])) return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
-    if (!lists.count) return empty("The log is empty", "Deliveries appear here as they happen. First, emit8 needs to know where to send them.", h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"));
-    return empty("The log is empty", "Deliveries appear here as they happen. Send a test event, or let a scenario run.", h("a", { class: "button primary", href: "#/test" }, "Send a test event"), h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"));
+    if (FILTERS.some((name) => filter[name]))
+        return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
+    if (!lists.count)
+        return empty(
+            "The log is empty",
+            "Deliveries appear here as they happen. First, emit8 needs to know where to send them.",
+            h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"),
+        );
+    return empty(
+        "The log is empty",
+        "Deliveries appear here as they happen. Send a test event, or let a scenario run.",
+        h("a", { class: "button primary", href: "#/test" }, "Send a test event"),
+        h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"),
+    );
 }
 
 /* ---- send again what failed ---- */
@@ -115,13 +255,27 @@ async function resendFailed(control, filter) {
     const query = asked(filter);
     const sure = await confirm({
         title: "Send all failed deliveries again?",
-        text: h("p", null, "All that failed for good", query.webhook ? " at this endpoint" : "", query.since || query.until ? " in the time that is filtered by" : ", of any time", " go out again, with the same ids. The other filters do not matter here."),
+        text: h(
+            "p",
+            null,
+            "All that failed for good",
+            query.webhook ? " at this endpoint" : "",
+            query.since || query.until ? " in the time that is filtered by" : ", of any time",
+            " go out again, with the same ids. The other filters do not matter here.",
+        ),
         action: "Send again",
         danger: false,
     });
     if (!sure) return;
-    const done = await busy(control, () => post("/v1/deliveries/resend", Object.fromEntries(Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value))));
-    if (done) toast(done.count ? `${plural(done.count, "delivery", "deliveries")} go out again` : "No delivery had failed");
+    const done = await busy(control, () =>
+        post(
+            "/v1/deliveries/resend",
+            Object.fromEntries(
+                Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value),
+            ),
+        ),
+    );
+    if (done) toast(done.count ? `${plural(done.count, "delivery goes", "deliveries go")} out again` : "No delivery had failed");
 }
 
 /* ---- the page ---- */
@@ -136,7 +290,14 @@ export default async function deliveries(page) {
     const state = { rows: new Map(), next: null, paged: false, cutOff: false, waiting: new Map(), many: 0, turn: 0 };
 
     function drawBar() {
-        fill(bar, filterBar(filter, { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) }, change));
+        fill(
+            bar,
+            filterBar(
+                filter,
+                { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) },
+                change,
+            ),
+        );
     }
 
     function change(part) {
@@ -168,13 +329,23 @@ export default async function deliveries(page) {
 
     function drawTable() {
         if (!state.rows.size) {
-            fill(place, nothing(filter, lists, clear));
+            fill(place, state.next ? furtherBack() : nothing(filter, lists, clear));
             return;
         }
         if (body.isConnected) return;
         const whole = deliveryTable([], "Deliveries, newest first");
         whole.querySelector("tbody").replaceWith(body);
         fill(place, whole, h("div", { class: "row center" }, older));
+    }
+
+    function furtherBack() {
+        const further = button("Look further back", () => busy(further, more));
+        return empty(
+            "Nothing like that among the latest",
+            "The log is long, and what fits these filters is rare or old.",
+            further,
+            button("Clear the filters", clear),
+        );
     }
 
     function forgetNews() {
@@ -187,13 +358,13 @@ export default async function deliveries(page) {
         const own = ++state.turn;
         place.setAttribute("aria-busy", "true");
         try {
-            const answer = await ask("GET", "/v1/deliveries", { query: { ...asked(filter), limit: PAGE }, signal: page.signal });
+            const found = await findPage(asked(filter), page.signal);
             if (own !== state.turn) return;
             forgetNews();
             state.rows.clear();
             body.replaceChildren();
-            Object.assign(state, { next: answer.page?.next ?? null, paged: false, cutOff: false });
-            show(answer.data);
+            Object.assign(state, { next: found.next, paged: false, cutOff: false });
+            show(found.rows);
             place.replaceChildren();
             drawTable();
         } catch (error) {
@@ -205,14 +376,15 @@ export default async function deliveries(page) {
 
     /* After rows were cut off at the end, the cursor leads past them: then by time. */
     async function more() {
-        const query = { ...asked(filter), limit: PAGE };
+        const query = asked(filter);
         if (state.cutOff) query.until = new Date(Date.parse(state.oldest.created_at) + 1).toISOString();
         else query.cursor = state.next;
         const own = state.turn;
-        const answer = await ask("GET", "/v1/deliveries", { query, signal: page.signal });
+        const found = await findPage(query, page.signal);
         if (own !== state.turn) return;
-        Object.assign(state, { next: answer.page?.next ?? null, paged: true, cutOff: false });
-        show(answer.data);
+        Object.assign(state, { next: found.next, paged: true, cutOff: false });
+        show(found.rows);
+        drawTable();
     }
     older.addEventListener("click", () => busy(older, more));
 
@@ -220,7 +392,8 @@ export default async function deliveries(page) {
         for (const row of rows) {
             const element = deliveryRow(row, true);
             put(row, element);
-            body.prepend(element);
+            const key = keyOf(row);
+            body.insertBefore(element, [...body.children].find((each) => each.dataset.key < key) ?? null);
         }
         trim();
         drawTable();
@@ -248,29 +421,37 @@ export default async function deliveries(page) {
         fill(news, icon("down"), `${count(n)} new`);
     }
 
-    function onDelivery(row) {
+    function redraw(row) {
         const known = state.rows.get(row.id);
-        if (known) {
-            const focused = known.contains(document.activeElement);
-            const element = deliveryRow(row);
-            put(row, element);
-            if (focused) element.querySelector("a").focus();
-        } else if (!fits(row, filter) || isOld(row)) return;
-        else if (reading()) {
-            state.waiting.set(row.id, row);
-            tellNews();
-        } else add([row]);
+        const focused = known.contains(document.activeElement);
+        const element = deliveryRow(row);
+        put(row, element);
+        if (focused) element.querySelector("a").focus();
     }
 
-    /* A change of a delivery that is beyond the rows shown. */
+    /* What the stream brings is drawn some times a second, not each for itself. */
+    const inbox = new Map();
+    function takeInbox() {
+        const rows = [...inbox.values()];
+        inbox.clear();
+        rows.filter((row) => state.rows.has(row.id)).forEach(redraw);
+        const fresh = rows.filter((row) => !state.rows.has(row.id) && fits(row, filter) && !isOld(row));
+        if (!fresh.length) return;
+        if (reading()) {
+            fresh.forEach((row) => state.waiting.set(row.id, row));
+            tellNews();
+        } else add(fresh.sort(byTime));
+    }
+
+    /* It belongs to the rows that are not shown yet. */
     function isOld(row) {
-        const newest = body.firstElementChild?.querySelector("time")?.dateTime;
-        return newest !== undefined && row.created_at < newest && (state.next !== null || state.cutOff || row.created_at < newest);
+        const last = body.lastElementChild;
+        return last !== null && (state.next !== null || state.cutOff) && keyOf(row) < last.dataset.key;
     }
 
     function takeNews() {
         if (state.many) reload();
-        else add([...state.waiting.values()].sort((a, b) => (a.created_at < b.created_at ? -1 : 1)));
+        else add([...state.waiting.values()].sort(byTime));
         forgetNews();
         scrollTo({ top: 0 });
     }
@@ -281,7 +462,7 @@ export default async function deliveries(page) {
 
     let stale = false;
     page.on((name, data) => {
-        if (name === "delivery") onDelivery(data);
+        if (name === "delivery") inbox.set(data.id, data);
         else if (name === "many") {
             if (reading()) {
                 state.many += data.count ?? 1;
@@ -289,6 +470,7 @@ export default async function deliveries(page) {
             } else stale = true;
         } else if (name === "state" && data === "live") stale = true; /* what happened meanwhile is not told again */
     });
+    page.every(200, takeInbox);
     page.every(1000, () => {
         if (!stale) return;
         if (reading() || state.paged) return;
@@ -307,8 +489,10 @@ export default async function deliveries(page) {
 export async function recent(query, label, signal) {
     const rows = await get("/v1/deliveries", { limit: 10, ...query }, signal);
     if (!rows.length) return h("p", { class: "muted" }, "None yet.");
-    const whole = deliveryTable(rows.map((row) => deliveryRow(row)), label);
+    const whole = deliveryTable(
+        rows.map((row) => deliveryRow(row)),
+        label,
+    );
     if (query.webhook) whole.classList.add("of-one");
     return whole;
 }
-

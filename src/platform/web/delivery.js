@@ -11,7 +11,15 @@ const PHASES = [
     ["tls_ms", "TLS", "tls"],
     ["first_byte_ms", "waited for the first byte", "wait"],
 ];
-const TRIGGERS = { event: "the event", retry: "a retry", stale: "the connection had been closed", resend: "sent again by hand", test: "a test event", duplicate: "a copy", replay: "a replay" };
+const TRIGGERS = {
+    event: "the event",
+    retry: "a retry",
+    stale: "the connection had been closed",
+    resend: "sent again by hand",
+    test: "a test event",
+    duplicate: "a copy",
+    replay: "a replay",
+};
 
 /* ---- the time-line ---- */
 const at = (iso) => Date.parse(iso);
@@ -19,7 +27,9 @@ const at = (iso) => Date.parse(iso);
 function extent(row) {
     const log = row.attempts_log;
     const from = Math.min(at(row.created_at), ...log.map((each) => at(each.due_at ?? each.sent_at)));
-    const ends = [...log.map((each) => at(each.done_at)), row.state === "pending" ? at(row.next_attempt_at ?? row.created_at) : 0].filter((each) => !Number.isNaN(each));
+    const ends = [...log.map((each) => at(each.done_at)), row.state === "pending" ? at(row.next_attempt_at ?? row.created_at) : 0].filter(
+        (each) => !Number.isNaN(each),
+    );
     return { from, to: Math.max(from + 1, ...ends) };
 }
 
@@ -35,7 +45,10 @@ function rail(row, chosen, choose) {
                 class: "mark",
                 "aria-pressed": String(each === chosen),
                 data: { kind: each.outcome === "delivered" ? "ok" : "bad" },
-                vars: { "--at": place(at(each.sent_at ?? each.due_at)), "--size": place(from + (at(each.done_at) - at(each.sent_at ?? each.due_at))) },
+                vars: {
+                    "--at": place(at(each.sent_at ?? each.due_at)),
+                    "--size": place(from + (at(each.done_at) - at(each.sent_at ?? each.due_at))),
+                },
                 title: `Attempt ${each.number}, ${stamp(each.sent_at ?? each.due_at)}`,
                 "aria-label": `Attempt ${each.number}: ${each.status ?? outcomeText(each.outcome)}, after ${span(at(each.due_at ?? each.sent_at) - from)}`,
                 onclick: () => choose(each),
@@ -43,12 +56,30 @@ function rail(row, chosen, choose) {
             h("span", null, String(each.number)),
         ),
     );
-    const next = row.state === "pending" && row.next_attempt_at ? h("span", { class: "mark", data: { kind: "next" }, vars: { "--at": place(at(row.next_attempt_at)) }, title: `Next attempt, ${stamp(row.next_attempt_at)}` }) : null;
+    const next =
+        row.state === "pending" && row.next_attempt_at
+            ? h("span", {
+                  class: "mark",
+                  data: { kind: "next" },
+                  vars: { "--at": place(at(row.next_attempt_at)) },
+                  title: `Next attempt, ${stamp(row.next_attempt_at)}`,
+              })
+            : null;
     return h(
         "div",
         { class: "rail" },
         h("div", { class: "rail-line" }, marks, next),
-        h("div", { class: "rail-ends" }, h("span", null, stamp(new Date(from).toISOString())), h("span", null, to - from < 1000 ? `${Math.round(to - from)} ms in all` : `${span(to - from)} in all`), h("span", null, row.state === "pending" && row.next_attempt_at ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()))),
+        h(
+            "div",
+            { class: "rail-ends" },
+            h("span", null, stamp(new Date(from).toISOString())),
+            h("span", null, to - from < 1000 ? `${Math.round(to - from)} ms in all` : `${span(to - from)} in all`),
+            h(
+                "span",
+                null,
+                row.state === "pending" && row.next_attempt_at ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()),
+            ),
+        ),
     );
 }
 
@@ -63,14 +94,21 @@ function phasesOf(attempt) {
         before = value;
     }
     const rest = (attempt.service_time_ms ?? attempt.response_time_ms ?? 0) - before;
-    if (rest > 0) out.push({ text: attempt.status ? "read the rest" : "waited in vain", key: attempt.status ? "rest" : "wait", size: rest });
+    if (rest > 0)
+        out.push({ text: attempt.status ? "read the rest" : "waited in vain", key: attempt.status ? "rest" : "wait", size: rest });
     return out;
 }
 
 function waterfall(attempt, longest) {
     const phases = phasesOf(attempt);
     const share = (size) => `${((100 * size) / longest).toFixed(3)}%`;
-    return h("span", { class: "waterfall", "aria-hidden": "true" }, phases.map((phase) => h("span", { data: { phase: phase.key }, vars: { "--size": share(phase.size) }, title: `${phase.text}: ${ms(phase.size)}` })));
+    return h(
+        "span",
+        { class: "waterfall", "aria-hidden": "true" },
+        phases.map((phase) =>
+            h("span", { data: { phase: phase.key }, vars: { "--size": share(phase.size) }, title: `${phase.text}: ${ms(phase.size)}` }),
+        ),
+    );
 }
 
 function attemptItem(attempt, before, longest, chosen, choose) {
@@ -100,19 +138,50 @@ function attemptsPanel(row, chosen, choose) {
     return h(
         "section",
         { class: "panel" },
-        h("div", { class: "panel-head" }, h("h2", null, "Attempts"), names.length ? h("ul", { class: "legend" }, names.map(([key, text]) => h("li", { data: { phase: key } }, text))) : null),
-        log.length ? [rail(row, chosen, choose), h("ol", { class: "attempts" }, log.map((each, i) => attemptItem(each, log[i - 1], longest, chosen, choose)))] : h("p", { class: "muted" }, "Nothing was sent yet. The first attempt shows up here by itself."),
-        row.attempts > log.length && log.length ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are kept.`) : null,
+        h(
+            "div",
+            { class: "panel-head" },
+            h("h2", null, "Attempts"),
+            names.length
+                ? h(
+                      "ul",
+                      { class: "legend" },
+                      names.map(([key, text]) => h("li", { data: { phase: key } }, text)),
+                  )
+                : null,
+        ),
+        log.length
+            ? [
+                  rail(row, chosen, choose),
+                  h(
+                      "ol",
+                      { class: "attempts" },
+                      log.map((each, i) => attemptItem(each, log[i - 1], longest, chosen, choose)),
+                  ),
+              ]
+            : h("p", { class: "muted" }, "Nothing was sent yet. The first attempt shows up here by itself."),
+        row.attempts > log.length && log.length
+            ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are kept.`)
+            : null,
     );
 }
 
 /* ---- request and response ---- */
 function headLines(head) {
-    const [first, ...lines] = String(head ?? "").replace(/\n+$/, "").split("\n");
-    return { first, fields: lines.filter((line) => line !== "" && line !== "\r").map((line) => (line.indexOf(":") < 0 ? [line, ""] : [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()])) };
+    const [first, ...lines] = String(head ?? "")
+        .replace(/\n+$/, "")
+        .split("\n");
+    return {
+        first,
+        fields: lines
+            .filter((line) => line !== "" && line !== "\r")
+            .map((line) =>
+                line.indexOf(":") < 0 ? [line, ""] : [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()],
+            ),
+    };
 }
 
-export const headerOf = (head, name) => headLines(head).fields.find(([each]) => each.toLowerCase() === String(name).toLowerCase())?.[1];
+const headerOf = (head, name) => headLines(head).fields.find(([each]) => each.toLowerCase() === String(name).toLowerCase())?.[1];
 
 function headView(head, marked = null) {
     const { first, fields } = headLines(head);
@@ -121,7 +190,14 @@ function headView(head, marked = null) {
         h(
             "dl",
             { class: "headers" },
-            fields.map(([name, value]) => h("div", { data: { marked: marked && name.toLowerCase() === marked.toLowerCase() ? "" : null } }, h("dt", null, short(name)), h("dd", null, clipped(value, 300)))),
+            fields.map(([name, value]) =>
+                h(
+                    "div",
+                    { data: { marked: marked && name.toLowerCase() === marked.toLowerCase() ? "" : null } },
+                    h("dt", null, short(name)),
+                    h("dd", null, clipped(value, 300)),
+                ),
+            ),
         ),
     ];
 }
@@ -137,18 +213,44 @@ function bodyView(text, label, copyLabel) {
               "fieldset",
               { class: "segments small" },
               h("legend", { class: "away" }, `${label}: how to show it`),
-              [["pretty", "Pretty"], ["exact", "Exact"]].map(([key, word]) => h("label", null, h("input", { type: "radio", name, value: key, checked: key === "pretty", onchange: () => show(key) }), h("span", null, word))),
+              [
+                  ["pretty", "Pretty"],
+                  ["exact", "Exact"],
+              ].map(([key, word]) =>
+                  h(
+                      "label",
+                      null,
+                      h("input", { type: "radio", name, value: key, checked: key === "pretty", onchange: () => show(key) }),
+                      h("span", null, word),
+                  ),
+              ),
           )
         : null;
     show(pretty ? "pretty" : "exact");
-    return [h("div", { class: "body-head" }, h("h3", null, label), h("span", { class: "muted" }, bytes(new TextEncoder().encode(text).length)), h("span", { class: "grow" }), switcher, copyButton(text, copyLabel)), place];
+    return [
+        h(
+            "div",
+            { class: "body-head" },
+            h("h3", null, label),
+            h("span", { class: "muted" }, bytes(new TextEncoder().encode(text).length)),
+            h("span", { class: "grow" }),
+            switcher,
+            copyButton(text, copyLabel),
+        ),
+        place,
+    ];
 }
 
 function requestPanel(row, attempt) {
     return h(
         "section",
         { class: "panel" },
-        h("div", { class: "panel-head" }, h("h2", null, attempt ? `Request of attempt ${attempt.number}` : "Request"), attempt ? copyButton(attempt.request?.head ?? "", "Copy headers") : null),
+        h(
+            "div",
+            { class: "panel-head" },
+            h("h2", null, attempt ? `Request of attempt ${attempt.number}` : "Request"),
+            attempt ? copyButton(attempt.request?.head ?? "", "Copy headers") : null,
+        ),
         attempt?.request?.head ? headView(attempt.request.head, row.signature?.header) : null,
         bodyView(row.payload ?? "", "Payload", "Copy payload"),
     );
@@ -160,7 +262,9 @@ function hexOf(base64) {
     for (let i = 0; i < text.length && i < 4096; i += 16) {
         const piece = [...text.slice(i, i + 16)].map((c) => c.charCodeAt(0));
         const hex = piece.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-        lines.push(`${i.toString(16).padStart(6, "0")}  ${hex.padEnd(47)}  ${piece.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : ".")).join("")}`);
+        lines.push(
+            `${i.toString(16).padStart(6, "0")}  ${hex.padEnd(47)}  ${piece.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : ".")).join("")}`,
+        );
     }
     return lines.join("\n");
 }
@@ -173,22 +277,42 @@ function hexView(base64) {
 
 function responseBody({ body, body_base64: base64, length, truncated }) {
     const cutOff = truncated ? h("p", { class: "muted" }, `The receiver sent ${bytes(length)}; only the beginning is kept.`) : null;
-    if (base64) return [h("div", { class: "body-head" }, h("h3", null, "Body"), h("span", { class: "muted" }, "not text")), hexView(base64), cutOff];
+    if (base64)
+        return [
+            h("div", { class: "body-head" }, h("h3", null, "Body"), h("span", { class: "muted" }, "not text")),
+            hexView(base64),
+            cutOff,
+        ];
     if (!body) return h("p", { class: "muted" }, length ? "The body was not kept." : "No body.");
     return [bodyView(body, "Body", "Copy body"), cutOff];
 }
 
 function responsePanel(attempt) {
     const response = attempt.response;
-    const text = response?.head ? null : `${attempt.error ? `${attempt.error.charAt(0).toUpperCase()}${attempt.error.slice(1)}.` : "Nothing came back."}`;
+    const text = response?.head
+        ? null
+        : `${attempt.error ? `${attempt.error.charAt(0).toUpperCase()}${attempt.error.slice(1)}.` : "Nothing came back."}`;
     return h(
         "section",
         { class: "panel" },
-        h("div", { class: "panel-head" }, h("h2", null, `Response to attempt ${attempt.number}`), h("span", { class: "muted" }, `${ms(attempt.response_time_ms)}; ${TRIGGERS[attempt.trigger] ?? short(attempt.trigger)}`)),
+        h(
+            "div",
+            { class: "panel-head" },
+            h("h2", null, `Response to attempt ${attempt.number}`),
+            h("span", { class: "muted" }, `${ms(attempt.response_time_ms)}; ${TRIGGERS[attempt.trigger] ?? short(attempt.trigger)}`),
+        ),
         attempt.error && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
         text ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(text, 400))) : headView(response.head),
         response?.head ? responseBody(response) : null,
-        h("dl", { class: "facts" }, fact("Due", time(attempt.due_at)), fact("Sent", time(attempt.sent_at)), fact("Done", time(attempt.done_at)), fact("Service time", ms(attempt.service_time_ms)), fact("Send lag", ms(attempt.send_lag_ms))),
+        h(
+            "dl",
+            { class: "facts" },
+            fact("Due", time(attempt.due_at)),
+            fact("Sent", time(attempt.sent_at)),
+            fact("Done", time(attempt.done_at)),
+            fact("Service time", ms(attempt.service_time_ms)),
+            fact("Send lag", ms(attempt.send_lag_ms)),
+        ),
     );
 }
 
@@ -204,14 +328,30 @@ async function signBody(secret, body) {
 /* Schemes that sign the body alone can be tried here. */
 function tryOut(row, sent) {
     if (!sent?.startsWith("sha256=") || !globalThis.crypto?.subtle) return null;
-    const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", "aria-label": "The endpoint's secret", placeholder: "the endpoint's secret" });
+    const input = h("input", {
+        type: "password",
+        autocomplete: "new-password",
+        spellcheck: "false",
+        "aria-label": "The endpoint's secret",
+        placeholder: "the endpoint's secret",
+    });
     const verdict = h("p", { class: "verdict", role: "status" });
     const form = h("form", { class: "row" }, input, h("button", { type: "submit" }, "Verify here"));
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
         const right = input.value !== "" && `sha256=${await signBody(input.value, row.payload)}` === sent;
         verdict.dataset.kind = right ? "ok" : "bad";
-        fill(verdict, icon(right ? "check" : "cross"), h("span", null, right ? "The signature is that of this secret and this payload." : "Not the signature of this secret: is it the endpoint's, and was it rotated since?"));
+        fill(
+            verdict,
+            icon(right ? "check" : "cross"),
+            h(
+                "span",
+                null,
+                right
+                    ? "The signature is that of this secret and this payload."
+                    : "Not the signature of this secret: is it the endpoint's, and was it rotated since?",
+            ),
+        );
     });
     return h("div", { class: "try" }, form, h("p", { class: "hint" }, "The secret does not leave this page."), verdict);
 }
@@ -229,7 +369,13 @@ function signaturePanel(row, attempt) {
             { class: "steps" },
             h("li", null, "Take ", h("strong", null, clipped(signed ?? "what is signed", 300)), ", before anything parses it."),
             h("li", null, "Sign it with the endpoint's secret: ", h("strong", null, clipped(algorithm ?? "HMAC", 300)), "."),
-            h("li", null, "Compare it with the header ", code(header), ", in constant time. They are the same, or the request is not from the platform."),
+            h(
+                "li",
+                null,
+                "Compare it with the header ",
+                code(header),
+                ", in constant time. They are the same, or the request is not from the platform.",
+            ),
         ),
         sent ? h("div", { class: "secret-box" }, h("code", null, clipped(sent, 400)), copyButton(sent)) : null,
         tryOut(row, sent),
@@ -238,22 +384,39 @@ function signaturePanel(row, attempt) {
 
 function curlPanel(row) {
     if (!row.curl) return null;
-    return h("details", { class: "panel" }, h("summary", null, h("h2", null, "As curl")), textView(row.curl, "The request as a curl command"), h("p", { class: "hint" }, "With the signature as it was sent. It holds no secret."));
+    return h(
+        "details",
+        { class: "panel" },
+        h("summary", null, h("h2", null, "As curl")),
+        textView(row.curl, "The request as a curl command"),
+        h("p", { class: "hint" }, "With the signature as it was sent. It holds no secret."),
+    );
 }
 
 /* ---- the page ---- */
 function facts(row) {
-    const filter = (name, value, text = value) => h("a", { href: `#/deliveries?${new URLSearchParams({ [name]: value })}` }, short(text, 90));
+    const filter = (name, value, text = value) =>
+        h("a", { href: `#/deliveries?${new URLSearchParams({ [name]: value })}` }, short(text, 90));
     return h(
         "dl",
         { class: "facts panel" },
         fact("State", row.state === "pending" && row.next_attempt_at ? `${stateText(row)}, ${away(row.next_attempt_at)}` : stateText(row)),
         fact("Created", time(row.created_at)),
         fact("Type", filter("type", row.type)),
-        fact("Endpoint", row.url ? h("a", { href: `#/endpoints/${encodeURIComponent(row.webhook_id)}` }, clipped(row.url, 200)) : h("span", { class: "muted" }, "deleted")),
+        fact(
+            "Endpoint",
+            row.url
+                ? h("a", { href: `#/endpoints/${encodeURIComponent(row.webhook_id)}` }, clipped(row.url, 200))
+                : h("span", { class: "muted" }, "deleted"),
+        ),
         fact("Environment", short(row.environment)),
         fact("Kind", row.test ? "Test event" : "Real event"),
-        fact("Event", code(row.event_id), copyButton(row.event_id, "", "quiet small icon-only"), filter("event", row.event_id, "all deliveries of it")),
+        fact(
+            "Event",
+            code(row.event_id),
+            copyButton(row.event_id, "", "quiet small icon-only"),
+            filter("event", row.event_id, "all deliveries of it"),
+        ),
         fact("Delivery", code(row.id), copyButton(row.id, "", "quiet small icon-only")),
         row.error ? fact("Error", clipped(row.error, 400)) : null,
     );
@@ -272,13 +435,22 @@ export default async function delivery(page) {
             draw();
             page.root.querySelector(".attempt[aria-pressed=true]")?.focus({ preventScroll: true });
         };
-        const again = button("Resend", () => busy(again, resend), { name: "retry", disabled: row.url === null, title: row.url === null ? "Its endpoint is deleted" : null });
+        const again = button("Resend", () => busy(again, resend), {
+            name: "retry",
+            disabled: row.url === null,
+            title: row.url === null ? "Its endpoint is deleted" : null,
+        });
         fill(
             page.root,
             h("p", { class: "crumb" }, h("a", { href: "#/deliveries" }, icon("back"), "Deliveries")),
             heading(again),
             facts(row),
-            h("div", { class: "split" }, h("div", { class: "stack" }, attemptsPanel(row, chosen, choose), chosen ? responsePanel(chosen) : null), h("div", { class: "stack" }, requestPanel(row, chosen), signaturePanel(row, chosen), curlPanel(row))),
+            h(
+                "div",
+                { class: "split" },
+                h("div", { class: "stack" }, attemptsPanel(row, chosen, choose), chosen ? responsePanel(chosen) : null),
+                h("div", { class: "stack" }, requestPanel(row, chosen), signaturePanel(row, chosen), curlPanel(row)),
+            ),
         );
     }
 

@@ -10,7 +10,8 @@ const UNSEEN_IN_LINES =
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\ud800-\udfff\u{e0000}-\u{e007f}]/gu;
 const JOINED = /^[\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}]/u;
 
-const CONTROLS = "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
+const CONTROLS =
+    "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
 
 function nameOf(character) {
     const code = character.codePointAt(0);
@@ -67,9 +68,11 @@ function set(element, name, value) {
     if (value === null || value === undefined || value === false) return;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "class") element.setAttribute("class", value);
-    else if (name === "data") Object.entries(value).forEach(([key, each]) => each === null || each === undefined || (element.dataset[key] = each));
+    else if (name === "data")
+        Object.entries(value).forEach(([key, each]) => each === null || each === undefined || (element.dataset[key] = each));
     else if (name === "vars") Object.entries(value).forEach(([key, each]) => element.style.setProperty(key, each));
-    else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden" || name === "selected") element[name] = value;
+    else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden" || name === "selected")
+        element[name] = value;
     else element.setAttribute(name, value === true ? "" : SPOKEN.has(name) ? plain(value) : value);
 }
 
@@ -116,7 +119,7 @@ export function clipped(text, limit, lines = false) {
 /* A megabyte in one text node makes each layout slow. */
 function inPieces(text, lines) {
     const pieces = [];
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
         const piece = cut(text.slice(at, at + 20000), 19999);
         pieces.push(h("span", { class: "piece" }, visible(piece, lines)));
         at += piece.length;
@@ -166,6 +169,13 @@ export function icon(name) {
     return svg(
         "svg",
         { class: "icon", viewBox: "0 0 20 20", width: 16, height: 16, "aria-hidden": "true", focusable: "false" },
-        svg("path", { d: PATHS[name], fill: "none", stroke: "currentColor", "stroke-width": "1.6", "stroke-linecap": "round", "stroke-linejoin": "round" }),
+        svg("path", {
+            d: PATHS[name],
+            fill: "none",
+            stroke: "currentColor",
+            "stroke-width": "1.6",
+            "stroke-linecap": "round",
+            "stroke-linejoin": "round",
+        }),
     );
 }

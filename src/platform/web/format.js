@@ -52,7 +52,8 @@ export function stamp(iso, millis = true) {
     const at = new Date(iso);
     if (Number.isNaN(at.getTime())) return String(iso);
     const today = sameDay(at, new Date());
-    const time = clock.format(at) + (millis === true || (millis === "today" && today) ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : "");
+    const time =
+        clock.format(at) + (millis === true || (millis === "today" && today) ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : "");
     if (today) return time;
     return `${(at.getFullYear() === new Date().getFullYear() ? day : year).format(at)}, ${time}`;
 }
@@ -63,8 +64,17 @@ export function away(iso, now = Date.now()) {
     const size = Math.abs(gap);
     if (Number.isNaN(gap)) return String(iso);
     if (size < 1500) return "now";
-    const text = size < 60000 ? `${Math.round(size / 1000)} s` : size < 3600000 ? `${Math.round(size / 60000)} min` : size < 172800000 ? `${Math.round(size / 3600000)} h` : `${Math.round(size / 86400000)} days`;
+    const text =
+        size < 60000
+            ? `${Math.round(size / 1000)} s`
+            : size < 3600000
+              ? `${Math.round(size / 60000)} min`
+              : size < 172800000
+                ? `${Math.round(size / 3600000)} h`
+                : `${Math.round(size / 86400000)} days`;
     return gap < 0 ? `${text} ago` : `in ${text}`;
 }
 
-export const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date()).find((part) => part.type === "timeZoneName")?.value ?? "";
+export const zone =
+    new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date()).find((part) => part.type === "timeZoneName")
+        ?.value ?? "";

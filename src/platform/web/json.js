@@ -6,7 +6,7 @@ const STRING = 600;
 
 /* [kind, text] of each token; the text is known to be JSON. Without regular expressions over strings: they may have megabytes. */
 function* tokens(text) {
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
         const c = text[at];
         if (c === " " || c === "\t" || c === "\n" || c === "\r") at++;
         else if ("{}[],:".includes(c)) {
@@ -21,7 +21,7 @@ function* tokens(text) {
 }
 
 function stringEnd(text, start) {
-    for (let at = start + 1; ; ) {
+    for (let at = start + 1; ;) {
         const quote = text.indexOf('"', at);
         if (quote < 0) return text.length;
         let slashes = 0;
@@ -37,7 +37,7 @@ function wordEnd(text, at) {
 }
 
 /* Lines of [depth, [[kind, text], …]]. */
-export function layOut(text) {
+function layOut(text) {
     const all = [...tokens(text)];
     const lines = [];
     let depth = 0;
@@ -101,7 +101,9 @@ export function fault(text) {
     } catch (error) {
         const at = /position (\d+)/.exec(error.message);
         const before = text.slice(0, at ? Number(at[1]) : text.length).split("\n");
-        const message = error.message.replace(/ in JSON at position.*| \(line.*|,? ?"?\.\.\..*$/s, "").replace(/^Unexpected end of JSON input$/, "it ends too early");
+        const message = error.message
+            .replace(/ in JSON at position.*| \(line.*|,? ?"?\.\.\..*$/s, "")
+            .replace(/^Unexpected end of JSON input$/, "it ends too early");
         return { message, line: before.length, column: before.at(-1).length + 1 };
     }
 }

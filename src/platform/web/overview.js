@@ -21,7 +21,8 @@ function slicesOf(data) {
     const first = data.slices.length ? Date.parse(data.slices[0].at) : Date.parse(data.since);
     const start = first - Math.floor((first - Date.parse(data.since)) / step) * step;
     const out = [];
-    for (let at = start; at < Date.parse(data.until); at += step) out.push(known.get(at) ?? { at, attempts: 0, delivered: 0, failed: 0, p50_ms: null, p90_ms: null, p99_ms: null });
+    for (let at = start; at < Date.parse(data.until); at += step)
+        out.push(known.get(at) ?? { at, attempts: 0, delivered: 0, failed: 0, p50_ms: null, p90_ms: null, p99_ms: null });
     return out.map((slice) => ({ ...slice, at: new Date(slice.at) }));
 }
 
@@ -102,7 +103,14 @@ const CHARTS = {
 };
 
 /* ---- figures and tables ---- */
-const figure = (name, value, note = null, kind = null) => h("div", { class: "figure", data: kind ? { kind } : null }, h("dt", null, name), h("dd", null, value), note ? h("dd", { class: "figure-note" }, note) : null);
+const figure = (name, value, note = null, kind = null) =>
+    h(
+        "div",
+        { class: "figure", data: kind ? { kind } : null },
+        h("dt", null, name),
+        h("dd", null, value),
+        note ? h("dd", { class: "figure-note" }, note) : null,
+    );
 
 function figures({ totals, pending, waiting }) {
     const failing = totals.attempts && totals.failed / totals.attempts > 0.01;
@@ -131,11 +139,16 @@ function shares(title, first, rows, label) {
         "section",
         { class: "panel" },
         h("h2", null, title),
-        table([first, ...NUMBERS], rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), numbers(row))), { label: title, class: "plain" }),
+        table(
+            [first, ...NUMBERS],
+            rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), numbers(row))),
+            { label: title, class: "plain" },
+        ),
     );
 }
 
-const statusKind = (name) => ({ 2: ["ok", "check"], 3: ["warn", "warn"], 4: ["bad", "cross"], 5: ["bad", "cross"] })[name[0]] ?? ["bad", "cross"];
+const statusKind = (name) =>
+    ({ 2: ["ok", "check"], 3: ["warn", "warn"], 4: ["bad", "cross"], 5: ["bad", "cross"] })[name[0]] ?? ["bad", "cross"];
 
 function bars(title, first, rows, all, label, kind) {
     return h(
@@ -144,7 +157,16 @@ function bars(title, first, rows, all, label, kind) {
         h("h2", null, title),
         table(
             [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, { away: "Share, drawn" }],
-            rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), h("td", { class: "num" }, count(row.attempts)), h("td", { class: "num" }, percent(row.attempts, all)), h("td", { class: "bar-cell" }, bar(row.attempts / (all || 1), kind(row))))),
+            rows.map((row) =>
+                h(
+                    "tr",
+                    null,
+                    h("th", { scope: "row" }, label(row)),
+                    h("td", { class: "num" }, count(row.attempts)),
+                    h("td", { class: "num" }, percent(row.attempts, all)),
+                    h("td", { class: "bar-cell" }, bar(row.attempts / (all || 1), kind(row))),
+                ),
+            ),
             { label: title, class: "plain" },
         ),
     );
@@ -166,9 +188,20 @@ function tables(data) {
             "div",
             { class: "two" },
             bars("Statuses", "Status", most(data.statuses), all, statusRow, (row) => (row.name[0] === "2" ? "ok" : "bad")),
-            bars("Outcomes", "Outcome", most(data.outcomes), all, (row) => outcomeText(row.name), (row) => (row.name === "delivered" ? "ok" : "bad")),
+            bars(
+                "Outcomes",
+                "Outcome",
+                most(data.outcomes),
+                all,
+                (row) => outcomeText(row.name),
+                (row) => (row.name === "delivered" ? "ok" : "bad"),
+            ),
         ),
-        shares("By endpoint", "Endpoint", most(data.webhooks), (row) => (row.url ? h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, soft(endpointText(row.url))) : h("span", { class: "muted" }, row.name))),
+        shares("By endpoint", "Endpoint", most(data.webhooks), (row) =>
+            row.url
+                ? h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, soft(endpointText(row.url)))
+                : h("span", { class: "muted" }, row.name),
+        ),
         shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, soft(row.name))),
     ];
 }
@@ -179,7 +212,14 @@ function ranges(chosen, choose) {
         "fieldset",
         { class: "segments" },
         h("legend", { class: "away" }, "Time range"),
-        RANGES.map((range) => h("label", null, h("input", { type: "radio", name: "range", value: range[0], checked: range === chosen, onchange: () => choose(range) }), h("span", null, range[0]))),
+        RANGES.map((range) =>
+            h(
+                "label",
+                null,
+                h("input", { type: "radio", name: "range", value: range[0], checked: range === chosen, onchange: () => choose(range) }),
+                h("span", null, range[0]),
+            ),
+        ),
     );
 }
 
@@ -193,12 +233,31 @@ function remember(state) {
 function ask(state, signal) {
     const until = Math.ceil(Date.now() / MINUTE) * MINUTE;
     const [, length, step] = state.range;
-    return get("/v1/overview", { since: new Date(until - length * MINUTE).toISOString(), until: new Date(until).toISOString(), step: `${step}m`, webhook: state.webhook }, signal);
+    return get(
+        "/v1/overview",
+        {
+            since: new Date(until - length * MINUTE).toISOString(),
+            until: new Date(until).toISOString(),
+            step: `${step}m`,
+            webhook: state.webhook,
+        },
+        signal,
+    );
 }
 
 function nothing(hooks) {
-    if (!hooks.length) return empty("No endpoint yet", "An endpoint is where events are delivered: the URL of your receiver. Make one, then send it a test event.", h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"));
-    return empty("Nothing was sent in this time", "Choose a longer range, send a test event, or let a scenario run.", h("a", { class: "button primary", href: "#/test" }, "Send a test event"), h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"));
+    if (!hooks.length)
+        return empty(
+            "No endpoint yet",
+            "An endpoint is where events are delivered: the URL of your receiver. Make one, then send it a test event.",
+            h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"),
+        );
+    return empty(
+        "Nothing was sent in this time",
+        "Choose a longer range, send a test event, or let a scenario run.",
+        h("a", { class: "button primary", href: "#/test" }, "Send a test event"),
+        h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"),
+    );
 }
 
 export default async function overview(page) {
@@ -258,9 +317,20 @@ export default async function overview(page) {
         refresh();
     }
 
-    const which = select([["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointText(hook.url)])], state.webhook, { "aria-label": "Endpoint", onchange: (event) => change({ webhook: event.target.value }) });
+    const which = select([["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointText(hook.url)])], state.webhook, {
+        "aria-label": "Endpoint",
+        onchange: (event) => change({ webhook: event.target.value }),
+    });
     await refresh();
-    fill(page.root, page.heading("Overview", hooks.length > 1 ? which : null, ranges(state.range, (range) => change({ range }))), body);
+    fill(
+        page.root,
+        page.heading(
+            "Overview",
+            hooks.length > 1 ? which : null,
+            ranges(state.range, (range) => change({ range })),
+        ),
+        body,
+    );
     made.forEach((each) => each.draw());
 
     /* What happens is counted at most every two seconds. */

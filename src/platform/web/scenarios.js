@@ -5,7 +5,12 @@ import { field, button, busy, errorBox, badge, empty, time, table, copyButton } 
 import { ms, count, span, percent, plural } from "./format.js";
 import { textView } from "./json.js";
 
-const STATES = { running: ["accent", "clock", "running"], ended: ["ok", "check", "ended"], stopped: ["idle", "stop", "stopped"], failed: ["bad", "cross", "failed"] };
+const STATES = {
+    running: ["accent", "clock", "running"],
+    ended: ["ok", "check", "ended"],
+    stopped: ["idle", "stop", "stopped"],
+    failed: ["bad", "cross", "failed"],
+};
 
 function stateBadge(run) {
     const [kind, name, text] = STATES[run.state] ?? ["idle", "minus", run.state];
@@ -21,11 +26,19 @@ function progress(run) {
 }
 
 function runningCard(run, stop) {
-    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop", kind: "danger" });
+    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop" });
     return h(
         "section",
         { class: "panel running stack" },
-        h("div", { class: "panel-head" }, h("h2", null, clipped(run.name, 100)), stateBadge(run), h("span", { class: "grow" }), h("span", { class: "muted num" }, lasted(run)), control),
+        h(
+            "div",
+            { class: "panel-head" },
+            h("h2", null, clipped(run.name, 100)),
+            stateBadge(run),
+            h("span", { class: "grow" }),
+            h("span", { class: "muted num" }, lasted(run)),
+            control,
+        ),
         progress(run),
         h(
             "dl",
@@ -37,7 +50,15 @@ function runningCard(run, stop) {
                 ["Under way", count(run.in_flight), null],
                 ["Median", ms(run.p50_ms), null],
                 ["p99", ms(run.p99_ms), null],
-            ].map(([name, value, note]) => h("div", { class: "figure" }, h("dt", null, name), h("dd", null, value), note ? h("dd", { class: "figure-note" }, note) : null)),
+            ].map(([name, value, note]) =>
+                h(
+                    "div",
+                    { class: "figure" },
+                    h("dt", null, name),
+                    h("dd", null, value),
+                    note ? h("dd", { class: "figure-note" }, note) : null,
+                ),
+            ),
         ),
     );
 }
@@ -61,26 +82,69 @@ function runRow(run) {
 function earlier(runs) {
     if (!runs.length) return null;
     const num = (text) => ({ text, class: "num" });
-    return h("section", { class: "panel" }, h("h2", null, "Runs"), h("p", { class: "hint" }, "Since emit8 serve was started. What a run sends is counted here, and does not appear in the delivery log."), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), { label: "Runs", class: "plain" }));
+    return h(
+        "section",
+        { class: "panel" },
+        h("h2", null, "Runs"),
+        h(
+            "p",
+            { class: "hint" },
+            "Since emit8 serve was started. What a run sends is counted here, and does not appear in the delivery log.",
+        ),
+        table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), {
+            label: "Runs",
+            class: "plain",
+        }),
+    );
 }
 
 /* ---- what can be run ---- */
 function card(scenario, run) {
-    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), { name: "scenarios", title: `Run ${short(scenario.name, 60)}` });
+    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), {
+        name: "scenarios",
+        title: `Run ${short(scenario.name, 60)}`,
+    });
     const text = h("details", null, h("summary", null, "Show the text"));
     text.addEventListener("toggle", () => {
-        if (text.open && text.children.length === 1) text.append(h("div", { class: "body-head" }, h("span", { class: "grow" }), copyButton(scenario.text)), textView(scenario.text, `Text of ${short(scenario.name, 60)}`));
+        if (text.open && text.children.length === 1)
+            text.append(
+                h("div", { class: "body-head" }, h("span", { class: "grow" }), copyButton(scenario.text)),
+                textView(scenario.text, `Text of ${short(scenario.name, 60)}`),
+            );
     });
-    return h("li", { class: "card scenario" }, h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start), h("p", { class: "muted" }, clipped(scenario.summary, 300)), text);
+    return h(
+        "li",
+        { class: "card scenario" },
+        h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start),
+        h("p", { class: "muted" }, clipped(scenario.summary, 300)),
+        text,
+    );
 }
 
 function ownForm(run) {
-    const text = h("textarea", { class: "editor", rows: 12, spellcheck: "false", placeholder: "scenario: mine\nflows:\n  one:\n    steps:\n      - emit: message.received\nrun:\n  - {flow: one, arrivals: {rate: 5/s, for: 10s}}" });
+    const text = h("textarea", {
+        class: "editor",
+        rows: 12,
+        spellcheck: "false",
+        placeholder:
+            "scenario: mine\nflows:\n  one:\n    steps:\n      - emit: message.received\nrun:\n  - {flow: one, arrivals: {rate: 5/s, for: 10s}}",
+    });
     const seed = h("input", { type: "text", inputmode: "numeric", placeholder: "as the scenario says" });
     const speed = h("input", { type: "text", placeholder: "1" });
     const trouble = h("div", { role: "status" });
     const submit = h("button", { type: "submit", class: "primary" }, icon("scenarios"), h("span", null, "Run"));
-    const form = h("form", { class: "stack" }, field("Scenario, in YAML", text, "Its own endpoints are passed over: it sends to the endpoints of this platform, by their subscriptions."), h("div", { class: "grid" }, field("Seed", seed), field("Speed", speed, "2 is twice as fast.")), trouble, h("div", { class: "row" }, submit));
+    const form = h(
+        "form",
+        { class: "stack" },
+        field(
+            "Scenario, in YAML",
+            text,
+            "Its own endpoints are passed over: it sends to the endpoints of this platform, by their subscriptions.",
+        ),
+        h("div", { class: "grid" }, field("Seed", seed), field("Speed", speed, "2 is twice as fast.")),
+        trouble,
+        h("div", { class: "row" }, submit),
+    );
     form.addEventListener("submit", (event) => {
         event.preventDefault();
         trouble.replaceChildren();
@@ -100,7 +164,11 @@ function ownForm(run) {
 
 /* ---- the page ---- */
 export default async function scenarios(page) {
-    const [known, hooks, runs] = await Promise.all([get("/v1/scenarios", null, page.signal), webhooks(), get("/v1/runs", null, page.signal)]);
+    const [known, hooks, runs] = await Promise.all([
+        get("/v1/scenarios", null, page.signal),
+        webhooks(),
+        get("/v1/runs", null, page.signal),
+    ]);
     const now = h("div", { class: "stack", "aria-live": "off" });
     const before = h("div");
     const trouble = h("div");
@@ -109,14 +177,21 @@ export default async function scenarios(page) {
     function draw() {
         const all = [...byId.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
         const going = all.filter((run) => run.state === "running");
-        if (!now.contains(document.activeElement) || !going.length) fill(now, going.map((run) => runningCard(run, stop)));
+        if (!now.contains(document.activeElement) || !going.length)
+            fill(
+                now,
+                going.map((run) => runningCard(run, stop)),
+            );
         else redraw(going);
         fill(before, earlier(all.filter((run) => run.state !== "running")));
     }
 
     /* The button that has the focus keeps it. */
     function redraw(going) {
-        fill(now, going.map((run) => runningCard(run, stop)));
+        fill(
+            now,
+            going.map((run) => runningCard(run, stop)),
+        );
         now.querySelector("button")?.focus();
     }
 
@@ -148,10 +223,35 @@ export default async function scenarios(page) {
 
     const enabled = hooks.filter((hook) => hook.enabled).length;
     const target = enabled
-        ? h("p", { class: "muted" }, `A run sends to the ${plural(enabled, "enabled endpoint")}, by their subscriptions, as the platform would.`)
-        : empty("No enabled endpoint", "A scenario sends to the enabled endpoints by their subscriptions. There is none: make one, or enable one.", h("a", { class: "button primary", href: hooks.length ? "#/endpoints" : "#/endpoints/new" }, hooks.length ? "To the endpoints" : "New endpoint"));
+        ? h(
+              "p",
+              { class: "muted" },
+              `A run sends to the ${plural(enabled, "enabled endpoint")}, by their subscriptions, as the platform would.`,
+          )
+        : empty(
+              "No enabled endpoint",
+              "A scenario sends to the enabled endpoints by their subscriptions. There is none: make one, or enable one.",
+              h(
+                  "a",
+                  { class: "button primary", href: hooks.length ? "#/endpoints" : "#/endpoints/new" },
+                  hooks.length ? "To the endpoints" : "New endpoint",
+              ),
+          );
     draw();
-    fill(page.root, page.heading("Scenarios"), target, trouble, now, h("ul", { class: "cards grid-cards" }, known.map((each) => card(each, tryRun))), ownForm(run), before);
+    fill(
+        page.root,
+        page.heading("Scenarios"),
+        target,
+        trouble,
+        now,
+        h(
+            "ul",
+            { class: "cards grid-cards" },
+            known.map((each) => card(each, tryRun)),
+        ),
+        ownForm(run),
+        before,
+    );
 
     page.on(async (name, data) => {
         if (name === "run") take(data);
@@ -167,4 +267,3 @@ export default async function scenarios(page) {
     }
     page.every(2000, () => [...byId.values()].some((each) => each.state === "running") && refresh());
 }
-

@@ -1,7 +1,21 @@
 /* Test events: choose, look, change, send, and watch what comes back. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, catalogue, webhooks, info } from "./api.js";
-import { field, select, button, busy, errorBox, deliveryBadge, stateText, attemptBadge, endpointText, empty, copyButton, table, time } from "./ui.js";
+import {
+    field,
+    select,
+    button,
+    busy,
+    errorBox,
+    deliveryBadge,
+    stateText,
+    attemptBadge,
+    endpointText,
+    empty,
+    copyButton,
+    table,
+    time,
+} from "./ui.js";
 import { ms, away } from "./format.js";
 import { indent, fault, jsonView, textView, isJson } from "./json.js";
 
@@ -37,19 +51,42 @@ function schemaView(schema) {
         h(
             "tr",
             null,
-            h("th", { scope: "row", class: "mono", vars: { "--depth": String(each.depth) } }, short(each.at, 90), each.required ? null : h("span", { class: "muted" }, " (optional)")),
-            h("td", null, h("code", null, typeText(each.schema)), each.schema.description ? h("p", { class: "hint" }, short(each.schema.description, 300)) : null),
+            h(
+                "th",
+                { scope: "row", class: "mono", vars: { "--depth": String(each.depth) } },
+                short(each.at, 90),
+                each.required ? null : h("span", { class: "muted" }, " (optional)"),
+            ),
+            h(
+                "td",
+                null,
+                h("code", null, typeText(each.schema)),
+                each.schema.description ? h("p", { class: "hint" }, short(each.schema.description, 300)) : null,
+            ),
         ),
     );
     return [
-        h("div", { class: "body-head" }, h("h3", null, "Schema of the payload"), h("span", { class: "grow" }), copyButton(() => JSON.stringify(schema, null, 2), "Copy JSON Schema")),
+        h(
+            "div",
+            { class: "body-head" },
+            h("h3", null, "Schema of the payload"),
+            h("span", { class: "grow" }),
+            copyButton(() => JSON.stringify(schema, null, 2), "Copy JSON Schema"),
+        ),
         table(["Property", "What it is"], rows, { label: "Properties of the payload", class: "plain schema" }),
     ];
 }
 
 /* ---- the editor ---- */
 function editor(onChange) {
-    const area = h("textarea", { class: "editor", rows: 22, spellcheck: "false", autocomplete: "off", "aria-label": "Payload, JSON", "aria-describedby": "payload-check" });
+    const area = h("textarea", {
+        class: "editor",
+        rows: 22,
+        spellcheck: "false",
+        autocomplete: "off",
+        "aria-label": "Payload, JSON",
+        "aria-describedby": "payload-check",
+    });
     const check = h("p", { class: "verdict", id: "payload-check", role: "status" });
     let given = "";
 
@@ -59,7 +96,16 @@ function editor(onChange) {
         check.dataset.kind = wrong ? "bad" : "ok";
         area.setAttribute("aria-invalid", String(Boolean(wrong)));
         if (wrong) fill(check, icon("warn"), h("span", null, `Line ${wrong.line}, column ${wrong.column}: ${short(wrong.message, 200)}`));
-        else fill(check, icon("check"), h("span", null, edited ? "Valid JSON; goes out exactly as it stands here." : "As rendered; each send gets ids and times of its own."));
+        else
+            fill(
+                check,
+                icon("check"),
+                h(
+                    "span",
+                    null,
+                    edited ? "Valid JSON; goes out exactly as it stands here." : "As rendered; each send gets ids and times of its own.",
+                ),
+            );
         onChange({ wrong, edited });
     }
 
@@ -84,7 +130,14 @@ function answerOf(attempt) {
     const response = attempt.response;
     if (!response?.head) return attempt.error ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 300))) : null;
     const first = h("p", { class: "first-line mono" }, clipped(response.head.split("\n")[0], 300));
-    return [first, response.body ? (isJson(response.body) ? jsonView(response.body, "Body of the answer") : textView(response.body, "Body of the answer")) : null];
+    return [
+        first,
+        response.body
+            ? isJson(response.body)
+                ? jsonView(response.body, "Body of the answer")
+                : textView(response.body, "Body of the answer")
+            : null,
+    ];
 }
 
 function result(id, signal) {
@@ -96,10 +149,27 @@ function result(id, signal) {
         const last = log.at(-1);
         fill(
             whole,
-            h("div", { class: "card-head" }, h("h3", { class: "mono cut" }, h("a", { href: `#/deliveries/${encodeURIComponent(row.id)}` }, short(row.type, 60))), deliveryBadge(row)),
+            h(
+                "div",
+                { class: "card-head" },
+                h("h3", { class: "mono cut" }, h("a", { href: `#/deliveries/${encodeURIComponent(row.id)}` }, short(row.type, 60))),
+                deliveryBadge(row),
+            ),
             h("p", { class: "muted cut" }, endpointText(row.url)),
-            h("p", null, stateText(row), row.state === "pending" && row.next_attempt_at ? `, ${away(row.next_attempt_at)}` : "", row.response_time_ms === null ? "" : ` · ${ms(row.response_time_ms)}`),
-            log.length > 1 ? h("ol", { class: "tries" }, log.map((each) => h("li", null, attemptBadge(each), h("span", { class: "muted num" }, time(each.done_at))))) : null,
+            h(
+                "p",
+                null,
+                stateText(row),
+                row.state === "pending" && row.next_attempt_at ? `, ${away(row.next_attempt_at)}` : "",
+                row.response_time_ms === null ? "" : ` · ${ms(row.response_time_ms)}`,
+            ),
+            log.length > 1
+                ? h(
+                      "ol",
+                      { class: "tries" },
+                      log.map((each) => h("li", null, attemptBadge(each), h("span", { class: "muted num" }, time(each.done_at)))),
+                  )
+                : null,
             last ? answerOf(last) : null,
         );
     }
@@ -127,11 +197,25 @@ async function send(to, type, environment, payload) {
 export default async function testEvents(page) {
     const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
     if (!hooks.length) {
-        fill(page.root, page.heading("Test events"), empty("No endpoint to send to", "Make an endpoint first; then send it any event, signed and delivered exactly like a real one.", h("a", { class: "button primary", href: "#/endpoints/new" }, icon("plus"), h("span", null, "New endpoint"))));
+        fill(
+            page.root,
+            page.heading("Test events"),
+            empty(
+                "No endpoint to send to",
+                "Make an endpoint first; then send it any event, signed and delivered exactly like a real one.",
+                h("a", { class: "button primary", href: "#/endpoints/new" }, icon("plus"), h("span", null, "New endpoint")),
+            ),
+        );
         return;
     }
     const given = page.query.get("webhook");
-    const chosen = { to: hooks.some((hook) => hook.id === given) ? given : hooks[0].id, type: types.some((each) => each.type === page.query.get("type")) ? page.query.get("type") : (types.find((each) => each.type === "message.received") ?? types[0]).type, environment: facts.environments[0] };
+    const chosen = {
+        to: hooks.some((hook) => hook.id === given) ? given : hooks[0].id,
+        type: types.some((each) => each.type === page.query.get("type"))
+            ? page.query.get("type")
+            : (types.find((each) => each.type === "message.received") ?? types[0]).type,
+        environment: facts.environments[0],
+    };
 
     const results = h("ol", { class: "cards results" });
     const watched = [];
@@ -146,13 +230,22 @@ export default async function testEvents(page) {
         broken.hidden = !wrong;
     });
 
-    const tools = h("div", { class: "row" }, copyButton(() => edit.text()), reset);
+    const tools = h(
+        "div",
+        { class: "row" },
+        copyButton(() => edit.text()),
+        reset,
+    );
 
     let turn = 0;
     async function render() {
         const own = ++turn;
         try {
-            const made = await post(`/v1/events/${encodeURIComponent(chosen.type)}/preview`, { environment: chosen.environment }, page.signal);
+            const made = await post(
+                `/v1/events/${encodeURIComponent(chosen.type)}/preview`,
+                { environment: chosen.environment },
+                page.signal,
+            );
             if (own !== turn) return;
             trouble.replaceChildren();
             edit.set(made.body);
@@ -181,7 +274,10 @@ export default async function testEvents(page) {
     function drawAbout() {
         const hook = hooks.find((each) => each.id === chosen.to);
         const off = hook && !hook.enabled ? " The endpoint is disabled; a test goes out all the same." : "";
-        fill(about, `${current().description.charAt(0).toUpperCase()}${current().description.slice(1)}.${off}${hook ? "" : " A real event: all enabled endpoints that subscribe get it."}`);
+        fill(
+            about,
+            `${current().description.charAt(0).toUpperCase()}${current().description.slice(1)}.${off}${hook ? "" : " A real event: all enabled endpoints that subscribe get it."}`,
+        );
     }
 
     async function go(control) {
@@ -195,7 +291,16 @@ export default async function testEvents(page) {
                 return;
             }
             trouble.replaceChildren();
-            if (!ids.length) fill(trouble, h("p", { class: "why" }, icon("warn"), h("span", null, "Accepted, but no enabled endpoint takes this type in this environment.")));
+            if (!ids.length)
+                fill(
+                    trouble,
+                    h(
+                        "p",
+                        { class: "why" },
+                        icon("warn"),
+                        h("span", null, "Accepted, but no enabled endpoint takes this type in this environment."),
+                    ),
+                );
             ids.forEach(watch);
         });
         control.disabled = control === submit && Boolean(fault(edit.text()));
@@ -214,7 +319,17 @@ export default async function testEvents(page) {
         "fieldset",
         { class: "segments" },
         h("legend", { class: "away" }, "Payload or schema"),
-        [["payload", "Payload"], ["schema", "Schema"]].map(([key, word]) => h("label", null, h("input", { type: "radio", name: "test-view", value: key, checked: key === "payload", onchange: () => drawTab(key) }), h("span", null, word))),
+        [
+            ["payload", "Payload"],
+            ["schema", "Schema"],
+        ].map(([key, word]) =>
+            h(
+                "label",
+                null,
+                h("input", { type: "radio", name: "test-view", value: key, checked: key === "payload", onchange: () => drawTab(key) }),
+                h("span", null, word),
+            ),
+        ),
     );
     const pick = (name, options) => select(options, chosen[name], { onchange: (event) => change({ [name]: event.target.value }) });
     fill(
@@ -226,7 +341,31 @@ export default async function testEvents(page) {
             h(
                 "section",
                 { class: "panel stack" },
-                h("div", { class: "grid" }, field("Endpoint", pick("to", [...hooks.map((hook) => [hook.id, `${endpointText(hook.url)}${hook.enabled ? "" : " (disabled)"}`]), [ALL, "All that subscribe (a real event)"]])), field("Type", pick("type", types.map((each) => [each.type, each.type]))), field("Environment", pick("environment", facts.environments.map((name) => [name, name])))),
+                h(
+                    "div",
+                    { class: "grid" },
+                    field(
+                        "Endpoint",
+                        pick("to", [
+                            ...hooks.map((hook) => [hook.id, `${endpointText(hook.url)}${hook.enabled ? "" : " (disabled)"}`]),
+                            [ALL, "All that subscribe (a real event)"],
+                        ]),
+                    ),
+                    field(
+                        "Type",
+                        pick(
+                            "type",
+                            types.map((each) => [each.type, each.type]),
+                        ),
+                    ),
+                    field(
+                        "Environment",
+                        pick(
+                            "environment",
+                            facts.environments.map((name) => [name, name]),
+                        ),
+                    ),
+                ),
                 about,
                 h("div", { class: "body-head" }, tabs, h("span", { class: "grow" }), tools),
                 view,

@@ -19,7 +19,8 @@ function halves(message) {
 const sentence = (text) => (text.startsWith("emit8") ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function advice(error, hint) {
-    if (error.retryAfter !== null && error.retryAfter !== undefined) return `The plan's rate limit is used up. Try again in ${error.retryAfter} s.`;
+    if (error.retryAfter !== null && error.retryAfter !== undefined)
+        return `The plan's rate limit is used up. Try again in ${error.retryAfter} s.`;
     if (hint) return `${sentence(hint)}${/[.?!]$/.test(hint) ? "" : "."}`;
     return error.status >= 500 ? "Look at what emit8 serve has printed." : "";
 }
@@ -36,21 +37,34 @@ export function errorBox(error, again) {
             null,
             h("p", { class: "error-what" }, clipped(sentence(what), 600)),
             h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
-            (error.details ?? []).map((each) => h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600))),
+            (error.details ?? []).map((each) =>
+                h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600)),
+            ),
             again ? h("button", { type: "button", onclick: again }, "Try again") : null,
         ),
     );
 }
 
 export function empty(title, text, ...actions) {
-    return h("div", { class: "empty" }, h("h2", null, title), h("p", null, text), actions.length ? h("div", { class: "row center" }, actions) : null);
+    return h(
+        "div",
+        { class: "empty" },
+        h("h2", null, title),
+        h("p", null, text),
+        actions.length ? h("div", { class: "row center" }, actions) : null,
+    );
 }
 
 export const loading = () => h("div", { class: "loading", role: "status" }, "Loading…");
 
 /* ---- acting ---- */
 export function button(label, onclick, { kind = "", name = null, title = null, disabled = false } = {}) {
-    return h("button", { type: "button", class: kind || null, onclick, title, disabled, "aria-label": title && !label ? title : null }, name ? icon(name) : null, label ? h("span", null, label) : null);
+    return h(
+        "button",
+        { type: "button", class: kind || null, onclick, title, disabled, "aria-label": title && !label ? title : null },
+        name ? icon(name) : null,
+        label ? h("span", null, label) : null,
+    );
 }
 
 /* While it runs the button is busy; a failure is told. */
@@ -90,7 +104,12 @@ function copyOld(text) {
 
 export function copyButton(text, label = "Copy", kind = "quiet small") {
     const word = h("span", null, label);
-    const control = h("button", { type: "button", class: kind, "aria-label": label ? null : "Copy", title: label ? null : "Copy" }, icon("copy"), word);
+    const control = h(
+        "button",
+        { type: "button", class: kind, "aria-label": label ? null : "Copy", title: label ? null : "Copy" },
+        icon("copy"),
+        word,
+    );
     control.addEventListener("click", async () => {
         const done = await copy(typeof text === "function" ? text() : text);
         word.textContent = done ? "Copied" : "Not copied; select and copy by hand";
@@ -135,7 +154,13 @@ export function showSecret(secret, title, text) {
     return new Promise((resolve) => {
         const value = h("code", { class: "secret", id: "secret" }, secret);
         const done = h("button", { type: "button", class: "primary" }, "I have stored it");
-        const box = dialog(title, h("p", null, text), h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")), h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")), h("div", { class: "row end" }, done));
+        const box = dialog(
+            title,
+            h("p", null, text),
+            h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")),
+            h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")),
+            h("div", { class: "row end" }, done),
+        );
         box.addEventListener("cancel", (event) => event.preventDefault());
         done.addEventListener("click", () => box.close());
         box.addEventListener("close", () => resolve());
@@ -151,7 +176,14 @@ export function field(label, control, hint = null) {
     const wrong = h("p", { class: "field-wrong", id: `${id}-wrong` });
     control.id = id;
     control.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`);
-    const whole = h("div", { class: "field" }, h("label", { for: id }, label), control, hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null, wrong);
+    const whole = h(
+        "div",
+        { class: "field" },
+        h("label", { for: id }, label),
+        control,
+        hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
+        wrong,
+    );
     whole.complain = (text) => {
         fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
         if (text) control.setAttribute("aria-invalid", "true");
@@ -171,7 +203,8 @@ export function select(options, value = "", props = {}) {
 /* ---- times ---- */
 const TIMES = { stamp, away, row: (iso) => stamp(iso, "today") };
 
-export const time = (iso, kind = "stamp") => (iso ? h("time", { datetime: iso, title: `${iso} (UTC)` }, TIMES[kind](iso)) : h("span", { class: "muted" }, "–"));
+export const time = (iso, kind = "stamp") =>
+    iso ? h("time", { datetime: iso, title: `${iso} (UTC)` }, TIMES[kind](iso)) : h("span", { class: "muted" }, "–");
 
 /* ---- states: a colour, a shape, and a word ---- */
 const OUTCOMES = {
@@ -192,12 +225,21 @@ const SHORT = {
     stale_connection: "stale",
 };
 
-export const outcomeText = (outcome) => OUTCOMES[outcome] ?? String(outcome ?? "").replaceAll("_", " ").replace(/^tls/, "TLS");
+export const outcomeText = (outcome) =>
+    OUTCOMES[outcome] ??
+    String(outcome ?? "")
+        .replaceAll("_", " ")
+        .replace(/^tls/, "TLS");
 const outcomeWord = (outcome) => SHORT[outcome] ?? outcomeText(outcome);
 
 /* `more`: what the shape tells, for those who do not see it */
 export function badge(kind, name, text, more = null) {
-    return h("span", { class: "badge", data: { kind }, title: more }, icon(name), h("span", null, short(text, 60), more ? h("span", { class: "away" }, `, ${more}`) : null));
+    return h(
+        "span",
+        { class: "badge", data: { kind }, title: more },
+        icon(name),
+        h("span", null, short(text, 60), more ? h("span", { class: "away" }, `, ${more}`) : null),
+    );
 }
 
 const statusText = (row) => (row.status ? String(row.status) : outcomeWord(row.outcome) || "no answer");
@@ -240,11 +282,30 @@ export const table = (head, rows, props = {}) =>
         h(
             "table",
             { class: props.class },
-            h("thead", null, h("tr", null, head.map((cell) => h("th", { scope: "col", class: cell.class ?? null }, cell.away ? h("span", { class: "away" }, cell.away) : (cell.text ?? cell))))),
+            h(
+                "thead",
+                null,
+                h(
+                    "tr",
+                    null,
+                    head.map((cell) =>
+                        h(
+                            "th",
+                            { scope: "col", class: cell.class ?? null },
+                            cell.away ? h("span", { class: "away" }, cell.away) : (cell.text ?? cell),
+                        ),
+                    ),
+                ),
+            ),
             h("tbody", null, rows),
         ),
     );
 
 /* A bar behind a number: how much of the whole. */
-export const bar = (share, kind = "accent") => h("span", { class: "bar", data: { kind }, vars: { "--share": `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(2)}%` }, "aria-hidden": "true" });
-
+export const bar = (share, kind = "accent") =>
+    h("span", {
+        class: "bar",
+        data: { kind },
+        vars: { "--share": `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(2)}%` },
+        "aria-hidden": "true",
+    });
