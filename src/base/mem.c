@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -56,10 +57,11 @@ char *e8_dup_str(struct e8_str str)
     return copy;
 }
 
-enum { BLOCK_MIN = 4 * 1024, BLOCK_MAX = 256 * 1024, ALIGN = 8 };
+enum { BLOCK_MIN = 4 * 1024, BLOCK_MAX = 256 * 1024, ALIGN = 8, PAGE_LARGE = 2 << 20 };
 
 struct block {
     struct block *next;
+    size_t mapped; /* bytes; 0: it is of the heap */
     size_t used, size;
     max_align_t data[];
 };
@@ -70,7 +72,7 @@ struct e8_arena {
     unsigned magic;
     struct block *blocks; /* the first is the one in use */
     size_t used;
-    size_t next_size;
+    size_t next_size, max_size;
 };
 
 struct e8_arena *e8_arena_new(void)
@@ -78,7 +80,23 @@ struct e8_arena *e8_arena_new(void)
     struct e8_arena *arena = e8_new(1, sizeof(*arena));
     arena->magic = ARENA_MAGIC;
     arena->next_size = BLOCK_MIN;
+    arena->max_size = BLOCK_MAX;
     return arena;
+}
+
+struct e8_arena *e8_arena_new_large(void)
+{
+    struct e8_arena *arena = e8_arena_new();
+    arena->max_size = 2 * PAGE_LARGE - sizeof(struct block);
+    return arena;
+}
+
+static void free_block(struct block *block)
+{
+    if (block->mapped)
+        munmap(block, block->mapped);
+    else
+        free(block);
 }
 
 void e8_arena_free(struct e8_arena **arena)
@@ -88,7 +106,7 @@ void e8_arena_free(struct e8_arena **arena)
     E8_CHECK_MAGIC(*arena, ARENA_MAGIC);
     for (struct block *block = (*arena)->blocks; block;) {
         struct block *next = block->next;
-        free(block);
+        free_block(block);
         block = next;
     }
     (*arena)->magic = 0;
@@ -96,9 +114,30 @@ void e8_arena_free(struct e8_arena **arena)
     *arena = NULL;
 }
 
+/* Whole large pages; NULL where there are none to be had. What the map has beside them is given back. */
+static struct block *map_block(size_t bytes)
+{
+    size_t whole = (bytes + PAGE_LARGE - 1) / PAGE_LARGE * PAGE_LARGE;
+    char *map = mmap(NULL, whole + PAGE_LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    size_t before = (PAGE_LARGE - (uintptr_t)map % PAGE_LARGE) % PAGE_LARGE;
+    if (before > 0)
+        munmap(map, before);
+    munmap(map + before + whole, PAGE_LARGE - before);
+    (void)madvise(map + before, whole, MADV_HUGEPAGE); /* where it cannot, they are small ones */
+    struct block *block = (struct block *)(void *)(map + before);
+    block->mapped = whole;
+    return block;
+}
+
 static struct block *new_block(size_t size)
 {
-    struct block *block = e8_new(1, sizeof(*block) + size);
+    struct block *block = NULL;
+    if (size > PAGE_LARGE)
+        block = map_block(sizeof(*block) + size);
+    if (!block)
+        block = e8_new(1, sizeof(*block) + size);
     block->size = size;
     return block;
 }
@@ -118,8 +157,7 @@ static struct block *block_for(struct e8_arena *arena, size_t size)
     struct block *block = new_block(size > arena->next_size ? size : arena->next_size);
     block->next = first;
     arena->blocks = block;
-    if (arena->next_size < BLOCK_MAX)
-        arena->next_size *= 2;
+    arena->next_size = arena->next_size < arena->max_size / 2 ? arena->next_size * 2 : arena->max_size;
     return block;
 }
 

@@ -16,6 +16,8 @@ char *e8_dup_str(struct e8_str str); /* NUL-terminated copy */
 /* A growing arena: memory that lives and ends together. One owner thread; read from any once built. */
 struct e8_arena;
 struct e8_arena *e8_arena_new(void);
+/* For very many objects that are all in use: it grows in larger steps, and by large pages where the system has them. */
+struct e8_arena *e8_arena_new_large(void);
 void e8_arena_free(struct e8_arena **arena); /* NULL inside is allowed */
 /* Zeroed, valid until the arena is freed; aligned for any object but long double and vectors. */
 void *e8_arena_alloc(struct e8_arena *arena, size_t size);

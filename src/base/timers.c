@@ -5,42 +5,42 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-static bool before(const struct e8_timer *a, const struct e8_timer *b)
+static bool before(const struct e8_timer_place *a, const struct e8_timer_place *b)
 {
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void put(struct e8_timers *timers, size_t place, struct e8_timer *timer)
+static void put(struct e8_timers *timers, size_t place, const struct e8_timer_place *one)
 {
-    timers->list[place] = timer;
-    timer->place = place;
+    timers->list[place] = *one;
+    one->timer->place = place;
 }
 
-static void rise(struct e8_timers *timers, size_t place)
+/* Puts it at the place or above. */
+static void rise(struct e8_timers *timers, size_t place, const struct e8_timer_place *one)
 {
-    struct e8_timer *timer = timers->list[place];
-    while (place > 1 && before(timer, timers->list[place / 2])) {
-        put(timers, place, timers->list[place / 2]);
+    while (place > 1 && before(one, &timers->list[place / 2])) {
+        put(timers, place, &timers->list[place / 2]);
         place /= 2;
     }
-    put(timers, place, timer);
+    put(timers, place, one);
 }
 
-static void sink(struct e8_timers *timers, size_t place)
+/* Puts it at the place or below. */
+static void sink(struct e8_timers *timers, size_t place, const struct e8_timer_place *one)
 {
-    struct e8_timer *timer = timers->list[place];
     for (;;) {
         size_t child = place * 2;
-        if (child < timers->count && before(timers->list[child + 1], timers->list[child])) {
+        if (child < timers->count && before(&timers->list[child + 1], &timers->list[child])) {
             child++;
         }
-        if (child > timers->count || !before(timers->list[child], timer)) {
+        if (child > timers->count || !before(&timers->list[child], one)) {
             break;
         }
-        put(timers, place, timers->list[child]);
+        put(timers, place, &timers->list[child]);
         place = child;
     }
-    put(timers, place, timer);
+    put(timers, place, one);
 }
 
 void e8_timers_fini(struct e8_timers *timers)
@@ -54,12 +54,11 @@ void e8_timers_add(struct e8_timers *timers, struct e8_timer *timer, e8_mono_ns 
     E8_ASSERT(timer->place == 0);
     if (timers->count + 2 > timers->cap) {
         timers->cap = timers->cap ? timers->cap * 2 : 256;
-        timers->list = e8_resize(timers->list, timers->cap, sizeof(struct e8_timer *));
+        timers->list = e8_resize(timers->list, timers->cap, sizeof *timers->list);
     }
     timer->at = at;
-    timer->order = timers->added++;
-    timers->list[++timers->count] = timer;
-    rise(timers, timers->count);
+    const struct e8_timer_place one = {at, timers->added++, timer};
+    rise(timers, ++timers->count, &one);
 }
 
 void e8_timers_remove(struct e8_timers *timers, struct e8_timer *timer)
@@ -68,19 +67,22 @@ void e8_timers_remove(struct e8_timers *timers, struct e8_timer *timer)
     if (!place) {
         return;
     }
-    E8_ASSERT(place <= timers->count && timers->list[place] == timer);
+    E8_ASSERT(place <= timers->count && timers->list[place].timer == timer);
     timer->place = 0;
-    struct e8_timer *last = timers->list[timers->count--];
-    if (last != timer) {
-        put(timers, place, last);
-        rise(timers, place);
-        sink(timers, last->place);
+    const struct e8_timer_place last = timers->list[timers->count--];
+    if (last.timer == timer) {
+        return;
+    }
+    if (place > 1 && before(&last, &timers->list[place / 2])) {
+        rise(timers, place, &last);
+    } else {
+        sink(timers, place, &last);
     }
 }
 
 struct e8_timer *e8_timers_peek(const struct e8_timers *timers)
 {
-    return timers->count ? timers->list[1] : NULL;
+    return timers->count ? timers->list[1].timer : NULL;
 }
 
 struct e8_timer *e8_timers_take(struct e8_timers *timers)
@@ -96,16 +98,17 @@ struct e8_timer *e8_timers_take(struct e8_timers *timers)
 void e8_timers_postpone(struct e8_timers *timers, e8_mono_ns after, e8_dur_ns by)
 {
     for (size_t i = 1; i <= timers->count; i++) {
-        struct e8_timer *timer = timers->list[i];
-        if (timer->at > after && __builtin_add_overflow(timer->at, by, &timer->at)) {
-            timer->at = E8_NEVER;
+        struct e8_timer_place *one = &timers->list[i];
+        if (one->at > after && __builtin_add_overflow(one->at, by, &one->at)) {
+            one->at = E8_NEVER;
         }
+        one->timer->at = one->at;
     }
 }
 
 e8_mono_ns e8_timers_due(const struct e8_timers *timers)
 {
-    return timers->count ? timers->list[1]->at : E8_NEVER;
+    return timers->count ? timers->list[1].at : E8_NEVER;
 }
 
 void *e8_timer_owner(struct e8_timer *timer, size_t offset)

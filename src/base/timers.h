@@ -11,12 +11,18 @@
 
 struct e8_timer {
     e8_mono_ns at;
-    uint64_t order;
     size_t place; /* in the heap, 1-based; 0: not in one. Zeroed memory is a timer that is in none. */
 };
 
+/* Its key stands in the heap as well, so that comparing does not touch its owner. */
+struct e8_timer_place {
+    e8_mono_ns at;
+    uint64_t order;
+    struct e8_timer *timer;
+};
+
 struct e8_timers {
-    struct e8_timer **list; /* list[1] is the earliest */
+    struct e8_timer_place *list; /* list[1] is the earliest */
     size_t count, cap;
     uint64_t added;
 };

@@ -17,7 +17,7 @@ struct e8_instance *e8_instance_take(struct e8_worker *worker)
         worker->free_instances = instance->next_free;
         memset(instance, 0, sizeof *instance);
     } else {
-        instance = e8_new(1, sizeof *instance);
+        instance = e8_arena_alloc(worker->slots, sizeof *instance);
     }
     instance->magic = INSTANCE_MAGIC;
     instance->next_started = worker->started;
@@ -54,9 +54,10 @@ static size_t strand_size(const struct e8_worker *worker)
 
 static struct e8_strand *new_strand(struct e8_worker *worker)
 {
-    struct e8_strand *strand = e8_new(1, strand_size(worker));
+    struct e8_strand *strand = e8_arena_alloc(worker->slots, strand_size(worker));
     if (worker->engine->traces) {
-        strand->traces = e8_new(worker->engine->plan->endpoint_count, sizeof *strand->traces);
+        strand->traces =
+            e8_arena_alloc(worker->slots, worker->engine->plan->endpoint_count * sizeof *strand->traces);
     }
     return strand;
 }
@@ -117,7 +118,7 @@ struct e8_event *e8_event_take(struct e8_worker *worker)
         worker->free_events = event->next_free;
         e8_buf_reset(&event->body);
     } else {
-        event = e8_new(1, sizeof *event);
+        event = e8_arena_alloc(worker->slots, sizeof *event);
         e8_buf_init(&event->body, SIZE_MAX / 2);
         e8_buf_reserve(&event->body, USUAL_BODY);
     }
@@ -143,7 +144,7 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker)
         worker->free_deliveries = delivery->next_free;
         memset(delivery, 0, offsetof(struct e8_delivery, id));
     } else {
-        delivery = e8_new(1, sizeof *delivery);
+        delivery = e8_arena_alloc(worker->slots, sizeof *delivery);
         e8_buf_init(&delivery->scratch, 2 * E8_TAMPER_BODY_MAX);
     }
     delivery->magic = DELIVERY_MAGIC;
@@ -199,33 +200,21 @@ void e8_group_drop(struct e8_worker *worker, struct e8_group *group)
     worker->free_groups = group;
 }
 
-static void free_strands(struct e8_worker *worker)
+void e8_pools_init(struct e8_worker *worker)
 {
-    for (struct e8_strand *next, *s = worker->free_strands; s; s = next) {
-        next = s->next;
-        free(s->traces);
-        free(s);
-    }
-    for (struct e8_instance *next, *i = worker->free_instances; i; i = next) {
-        next = i->next_free;
-        free(i);
-    }
+    worker->slots = e8_arena_new_large();
 }
 
 void e8_pools_fini(struct e8_worker *worker)
 {
     E8_ASSERT(worker->live == NULL && worker->groups == NULL);
-    free_strands(worker);
-    for (struct e8_event *next, *e = worker->free_events; e; e = next) {
-        next = e->next_free;
+    for (struct e8_event *e = worker->free_events; e; e = e->next_free) {
         e8_buf_fini(&e->body);
-        free(e);
     }
-    for (struct e8_delivery *next, *d = worker->free_deliveries; d; d = next) {
-        next = d->next_free;
+    for (struct e8_delivery *d = worker->free_deliveries; d; d = d->next_free) {
         e8_buf_fini(&d->scratch);
-        free(d);
     }
+    e8_arena_free(&worker->slots);
     for (struct e8_group *next, *g = worker->free_groups; g; g = next) {
         next = g->next;
         free(g->list);

@@ -27,6 +27,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
     worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
+    e8_pools_init(worker);
     e8_phases_init(worker);
 }
 

@@ -209,6 +209,7 @@ struct e8_worker {
     struct e8_timers planned;    /* strands, by when their next move is due */
     struct e8_timers ready;      /* deliveries, by when their attempt is due */
     struct e8_instance *started; /* instances that have not ended */
+    struct e8_arena *slots;      /* what the lists of free ones hold lies here */
     struct e8_instance *free_instances;
     struct e8_strand *free_strands;
     struct e8_event *free_events;
@@ -453,6 +454,7 @@ struct e8_delivery *e8_delivery_take(struct e8_worker *worker);
 void e8_delivery_drop(struct e8_worker *worker, struct e8_delivery *delivery);
 struct e8_group *e8_group_take(struct e8_worker *worker, size_t count);
 void e8_group_drop(struct e8_worker *worker, struct e8_group *group);
+void e8_pools_init(struct e8_worker *worker);
 void e8_pools_fini(struct e8_worker *worker);
 
 /* busy.c: each round of the loop looks at what it has slept. */

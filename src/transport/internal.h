@@ -188,6 +188,7 @@ struct e8_transport {
     struct e8_slot *starting;   /* whose connection is being looked for */
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
+    struct e8_buf outbox; /* what a plain link is about to write */
     char inbox[E8_INBOX]; /* what links read */
 };
 #define E8_TRANSPORT_MAGIC 0x45545250u
@@ -308,10 +309,11 @@ struct e8_link {
     bool opened;                  /* for the exchange that it carries */
     bool hung_up;                 /* the end of the connection may lie behind what can be read */
     size_t sent;                  /* of head and body */
+    size_t head_size;             /* of the head, with its body where that is small */
     int send_errno;               /* no more can be sent */
     e8_mono_ns first_byte;
     uint64_t received;
-    struct e8_buf head;  /* of the request, with its body where that is small */
+    struct e8_buf head;  /* the same, but of a plain link only where it did not go out at once */
     struct e8_str apart; /* the body where it is not */
     struct e8_reply reply;
     char address[64];

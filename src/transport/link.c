@@ -226,7 +226,8 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
     link->started = slot->started;
     link->opened = true;
     e8_buf_init(&link->head, SIZE_MAX);
-    e8_buf_reserve(&link->head, USUAL_HEAD);
+    if (slot->tls)
+        e8_buf_reserve(&link->head, USUAL_HEAD);
     e8_reply_init(&link->reply);
     memcpy(link->address, slot->exchange->address, sizeof link->address);
     link->next = t->links;

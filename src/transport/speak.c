@@ -50,8 +50,8 @@ ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error)
 static struct e8_str next_part(const struct e8_link *link)
 {
     const struct e8_str head = e8_buf_str(&link->head), body = link->apart;
-    size_t of_body = link->sent - head.n;
-    if (link->sent < head.n)
+    size_t of_body = link->sent - link->head_size;
+    if (link->sent < link->head_size)
         return (struct e8_str){head.p + link->sent, head.n - link->sent};
     return (struct e8_str){body.p + of_body, body.n - of_body};
 }
@@ -81,7 +81,7 @@ static ssize_t write_part(struct e8_link *link, struct e8_str part)
 
 static bool all_sent(const struct e8_link *link)
 {
-    return link->sent == link->head.n + link->apart.n;
+    return link->sent == link->head_size + link->apart.n;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
@@ -286,19 +286,35 @@ static int64_t length_of(const struct e8_exchange *x)
     return bodied ? (int64_t)x->body.n : -1;
 }
 
-static void write_request(struct e8_link *link, const struct e8_target *target)
+static void write_request(struct e8_link *link, const struct e8_target *target, struct e8_buf *out)
 {
     const struct e8_exchange *x = link->exchange;
     for (size_t i = 0; i < x->header_count; i++)
         E8_ASSERT(e8_header_name_valid(x->headers[i].name) && e8_header_value_valid(x->headers[i].value));
-    e8_buf_reset(&link->head);
-    e8_http1_head(&link->head, x->method, e8_buf_str(&target->line), x->headers, x->header_count,
-                  length_of(x));
+    e8_buf_reset(out);
+    e8_http1_head(out, x->method, e8_buf_str(&target->line), x->headers, x->header_count, length_of(x));
     link->apart = x->body;
     if (x->body.n <= JOINED_MAX) {
         link->apart.n = 0;
-        e8_buf_putstr(&link->head, x->body);
+        e8_buf_putstr(out, x->body);
     }
+    link->head_size = out->n;
+}
+
+/* Nearly always the kernel takes all of it at once, so that the same memory serves for all links; what it does not take the link keeps. */
+static void send_plain(struct e8_link *link)
+{
+    const struct e8_str request = e8_buf_str(&link->transport->outbox);
+    ssize_t n = write_part(link, request);
+    link->sent = n > 0 ? (size_t)n : 0;
+    if (link->sent < request.n) {
+        e8_buf_reset(&link->head);
+        e8_buf_putstr(&link->head, request);
+    }
+    if (n == -2)
+        pull(link);
+    else if (n >= 0)
+        push(link);
 }
 
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
@@ -322,7 +338,7 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     link->received = 0;
     link->first_byte = link->answered = 0;
     e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
-    write_request(link, target);
+    write_request(link, target, link->slot ? &link->head : &link->transport->outbox);
     set_deadline(link, x->deadline);
     x->sent = e8_mono_now();
     if (!link->opened) {
@@ -332,7 +348,10 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     }
     if (link->slot)
         link->slot->error[0] = '\0';
-    push(link);
+    if (link->slot)
+        push(link);
+    else
+        send_plain(link);
 }
 
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome outcome)

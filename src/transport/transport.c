@@ -34,6 +34,7 @@ enum e8_rc e8_transport_new(struct e8_transport **out, struct e8_err *err)
     t->magic = E8_TRANSPORT_MAGIC;
     t->epoll = t->timer = t->event = -1;
     t->ready_tail = &t->ready;
+    e8_buf_init(&t->outbox, SIZE_MAX);
     *out = NULL;
     enum e8_rc rc = e8_loop_open(t, err);
     if (rc) {
@@ -60,6 +61,7 @@ void e8_transport_free(struct e8_transport **where)
     e8_loop_close(t);
     e8_timers_fini(&t->deadlines);
     e8_timers_fini(&t->uploads);
+    e8_buf_fini(&t->outbox);
     free(t->multis);
     free(t->conns);
     t->magic = 0;

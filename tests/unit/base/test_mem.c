@@ -65,12 +65,10 @@ static void no_memory_ends_the_process(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 }
 
-static void arena_is_aligned_and_zeroed(void **state)
+static void fill_arena(struct e8_arena *arena)
 {
-    (void)state;
     static unsigned char *objects[3000];
     static size_t sizes[3000];
-    struct e8_arena *arena = e8_arena_new();
     struct e8_rng rng = e8_rng_new(1);
     size_t total = 0;
     for (size_t i = 0; i < E8_COUNT(objects); i++) {
@@ -91,6 +89,27 @@ static void arena_is_aligned_and_zeroed(void **state)
     e8_arena_free(&arena);
     assert_null(arena);
     e8_arena_free(&arena);
+}
+
+static void arena_is_aligned_and_zeroed(void **state)
+{
+    (void)state;
+    fill_arena(e8_arena_new());
+}
+
+static void large_arena_is_the_same(void **state)
+{
+    (void)state;
+    struct e8_arena *arena = e8_arena_new_large();
+    memset(e8_arena_alloc(arena, 12 << 20), 1, 12 << 20);
+    for (size_t i = 0; i < 1000; i++) {
+        unsigned char *object = e8_arena_alloc(arena, 15000);
+        for (size_t k = 0; k < 15000; k++)
+            assert_true(object[k] == 0);
+        memset(object, 1, 15000);
+    }
+    e8_arena_free(&arena);
+    fill_arena(e8_arena_new_large());
 }
 
 static void arena_texts(void **state)
@@ -117,6 +136,7 @@ int test_mem(void)
         cmocka_unit_test(dup_copies),
         cmocka_unit_test(no_memory_ends_the_process),
         cmocka_unit_test(arena_is_aligned_and_zeroed),
+        cmocka_unit_test(large_arena_is_the_same),
         cmocka_unit_test(arena_texts),
     };
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);

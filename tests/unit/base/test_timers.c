@@ -7,6 +7,7 @@
 struct thing {
     int name;
     struct e8_timer timer;
+    size_t added; /* in which round */
 };
 
 static void empty_has_nothing(void **state)
@@ -68,16 +69,18 @@ static void random_work_agrees_with_a_search(void **state)
             in--;
         } else {
             e8_timers_add(&timers, &thing->timer, e8_rng_range(&rng, 0, 500));
+            thing->added = round;
             in++;
         }
         assert_int_equal(timers.count, in);
     }
     e8_mono_ns last = -1;
-    uint64_t order = 0;
+    size_t added = 0;
     for (struct e8_timer *timer; (timer = e8_timers_take(&timers)) != NULL; in--) {
-        assert_true(timer->at > last || (timer->at == last && timer->order > order));
+        const struct thing *thing = E8_TIMER_OWNER(timer, struct thing, timer);
+        assert_true(timer->at > last || (timer->at == last && thing->added > added));
         last = timer->at;
-        order = timer->order;
+        added = thing->added;
     }
     assert_int_equal(in, 0);
     free(things);
