@@ -87,7 +87,7 @@ struct e8_arena *e8_arena_new(void)
 struct e8_arena *e8_arena_new_large(void)
 {
     struct e8_arena *arena = e8_arena_new();
-    arena->max_size = 2 * PAGE_LARGE - sizeof(struct block);
+    arena->max_size = 2 * (size_t)PAGE_LARGE - sizeof(struct block);
     return arena;
 }
 
