@@ -30,8 +30,9 @@ struct e8_kind {
 };
 int64_t e8_word(struct e8_side *side, const char *text);      /* made where there is none. 0: failed */
 int64_t e8_word_find(struct e8_side *side, const char *text); /* 0: none */
-/* Its number, made where there is none; it counts so many deliveries more or less. */
-int64_t e8_kind(struct e8_side *side, const struct e8_kind *kind, int64_t more);
+/* The delivery is of this kind now, and was of that. The kind's number, which is made where there is none. */
+int64_t e8_kind_enter(struct e8_side *side, const struct e8_kind *kind, int64_t row);
+void e8_kind_leave(struct e8_side *side, const struct e8_kind *kind);
 int e8_kind_class(int status); /* of an attempt */
 enum e8_delivery_state e8_state_shown(int state);
 

@@ -81,7 +81,7 @@ static bool is_tried_twice(int64_t row)
 /* One number for each kind, from which its parts come back. */
 static const char kinds[] =
     "INSERT INTO kind SELECT kind, kind / 10000000, kind / 100000 % 100, kind / 10000 % 10,"
-    " kind / 1000 % 10, kind / 100 % 10, kind % 100, count(*) FROM delivery GROUP BY kind";
+    " kind / 1000 % 10, kind / 100 % 10, kind % 100, count(*), max(row) FROM delivery GROUP BY kind";
 
 static int64_t kind_of(const struct facts *f, int64_t row)
 {
