@@ -36,7 +36,7 @@ static void put_delivery(struct e8_side *side, int64_t row, const struct e8_stor
         "INSERT INTO delivery(row, id, kind, event, webhook, created, due, test, number, tries)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0)";
 
-    E8_RUN(side, sql, e8_int(row), e8_text(target->id), e8_int(e8_kind(side, kind, 1)), e8_int(event),
+    E8_RUN(side, sql, e8_int(row), e8_text(target->id), e8_int(e8_kind_enter(side, kind, row)), e8_int(event),
            e8_int(kind->webhook), e8_int(created), e8_int(target->due), e8_int(kind->test));
 }
 

@@ -59,8 +59,8 @@ static void put_delivery(struct e8_side *side, const struct delivery *before, co
                               " status = ?7, outcome = ?8, error = ?9, response = ?10, updated = ?11"
                               " WHERE row = ?1";
 
-    e8_kind(side, &before->kind, -1);
-    int64_t kind = e8_kind(side, &now->kind, 1);
+    e8_kind_leave(side, &before->kind);
+    int64_t kind = e8_kind_enter(side, &now->kind, now->row);
     E8_RUN(side, sql, e8_int(now->row), e8_int(kind), e8_int_or_null(now->due), e8_int_or_null(now->asked),
            e8_int(now->number), e8_int(now->tries), e8_int_or_null(a->status), e8_int(outcome),
            e8_text(a->error && a->error[0] ? a->error : NULL), e8_int(a->done - a->due), e8_int(a->done));

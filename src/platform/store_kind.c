@@ -19,24 +19,39 @@ int64_t e8_word(struct e8_side *side, const char *text)
     return word;
 }
 
-int64_t e8_kind(struct e8_side *side, const struct e8_kind *kind, int64_t more)
+static int64_t find(struct e8_side *side, const struct e8_kind *kind)
 {
-    static const char find[] = "SELECT n FROM kind WHERE webhook = ?1 AND type = ?2 AND environment = ?3"
-                               " AND test = ?4 AND state = ?5 AND class = ?6";
-    static const char make[] = "INSERT INTO kind(webhook, type, environment, test, state, class, deliveries)"
-                               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    static const char count[] = "UPDATE kind SET deliveries = deliveries + ?2 WHERE n = ?1";
-    int64_t n = E8_INT(side, 0, find, e8_int(kind->webhook), e8_int(kind->type), e8_int(kind->environment),
-                       e8_int(kind->test), e8_int(kind->state), e8_int(kind->class));
+    static const char sql[] = "SELECT n FROM kind WHERE webhook = ?1 AND type = ?2 AND environment = ?3"
+                              " AND test = ?4 AND state = ?5 AND class = ?6";
+
+    return E8_INT(side, 0, sql, e8_int(kind->webhook), e8_int(kind->type), e8_int(kind->environment),
+                  e8_int(kind->test), e8_int(kind->state), e8_int(kind->class));
+}
+
+int64_t e8_kind_enter(struct e8_side *side, const struct e8_kind *kind, int64_t row)
+{
+    static const char make[] =
+        "INSERT INTO kind(webhook, type, environment, test, state, class, deliveries, newest)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)";
+    static const char count[] =
+        "UPDATE kind SET deliveries = deliveries + 1, newest = max(newest, ?2) WHERE n = ?1";
+    int64_t n = find(side, kind);
 
     if (n != 0) {
-        E8_RUN(side, count, e8_int(n), e8_int(more));
+        E8_RUN(side, count, e8_int(n), e8_int(row));
     } else if (!e8_side_failed(side)) {
         E8_RUN(side, make, e8_int(kind->webhook), e8_int(kind->type), e8_int(kind->environment),
-               e8_int(kind->test), e8_int(kind->state), e8_int(kind->class), e8_int(more));
+               e8_int(kind->test), e8_int(kind->state), e8_int(kind->class), e8_int(row));
         n = sqlite3_last_insert_rowid(side->db);
     }
     return n;
+}
+
+void e8_kind_leave(struct e8_side *side, const struct e8_kind *kind)
+{
+    static const char count[] = "UPDATE kind SET deliveries = deliveries - 1 WHERE n = ?1";
+
+    E8_RUN(side, count, e8_int(find(side, kind)));
 }
 
 int e8_kind_class(int status)

@@ -53,15 +53,12 @@ void e8_mix_put(struct e8_mix_part *parts, size_t count, struct e8_buf *out)
     }
 }
 
-int64_t e8_mix_value(const struct e8_mix_part *part, int of)
+int64_t e8_mix_value(const struct e8_mix_part *part, enum e8_sum_of of)
 {
-    switch (of) {
-    case E8_SUM_TYPE:
+    if (of == E8_SUM_TYPE)
         return part->type;
-    case E8_SUM_STATUS:
+    if (of == E8_SUM_STATUS)
         return part->status;
-    case E8_SUM_OUTCOME:
-        return part->outcome;
-    }
-    return 0;
+    E8_ASSERT(of == E8_SUM_OUTCOME);
+    return part->outcome;
 }

@@ -30,8 +30,9 @@ struct e8_kind {
 };
 int64_t e8_word(struct e8_side *side, const char *text);      /* made where there is none. 0: failed */
 int64_t e8_word_find(struct e8_side *side, const char *text); /* 0: none */
-/* Its number, made where there is none; it counts so many deliveries more or less. */
-int64_t e8_kind(struct e8_side *side, const struct e8_kind *kind, int64_t more);
+/* The delivery is of this kind now, and was of that. The kind's number, which is made where there is none. */
+int64_t e8_kind_enter(struct e8_side *side, const struct e8_kind *kind, int64_t row);
+void e8_kind_leave(struct e8_side *side, const struct e8_kind *kind);
 int e8_kind_class(int status); /* of an attempt */
 enum e8_delivery_state e8_state_shown(int state);
 
@@ -81,6 +82,10 @@ e8_dur_ns e8_latency_upto(unsigned slot);                                /* the 
 uint64_t e8_number_take(struct e8_str *bytes);
 void e8_number_put(struct e8_buf *out, uint64_t number);
 
+/* ---- sums ---- */
+/* What is summed up: by hour each of these of all endpoints and of each; by minute those of all endpoints, and of each the mix. */
+enum e8_sum_of { E8_SUM_ALL, E8_SUM_WEBHOOK, E8_SUM_TYPE, E8_SUM_STATUS, E8_SUM_OUTCOME, E8_SUM_MIX };
+
 /* ---- store_mix.c: a minute of an endpoint ---- */
 /* So many attempts that are the same in all that is summed up. A minute of an endpoint is kept as a list of these: most have so few
  * attempts that rows for each type, status and outcome would be more than there are attempts. */
@@ -93,11 +98,9 @@ struct e8_mix_part {
 bool e8_mix_take(struct e8_str *bytes, struct e8_mix_part *out); /* false: at the end */
 /* Sorts them, adds up those that are the same, and writes them. */
 void e8_mix_put(struct e8_mix_part *parts, size_t count, struct e8_buf *out);
-int64_t e8_mix_value(const struct e8_mix_part *part, int of); /* enum e8_sum_of */
+int64_t e8_mix_value(const struct e8_mix_part *part, enum e8_sum_of of); /* of type, status, outcome */
 
 /* ---- store_sum.c ---- */
-/* What is summed up: by hour each of these of all endpoints and of each; by minute those of all endpoints, and of each the mix. */
-enum e8_sum_of { E8_SUM_ALL, E8_SUM_WEBHOOK, E8_SUM_TYPE, E8_SUM_STATUS, E8_SUM_OUTCOME, E8_SUM_MIX };
 enum { E8_MINUTE = 60, E8_HOUR = 3600 }; /* seconds */
 struct e8_sums;
 struct e8_sums *e8_sums_new(void);

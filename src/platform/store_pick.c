@@ -1,19 +1,23 @@
 /* Which deliveries a filter takes, newest first. Where many are taken, one soon comes by among the newest of all; where few are,
  * those of each kind are found one by one through the index, and merged. Whichever it is, it is not known before: so some are looked
- * through, as many as the merge would cost, and then they are merged. */
+ * through, no more than the merge may cost, and then they are merged. A kind is not asked before it may be its turn. */
 #include <stdlib.h>
 
 #include "platform/store_parts.h"
 
-enum { LOOK_THROUGH = 256, FOR_EACH_KIND = 8 };
+enum { LOOK_THROUGH = 256, FOR_EACH_KIND = 2 };
 
 struct source {
     int64_t row, kind;
+    bool sure; /* there is such a row; else, at most such a one */
+};
+struct kind {
+    int64_t n, newest;
 };
 struct e8_pick {
     struct e8_side *side;
-    int64_t low, high; /* rows in between, both not included */
-    int64_t *kinds;    /* ascending */
+    int64_t low, high;  /* rows in between, both not included */
+    struct kind *kinds; /* ascending */
     size_t count, room;
     uint64_t left;       /* to be looked through */
     struct source *heap; /* the newest row of each kind that has one; NULL: not merged yet */
@@ -23,7 +27,7 @@ struct e8_pick {
 
 /* ---- what the filter takes ---- */
 
-static void add_kind(struct e8_pick *pick, int64_t kind)
+static void add_kind(struct e8_pick *pick, struct kind kind)
 {
     if (pick->count == pick->room) {
         pick->room = pick->room ? 2 * pick->room : 64;
@@ -43,7 +47,7 @@ static int64_t number_of(struct e8_side *side, const char *text)
 static void find_kinds(struct e8_pick *pick, const struct e8_store_filter *filter)
 {
     static const char sql[] =
-        "SELECT n FROM kind WHERE deliveries > 0 AND ?1 IN (0, webhook) AND ?2 IN (0, type)"
+        "SELECT n, newest FROM kind WHERE deliveries > 0 AND ?1 IN (0, webhook) AND ?2 IN (0, type)"
         " AND ?3 IN (0, environment) AND ?4 IN (-1, test) AND ?5 IN (-1, iif(state = ?6, 0, state))"
         " AND ?7 IN (0, class) ORDER BY n";
     struct e8_side *side = pick->side;
@@ -54,7 +58,7 @@ static void find_kinds(struct e8_pick *pick, const struct e8_store_filter *filte
                  e8_int(filter->test), e8_int(filter->state), e8_int(E8_STATE_RETRYING),
                  e8_int(filter->status));
     while (e8_side_next(side, row))
-        add_kind(pick, sqlite3_column_int64(row, 0));
+        add_kind(pick, (struct kind){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1)});
 }
 
 static void raise_low(struct e8_pick *pick, int64_t low)
@@ -123,14 +127,14 @@ void e8_pick_free(struct e8_pick **pick)
 
 static int compare(const void *a, const void *b)
 {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    int64_t left = ((const struct kind *)a)->n, right = ((const struct kind *)b)->n;
 
     return (left > right) - (left < right);
 }
 
 static bool takes(const struct e8_pick *pick, int64_t kind)
 {
-    return bsearch(&kind, pick->kinds, pick->count, sizeof *pick->kinds, compare) != NULL;
+    return bsearch(&(struct kind){.n = kind}, pick->kinds, pick->count, sizeof *pick->kinds, compare) != NULL;
 }
 
 static enum e8_picked look_through(struct e8_pick *pick, e8_mono_ns end, int64_t *out)
@@ -170,42 +174,50 @@ static void sift_down(struct e8_pick *pick, size_t at)
     heap[at] = moved;
 }
 
-static int64_t newest(struct e8_pick *pick, int64_t kind, int64_t before)
-{
-    static const char sql[] =
-        "SELECT max(row) FROM delivery INDEXED BY delivery_kind WHERE kind = ?1 AND row > ?2 AND row < ?3";
-
-    return E8_INT(pick->side, 0, sql, e8_int(kind), e8_int(pick->low), e8_int(before));
-}
-
 static void begin_merge(struct e8_pick *pick)
 {
     pick->heap = e8_new(pick->count + 1, sizeof *pick->heap);
     for (size_t i = 0; i < pick->count; i++) {
-        int64_t row = newest(pick, pick->kinds[i], pick->high);
-        if (row != 0)
-            pick->heap[pick->sources++] = (struct source){row, pick->kinds[i]};
+        const struct kind *kind = &pick->kinds[i];
+        if (kind->newest > pick->low)
+            pick->heap[pick->sources++] = (struct source){
+                .row = kind->newest < pick->high ? kind->newest : pick->high - 1, .kind = kind->n};
     }
     for (size_t at = pick->sources / 2; at-- > 0;)
         sift_down(pick, at);
 }
 
+/* The first source goes on to its newest row before `high`, or away. */
+static void advance(struct e8_pick *pick)
+{
+    static const char sql[] =
+        "SELECT max(row) FROM delivery INDEXED BY delivery_kind WHERE kind = ?1 AND row > ?2 AND row < ?3";
+    struct source *first = &pick->heap[0];
+
+    first->row = E8_INT(pick->side, 0, sql, e8_int(first->kind), e8_int(pick->low), e8_int(pick->high));
+    first->sure = true;
+    if (first->row == 0)
+        *first = pick->heap[--pick->sources];
+    sift_down(pick, 0);
+}
+
+/* Gives one at least, so that it goes on however little time there is. */
 static enum e8_picked merge(struct e8_pick *pick, e8_mono_ns end, int64_t *out)
 {
     if (!pick->heap)
         begin_merge(pick);
+    while (pick->sources > 0 && !pick->heap[0].sure) {
+        if (pick->merged_one && end != E8_NEVER && e8_mono_now() >= end)
+            return E8_PICKED_LATE;
+        advance(pick);
+    }
     if (pick->sources == 0)
         return E8_PICKED_ALL;
     if (pick->merged_one && end != E8_NEVER && e8_mono_now() >= end)
         return E8_PICKED_LATE;
     pick->merged_one = true;
     *out = pick->high = pick->heap[0].row;
-    int64_t row = newest(pick, pick->heap[0].kind, pick->high);
-    if (row != 0)
-        pick->heap[0].row = row;
-    else
-        pick->heap[0] = pick->heap[--pick->sources];
-    sift_down(pick, 0);
+    pick->heap[0].sure = false; /* it has been given: the next one is asked for at its turn */
     return E8_PICKED;
 }
 

@@ -9,8 +9,8 @@ static void send_again(struct e8_side *side, int64_t row, const struct e8_kind *
     struct e8_kind again = *kind;
 
     again.state = kind->class == E8_CLASS_UNSENT ? E8_STATE_PENDING : E8_STATE_RETRYING;
-    e8_kind(side, kind, -1);
-    E8_RUN(side, sql, e8_int(row), e8_int(e8_kind(side, &again, 1)), e8_int(now));
+    e8_kind_leave(side, kind);
+    E8_RUN(side, sql, e8_int(row), e8_int(e8_kind_enter(side, &again, row)), e8_int(now));
 }
 
 static void read_kind(sqlite3_stmt *found, struct e8_kind *out)

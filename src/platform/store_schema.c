@@ -14,7 +14,8 @@ static const char schema[] =
     "CREATE TABLE word(n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE kind(n INTEGER PRIMARY KEY, webhook INTEGER NOT NULL, type INTEGER NOT NULL,"
     " environment INTEGER NOT NULL, test INTEGER NOT NULL, state INTEGER NOT NULL, class INTEGER NOT NULL,"
-    " deliveries INTEGER NOT NULL DEFAULT 0," /* how many there are */
+    " deliveries INTEGER NOT NULL," /* how many there are */
+    " newest INTEGER NOT NULL,"     /* no row of it is newer than this one */
     " UNIQUE(webhook, type, environment, test, state, class)) STRICT;"
     "CREATE TABLE event(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " type INTEGER NOT NULL, environment INTEGER NOT NULL, test INTEGER NOT NULL, created INTEGER NOT NULL,"

@@ -121,9 +121,9 @@ static int cancel_some(struct e8_side *side, int64_t webhook)
         };
     }
     for (int i = 0; i < count; i++) {
-        e8_kind(side, &list[i].kind, -1);
+        e8_kind_leave(side, &list[i].kind);
         list[i].kind.state = E8_STATE_CANCELLED;
-        E8_RUN(side, cancel, e8_int(list[i].row), e8_int(e8_kind(side, &list[i].kind, 1)));
+        E8_RUN(side, cancel, e8_int(list[i].row), e8_int(e8_kind_enter(side, &list[i].kind, list[i].row)));
     }
     return count;
 }

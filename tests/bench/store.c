@@ -81,7 +81,7 @@ static bool is_tried_twice(int64_t row)
 /* One number for each kind, from which its parts come back. */
 static const char kinds[] =
     "INSERT INTO kind SELECT kind, kind / 10000000, kind / 100000 % 100, kind / 10000 % 10,"
-    " kind / 1000 % 10, kind / 100 % 10, kind % 100, count(*) FROM delivery GROUP BY kind";
+    " kind / 1000 % 10, kind / 100 % 10, kind % 100, count(*), max(row) FROM delivery GROUP BY kind";
 
 static int64_t kind_of(const struct facts *f, int64_t row)
 {
@@ -262,20 +262,27 @@ static void fill(const char *path)
     sqlite3_close(db);
 }
 
+static void write_sums(struct e8_store *store, struct e8_sums **sums)
+{
+    struct e8_err err;
+
+    e8_side_begin(&store->writer, E8_WRITE);
+    e8_sums_write(*sums, &store->writer);
+    e8_sums_free(sums);
+    must(e8_side_end(&store->writer, E8_OK, &err), &err);
+}
+
 /* Of the same attempts, minute by minute. */
 static void put_sums(struct e8_store *store)
 {
     e8_wall_ns next = 0;
     struct e8_sums *sums = NULL;
 
-    e8_side_begin(&store->writer, E8_WRITE);
     for (int64_t row = 1; row <= deliveries; row++) {
         struct facts f = facts_of(row);
         if (time_of(row) >= next) {
-            if (sums) {
-                e8_sums_write(sums, &store->writer);
-                e8_sums_free(&sums);
-            }
+            if (sums)
+                write_sums(store, &sums);
             sums = e8_sums_new();
             next = (time_of(row) / MINUTE + 1) * MINUTE;
         }
@@ -289,10 +296,7 @@ static void put_sums(struct e8_store *store)
                               .delivered = f.status == 200,
                           });
     }
-    e8_sums_write(sums, &store->writer);
-    e8_sums_free(&sums);
-    struct e8_err err;
-    must(e8_side_end(&store->writer, E8_OK, &err), &err);
+    write_sums(store, &sums);
 }
 
 /* ---- measuring ---- */

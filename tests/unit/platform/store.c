@@ -168,6 +168,9 @@ void assert_sound(const char *path)
     assert_int_equal(ask(path, "SELECT count(*) FROM kind k WHERE deliveries <>"
                                " (SELECT count(*) FROM delivery d WHERE d.kind = k.n)"),
                      0);
+    assert_int_equal(ask(path, "SELECT count(*) FROM kind k WHERE newest <"
+                               " (SELECT max(row) FROM delivery d WHERE d.kind = k.n)"),
+                     0);
     assert_int_equal(ask(path,
                          "SELECT count(*) FROM delivery d LEFT JOIN kind k ON k.n = d.kind"
                          " LEFT JOIN event e ON e.n = d.event LEFT JOIN span s ON s.block = d.row >> 10"
