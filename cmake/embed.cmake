@@ -33,3 +33,4 @@ configure_file(${CMAKE_SOURCE_DIR}/cmake/embed.c.in ${CMAKE_BINARY_DIR}/embed.c 
 set_source_files_properties(${CMAKE_BINARY_DIR}/embed.c PROPERTIES OBJECT_DEPENDS "${e8_embed_deps}")
 add_library(e8_embed STATIC ${CMAKE_BINARY_DIR}/embed.c)
 target_link_libraries(e8_embed PUBLIC e8_flags)
+set_target_properties(e8_embed PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF) # its assembler is not to be split from its C

@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 install(TARGETS emit8 RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY fixtures scenarios DESTINATION ${CMAKE_INSTALL_DATADIR}/emit8
   FILES_MATCHING PATTERN "*.json" PATTERN "*.yaml" PATTERN "*.md")
-install(FILES src/report/report.schema.json src/results/results.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/emit8)
+install(FILES src/report/report.schema.json src/report/diff.schema.json src/results/results.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/emit8)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 
 # The program prints its own manual page and completions, from the tables that parse its command line. A program with a sanitizer,

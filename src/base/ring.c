@@ -90,7 +90,26 @@ const void *e8_ring_peek(struct e8_ring *ring)
 
 void e8_ring_pop(struct e8_ring *ring)
 {
+    e8_ring_drop(ring, 1);
+}
+
+size_t e8_ring_count(struct e8_ring *ring)
+{
+    E8_CHECK_MAGIC(ring, RING_MAGIC);
+    ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
+    return ring->head_seen - atomic_load_explicit(&ring->tail, memory_order_relaxed);
+}
+
+const void *e8_ring_at(const struct e8_ring *ring, size_t i)
+{
     size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    E8_ASSERT(tail != ring->head_seen);
-    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+    E8_ASSERT(i < ring->head_seen - tail);
+    return record(ring, tail + i);
+}
+
+void e8_ring_drop(struct e8_ring *ring, size_t count)
+{
+    size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    E8_ASSERT(count <= ring->head_seen - tail);
+    atomic_store_explicit(&ring->tail, tail + count, memory_order_release);
 }

@@ -17,5 +17,9 @@ void e8_ring_push(struct e8_ring *ring);
 /* Consumer. NULL when empty; else the oldest record, valid until e8_ring_pop. */
 const void *e8_ring_peek(struct e8_ring *ring);
 void e8_ring_pop(struct e8_ring *ring);
+/* The same for many at once: how many lie there at least, the i-th oldest of those, and the oldest ones taken away. */
+size_t e8_ring_count(struct e8_ring *ring);
+const void *e8_ring_at(const struct e8_ring *ring, size_t i);
+void e8_ring_drop(struct e8_ring *ring, size_t count);
 
 #endif

@@ -116,6 +116,7 @@ static const char *missing(const struct e8_command *command)
         {"SCENARIO", "no scenario is given; \"emit8 init --list\" names the built-in ones"},
         {"RECORDING", "no recording and no log is given"},
         {"FILE…", "no log is given, and no \"-\" for stdin"},
+        {"A B", "no two runs are given"},
         {"bash", "no shell is given"},
     };
     for (size_t i = 0; i < E8_COUNT(rows); i++) {

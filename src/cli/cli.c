@@ -157,14 +157,31 @@ const struct e8_command e8_commands[] = {
      {e8_log_options, e8_options_endpoint, e8_options_reach, e8_options_general, NULL},
      e8_cmd_log},
     {"report",
-     "the report of a run, from its log",
-     "[FILE] [options]",
+     "the report of a run, or of several beside each other, from their logs",
+     "[FILE[@RUN]…] [options]",
      "  emit8 report\n"
-     "  emit8 report deliveries.db --run 3 --format json\n",
+     "  emit8 report deliveries.db --run 3 --format json\n"
+     "  emit8 report --format html > report.html\n"
+     "  emit8 report monday.db tuesday.db@2 --format html > compared.html\n"
+     "\nSeveral runs, of several files or by several --run, are compared with the first.\n",
      0,
-     1,
+     -1,
      {e8_report_options, e8_options_general, NULL},
      e8_cmd_report},
+    {"diff",
+     "what changed from one run to another, and whether it is too much",
+     "A B [options]",
+     "  emit8 diff monday.db tuesday.db\n"
+     "  emit8 diff deliveries.db@3 deliveries.db@7\n"
+     "  emit8 diff baseline.json deliveries.db --fail-if 'p(99) > +10%' --fail-if 'success < -0.1pp'\n"
+     "\nA and B are logs (FILE, FILE@RUN, or @RUN of the default log) or JSON reports.\n"
+     "\nExit code: 0 no rule fails, 1 one does, 4 the runs cannot be compared: one is invalid, or their "
+     "plans "
+     "differ.\n",
+     2,
+     2,
+     {e8_diff_options, e8_options_general, NULL},
+     e8_cmd_diff},
     {"merge",
      "make one run of the shards that several machines ran",
      "FILE… -o ALL.db | - [options]",

@@ -4,13 +4,14 @@
 #include "cli/commands.h"
 #include "cli/kept.h"
 #include "cli/merge.h"
+#include "cli/runs.h"
 
 const struct e8_option e8_merge_options[] = {
     {"output", 'o', "FILE", "the log of the whole run", false},
     {"force", 0, NULL, "replace it where it is there", false},
     {"run", 0, "[FILE=]N", "which run of a log; default: the newest that is a shard (repeatable)", false},
     {"threshold", 0, "RULE", "judge by these instead of the shards' own (repeatable)", false},
-    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit or markdown",
+    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown or html",
      false},
     {"report-json", 0, "FILE", "write the report to a file as well", false},
     {"report-ndjson", 0, "FILE", "the same on one line", false},
@@ -19,6 +20,7 @@ const struct e8_option e8_merge_options[] = {
     {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", false},
     {"report-junit", 0, "FILE", "the same as JUnit XML", false},
     {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", false},
+    {"report-html", 0, "FILE", "the same as a page with charts, in one file", false},
     {NULL, 0, NULL, NULL, false},
 };
 
@@ -26,7 +28,7 @@ static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
     {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
     {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
-    {"report-markdown", E8_FORMAT_MARKDOWN},
+    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-html", E8_FORMAT_HTML},
 };
 
 static enum e8_rc write_report(const void *report, int format, FILE *out)
@@ -91,16 +93,23 @@ static int report(struct e8_merge *merge, enum e8_format format)
     static const int codes[] = {
         [E8_PASS] = E8_EXIT_PASS, [E8_FAIL] = E8_EXIT_FAIL, [E8_INVALID] = E8_EXIT_INVALID};
     struct e8_report *report = e8_new(1, sizeof *report);
+    bool html = format == E8_FORMAT_HTML || e8_arg(merge->args, "report-html");
+    struct e8_course *course = NULL;
     struct e8_err err = {0};
     merge->more.log = e8_arg(merge->args, "output");
+    enum e8_rc rc = html && merge->more.log
+                        ? e8_cli_course(merge->more.log, merge->run.id, merge->stats, &course, &err)
+                        : E8_OK;
+    merge->more.course = course;
     e8_report_make(&merge->run, merge->stats, merge->thresholds, merge->threshold_count, &merge->more,
                    report);
     int code = codes[report->verdict];
-    if (e8_cli_files_write(merge->args, files, E8_COUNT(files), write_report, report, &err)) {
+    if (rc || e8_cli_files_write(merge->args, files, E8_COUNT(files), write_report, report, &err)) {
         code = e8_exit_error(&err);
     }
     e8_report_write(report, format, e8_cli_style(merge->args, stdout), stdout);
     free(report);
+    free(course);
     return code;
 }
 

@@ -2,12 +2,11 @@
 
 #include "cli/commands.h"
 #include "cli/hdr.h"
-#include "cli/notes.h"
-#include "cli/session.h"
+#include "cli/runs.h"
 
 const struct e8_option e8_report_options[] = {
-    {"run", 0, "N", "which run of the log; default: the newest", false},
-    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit, markdown or shard", false},
+    {"run", 0, "N", "which run of the log; default: the newest (repeatable: several are compared)", false},
+    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit, markdown, html or shard", false},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
     {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
@@ -16,99 +15,114 @@ const struct e8_option e8_report_options[] = {
 
 struct reporter {
     const struct e8_args *args;
-    struct e8_dlog_reader *reader;
-    struct e8_log_run run;
-    struct e8_stats *stats;
-    struct e8_threshold *thresholds;
-    size_t threshold_count;
-    struct e8_report *report;
     struct e8_arena *arena;
-    struct e8_report_more more;
-    struct e8_hist *spread;
+    const char **thresholds;
     enum e8_format format;
+    struct e8_cli_logged *runs[E8_REPORTS_MOST];
+    size_t count;
 };
 
-static enum e8_rc read_thresholds(struct reporter *r, struct e8_err *err)
+static enum e8_rc add_run(struct reporter *r, const char *word, int64_t number, struct e8_err *err)
 {
-    const char **given = e8_arg_all(r->args, "threshold");
-    const char *const *texts = given ? given : r->run.thresholds;
-    size_t n = 0;
-    enum e8_rc rc = E8_OK;
-    while (texts && texts[n]) {
-        n++;
+    const char *file;
+    int64_t run = 0;
+    if (r->count == E8_REPORTS_MOST) {
+        return e8_fail(err, E8_INPUT, NULL, "at most %d runs are compared at a time", E8_REPORTS_MOST);
     }
-    r->thresholds = e8_new(n + 1, sizeof *r->thresholds);
-    for (size_t i = 0; !rc && i < n; i++) {
-        rc = e8_threshold_parse(e8_str(texts[i]), &r->thresholds[r->threshold_count], err);
-        r->threshold_count += !rc;
+    struct e8_cli_logged *logged = r->runs[r->count++] = e8_new(1, sizeof *logged);
+    e8_cli_run_name(word ? word : "", r->arena, &file, &run);
+    if (run && number) {
+        return e8_fail(err, E8_INPUT, "leave --run out", "\"%s\" says which run", word);
     }
-    free(given);
+    enum e8_rc rc = file[0] ? E8_OK : e8_cli_run_log(r->args, r->arena, &file, err);
+    run = number ? number : run;
+    logged->name = run ? e8_arena_printf(r->arena, "%s@%lld", file, (long long)run) : file;
+    return rc ? rc
+              : e8_cli_run_read(file, run, r->thresholds, r->format == E8_FORMAT_HTML, r->arena, logged, err);
+}
+
+static enum e8_rc read_number(const char *text, uint64_t *out, struct e8_err *err)
+{
+    return e8_parse_u64(e8_str(text), out) && *out > 0 && *out <= INT64_MAX
+               ? E8_OK
+               : e8_fail(err, E8_INPUT, "a whole number from 1 on", "--run \"%s\" is out of range", text);
+}
+
+/* Some files, or some runs of one file. */
+static enum e8_rc add_runs(struct reporter *r, struct e8_err *err)
+{
+    const char **numbers = e8_arg_all(r->args, "run");
+    size_t words = r->args->word_count;
+    enum e8_rc rc = numbers && words > 1
+                        ? e8_fail(err, E8_INPUT, "name them FILE@RUN: a.db@3 b.db@7", "--run is for one log")
+                        : E8_OK;
+    for (size_t i = 0; !rc && numbers && numbers[i]; i++) {
+        uint64_t number;
+        rc = read_number(numbers[i], &number, err);
+        rc = rc ? rc : add_run(r, r->args->words[0], (int64_t)number, err);
+    }
+    for (size_t i = 0; !rc && !numbers && (i < words || i == 0); i++) {
+        rc = add_run(r, r->args->words[i], 0, err);
+    }
+    free(numbers);
     return rc;
 }
 
-static enum e8_rc open_log(struct reporter *r, struct e8_err *err)
+static enum e8_rc check_several(const struct reporter *r, struct e8_err *err)
 {
-    struct e8_buf path;
-    enum e8_rc rc = E8_OK;
-    e8_buf_init(&path, 4096);
-    if (r->args->word_count) {
-        e8_buf_puts(&path, r->args->words[0]);
-    } else if (e8_arg(r->args, "log")) {
-        e8_buf_puts(&path, e8_arg(r->args, "log"));
-    } else {
-        rc = e8_dlog_default_path(&path, err);
-    }
-    r->more.log = e8_arena_str(r->arena, e8_buf_str(&path)).p;
-    rc = rc ? rc : e8_dlog_read(r->more.log, &r->reader, err);
-    e8_buf_fini(&path);
-    return rc;
+    enum e8_rc rc = e8_reports_fit(r->format, err);
+    return !rc && e8_arg(r->args, "hdr") ? e8_fail(err, E8_INPUT, "name one run", "--hdr is for one run")
+                                         : rc;
 }
 
-static enum e8_rc make_report(struct reporter *r, struct e8_err *err)
+static enum e8_rc make_reports(struct reporter *r, struct e8_err *err)
 {
-    uint64_t run = 0;
     const char *format = e8_arg(r->args, "format");
     enum e8_rc rc = format ? e8_report_format(format, &r->format, err) : E8_OK;
+    r->thresholds = e8_arg_all(r->args, "threshold");
     rc = rc ? rc : e8_cli_hdr_check(r->args, err);
-    rc = rc ? rc : e8_arg_u64(r->args, "run", 1, INT64_MAX, &run, err);
-    rc = rc ? rc : open_log(r, err);
-    rc = rc ? rc : e8_dlog_run(r->reader, (int64_t)run, &r->run, err);
-    rc = rc ? rc : e8_report_fits(r->run.shard, r->format, err);
-    rc = rc ? rc : read_thresholds(r, err);
-    rc = rc ? rc
-            : e8_notes_read(r->run.notes, r->thresholds, r->threshold_count, r->arena, &r->more, &r->spread,
-                            err);
-    if (rc) {
-        return rc;
+    rc = rc ? rc : add_runs(r, err);
+    E8_ASSERT(rc || r->runs[0]);
+    if (rc || r->count > 1) {
+        return rc ? rc : check_several(r, err);
     }
-    r->stats = e8_stats_new((unsigned)r->run.endpoint_count, (unsigned)r->run.type_count);
-    rc = e8_dlog_stats(r->reader, &r->run, r->stats, err);
-    rc = rc ? rc : e8_cli_hdr_logged(r->args, r->reader, &r->run, err);
-    if (!rc) {
-        r->report = e8_new(1, sizeof *r->report);
-        e8_report_make(&r->run, r->stats, r->thresholds, r->threshold_count, &r->more, r->report);
+    rc = e8_report_fits(r->runs[0]->run.shard, r->format, err);
+    return rc ? rc : e8_cli_hdr_logged(r->args, r->runs[0]->reader, &r->runs[0]->run, err);
+}
+
+/* Of several the gravest. */
+static int write_reports(const struct reporter *r)
+{
+    static const int codes[] = {
+        [E8_PASS] = E8_EXIT_PASS, [E8_FAIL] = E8_EXIT_FAIL, [E8_INVALID] = E8_EXIT_INVALID};
+    const struct e8_report *reports[E8_REPORTS_MOST];
+    const char *names[E8_REPORTS_MOST];
+    struct e8_style style = e8_cli_style(r->args, stdout);
+    int code = E8_EXIT_PASS;
+    E8_ASSERT(r->count > 0);
+    for (size_t i = 0; i < r->count; i++) {
+        reports[i] = &r->runs[i]->report;
+        names[i] = r->runs[i]->name;
+        code = codes[reports[i]->verdict] > code ? codes[reports[i]->verdict] : code;
     }
-    return rc;
+    if (r->count > 1) {
+        e8_reports_write(reports, names, r->count, r->format, style, stdout);
+    } else {
+        e8_report_write(reports[0], r->format, style, stdout);
+    }
+    return code;
 }
 
 int e8_cmd_report(const struct e8_args *args)
 {
     struct reporter r = {.args = args, .arena = e8_arena_new()};
     struct e8_err err = {0};
-    int code;
-    if (make_report(&r, &err)) {
-        code = e8_exit_error(&err);
-    } else {
-        e8_report_write(r.report, r.format, e8_cli_style(args, stdout), stdout);
-        code = r.report->verdict == E8_INVALID ? E8_EXIT_INVALID
-               : r.report->verdict == E8_FAIL  ? E8_EXIT_FAIL
-                                               : E8_EXIT_PASS;
+    int code = make_reports(&r, &err) ? e8_exit_error(&err) : write_reports(&r);
+    for (size_t i = 0; i < r.count; i++) {
+        e8_cli_run_fini(r.runs[i]);
+        free(r.runs[i]);
     }
-    free(r.report);
     free(r.thresholds);
-    e8_stats_free(&r.stats);
-    e8_hist_free(&r.spread);
     e8_arena_free(&r.arena);
-    e8_dlog_reader_free(&r.reader);
     return code;
 }

@@ -17,6 +17,7 @@ int e8_cmd_replay(const struct e8_args *args);
 int e8_cmd_events(const struct e8_args *args);
 int e8_cmd_log(const struct e8_args *args);
 int e8_cmd_report(const struct e8_args *args);
+int e8_cmd_diff(const struct e8_args *args);
 int e8_cmd_merge(const struct e8_args *args);
 int e8_cmd_sign(const struct e8_args *args);
 int e8_cmd_verify(const struct e8_args *args);
@@ -28,6 +29,6 @@ extern const struct e8_option e8_send_options[], e8_load_options[], e8_find_max_
     e8_sign_options[], e8_verify_options[], e8_no_options[];
 
 extern const struct e8_option e8_validate_options[], e8_init_options[], e8_replay_options[],
-    e8_merge_options[], e8_serve_options[];
+    e8_merge_options[], e8_serve_options[], e8_diff_options[];
 
 #endif

@@ -55,8 +55,8 @@ const struct e8_option e8_options_workers[] = {
 };
 
 const struct e8_option e8_options_output[] = {
-    {"format", 0, "FORMAT", "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown or shard",
-     false},
+    {"format", 0, "FORMAT",
+     "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown, html or shard", false},
     {"report-json", 0, "FILE", "write the report to a file as well", false},
     {"hdr", 0, "FILE", "write all times to a file, as HdrHistogram's log", false},
     {"report-ndjson", 0, "FILE", "the same on one line", false},
@@ -65,6 +65,7 @@ const struct e8_option e8_options_output[] = {
     {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", false},
     {"report-junit", 0, "FILE", "the same as JUnit XML", false},
     {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", false},
+    {"report-html", 0, "FILE", "the same as a page with charts, in one file", false},
     {"report-shard", 0, "FILE", "a shard's result for emit8 merge, on one line", false},
     {"threshold", 0, "RULE",
      "fail unless it holds: 'p(99) < 500ms', 'success{endpoint=crm} >= 99.9%' (repeatable)", false},

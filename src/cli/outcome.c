@@ -3,12 +3,14 @@
 
 #include "cli/execute.h"
 #include "cli/hdr.h"
+#include "cli/runs.h"
 
 static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
     {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
     {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
-    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-shard", E8_FORMAT_SHARD},
+    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-html", E8_FORMAT_HTML},
+    {"report-shard", E8_FORMAT_SHARD},
 };
 
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
@@ -165,12 +167,16 @@ void e8_execution_more(struct execution *x)
 int e8_execution_report(struct execution *x)
 {
     struct e8_report *report = e8_new(1, sizeof *report);
+    struct e8_course *course = NULL;
     struct e8_err err = {0};
+    bool html = e8_arg(x->args, "report-html") || (x->run->report && x->format == E8_FORMAT_HTML);
+    const char *log = x->result.log_failed ? NULL : x->log_path;
+    enum e8_rc rc = html && log ? e8_cli_course(log, x->facts.id, x->result.stats, &course, &err) : E8_OK;
+    x->more.course = course;
     e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &x->more, report);
     int code = verdict_code(x, report);
     int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
-    const char *log = x->result.log_failed ? NULL : x->log_path;
-    if (e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err) ||
+    if (rc || e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err) ||
         e8_cli_hdr_run(x->args, log, &x->facts, x->result.stats, &err)) {
         code = e8_exit_error(&err);
     }
@@ -186,5 +192,6 @@ int e8_execution_report(struct execution *x)
         fprintf(stderr, "emit8: %s\n", report->reason);
     }
     free(report);
+    free(course);
     return code == E8_EXIT_PASS ? sinks : code;
 }

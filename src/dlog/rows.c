@@ -17,39 +17,6 @@ static void bind_u64(sqlite3_stmt *row, int at, uint64_t value)
     sqlite3_bind_int64(row, at, (sqlite3_int64)value);
 }
 
-static void bind_phase(sqlite3_stmt *row, int at, e8_dur_ns phase)
-{
-    if (phase >= 0)
-        sqlite3_bind_int64(row, at, phase);
-    else
-        sqlite3_bind_null(row, at);
-}
-
-static int64_t event_key(const struct e8_dlog *log, uint32_t number)
-{
-    return (int64_t)((uint64_t)log->run << E8_EVENT_BITS | number);
-}
-
-static void bind_id(sqlite3_stmt *row, int at, const char id[E8_ID_MAX])
-{
-    sqlite3_bind_text(row, at, id, (int)strnlen(id, E8_ID_MAX - 1), SQLITE_STATIC);
-}
-
-static bool put_event(struct e8_dlog *log, const struct e8_event_record *event)
-{
-    sqlite3_stmt *row = log->statements[S_EVENT];
-
-    sqlite3_bind_int64(row, 1, event_key(log, event->event));
-    sqlite3_bind_int64(row, 2, (int64_t)event->step << 16 | event->type);
-    sqlite3_bind_int64(row, 3, event->sequence);
-    bind_u64(row, 4, event->flow);
-    bind_u64(row, 5, event->instance);
-    sqlite3_bind_int64(row, 6, event->at);
-    sqlite3_bind_int64(row, 7, event->flow_started);
-    bind_id(row, 8, event->id);
-    return e8_db_run(row);
-}
-
 static bool find_error(struct e8_dlog *log, const char *text, int64_t *id)
 {
     sqlite3_stmt *find = log->statements[S_ERROR_FIND];
@@ -87,112 +54,98 @@ static bool error_id(struct e8_dlog *log, const char *text, int64_t *id)
     return true;
 }
 
-static bool bind_error(struct e8_dlog *log, sqlite3_stmt *row, int at, const char *text)
+/* No row, and 0, where there is no text. */
+static bool resolve_error(struct e8_dlog *log, const char *text, int64_t *id)
 {
-    int64_t id;
-
-    if (!text[0])
-        return sqlite3_bind_null(row, at) == SQLITE_OK;
-    return error_id(log, text, &id) && sqlite3_bind_int64(row, at, id) == SQLITE_OK;
+    *id = 0;
+    return !text[0] || error_id(log, text, id);
 }
 
-static int64_t place_of(const struct e8_attempt *attempt)
+/* Of several that begin at the least and end at the greatest row. */
+static void widen(struct e8_unspanned *span, const char id[E8_ID_MAX])
 {
-    return (int64_t)attempt->step << 32 | (int64_t)attempt->type << 16 | attempt->endpoint;
+    if (!span->low[0] || strcmp(id, span->low) < 0)
+        memcpy(span->low, id, E8_ID_MAX);
+    if (!span->high[0] || strcmp(id, span->high) > 0)
+        memcpy(span->high, id, E8_ID_MAX);
 }
 
-static int64_t result_of(const struct e8_dlog *log, const struct e8_attempt *attempt)
+/* The attempts that were given have the rows up to `last`. */
+static void note_rows(struct e8_dlog *log, int64_t last)
 {
-    E8_ASSERT(attempt->outcome < E8_OUTCOME_COUNT && attempt->trigger < 16 && attempt->verdict < 4);
-    E8_ASSERT(attempt->status >= 0 && attempt->status < 1024);
-    return log->codes[attempt->outcome] << E8_RESULT_OUTCOME |
-           (int64_t)attempt->trigger << E8_RESULT_TRIGGER | (int64_t)attempt->last << E8_RESULT_LAST |
-           (int64_t)attempt->verdict << E8_RESULT_VERDICT | (int64_t)attempt->status << E8_RESULT_STATUS |
-           (int64_t)attempt->number << E8_RESULT_NUMBER | attempt->flags;
+    const struct e8_given *given = &log->given;
+    struct e8_unspanned *span = &log->unspanned;
+    int64_t first = last - (int64_t)given->attempt_count + 1;
+
+    span->gap = span->gap || (span->count > 0 && first != span->last + 1);
+    span->first = span->count > 0 ? span->first : first;
+    span->last = last;
+    span->count += (uint32_t)given->attempt_count;
+    for (size_t i = 0; i < given->attempt_count; i++)
+        if (!e8_given_is_several(given->attempts[i]))
+            widen(span, given->attempts[i]->delivery_id);
 }
 
-static void bind_usual(const struct e8_dlog *log, sqlite3_stmt *row, const struct e8_attempt *attempt)
+static bool put_known_span(struct e8_dlog *log, const struct e8_unspanned *span)
 {
-    const struct e8_times *times = &attempt->times;
+    sqlite3_stmt *row = log->statements[S_SPAN_KNOWN];
 
-    bind_id(row, 1, attempt->delivery_id);
-    sqlite3_bind_int64(row, 2, event_key(log, attempt->event));
-    sqlite3_bind_int64(row, 3, place_of(attempt));
-    sqlite3_bind_int64(row, 4, result_of(log, attempt));
-    sqlite3_bind_int64(row, 5, times->due + log->shift);
-    sqlite3_bind_int64(row, 6, times->sent - times->due);
-    sqlite3_bind_int64(row, 7, times->done - times->due);
-    bind_phase(row, 8, attempt->phases.first_byte);
-    bind_phase(row, 9, attempt->phases.total);
-    bind_u64(row, 10, attempt->bytes_sent);
-    bind_u64(row, 11, attempt->bytes_received);
+    sqlite3_bind_int64(row, 1, span->first);
+    sqlite3_bind_int64(row, 2, span->last);
+    bind_text(row, 3, span->low[0] ? span->low : NULL);
+    bind_text(row, 4, span->high[0] ? span->high : NULL);
+    return e8_db_run(row);
 }
 
-static int64_t skew_of(const struct e8_dlog *log, const struct e8_attempt *attempt)
-{
-    return attempt->timestamp - (attempt->times.sent + log->shift) / E8_NS_S;
-}
-
-static bool is_several(const struct e8_attempt *attempt)
-{
-    return attempt->number > 1 || attempt->copy > 0 || !attempt->last;
-}
-
-/* The one attempt of its delivery, on a connection that was open, with nothing to say. */
-static bool is_usual(const struct e8_dlog *log, const struct e8_attempt *attempt)
-{
-    const struct e8_phases *phases = &attempt->phases;
-
-    return !is_several(attempt) && phases->dns < 0 && phases->connect < 0 && phases->tls < 0 &&
-           skew_of(log, attempt) == 0 && !attempt->error[0];
-}
-
-static void bind_some(sqlite3_stmt *row, int at, int64_t value) /* 0: NULL */
-{
-    if (value != 0)
-        sqlite3_bind_int64(row, at, value);
-    else
-        sqlite3_bind_null(row, at);
-}
-
-static bool bind_more(struct e8_dlog *log, sqlite3_stmt *row, const struct e8_attempt *attempt)
-{
-    bind_some(row, 12, is_several(attempt));
-    bind_phase(row, 13, attempt->phases.dns);
-    bind_phase(row, 14, attempt->phases.connect);
-    bind_phase(row, 15, attempt->phases.tls);
-    bind_some(row, 16, skew_of(log, attempt));
-    bind_some(row, 18, attempt->copy);
-    return bind_error(log, row, 17, attempt->error);
-}
-
-static bool put_attempt(struct e8_dlog *log, const struct e8_attempt *attempt)
-{
-    bool usual = is_usual(log, attempt);
-    sqlite3_stmt *row = log->statements[usual ? S_ATTEMPT : S_ATTEMPT_MORE];
-
-    bind_usual(log, row, attempt);
-    log->unspanned++;
-    return (usual || bind_more(log, row, attempt)) && e8_db_run(row);
-}
-
+/* Where others have written since the newest span, too, the rows say what is in it. */
 bool e8_rows_span(struct e8_dlog *log)
 {
-    if (log->unspanned < SPAN)
+    const struct e8_unspanned span = log->unspanned;
+
+    if (span.count < SPAN)
         return true;
-    log->unspanned = 0;
-    return e8_db_run(log->statements[S_SPAN]);
+    log->unspanned = (struct e8_unspanned){0};
+    if (!span.gap && !put_known_span(log, &span))
+        return false;
+    bool put = !span.gap && sqlite3_changes(log->db) > 0;
+    return put || e8_db_run(log->statements[S_SPAN]);
 }
 
-bool e8_rows_put_record(struct e8_dlog *log, const struct e8_record *record)
+static bool sort_records(struct e8_dlog *log, struct e8_ring *ring, size_t count)
 {
-    switch (record->kind) {
-    case E8_RECORD_EVENT:
-        return put_event(log, &record->event);
-    case E8_RECORD_ATTEMPT:
-        return put_attempt(log, &record->attempt);
+    struct e8_given *given = &log->given;
+
+    E8_ASSERT(count <= E8_GIVEN_MAX);
+    given->event_count = given->attempt_count = 0;
+    given->usual = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct e8_record *record = e8_ring_at(ring, i);
+        if (record->kind == E8_RECORD_EVENT) {
+            given->events[given->event_count++] = &record->event;
+            continue;
+        }
+        if (!resolve_error(log, record->attempt.error, &given->errors[given->attempt_count]))
+            return false;
+        given->usual = given->usual && e8_given_is_usual(log, &record->attempt);
+        given->attempts[given->attempt_count++] = &record->attempt;
     }
-    E8_UNREACHABLE();
+    return true;
+}
+
+bool e8_rows_put(struct e8_dlog *log, struct e8_ring *ring, size_t count)
+{
+    const struct e8_given *given = &log->given;
+
+    if (!sort_records(log, ring, count))
+        return false;
+    if (given->event_count > 0 && !e8_db_run(log->statements[S_EVENTS]))
+        return false;
+    if (given->attempt_count == 0)
+        return true;
+    if (!e8_db_run(log->statements[given->usual ? S_ATTEMPTS_USUAL : S_ATTEMPTS]))
+        return false;
+    note_rows(log, sqlite3_last_insert_rowid(log->db));
+    return true;
 }
 
 static bool find_code(struct e8_dlog *log, sqlite3_stmt *find, int outcome)

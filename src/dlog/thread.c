@@ -6,10 +6,9 @@
 #include "dlog/write.h"
 
 /* A record is committed within 20 ms: it waits for a poll, then for the end of the batch. */
-#define POLL     (10 * E8_NS_MS)
-#define BATCH    (10 * E8_NS_MS)
-#define YIELD    (E8_NS_MS / 2) /* between full batches, so that another process gets its turn */
-#define PER_RING 256
+#define POLL  (10 * E8_NS_MS)
+#define BATCH (10 * E8_NS_MS)
+#define YIELD (E8_NS_MS / 2) /* between full batches, so that another process gets its turn */
 
 void e8_dlog_note_failure(struct e8_dlog *log)
 {
@@ -35,23 +34,21 @@ static bool is_good(const struct e8_dlog *log)
 static bool any_record(struct e8_dlog *log)
 {
     for (unsigned i = 0; i < log->ring_count; i++)
-        if (e8_ring_peek(log->rings[i]))
+        if (e8_ring_count(log->rings[i]) > 0)
             return true;
     return false;
 }
 
-/* After a failure the records are only taken away. */
+/* After a failure the records are only taken away. True when there may be more. */
 static bool drain_ring(struct e8_dlog *log, struct e8_ring *ring)
 {
-    for (int n = 0; n < PER_RING; n++) {
-        const struct e8_record *record = e8_ring_peek(ring);
-        if (!record)
-            return false;
-        if (is_good(log))
-            check(log, e8_rows_put_record(log, record));
-        e8_ring_pop(ring);
-    }
-    return true;
+    size_t count = e8_ring_count(ring);
+
+    count = count < E8_GIVEN_MAX ? count : E8_GIVEN_MAX;
+    if (count > 0 && is_good(log))
+        check(log, e8_rows_put(log, ring, count));
+    e8_ring_drop(ring, count);
+    return count == E8_GIVEN_MAX;
 }
 
 /* One transaction. True when there is more. */

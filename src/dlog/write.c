@@ -7,16 +7,15 @@
 /* About 5 MB for each worker: 60 ms at 270,000 records a second, longer than a checkpoint takes. */
 enum { RING_SLOTS = 16384 };
 
-#define USUAL "INSERT INTO attempt_row(delivery_id, event, place, result, due, sent, done, first_byte, total,"
 static const char *const texts[S_COUNT] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",
-    [S_EVENT] = "INSERT INTO event_row VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [S_ATTEMPT] = USUAL " bytes_sent, bytes_received) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    [S_ATTEMPT_MORE] = USUAL " bytes_sent, bytes_received, several, dns, connect, tls, skew, error, copy)"
-                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-                             " ?17, ?18)",
+    [S_EVENTS] = "INSERT INTO event_row SELECT * FROM given_event",
+    [S_ATTEMPTS] = "INSERT INTO attempt_row(" E8_GIVEN_ALL ") SELECT * FROM given_attempt",
+    [S_ATTEMPTS_USUAL] =
+        "INSERT INTO attempt_row(" E8_GIVEN_USUAL ") SELECT " E8_GIVEN_USUAL " FROM given_attempt",
     [S_SPAN] = E8_SPAN_NEXT,
+    [S_SPAN_KNOWN] = "INSERT INTO span SELECT ?1, ?2, ?3, ?4 WHERE " E8_SPANNED " = ?1 - 1",
     [S_ERROR_FIND] = "SELECT id FROM error WHERE text = ?1",
     [S_ERROR_ADD] = "INSERT INTO error VALUES(NULL, ?1)",
 };
@@ -83,7 +82,7 @@ enum e8_rc e8_dlog_open(const char *path, unsigned rings, struct e8_dlog **out, 
     atomic_init(&log->failed, false);
     init_wake(log);
     make_rings(log, rings);
-    if (!prepare_statements(log)) {
+    if (!e8_given_init(log) || !prepare_statements(log)) {
         rc = e8_db_fail(db, path, "cannot be written", err);
         free_log(&log);
     }

@@ -14,10 +14,11 @@ enum { DLOG_MAGIC = 0x0a4e8501, ERROR_CACHE = 256 };
 enum statement {
     S_BEGIN,
     S_COMMIT,
-    S_EVENT,
-    S_ATTEMPT,
-    S_ATTEMPT_MORE,
+    S_EVENTS,
+    S_ATTEMPTS,
+    S_ATTEMPTS_USUAL,
     S_SPAN,
+    S_SPAN_KNOWN,
     S_ERROR_FIND,
     S_ERROR_ADD,
     S_COUNT
@@ -27,6 +28,27 @@ enum statement {
 struct known_error {
     int64_t id; /* 0: none */
     char text[E8_ERROR_MAX];
+};
+
+/* Records that are being written: they stay in their ring until they have been. */
+enum { E8_GIVEN_MAX = 512 };
+#define E8_GIVEN_USUAL                                                                                       \
+    "delivery_id, event, place, result, due, sent, done, first_byte, total, bytes_sent, bytes_received"
+#define E8_GIVEN_ALL E8_GIVEN_USUAL ", several, dns, connect, tls, skew, error, copy"
+struct e8_given {
+    const struct e8_event_record *events[E8_GIVEN_MAX];
+    const struct e8_attempt *attempts[E8_GIVEN_MAX];
+    int64_t errors[E8_GIVEN_MAX]; /* of the attempts: rows of `error`; 0: none */
+    size_t event_count, attempt_count;
+    bool usual; /* of all attempts the rest is NULL */
+};
+
+/* What the span after the newest one will be made of, as far as it is known without reading the rows. */
+struct e8_unspanned {
+    uint32_t count;
+    bool gap; /* another process has written between them */
+    int64_t first, last;
+    char low[E8_ID_MAX], high[E8_ID_MAX]; /* empty: of none */
 };
 
 struct e8_dlog {
@@ -44,9 +66,10 @@ struct e8_dlog {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
     int64_t run;
-    uint32_t unspanned;        /* attempts written since the newest span */
-    struct e8_over_file *over; /* the workers write; NULL: there is none */
-    e8_wall_ns shift;          /* wall time = monotonic time + shift */
+    struct e8_given given;
+    struct e8_unspanned unspanned; /* attempts written since the newest span */
+    struct e8_over_file *over;     /* the workers write; NULL: there is none */
+    e8_wall_ns shift;              /* wall time = monotonic time + shift */
     int64_t codes
         [E8_OUTCOME_COUNT]; /* of outcomes in this file, which an older version may have numbered otherwise */
     struct known_error errors[ERROR_CACHE];
@@ -59,8 +82,15 @@ void e8_dlog_thread_stop(struct e8_dlog *log); /* drains, then joins */
 /* Keeps the first failure and undoes what was not committed. */
 void e8_dlog_note_failure(struct e8_dlog *log);
 
+/* given.c: log->given as two virtual tables, so that one statement writes all of it. */
+bool e8_given_init(struct e8_dlog *log);
+/* Not the one attempt of its delivery: it is in an index, and in no span. */
+bool e8_given_is_several(const struct e8_attempt *attempt);
+bool e8_given_is_usual(const struct e8_dlog *log, const struct e8_attempt *attempt);
+
 /* rows.c: binding by position, then running. False: it failed. */
-bool e8_rows_put_record(struct e8_dlog *log, const struct e8_record *record);
+bool e8_rows_put(struct e8_dlog *log, struct e8_ring *ring,
+                 size_t count); /* the oldest ones, at most E8_GIVEN_MAX */
 bool e8_rows_run(struct e8_dlog *log, struct e8_log_run *run);
 bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run);
 /* A span of what has come since the newest one, where that is enough for one. In a transaction. */

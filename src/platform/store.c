@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "platform/store_parts.h"
 
-enum { BUSY_MS = 10000, TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
+enum { TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
 
 static const char another[] = "name another directory";
 
@@ -81,15 +80,6 @@ static enum e8_rc lock_file(struct e8_store *store, struct e8_err *err)
 
 /* ---- a connection ---- */
 
-static int wait_for_lock(void *state, int tries)
-{
-    static const struct timespec moment = {.tv_nsec = 1000000};
-
-    (void)state;
-    nanosleep(&moment, NULL);
-    return tries < BUSY_MS;
-}
-
 /* A URI, so that no path means anything else (":memory:", "file:…"). */
 static void put_uri(struct e8_buf *uri, const char *path)
 {
@@ -115,7 +105,7 @@ static bool connect(struct e8_side *side)
         e8_side_note(side);
         return false;
     }
-    sqlite3_busy_handler(side->db, wait_for_lock, NULL);
+    sqlite3_busy_handler(side->db, e8_side_wait, NULL);
     sqlite3_db_config(side->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_limit(side->db, SQLITE_LIMIT_LENGTH, TEXT_MAX);
     return e8_side_exec(side, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;");
@@ -125,31 +115,25 @@ static bool connect(struct e8_side *side)
 
 enum whose { OURS, NEW, FOREIGN, NEWER, UNREADABLE };
 
+/* Of its first page alone, which is made before the tables, a kill may have left one without them. */
 static enum whose identify(struct e8_side *side)
 {
-    static const char sql[] = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
-                              " FROM pragma_application_id, pragma_user_version";
+    static const char sql[] =
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema), page_count, auto_vacuum"
+        " FROM pragma_application_id, pragma_user_version, pragma_page_count, pragma_auto_vacuum";
     sqlite3_stmt *row = e8_side_ask(side, sql, NULL, 0);
-    enum whose whose = UNREADABLE;
 
-    if (e8_side_next(side, row)) {
-        int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
-        if (application == E8_STORE_APPLICATION)
-            whose = version > E8_STORE_VERSION ? NEWER : OURS;
-        else
-            whose = application == 0 && version == 0 && sqlite3_column_int64(row, 2) == 0 ? NEW : FOREIGN;
-        e8_side_done(row);
-    }
-    return whose;
-}
-
-/* Only a file without any content may become one. */
-static enum whose identify_file(struct e8_side *side)
-{
-    enum whose whose = identify(side);
-    struct stat st;
-
-    return whose == NEW && (stat(side->path, &st) != 0 || st.st_size > 0) ? FOREIGN : whose;
+    if (!e8_side_next(side, row))
+        return UNREADABLE;
+    int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
+    int64_t tables = sqlite3_column_int64(row, 2), pages = sqlite3_column_int64(row, 3);
+    bool incremental = sqlite3_column_int(row, 4) == 2;
+    e8_side_done(row);
+    if (application == E8_STORE_APPLICATION)
+        return version > E8_STORE_VERSION ? NEWER : OURS;
+    if (application != 0 || version != 0 || tables != 0)
+        return FOREIGN;
+    return pages == 0 || (pages == 1 && incremental) ? NEW : FOREIGN;
 }
 
 static enum e8_rc refuse(const struct e8_side *side, enum whose whose, struct e8_err *err)
@@ -190,7 +174,7 @@ static bool set_wal(struct e8_side *side)
 {
     for (int tries = 0; sqlite3_exec(side->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK;
          tries++) {
-        if ((sqlite3_errcode(side->db) & 0xff) != SQLITE_BUSY || !wait_for_lock(NULL, tries)) {
+        if ((sqlite3_errcode(side->db) & 0xff) != SQLITE_BUSY || !e8_side_wait(NULL, tries)) {
             e8_side_note(side);
             return false;
         }
@@ -210,7 +194,7 @@ static enum e8_rc open_writer(struct e8_store *store, struct e8_err *err)
     if (sqlite3_db_readonly(side->db, "main") == 1)
         return fail_errno(side->path, "cannot be written", access(side->path, W_OK) != 0 ? errno : EACCES,
                           err);
-    enum whose whose = identify_file(side);
+    enum whose whose = identify(side);
     enum e8_rc rc = refuse(side, whose, err);
     if (rc == E8_OK)
         rc = lock_file(store, err);

@@ -36,7 +36,7 @@ static const struct {
     {504, "Gateway Timeout"},
 };
 
-static const char *phrase_of(int status)
+const char *e8_status_phrase(int status)
 {
     for (size_t i = 0; i < E8_COUNT(phrases); i++)
         if (phrases[i].status == status)
@@ -84,7 +84,7 @@ void e8_text_status(const struct e8_report *report, struct e8_page *page)
             continue;
         }
         snprintf(text, sizeof(text), "%d", status);
-        status_row(&table, text, phrase_of(status), statuses[status], attempts, e8_status_ink(status));
+        status_row(&table, text, e8_status_phrase(status), statuses[status], attempts, e8_status_ink(status));
     }
     if (others)
         status_row(&table, "…", "others", others, attempts, E8_PLAIN);

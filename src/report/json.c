@@ -1,7 +1,9 @@
 #include "doc/json.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "report/confidence.h"
 #include "report/parts.h"
 
 enum { SCHEMA_VERSION = 1, MS_DECIMALS = 6 };
@@ -16,6 +18,20 @@ static void put_ms(struct e8_json *w, const char *key, bool known, double ns)
         e8_json_null(w, key);
 }
 
+/* null: not bounded. */
+static void put_ranges(struct e8_json *w, const struct e8_hist *hist)
+{
+    e8_json_object(w, "ci99");
+    for (size_t i = 0; i < E8_PERCENTILES; i++) {
+        struct e8_range range = e8_range_of_quantile(hist, e8_percentiles[i].q);
+        e8_json_array(w, e8_percentiles[i].key);
+        put_ms(w, NULL, true, range.low);
+        put_ms(w, NULL, range.high < (double)INFINITY, range.high);
+        e8_json_end(w, ']');
+    }
+    e8_json_end(w, '}');
+}
+
 static void put_times(struct e8_json *w, const char *key, const struct e8_hist *hist)
 {
     uint64_t count = hist ? e8_hist_count(hist) : 0;
@@ -28,6 +44,10 @@ static void put_times(struct e8_json *w, const char *key, const struct e8_hist *
         put_ms(w, e8_percentiles[i].key, known,
                known ? (double)e8_hist_quantile(hist, e8_percentiles[i].q) : 0);
     put_ms(w, "max", known, known ? (double)e8_hist_max(hist) : 0);
+    if (known)
+        put_ranges(w, hist);
+    else
+        e8_json_null(w, "ci99");
     e8_json_end(w, '}');
 }
 
@@ -132,10 +152,10 @@ static void put_outcomes(struct e8_json *w, const struct e8_stats *stats)
     e8_json_end(w, '}');
 }
 
-static void put_endpoints(struct e8_json *w, const struct e8_report *report)
+static void put_endpoints(struct e8_json *w, const struct e8_report *report, size_t most)
 {
     e8_json_array(w, "endpoints");
-    for (unsigned i = 0; i < report->run->endpoint_count; i++) {
+    for (unsigned i = 0; i < report->run->endpoint_count && i < most; i++) {
         const struct e8_log_endpoint *endpoint = &report->run->endpoints[i];
         const struct e8_tally *tally = e8_stats_endpoint(report->stats, i);
         struct e8_totals totals = e8_totals_of(tally);
@@ -150,14 +170,16 @@ static void put_endpoints(struct e8_json *w, const struct e8_report *report)
     e8_json_end(w, ']');
 }
 
-static void put_types(struct e8_json *w, const struct e8_report *report)
+static void put_types(struct e8_json *w, const struct e8_report *report, size_t most)
 {
+    size_t told = 0;
     e8_json_array(w, "types");
-    for (unsigned i = 0; i < report->run->type_count; i++) {
+    for (unsigned i = 0; i < report->run->type_count && told < most; i++) {
         const struct e8_tally *tally = e8_stats_type(report->stats, i);
         struct e8_totals totals = e8_totals_of(tally);
         if (!e8_totals_any(&totals))
             continue;
+        told++;
         e8_json_object(w, NULL);
         e8_json_cstr(w, "name", report->run->types[i]);
         put_totals(w, &totals);
@@ -207,14 +229,14 @@ static void put_clean(struct e8_json *w, const char *key, const char *text)
     e8_buf_fini(&clean);
 }
 
-static void put_steps(struct e8_json *w, const struct e8_report_more *more)
+static void put_steps(struct e8_json *w, const struct e8_report_more *more, size_t most)
 {
     if (more->step_count == 0) {
         e8_json_null(w, "expectations");
         return;
     }
     e8_json_array(w, "expectations");
-    for (size_t i = 0; i < more->step_count; i++) {
+    for (size_t i = 0; i < more->step_count && i < most; i++) {
         const struct e8_report_step *step = &more->steps[i];
         e8_json_object(w, NULL);
         put_clean(w, "step", step->id);
@@ -233,9 +255,9 @@ static void put_steps(struct e8_json *w, const struct e8_report_more *more)
 }
 
 /* null: there were none. */
-static void put_more(struct e8_json *w, const struct e8_report_more *more)
+static void put_more(struct e8_json *w, const struct e8_report_more *more, size_t most)
 {
-    put_steps(w, more);
+    put_steps(w, more, most);
     if (more->spread && e8_hist_count(more->spread) > 0)
         put_times(w, "copies_spread_ms", more->spread);
     else
@@ -246,35 +268,45 @@ static void put_more(struct e8_json *w, const struct e8_report_more *more)
         e8_json_null(w, "flows_stopped");
 }
 
-void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out)
+void e8_json_report(const struct e8_report *report, size_t most, struct e8_json *w, const char *key)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_all(report->run, report->stats);
-    struct e8_json json = e8_json_new(out, indent), *w = &json;
-    e8_json_object(w, NULL);
+    double rate = e8_report_rate(&all->n, &all->span);
+    e8_json_object(w, key);
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     put_run(w, report);
     e8_json_cstr(w, "verdict", verdicts[report->verdict]);
     put_reason(w, report);
     put_totals(w, &totals);
     e8_json_int(w, "warmup_attempts", (int64_t)all->n.warmup);
+    if (rate < 0)
+        e8_json_null(w, "rate_per_s");
+    else
+        e8_json_num(w, "rate_per_s", rate, 6);
     put_times(w, "response_time_ms", all->response);
     put_times(w, "service_time_ms", all->service);
     put_times(w, "send_lag_ms", all->lag);
     put_statuses(w, report->stats);
     put_outcomes(w, report->stats);
-    put_endpoints(w, report);
-    put_types(w, report);
+    put_endpoints(w, report, most);
+    put_types(w, report, most);
     put_thresholds(w, report);
     e8_json_deadlines(report, w);
     e8_json_feedback(report, w);
     e8_json_series(report, w);
     e8_json_generator(report, w);
-    put_more(w, &report->more);
+    put_more(w, &report->more, most);
     e8_json_array(w, "warnings");
     for (size_t i = 0; i < report->warning_count; i++)
         e8_json_cstr(w, NULL, report->warnings[i]);
     e8_json_end(w, ']');
     e8_json_end(w, '}');
+}
+
+void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out)
+{
+    struct e8_json json = e8_json_new(out, indent);
+    e8_json_report(report, SIZE_MAX, &json, NULL);
     e8_buf_putc(out, '\n');
 }

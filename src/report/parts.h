@@ -127,7 +127,7 @@ struct e8_column {
     size_t least; /* may be cut down to this; 0: never */
     int drop;     /* when too wide, the column with the highest leaves first; 0: stays */
 };
-#define E8_COLUMNS_MAX 16
+#define E8_COLUMNS_MAX 17
 struct e8_cell {
     const char *text;
     enum e8_ink ink;
@@ -150,6 +150,10 @@ void e8_table_fini(struct e8_table *table);
 
 /* ---- the formats ---- */
 
+struct e8_side;
+struct e8_figures;
+struct e8_remarks;
+
 void e8_report_text(const struct e8_report *report, struct e8_page *page);
 void e8_text_status(const struct e8_report *report, struct e8_page *page);
 void e8_text_histogram(const struct e8_report *report, struct e8_page *page);
@@ -162,19 +166,31 @@ void e8_text_feedback(const struct e8_report *report, struct e8_page *page);
 void e8_text_deadlines(const struct e8_report *report, struct e8_page *page);
 void e8_text_generator(const struct e8_report *report, struct e8_page *page);
 void e8_text_spread(const struct e8_report *report, struct e8_page *page);
+/* Several runs: what they are, and their figures beside each other. */
+void e8_text_sides(const struct e8_side *sides, size_t count, struct e8_page *page);
+void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page);
+void e8_text_compared(const struct e8_figures *figures, struct e8_page *page);
+/* The first cells of the i-th figure: its scope, where it has one, and its name. */
+void e8_text_figure_name(struct e8_table *table, const struct e8_figures *figures, size_t i);
 enum e8_rc e8_report_results(const struct e8_report *report, enum e8_results_format format, FILE *out);
 void e8_report_json(const struct e8_report *report, int indent, struct e8_buf *out);
+/* The same as a value; of endpoints, types and steps at most so many. */
+void e8_json_report(const struct e8_report *report, size_t most, struct e8_json *w, const char *key);
 void e8_json_feedback(const struct e8_report *report, struct e8_json *w);
 void e8_json_series(const struct e8_report *report, struct e8_json *w);
 void e8_json_deadlines(const struct e8_report *report, struct e8_json *w);
 void e8_json_generator(const struct e8_report *report, struct e8_json *w);
+void e8_report_html(const struct e8_report *report, struct e8_buf *out);
+void e8_reports_html(const struct e8_report *const *reports, const struct e8_figures *figures,
+                     const struct e8_remarks *remarks, struct e8_buf *out);
 void e8_report_shard(const struct e8_report *report, struct e8_buf *out);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 
 /* A text field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe in front. */
 void e8_csv_text(struct e8_buf *out, const char *text);
 void e8_csv_number(struct e8_buf *out, double value, int decimals);
-enum e8_ink e8_status_ink(int status); /* 0: no answer */
+enum e8_ink e8_status_ink(int status);    /* 0: no answer */
+const char *e8_status_phrase(int status); /* "" for those that are rare */
 /* Writes the content and empties the buffer. */
 void e8_buf_flush(struct e8_buf *buf, FILE *out);
 

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "report/figures.h"
 #include "report/parts.h"
 
 #define REPORT_MAX ((size_t)64 << 20)
@@ -26,11 +28,11 @@ bool e8_format_find(struct e8_str name, enum e8_format *out)
 
 enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err)
 {
-    static const char *const names[] = {"text",  "json",     "ndjson", "csv", "tap",
-                                        "junit", "markdown", "shard",  NULL};
+    static const char *const names[] = {"text",  "json",     "ndjson", "csv",   "tap",
+                                        "junit", "markdown", "html",   "shard", NULL};
     static const enum e8_format found[] = {E8_FORMAT_TEXT,     E8_FORMAT_JSON, E8_FORMAT_NDJSON,
                                            E8_FORMAT_CSV,      E8_FORMAT_TAP,  E8_FORMAT_JUNIT,
-                                           E8_FORMAT_MARKDOWN, E8_FORMAT_SHARD};
+                                           E8_FORMAT_MARKDOWN, E8_FORMAT_HTML, E8_FORMAT_SHARD};
     char hint[E8_HINT_MAX];
     for (size_t i = 0; names[i]; i++) {
         if (strcmp(names[i], name) == 0) {
@@ -38,7 +40,7 @@ enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err
             return E8_OK;
         }
     }
-    e8_hint_near(e8_str(name), names, "text, json, ndjson, csv, tap, junit, markdown or shard", hint);
+    e8_hint_near(e8_str(name), names, "text, json, ndjson, csv, tap, junit, markdown, html or shard", hint);
     return e8_fail(err, E8_INPUT, hint, "unknown format \"%s\"", name);
 }
 
@@ -66,6 +68,17 @@ static enum e8_rc written(FILE *out)
     return error == EPIPE || errno == EPIPE ? E8_OK : E8_ENV;
 }
 
+/* Frees the buffer. */
+static enum e8_rc write_whole(struct e8_buf *buf, FILE *out)
+{
+    bool whole = !buf->full;
+    errno = 0;
+    e8_buf_flush(buf, out);
+    e8_buf_fini(buf);
+    enum e8_rc rc = written(out);
+    return whole ? rc : E8_LIMIT;
+}
+
 enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format, struct e8_style style,
                            FILE *out)
 {
@@ -91,14 +104,79 @@ enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format
     case E8_FORMAT_SHARD:
         e8_report_shard(report, &buf);
         break;
+    case E8_FORMAT_HTML:
+        e8_report_html(report, &buf);
+        break;
     case E8_FORMAT_CSV:
         e8_report_csv(report, &buf);
         break;
     }
-    bool whole = !buf.full;
-    errno = 0;
-    e8_buf_flush(&buf, out);
-    e8_buf_fini(&buf);
-    enum e8_rc rc = written(out);
-    return whole ? rc : E8_LIMIT;
+    return write_whole(&buf, out);
+}
+
+/* ---- several ---- */
+
+enum e8_rc e8_reports_fit(enum e8_format format, struct e8_err *err)
+{
+    return format == E8_FORMAT_TEXT || format == E8_FORMAT_JSON || format == E8_FORMAT_NDJSON ||
+                   format == E8_FORMAT_HTML
+               ? E8_OK
+               : e8_fail(err, E8_INPUT, "text, json, ndjson or html",
+                         "this format is for the report of one run");
+}
+
+static void put_array(const struct e8_report *const *reports, size_t count, struct e8_buf *out)
+{
+    struct e8_json w = e8_json_new(out, 2);
+    e8_json_array(&w, NULL);
+    for (size_t i = 0; i < count; i++)
+        e8_json_report(reports[i], SIZE_MAX, &w, NULL);
+    e8_json_end(&w, ']');
+    e8_buf_putc(out, '\n');
+}
+
+static void put_compared(const struct e8_report *const *reports, const struct e8_side *sides, size_t count,
+                         enum e8_format format, struct e8_style style, struct e8_buf *out)
+{
+    struct e8_remarks *remarks = e8_new(1, sizeof(*remarks));
+    struct e8_figures figures;
+    struct e8_page page = e8_page_new(out, style);
+    e8_figures_init(&figures, sides, count);
+    for (size_t i = 1; i < count; i++)
+        e8_remarks_add(remarks, &sides[0], &sides[i], false);
+    if (format == E8_FORMAT_HTML) {
+        e8_reports_html(reports, &figures, remarks, out);
+    } else {
+        e8_text_sides(sides, count, &page);
+        e8_text_compared(&figures, &page);
+        e8_text_remarks(remarks, &page);
+    }
+    e8_figures_fini(&figures);
+    free(remarks);
+}
+
+enum e8_rc e8_reports_write(const struct e8_report *const *reports, const char *const *labels, size_t count,
+                            enum e8_format format, struct e8_style style, FILE *out)
+{
+    struct e8_doc *docs[E8_REPORTS_MOST] = {NULL};
+    struct e8_side sides[E8_REPORTS_MOST];
+    enum e8_rc rc = E8_OK;
+    struct e8_buf buf;
+    E8_ASSERT(count > 0 && count <= E8_REPORTS_MOST);
+    e8_buf_init(&buf, REPORT_MAX);
+    bool compares = format == E8_FORMAT_TEXT || format == E8_FORMAT_HTML;
+    for (size_t i = 0; compares && !rc && i < count; i++) {
+        rc = e8_side_make(reports[i], &docs[i], NULL);
+        sides[i] = (struct e8_side){(char)('A' + i), labels[i], rc ? NULL : e8_doc_root(docs[i])};
+    }
+    if (!rc && compares)
+        put_compared(reports, sides, count, format, style, &buf);
+    else if (format == E8_FORMAT_JSON)
+        put_array(reports, count, &buf);
+    for (size_t i = 0; format == E8_FORMAT_NDJSON && i < count; i++)
+        e8_report_json(reports[i], 0, &buf);
+    for (size_t i = 0; i < count; i++)
+        e8_doc_free(&docs[i]);
+    enum e8_rc end = write_whole(&buf, out);
+    return rc ? rc : end;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "dlog/dlog.h"
+#include "report/course.h"
 #include "results/results.h"
 #include "stats/stats.h"
 #include "threshold/threshold.h"
@@ -23,12 +24,13 @@ enum e8_format {
     E8_FORMAT_TAP,
     E8_FORMAT_JUNIT,
     E8_FORMAT_MARKDOWN,
+    E8_FORMAT_HTML, /* one file that needs no other */
     E8_FORMAT_SHARD /* of a shard's report alone: a line of JSON for emit8 merge, which begins with E8_SHARD_HEAD */
 };
 #define E8_SHARD_HEAD "{\"emit8_shard\":"
 
 bool e8_format_find(struct e8_str name, enum e8_format *out); /* text to table */
-/* Of a report's: text, json, ndjson, csv, tap, junit, markdown, shard. E8_INPUT with a hint. */
+/* Of a report's: text, json, ndjson, csv, tap, junit, markdown, html, shard. E8_INPUT with a hint. */
 enum e8_rc e8_report_format(const char *name, enum e8_format *out, struct e8_err *err);
 /* E8_INPUT where the format is `shard`, and the run is none (its number is 0). */
 enum e8_rc e8_report_fits(unsigned shard, enum e8_format format, struct e8_err *err);
@@ -69,6 +71,8 @@ struct e8_report_more {
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
     const char *log;  /* the file of the log; NULL: there is none */
+    const struct e8_course
+        *course; /* the run over time (course.h), which HTML alone shows; NULL: it is not known */
 };
 
 #define E8_WARNINGS_MAX 32
@@ -103,6 +107,12 @@ enum e8_rc e8_report_write(const struct e8_report *report, enum e8_format format
 
 /* The counts and times of a run so far, in the text format of Prometheus: by endpoint and outcome, and by event type. */
 void e8_report_metrics(const struct e8_log_run *run, const struct e8_stats *stats, struct e8_buf *out);
+/* Several runs beside each other, what changed since the first: text, json (an array), ndjson (a line each) or html, else E8_INPUT.
+ * labels: what they are called, for people. At most E8_REPORTS_MOST. */
+#define E8_REPORTS_MOST 8
+enum e8_rc e8_reports_fit(enum e8_format format, struct e8_err *err);
+enum e8_rc e8_reports_write(const struct e8_report *const *reports, const char *const *labels, size_t count,
+                            enum e8_format format, struct e8_style style, FILE *out);
 
 /* A run's times as an HdrHistogram log file: its beginning, then the intervals in their order. */
 void e8_hdr_begin(const struct e8_log_run *run, FILE *out);

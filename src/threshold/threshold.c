@@ -1,5 +1,6 @@
 #include "threshold/threshold.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "delivery/delivery.h"
@@ -317,6 +318,76 @@ bool e8_threshold_holds(const struct e8_threshold *threshold, double measured)
         return measured <= threshold->bound && measured >= threshold->bound;
     }
     E8_UNREACHABLE();
+}
+
+/* ---- changes ---- */
+
+#define CHANGES "p(99) > +10%, p(99) > +20ms, success < -0.1pp, rate < -5%"
+
+static bool drop_end(struct e8_str *text, const char *end)
+{
+    size_t n = strlen(end);
+    if (text->n <= n || !e8_bytes_eq(text->p + text->n - n, end, n)) {
+        return false;
+    }
+    *text = e8_str_trim((struct e8_str){text->p, text->n - n});
+    return true;
+}
+
+static enum e8_rc parse_change(struct e8_str text, const struct measure_row *row, struct e8_regression *out,
+                               struct e8_err *err)
+{
+    double sign = text.n && text.p[0] == '-' ? -1 : 1, number;
+    if (!text.n || (text.p[0] != '+' && text.p[0] != '-')) {
+        return e8_fail(err, E8_INPUT, CHANGES, "\"%.*s\" is no change: a change has a sign", E8_STR(text));
+    }
+    struct e8_str size = e8_str_trim((struct e8_str){text.p + 1, text.n - 1}), bare = size;
+    bool percent = drop_end(&bare, "%"), points = !percent && drop_end(&bare, "pp");
+    if (percent || points) {
+        if (!e8_parse_double(bare, &number) || number < 0 || (points && row->bound != BOUND_SHARE)) {
+            return e8_fail(err, E8_INPUT, CHANGES, "\"%.*s\" is no change of %s", E8_STR(text), row->name);
+        }
+        out->relative = percent;
+        out->of.bound = sign * number / 100;
+        return E8_OK;
+    }
+    if (row->bound == BOUND_SHARE) {
+        return e8_fail(err, E8_INPUT, "-0.1pp is percentage points, -0.1% of what it was",
+                       "\"%.*s\" is no change of a share", E8_STR(text));
+    }
+    enum e8_rc rc = parse_bound(size, row, &out->of.bound, err);
+    out->of.bound *= sign;
+    return rc;
+}
+
+enum e8_rc e8_regression_parse(struct e8_str text, struct e8_regression *out, struct e8_err *err)
+{
+    struct e8_str rest = text;
+    const struct measure_row *row;
+    memset(out, 0, sizeof *out);
+    enum e8_rc rc = parse_measure(&rest, &out->of, &row, err);
+    rc = rc ? rc : parse_scope(&rest, row, &out->of, err);
+    if (rc) {
+        return rc;
+    }
+    if (!parse_operator(&rest, &out->of.compare) || out->of.compare == E8_EQ) {
+        return e8_fail(err, E8_INPUT, "one of < <= > >=", "\"%.*s\" has no comparison", E8_STR(text));
+    }
+    rc = parse_change(e8_str_trim(rest), row, out, err);
+    return rc ? rc : normalise(e8_str_trim(text), &out->of, err);
+}
+
+bool e8_regression_found(const struct e8_regression *rule, double before, double after)
+{
+    double change = after - before;
+    if (rule->relative) {
+        double scale = before < 0 ? -before : before;
+        return e8_threshold_holds(&rule->of, scale > 0    ? change / scale
+                                             : change > 0 ? (double)INFINITY
+                                             : change < 0 ? -(double)INFINITY
+                                                          : 0);
+    }
+    return e8_threshold_holds(&rule->of, change);
 }
 
 void e8_threshold_value_text(const struct e8_threshold *threshold, double measured, char out[48])

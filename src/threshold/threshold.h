@@ -45,4 +45,17 @@ bool e8_threshold_holds(const struct e8_threshold *threshold, double measured);
 /* The measured value with its unit, for people. */
 void e8_threshold_value_text(const struct e8_threshold *threshold, double measured, char out[48]);
 
+/* A change from one run to another that is too much, as people write it: "p(99) > +10%", "p(99) > +20ms", "success < -0.1pp",
+ * "rate < -5%", "status(5xx) > +0.5pp", "failed > +0". Measures and braces are those of thresholds; the sign says that it is a change.
+ * A change in percent is relative to the first run, one in pp is in percentage points of a share, all others are absolute. */
+struct e8_regression {
+    struct e8_threshold
+        of; /* text, measure, braces, comparison; bound: of the change, a fraction where it is relative */
+    bool relative;
+};
+/* As e8_threshold_parse. `==` is refused. */
+enum e8_rc e8_regression_parse(struct e8_str text, struct e8_regression *out, struct e8_err *err);
+/* Is the change too much? What could not be measured (NaN) is no change; the caller sees to it. */
+bool e8_regression_found(const struct e8_regression *rule, double before, double after);
+
 #endif

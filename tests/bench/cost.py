@@ -16,11 +16,21 @@ import subprocess
 import sys
 import tempfile
 
-from throughput import NGINX, free_port, wait_for
+from throughput import free_ports, wait_for
 
 EMIT8 = os.environ.get("EMIT8", "build/release/emit8")
 COUNTS = (1000, 4000)
 CONNECTIONS = 16
+
+NGINX = """
+worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
+  scgi_temp_path {dir}/s; keepalive_requests 100000000;
+  server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ return 200 'ok'; }} }}
+}}
+"""
 
 
 class Calls:
@@ -34,7 +44,7 @@ class Calls:
         for line in text.splitlines():
             key, equals, value = line.partition("=")
             if equals and key in ("fn", "cfn"):
-                name = value.partition("'")[0]  # 'N: the N-th level of a recursion
+                name = value.partition("'")[0].partition(".")[0]  # 'N: the N-th level of a recursion; .part.N: what was not inlined
                 function, called = (name, called) if key == "fn" else (function, name)
             elif equals and key == "ob":
                 binary = value
@@ -86,7 +96,7 @@ def main():
         if not shutil.which(tool, path="/usr/sbin:/usr/bin"):
             sys.exit(f"needs {tool}")
     with tempfile.TemporaryDirectory() as name:
-        scratch, port = pathlib.Path(name), free_port()
+        scratch, port = pathlib.Path(name), free_ports(1)[0]
         (scratch / "nginx.conf").write_text(NGINX.format(dir=name, port=port))
         server = subprocess.Popen([shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", str(scratch / "nginx.conf"), "-p", name],
                                   stderr=subprocess.DEVNULL)

@@ -283,7 +283,7 @@ def test_unknown_formats_have_a_hint(files):
         assert not target.requests
     assert done.returncode == 2 and 'did you mean "junit"?' in done.err
     done = kit.emit8("report", files["log"], "--format", "xml")
-    assert done.returncode == 2 and "tap, junit, markdown or shard" in done.err
+    assert done.returncode == 2 and "tap, junit, markdown, html or shard" in done.err
 
 
 # ---- expectations and thresholds decide

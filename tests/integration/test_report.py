@@ -16,11 +16,11 @@ import pytest
 SCHEMA = json.loads((pathlib.Path(kit.SOURCE) / "src" / "report" / "report.schema.json").read_text())
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 KEYS = (
-    "schema_version run verdict totals warmup_attempts response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
+    "schema_version run verdict totals warmup_attempts rate_per_s response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
     " thresholds deadlines retry_feedback series generator expectations copies_spread_ms flows_stopped warnings"
 ).split()
 TOTALS = "planned delivered failed dropped aborted withheld expected unmet attempts retries".split()
-TIMES = "count min mean p50 p75 p90 p95 p99 p99_9 max".split()
+TIMES = "count min mean p50 p75 p90 p95 p99 p99_9 max ci99".split()
 
 
 def valid(report):
@@ -149,6 +149,17 @@ def assert_times(times, values):
     for name, q in QUANTILES.items():
         truth = exact(values, q)
         assert abs(times[name] - truth) <= truth / 1000 + 1e-6, (name, times[name], truth)
+        assert_range(times["ci99"][name], sorted(values), q)
+
+
+def assert_range(found, values, q):
+    """The values of two ranks around the percentile's own; without such a rank, 0 and nothing."""
+    n = len(values)
+    reach = 2.5758293 * math.sqrt(n * q * (1 - q))
+    low, high = math.floor(n * q - reach), math.ceil(n * q + reach) + 1
+    assert found[0] == pytest.approx(values[low - 1] if low >= 1 else 0, rel=0.0021, abs=1e-6)
+    assert (found[1] is None) == (high > n)
+    assert found[1] is None or found[1] == pytest.approx(values[high - 1], rel=0.0021, abs=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 7, 20000])
@@ -214,7 +225,7 @@ def test_csv_says_the_same_as_json(tmp_path, log):
     for row, (_, _, part) in zip(table, scopes):
         for name in TOTALS:
             assert int(row[name]) == part["totals"][name], name
-        for name in TIMES[1:]:
+        for name in TIMES[1:-1]:
             assert float(row[name + "_ms"].replace("p99.9", "p99_9")) == part["response_time_ms"][name], name
 
 

@@ -22,7 +22,8 @@ TOP = len(LEVELS)  # main.c
 PURE = 4           # the highest level without sockets, threads and clock
 
 # Headers that other modules may include, beside x/x.h. All of base's are public.
-PUBLIC = {"doc/json.h", "catalog/platform.h", "http1/reply.h", "platform/guard.h", "report/curve.h"}
+PUBLIC = {"doc/json.h", "catalog/platform.h", "http1/reply.h", "platform/guard.h", "report/curve.h", "report/course.h",
+          "report/diff.h"}
 
 # Libraries: who includes their headers.
 OWNERS = [

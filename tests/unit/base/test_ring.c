@@ -52,6 +52,28 @@ static void full_and_empty(void **state)
     }
 }
 
+static void many_at_once(void **state)
+{
+    (void)state;
+    struct e8_ring *ring = e8_ring_new(8, sizeof(struct item));
+    assert_int_equal(e8_ring_count(ring), 0);
+    e8_ring_drop(ring, 0);
+    for (uint64_t round = 0; round < 5; round++) { /* across the end */
+        for (uint64_t k = 0; k < 7; k++)
+            put(ring, round * 100 + k);
+        assert_int_equal(e8_ring_count(ring), 7);
+        for (uint64_t k = 0; k < 7; k++)
+            assert_int_equal(((const struct item *)e8_ring_at(ring, k))->number, round * 100 + k);
+        e8_ring_drop(ring, 5);
+        assert_int_equal(e8_ring_count(ring), 2);
+        assert_int_equal(((const struct item *)e8_ring_at(ring, 1))->number, round * 100 + 6);
+        assert_takes(ring, round * 100 + 5);
+        e8_ring_drop(ring, 1);
+        assert_null(e8_ring_peek(ring));
+    }
+    e8_ring_free(&ring);
+}
+
 static void slot_without_push_hands_nothing_over(void **state)
 {
     (void)state;
@@ -77,6 +99,16 @@ static void pop_from_empty(void *arg)
     e8_ring_pop(e8_ring_new(1, 8));
 }
 
+static void drop_too_many(void *arg)
+{
+    (void)arg;
+    struct e8_ring *ring = e8_ring_new(4, 8);
+    e8_ring_slot(ring);
+    e8_ring_push(ring);
+    if (e8_ring_count(ring) == 1)
+        e8_ring_drop(ring, 2);
+}
+
 static void misuse_is_a_bug(void **state)
 {
     (void)state;
@@ -84,6 +116,8 @@ static void misuse_is_a_bug(void **state)
     assert_true(WIFSIGNALED(in_child(push_into_full, NULL, said, sizeof(said))));
     assert_non_null(strstr(said, "ring.c"));
     assert_true(WIFSIGNALED(in_child(pop_from_empty, NULL, said, sizeof(said))));
+    assert_non_null(strstr(said, "ring.c"));
+    assert_true(WIFSIGNALED(in_child(drop_too_many, NULL, said, sizeof(said))));
     assert_non_null(strstr(said, "ring.c"));
 }
 
@@ -130,6 +164,7 @@ int test_ring(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_and_empty),
+        cmocka_unit_test(many_at_once),
         cmocka_unit_test(slot_without_push_hands_nothing_over),
         cmocka_unit_test(misuse_is_a_bug),
         cmocka_unit_test(records_cross_in_order),

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SEEN_MAX = 4096 };
 
@@ -370,13 +371,60 @@ static void a_delivery_is_found_by_its_id(void **state)
     finds_all(place->log);
 }
 
+static uint32_t push_some(struct e8_ring *ring, uint32_t from, uint32_t count)
+{
+    for (uint32_t n = from; n < from + count; n++) {
+        struct e8_record event = some_event(n), attempt = some_attempt(n, 0);
+        push(ring, &event);
+        push(ring, &attempt);
+    }
+    return from + count;
+}
+
+static void wait_for_rows(const char *path, int64_t count)
+{
+    static const struct timespec moment = {.tv_nsec = 1000000};
+
+    while (ask(path, "SELECT count(*) FROM attempt") < count)
+        nanosleep(&moment, NULL);
+}
+
+/* What one of them knows of its own rows is not all that lies between them. */
+static void spans_hold_what_two_write_by_turns(void **state)
+{
+    struct place *place = *state;
+    struct e8_log_run one = some_run(), other = some_run();
+    struct e8_dlog *logs[] = {begin_log(place->log, 1, &one), begin_log(place->log, 1, &other)};
+    uint32_t numbers[] = {0, 5000};
+    int64_t rows = 0;
+
+    for (int turn = 0; turn < 12; turn++) {
+        uint32_t count = turn < 8 ? 700 : 1300;
+        int who = turn < 8 ? turn % 2 : turn / 10;
+        numbers[who] = push_some(e8_dlog_ring(logs[who], 0), numbers[who], count);
+        wait_for_rows(place->log, rows += count);
+    }
+    finish_log(&logs[0], &one);
+    finish_log(&logs[1], &other);
+    spans_are_whole(place->log);
+    assert_true(ask(place->log, "SELECT count(*) FROM span") > 4);
+    assert_int_equal(ask(place->log, "SELECT count(*) FROM span s WHERE"
+                                     " (SELECT min(delivery_id) <> s.low OR max(delivery_id) <> s.high"
+                                     " FROM attempt WHERE id BETWEEN s.first AND s.last)"),
+                     0);
+}
+
 int run_query_tests(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_make, place_remove)
     const struct CMUnitTest tests[] = {
-        TEST(a_delivery_is_found_by_its_id), TEST(each_filter_chooses),
-        TEST(the_newest_come_oldest_first),  TEST(a_row_tells_all),
-        TEST(bad_filters_are_refused),       TEST(following_misses_nothing),
+        TEST(a_delivery_is_found_by_its_id),
+        TEST(spans_hold_what_two_write_by_turns),
+        TEST(each_filter_chooses),
+        TEST(the_newest_come_oldest_first),
+        TEST(a_row_tells_all),
+        TEST(bad_filters_are_refused),
+        TEST(following_misses_nothing),
         TEST(an_empty_log_has_no_rows),
     };
     return cmocka_run_group_tests_name("dlog query", tests, NULL, NULL);

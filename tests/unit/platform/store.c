@@ -184,5 +184,6 @@ void assert_sound(const char *path)
 int run_store_tests(void)
 {
     return run_store_open_tests() + run_store_webhook_tests() + run_store_queue_tests() +
-           run_store_list_tests() + run_store_overview_tests() + run_store_trim_tests();
+           run_store_list_tests() + run_store_overview_tests() + run_store_trim_tests() +
+           run_store_crash_tests();
 }

@@ -45,7 +45,7 @@ static void text_is(const cJSON *object, const char *key, const char *expected)
     assert_string_equal(at(object, key)->valuestring, expected);
 }
 
-#define TIMES  "count min mean p50 p75 p90 p95 p99 p99_9 max"
+#define TIMES  "count min mean p50 p75 p90 p95 p99 p99_9 max ci99"
 #define TOTALS "planned delivered failed dropped aborted withheld expected unmet attempts retries"
 
 static void times_are(const cJSON *times, const struct e8_hist *hist)
@@ -89,7 +89,7 @@ static void json_has_exactly_these_keys(void **state)
     char *text = sample_text(sample_report(&s), E8_FORMAT_JSON, plain);
     cJSON *root = cJSON_ParseWithOpts(text, NULL, true);
     assert_non_null(root);
-    keys_are(root, "schema_version run verdict reason totals warmup_attempts response_time_ms "
+    keys_are(root, "schema_version run verdict reason totals warmup_attempts rate_per_s response_time_ms "
                    "service_time_ms send_lag_ms "
                    "status outcomes "
                    "endpoints types thresholds deadlines retry_feedback series generator expectations "

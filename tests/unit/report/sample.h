@@ -54,8 +54,9 @@ size_t widest(const char *text);
 void assert_clean(const char *text, bool colour);
 
 extern const struct CMUnitTest verdict_tests[], expectation_tests[], format_tests[], text_tests[],
-    rows_tests[], live_tests[], feedback_tests[], curve_tests[];
+    rows_tests[], live_tests[], feedback_tests[], curve_tests[], confidence_tests[], course_tests[],
+    html_tests[], diff_tests[];
 extern const size_t verdict_count, expectation_count, format_count, text_count, rows_count, live_count,
-    feedback_count, curve_count;
+    feedback_count, curve_count, confidence_count, course_count, html_count, diff_count;
 
 #endif

@@ -245,6 +245,80 @@ static void values_have_units(void **state)
     }
 }
 
+static void changes_are_read(void **state)
+{
+    static const struct {
+        const char *text, *normal;
+        bool relative;
+        double bound;
+    } table[] = {
+        {"p(99) > +10%", "p(99) > +10%", true, 0.1},
+        {" p(99.9)  >=  + 20ms ", "p(99.9) >= + 20ms", false, 20e6},
+        {"success < -0.1pp", "success < -0.1pp", false, -0.001},
+        {"success < -0.1%", "success < -0.1%", true, -0.001},
+        {"rate < -5/s", "rate < -5/s", false, -5},
+        {"failed > +0", "failed > +0", false, 0},
+        {"p(95){endpoint=crm} > +5%", "p(95){endpoint=crm} > +5%", true, 0.05},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_regression rule;
+        assert_int_equal(e8_regression_parse(e8_str(table[i].text), &rule, NULL), E8_OK);
+        assert_string_equal(rule.of.text, table[i].normal);
+        assert_int_equal(rule.relative, table[i].relative);
+        assert_true(fabs(rule.of.bound - table[i].bound) < 1e-9);
+    }
+}
+
+static void bad_changes_say_why(void **state)
+{
+    static const struct {
+        const char *text, *what;
+    } table[] = {
+        {"p(99) > 10%", "\"10%\" is no change: a change has a sign"},
+        {"p(99) > +10pp", "\"+10pp\" is no change of p"},
+        {"success < -0.1", "\"-0.1\" is no change of a share"},
+        {"p(99) > +10", "\"10\" is no duration"},
+        {"p(99) == +10%", "\"p(99) == +10%\" has no comparison"},
+        {"p(99)", "\"p(99)\" has no comparison"},
+        {"p(99) > +x%", "\"+x%\" is no change of p"},
+        {"p(99) > +-1%", "\"+-1%\" is no change of p"},
+        {"p(99) > ", "\"\" is no change: a change has a sign"},
+        {"speed > +1%", "\"speed\" is nothing that a run measures"},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_regression rule;
+        struct e8_err err = {0};
+        assert_int_equal(e8_regression_parse(e8_str(table[i].text), &rule, &err), E8_INPUT);
+        assert_string_equal(err.what, table[i].what);
+        assert_true(err.hint[0]);
+    }
+}
+
+static void changes_are_found(void **state)
+{
+    static const struct {
+        const char *rule;
+        double before, after;
+        bool found;
+    } table[] = {
+        {"p(99) > +10%", 100, 110, false},    {"p(99) > +10%", 100, 110.1, true},
+        {"p(99) >= +10%", 100, 110, true},    {"p(99) > +10%", 100, 50, false},
+        {"p(99) > +20ms", 1e6, 21e6, false},  {"p(99) > +20ms", 1e6, 21.1e6, true},
+        {"rate < -5%", 100, 94, true},        {"rate < -5%", 100, 96, false},
+        {"failed > +10%", 0, 1, true},        {"failed > +10%", 0, 0, false},
+        {"success < -1pp", 0.99, 0.97, true}, {"success < -1pp", 0.99, 0.985, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        struct e8_regression rule;
+        assert_int_equal(e8_regression_parse(e8_str(table[i].rule), &rule, NULL), E8_OK);
+        if (e8_regression_found(&rule, table[i].before, table[i].after) != table[i].found)
+            fail_msg("%s: %f to %f", table[i].rule, table[i].before, table[i].after);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +330,9 @@ int main(void)
         cmocka_unit_test(long_texts_are_refused_and_blanks_are_not_counted),
         cmocka_unit_test(comparisons_hold),
         cmocka_unit_test(values_have_units),
+        cmocka_unit_test(changes_are_read),
+        cmocka_unit_test(bad_changes_say_why),
+        cmocka_unit_test(changes_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

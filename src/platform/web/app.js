@@ -1,0 +1,232 @@
+/* The frame: which page is shown, the theme, the key, whether the stream lives. */
+import { h, fill, icon, plain } from "./dom.js";
+import * as api from "./api.js";
+import { errorBox, loading, field } from "./ui.js";
+import { repaint } from "./charts.js";
+import overview from "./overview.js";
+import deliveries from "./deliveries.js";
+import delivery from "./delivery.js";
+import { endpoints, endpoint } from "./endpoints.js";
+import { newEndpoint, editEndpoint } from "./endpoint_form.js";
+import testEvents from "./test_events.js";
+import scenarios from "./scenarios.js";
+
+const ROUTES = [
+    ["/overview", "Overview", overview],
+    ["/deliveries", "Deliveries", deliveries],
+    ["/deliveries/:id", "Delivery", delivery],
+    ["/endpoints", "Endpoints", endpoints],
+    ["/endpoints/new", "New endpoint", newEndpoint],
+    ["/endpoints/:id", "Endpoint", endpoint],
+    ["/endpoints/:id/edit", "Edit endpoint", editEndpoint],
+    ["/test", "Test events", testEvents],
+    ["/scenarios", "Scenarios", scenarios],
+];
+
+const main = document.getElementById("main");
+let page = null;
+
+/* ---- pages ---- */
+function matchRoute(path) {
+    const parts = path.split("/");
+    for (const [pattern, title, view] of ROUTES) {
+        const wanted = pattern.split("/");
+        if (wanted.length !== parts.length) continue;
+        const params = {};
+        if (wanted.every((part, i) => (part.startsWith(":") ? (params[part.slice(1)] = decodeURIComponent(parts[i])) : part === parts[i]))) return { title, view, params };
+    }
+    return null;
+}
+
+/* What a page gets: a place, its parameters, and helpers that end with it. */
+function makePage(route, search) {
+    const controller = new AbortController();
+    const ended = [];
+    const made = {
+        root: h("div", { class: "page" }),
+        params: route.params,
+        query: new URLSearchParams(search),
+        signal: controller.signal,
+        title: (text) => (document.title = `${plain(text)} · emit8`),
+        heading: (text, ...actions) => heading(made, text, actions),
+        on: (listener) => ended.push(api.listen(listener)),
+        every: (time, task) => {
+            const timer = setInterval(() => document.hidden || task(), time);
+            ended.push(() => clearInterval(timer));
+        },
+        atEnd: (task) => ended.push(task),
+        end: () => {
+            controller.abort();
+            ended.forEach((task) => task());
+        },
+    };
+    return made;
+}
+
+function heading(of, text, actions) {
+    of.title(text);
+    return h("div", { class: "heading" }, h("h1", { tabindex: -1 }, text), h("div", { class: "row" }, actions));
+}
+
+function parseHash() {
+    const [path, search = ""] = location.hash.replace(/^#/, "").split("?");
+    return [path || "/overview", search];
+}
+
+function markNav(path) {
+    for (const link of document.querySelectorAll("#nav a")) {
+        const own = link.getAttribute("href").slice(1);
+        if (path === own || path.startsWith(`${own}/`)) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+    }
+}
+
+async function show(focus = true) {
+    const [path, search] = parseHash();
+    page?.end();
+    const route = matchRoute(path) ?? { title: "Not found", view: notFound, params: {} };
+    const own = (page = makePage(route, search));
+    markNav(path);
+    own.title(route.title);
+    fill(own.root, loading());
+    fill(main, own.root);
+    scrollTo(0, 0);
+    try {
+        await route.view(own);
+    } catch (error) {
+        if (own !== page || error.name === "AbortError") return;
+        fill(own.root, own.heading(route.title), errorBox(error, () => show()));
+    }
+    if (own === page && focus && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function notFound(own) {
+    fill(own.root, own.heading("There is no such page"), h("p", null, "The address has changed or was mistyped. ", h("a", { href: "#/overview" }, "To the overview")));
+}
+
+/* ---- the key ---- */
+function askKey(error) {
+    api.closeStream();
+    page?.end();
+    page = null;
+    const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
+    const whole = field("API key", input, "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.");
+    const form = h(
+        "form",
+        { class: "panel key-form" },
+        h("h1", { tabindex: -1 }, "An API key, please"),
+        h("p", null, "This dashboard talks to the API of emit8 serve with a key, as your own programs do."),
+        whole,
+        h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Open the dashboard")),
+    );
+    if (error && api.getKey()) whole.complain("This key is not accepted.");
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        api.setKey(input.value.trim());
+        start();
+    });
+    api.setKey(null);
+    document.title = "API key · emit8";
+    document.getElementById("key").hidden = true;
+    document.body.dataset.locked = "";
+    fill(main, h("div", { class: "page" }, form));
+    input.focus();
+}
+
+function setUpKey() {
+    const forget = document.getElementById("key");
+    fill(forget, icon("key"));
+    forget.title = "Forget the API key";
+    forget.setAttribute("aria-label", "Forget the API key");
+    forget.addEventListener("click", () => askKey(null));
+    addEventListener("emit8:unauthorized", (event) => document.body.dataset.locked === undefined && askKey(event.detail));
+}
+
+/* ---- the theme ---- */
+const THEMES = { auto: ["auto", "Theme: as the system"], light: ["sun", "Theme: light"], dark: ["moon", "Theme: dark"] };
+
+function setTheme(name) {
+    const { dataset } = document.documentElement;
+    if (name === "auto") delete dataset.theme;
+    else dataset.theme = name;
+    try {
+        localStorage.setItem("emit8.theme", name);
+    } catch {
+        /* it lasts as long as the page then */
+    }
+    drawTheme();
+    repaint();
+}
+
+function drawTheme() {
+    const control = document.getElementById("theme");
+    const [name, text] = THEMES[document.documentElement.dataset.theme ?? "auto"];
+    fill(control, icon(name));
+    control.title = text;
+    control.setAttribute("aria-label", text);
+}
+
+function setUpTheme() {
+    const order = Object.keys(THEMES);
+    drawTheme();
+    document.getElementById("theme").addEventListener("click", () => {
+        const at = order.indexOf(document.documentElement.dataset.theme ?? "auto");
+        setTheme(order[(at + 1) % order.length]);
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+}
+
+/* ---- the stream ---- */
+const LIVE = { live: "Live", lost: "Reconnecting", off: "Paused" };
+
+function setUpStream() {
+    const place = document.getElementById("live");
+    api.listen((name, state) => {
+        if (name !== "state") return;
+        place.dataset.state = state;
+        place.textContent = LIVE[state];
+    });
+    document.addEventListener("visibilitychange", () => {
+        if (document.body.dataset.locked !== undefined) return;
+        if (document.hidden) api.closeStream();
+        else api.openStream();
+    });
+}
+
+async function showVersion() {
+    try {
+        const { version, auth } = await api.info();
+        document.getElementById("version").textContent = plain(`emit8 ${version}`);
+        document.getElementById("key").hidden = !auth;
+    } catch {
+        /* the page itself tells what is wrong */
+    }
+}
+
+function start() {
+    delete document.body.dataset.locked;
+    api.openStream();
+    showVersion();
+    show(false);
+}
+
+function setUp() {
+    for (const link of document.querySelectorAll("[data-icon]")) link.prepend(icon(link.dataset.icon));
+    document.getElementById("skip").addEventListener("click", (event) => {
+        event.preventDefault();
+        main.focus();
+    });
+    setUpTheme();
+    setUpKey();
+    setUpStream();
+    api.takeKey();
+    addEventListener("hashchange", () => {
+        if (location.hash.startsWith("#key=")) {
+            api.takeKey();
+            start();
+        } else if (document.body.dataset.locked === undefined) show();
+    });
+    start();
+}
+
+setUp();

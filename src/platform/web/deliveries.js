@@ -1,0 +1,314 @@
+/* The delivery log: newest first, filtered, live. */
+import { h, fill, icon, short } from "./dom.js";
+import { ask, get, post, webhooks, catalogue, info } from "./api.js";
+import { errorBox, empty, select, deliveryBadge, time, endpointText, button, busy, toast, confirm, loading } from "./ui.js";
+import { ms, count, plural, zone } from "./format.js";
+
+const PAGE = 50;
+const MOST = 300; /* rows that live ones may pile up to */
+
+const STATUSES = [["", "Any status"], ["2xx", "2xx"], ["3xx", "3xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["none", "No answer"]];
+const STATES = [["", "Any state"], ["delivered", "Delivered"], ["failed", "Failed"], ["pending", "Pending"], ["cancelled", "Cancelled"]];
+const TESTS = [["", "Test and real"], ["true", "Test events"], ["false", "Real events"]];
+const TIMES = [["", "Any time"], ["15m", "Last 15 min"], ["1h", "Last hour"], ["24h", "Last 24 hours"], ["7d", "Last 7 days"], ["own", "From … to …"]];
+const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
+const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "time", "since", "until"];
+
+/* What the filter is for the API. */
+function asked(filter) {
+    const { time: span, since, until, ...rest } = filter;
+    if (span === "own") return { ...rest, since: since && new Date(since).toISOString(), until: until && new Date(until).toISOString() };
+    return span in LENGTHS ? { ...rest, since: new Date(Date.now() - LENGTHS[span]).toISOString() } : rest;
+}
+
+function statusFits(row, wanted) {
+    if (wanted === "none") return !row.status && row.attempts > 0;
+    return String(row.status ?? "")[0] === wanted[0];
+}
+
+/* The same for a row that the stream brings. */
+function fits(row, filter) {
+    const query = asked(filter);
+    const same = { state: row.state, type: row.type, webhook: row.webhook_id, environment: row.environment, event: row.event_id, test: String(row.test) };
+    for (const [name, value] of Object.entries(same)) if (query[name] && query[name] !== value) return false;
+    if (query.status && !statusFits(row, query.status)) return false;
+    return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
+}
+
+/* ---- rows ---- */
+const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
+
+export function deliveryRow(row, fresh = false) {
+    const environment = row.environment === "production" ? null : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
+    return h(
+        "tr",
+        { role: "row", data: { id: row.id, fresh: fresh ? "" : null } },
+        cell("time", "Time", h("a", { class: "row-link", href: `#/deliveries/${encodeURIComponent(row.id)}` }, time(row.created_at, "row"))),
+        cell("status", "Status", h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null)),
+        cell("type", "Type", h("span", { class: "pair-line" }, h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)), environment)),
+        cell("endpoint", "Endpoint", h("span", { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) }, endpointText(row.url))),
+        cell("attempts", "Attempts", h("span", { class: "num" }, count(row.attempts)), h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries")),
+        cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
+        cell("error", "Error", row.error ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
+    );
+}
+
+const HEAD = [["time", "Time"], ["status", "Status"], ["type", "Type"], ["endpoint", "Endpoint"], ["attempts", "Tries"], ["response", "Response"], ["error", "Error"]];
+
+export function deliveryTable(rows, label) {
+    return h(
+        "table",
+        { class: "log", role: "table", "aria-label": label },
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, HEAD.map(([name, text]) => h("th", { role: "columnheader", scope: "col", class: `c-${name}` }, name === "time" && zone ? [text, h("span", { class: "zone" }, ` ${zone}`)] : text)))),
+        h("tbody", { role: "rowgroup" }, rows),
+    );
+}
+
+/* ---- filters ---- */
+function filterBar(filter, lists, change) {
+    const choice = (name, label, options) => select(options, filter[name] ?? "", { "aria-label": label, data: { filter: name, set: filter[name] ? "" : null }, onchange: (event) => change({ [name]: event.target.value }) });
+    const moment = (name, label) => h("label", { class: "moment" }, h("span", null, label), h("input", { type: "datetime-local", step: 1, value: filter[name] ?? "", onchange: (event) => change({ [name]: event.target.value }) }));
+    const active = FILTERS.some((name) => filter[name]);
+    return [
+        choice("status", "Status", STATUSES),
+        choice("state", "State", STATES),
+        choice("type", "Type", lists.types),
+        choice("webhook", "Endpoint", lists.webhooks),
+        choice("environment", "Environment", lists.environments),
+        choice("test", "Test or real", TESTS),
+        choice("time", "Time", TIMES),
+        filter.time === "own" ? [moment("since", "from"), moment("until", "to")] : null,
+        filter.event ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), { name: "cross", kind: "small", title: "All events again" }) : null,
+        active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
+    ];
+}
+
+async function filterLists() {
+    const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
+    return {
+        types: [["", "Any type"], ...types.map((each) => [each.type, each.type])],
+        webhooks: [["", "Any endpoint"], ...hooks.map((hook) => [hook.id, endpointText(hook.url)])],
+        environments: [["", "Any environment"], ...facts.environments.map((name) => [name, name])],
+        count: hooks.length,
+    };
+}
+
+function remember(filter) {
+    const query = new URLSearchParams();
+    for (const name of FILTERS) if (filter[name]) query.set(name, filter[name]);
+    history.replaceState(null, "", `#/deliveries${query.size ? `?${query}` : ""}`);
+}
+
+/* An endpoint that is deleted, or a type that is gone, stays to be chosen while it is filtered by. */
+function withChosen(options, value) {
+    return !value || options.some(([key]) => key === value) ? options : [...options, [value, value]];
+}
+
+function nothing(filter, lists, clear) {
+    if (FILTERS.some((name) => filter[name])) return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
+    if (!lists.count) return empty("The log is empty", "Deliveries appear here as they happen. First, emit8 needs to know where to send them.", h("a", { class: "button primary", href: "#/endpoints/new" }, "New endpoint"));
+    return empty("The log is empty", "Deliveries appear here as they happen. Send a test event, or let a scenario run.", h("a", { class: "button primary", href: "#/test" }, "Send a test event"), h("a", { class: "button", href: "#/scenarios" }, "Run a scenario"));
+}
+
+/* ---- send again what failed ---- */
+async function resendFailed(control, filter) {
+    const query = asked(filter);
+    const sure = await confirm({
+        title: "Send all failed deliveries again?",
+        text: h("p", null, "All that failed for good", query.webhook ? " at this endpoint" : "", query.since || query.until ? " in the time that is filtered by" : ", of any time", " go out again, with the same ids. The other filters do not matter here."),
+        action: "Send again",
+        danger: false,
+    });
+    if (!sure) return;
+    const done = await busy(control, () => post("/v1/deliveries/resend", Object.fromEntries(Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value))));
+    if (done) toast(done.count ? `${plural(done.count, "delivery", "deliveries")} go out again` : "No delivery had failed");
+}
+
+/* ---- the page ---- */
+export default async function deliveries(page) {
+    const lists = await filterLists();
+    const filter = Object.fromEntries(FILTERS.map((name) => [name, page.query.get(name) ?? ""]));
+    const bar = h("div", { class: "filters", role: "group", "aria-label": "Filters" });
+    const news = h("button", { type: "button", class: "news", hidden: true });
+    const body = h("tbody", { role: "rowgroup" });
+    const place = h("div", { class: "log-place" });
+    const older = h("button", { type: "button", class: "older" }, "Show older");
+    const state = { rows: new Map(), next: null, paged: false, cutOff: false, waiting: new Map(), many: 0, turn: 0 };
+
+    function drawBar() {
+        fill(bar, filterBar(filter, { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) }, change));
+    }
+
+    function change(part) {
+        const name = Object.keys(part)[0];
+        Object.assign(filter, part);
+        remember(filter);
+        drawBar();
+        bar.querySelector(`[data-filter="${name}"]`)?.focus();
+        reload();
+    }
+
+    const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+
+    function put(row, element) {
+        state.rows.get(row.id)?.replaceWith(element);
+        state.rows.set(row.id, element);
+    }
+
+    function show(rows) {
+        for (const row of rows) {
+            if (state.rows.has(row.id)) continue;
+            const element = deliveryRow(row);
+            put(row, element);
+            body.append(element);
+            state.oldest = row;
+        }
+        older.hidden = !state.next && !state.cutOff;
+    }
+
+    function drawTable() {
+        if (!state.rows.size) {
+            fill(place, nothing(filter, lists, clear));
+            return;
+        }
+        if (body.isConnected) return;
+        const whole = deliveryTable([], "Deliveries, newest first");
+        whole.querySelector("tbody").replaceWith(body);
+        fill(place, whole, h("div", { class: "row center" }, older));
+    }
+
+    function forgetNews() {
+        state.waiting.clear();
+        state.many = 0;
+        news.hidden = true;
+    }
+
+    async function reload() {
+        const own = ++state.turn;
+        place.setAttribute("aria-busy", "true");
+        try {
+            const answer = await ask("GET", "/v1/deliveries", { query: { ...asked(filter), limit: PAGE }, signal: page.signal });
+            if (own !== state.turn) return;
+            forgetNews();
+            state.rows.clear();
+            body.replaceChildren();
+            Object.assign(state, { next: answer.page?.next ?? null, paged: false, cutOff: false });
+            show(answer.data);
+            place.replaceChildren();
+            drawTable();
+        } catch (error) {
+            if (error.name !== "AbortError" && own === state.turn) fill(place, errorBox(error, reload));
+        } finally {
+            if (own === state.turn) place.removeAttribute("aria-busy");
+        }
+    }
+
+    /* After rows were cut off at the end, the cursor leads past them: then by time. */
+    async function more() {
+        const query = { ...asked(filter), limit: PAGE };
+        if (state.cutOff) query.until = new Date(Date.parse(state.oldest.created_at) + 1).toISOString();
+        else query.cursor = state.next;
+        const own = state.turn;
+        const answer = await ask("GET", "/v1/deliveries", { query, signal: page.signal });
+        if (own !== state.turn) return;
+        Object.assign(state, { next: answer.page?.next ?? null, paged: true, cutOff: false });
+        show(answer.data);
+    }
+    older.addEventListener("click", () => busy(older, more));
+
+    function add(rows) {
+        for (const row of rows) {
+            const element = deliveryRow(row, true);
+            put(row, element);
+            body.prepend(element);
+        }
+        trim();
+        drawTable();
+    }
+
+    function trim() {
+        if (state.paged) return;
+        while (body.children.length > MOST) {
+            const last = body.lastElementChild;
+            state.rows.delete(last.dataset.id);
+            last.remove();
+            state.cutOff = true;
+        }
+        if (!state.cutOff) return;
+        const created = body.lastElementChild.querySelector("time").dateTime;
+        state.oldest = { created_at: created };
+        older.hidden = false;
+    }
+
+    const reading = () => scrollY > 120 || body.contains(document.activeElement);
+
+    function tellNews() {
+        const n = state.waiting.size + state.many;
+        news.hidden = n === 0;
+        fill(news, icon("down"), `${count(n)} new`);
+    }
+
+    function onDelivery(row) {
+        const known = state.rows.get(row.id);
+        if (known) {
+            const focused = known.contains(document.activeElement);
+            const element = deliveryRow(row);
+            put(row, element);
+            if (focused) element.querySelector("a").focus();
+        } else if (!fits(row, filter) || isOld(row)) return;
+        else if (reading()) {
+            state.waiting.set(row.id, row);
+            tellNews();
+        } else add([row]);
+    }
+
+    /* A change of a delivery that is beyond the rows shown. */
+    function isOld(row) {
+        const newest = body.firstElementChild?.querySelector("time")?.dateTime;
+        return newest !== undefined && row.created_at < newest && (state.next !== null || state.cutOff || row.created_at < newest);
+    }
+
+    function takeNews() {
+        if (state.many) reload();
+        else add([...state.waiting.values()].sort((a, b) => (a.created_at < b.created_at ? -1 : 1)));
+        forgetNews();
+        scrollTo({ top: 0 });
+    }
+    news.addEventListener("click", takeNews);
+    const onScroll = () => !reading() && (state.waiting.size || state.many) && takeNews();
+    addEventListener("scroll", onScroll, { passive: true });
+    page.atEnd(() => removeEventListener("scroll", onScroll));
+
+    let stale = false;
+    page.on((name, data) => {
+        if (name === "delivery") onDelivery(data);
+        else if (name === "many") {
+            if (reading()) {
+                state.many += data.count ?? 1;
+                tellNews();
+            } else stale = true;
+        } else if (name === "state" && data === "live") stale = true; /* what happened meanwhile is not told again */
+    });
+    page.every(1000, () => {
+        if (!stale) return;
+        if (reading() || state.paged) return;
+        stale = false;
+        reload();
+    });
+
+    const again = button("Resend failed", () => resendFailed(again, filter), { name: "retry" });
+    drawBar();
+    fill(place, loading());
+    fill(page.root, page.heading("Deliveries", again), bar, h("div", { class: "news-place", role: "status" }, news), place);
+    await reload();
+}
+
+/* A short list for other pages. */
+export async function recent(query, label, signal) {
+    const rows = await get("/v1/deliveries", { limit: 10, ...query }, signal);
+    if (!rows.length) return h("p", { class: "muted" }, "None yet.");
+    const whole = deliveryTable(rows.map((row) => deliveryRow(row)), label);
+    if (query.webhook) whole.classList.add("of-one");
+    return whole;
+}
+

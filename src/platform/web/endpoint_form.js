@@ -1,0 +1,287 @@
+/* Making an endpoint, and changing one. */
+import { h, fill, icon, short, clipped } from "./dom.js";
+import { get, post, patch, catalogue, info, forget } from "./api.js";
+import { field, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
+import { plural, span } from "./format.js";
+
+/* ---- the events it takes ---- */
+function takes(pattern, type) {
+    return pattern === "*" || pattern === type || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)));
+}
+
+/* Boxes for all, each category and each type; a field for any other pattern; and what all of it matches, as the server says. */
+function eventPicker(types, chosen, signal) {
+    const patterns = new Set(chosen);
+    const categories = [...new Set(types.map((each) => each.category))];
+    const tree = h("div", { class: "tree" });
+    const tags = h("div", { class: "chips", role: "group", "aria-label": "Chosen patterns" });
+    const preview = h("div", { class: "match", role: "status" });
+    const wrong = h("p", { class: "field-wrong", role: "alert" });
+    const other = h("input", { type: "text", placeholder: "a pattern, such as message.*", "aria-label": "Another pattern", spellcheck: "false", autocomplete: "off", list: "event-patterns" });
+    const known = h("datalist", { id: "event-patterns" }, ["*", ...categories.map((each) => `${each}.*`), ...types.map((each) => each.type)].map((each) => h("option", { value: each })));
+
+    function box(pattern, text, about, inherited) {
+        const on = patterns.has(pattern);
+        const input = h("input", { type: "checkbox", checked: on || inherited, disabled: inherited && !on, data: { pattern } });
+        input.addEventListener("change", () => choose(pattern, input.checked));
+        return h("label", { class: "check" }, input, h("span", null, h("span", { class: "mono" }, text), about ? h("span", { class: "hint" }, about) : null));
+    }
+
+    function choose(pattern, on) {
+        if (on) patterns.add(pattern);
+        else patterns.delete(pattern);
+        draw();
+        tree.querySelector(`[data-pattern="${CSS.escape(pattern)}"]`)?.focus();
+    }
+
+    function drawTree() {
+        const all = patterns.has("*");
+        fill(
+            tree,
+            box("*", "*", "everything, also types to come", false),
+            categories.map((category) => {
+                const whole = `${category}.*`;
+                const covered = all || patterns.has(whole);
+                return h(
+                    "fieldset",
+                    null,
+                    h("legend", { class: "away" }, category),
+                    box(whole, whole, `every ${category} event, also those to come`, all),
+                    h("div", { class: "leaves" }, types.filter((each) => each.category === category).map((each) => box(each.type, each.type, each.description, covered))),
+                );
+            }),
+        );
+    }
+
+    const remove = (pattern) => h("button", { type: "button", class: "chip", title: `Remove ${pattern}`, "aria-label": `Remove ${pattern}`, onclick: () => choose(pattern, false) }, h("code", null, short(pattern, 60)), icon("cross"));
+
+    let turn = 0;
+    async function drawMatch() {
+        const own = ++turn;
+        if (!patterns.size) return fill(preview, h("span", { class: "muted" }, "Nothing is chosen: no event would be delivered here."));
+        try {
+            const found = await get("/v1/match", { pattern: [...patterns] }, signal);
+            if (own !== turn) return undefined;
+            wrong.replaceChildren();
+            const all = found.types.length === types.length;
+            return fill(preview, h("strong", null, all ? `Takes all ${plural(types.length, "type")}` : `Takes ${found.types.length} of ${plural(types.length, "type")}`), all ? null : h("span", { class: "chips" }, found.types.map((each) => h("code", { class: "chip" }, short(each, 60)))));
+        } catch (error) {
+            if (own === turn && error.name !== "AbortError") fill(preview, h("span", { class: "field-wrong" }, clipped(error.message, 300)));
+            return undefined;
+        }
+    }
+
+    async function addOther() {
+        const pattern = other.value.trim();
+        if (!pattern) return;
+        try {
+            await get("/v1/match", { pattern }, signal);
+            other.value = "";
+            wrong.replaceChildren();
+            patterns.add(pattern);
+            draw();
+        } catch (error) {
+            if (error.name !== "AbortError") fill(wrong, icon("warn"), h("span", null, clipped(error.message, 300)));
+        }
+    }
+    other.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        addOther();
+    });
+
+    function draw() {
+        drawTree();
+        fill(tags, [...patterns].map(remove));
+        drawMatch();
+    }
+
+    draw();
+    const legend = h("legend", null, "Events");
+    const whole = h("fieldset", { class: "field picker" }, legend, h("p", { class: "hint" }, "Single types, a whole category, or everything."), h("div", { class: "picked" }, tags, preview), tree, h("div", { class: "row" }, other, button("Add", addOther), known), wrong);
+    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+    return { whole, values: () => [...patterns], covers: (type) => [...patterns].some((each) => takes(each, type)) };
+}
+
+/* ---- other parts ---- */
+function environmentPicker(all, chosen) {
+    const boxes = all.map((name) => h("input", { type: "checkbox", value: name, checked: !chosen?.length || chosen.includes(name) }));
+    const wrong = h("p", { class: "field-wrong", role: "alert" });
+    const whole = h("fieldset", { class: "field" }, h("legend", null, "Environments"), h("div", { class: "row" }, boxes.map((box, i) => h("label", { class: "check" }, box, h("span", null, all[i])))), wrong);
+    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+    return { whole, values: () => boxes.filter((box) => box.checked).map((box) => box.value) };
+}
+
+function headerRows(headers) {
+    const list = h("div", { class: "pairs" });
+    const row = (name = "", value = "") => {
+        const line = h("div", { class: "pair" }, h("input", { type: "text", value: name, placeholder: "X-Team", "aria-label": "Name of the header", spellcheck: "false" }), h("input", { type: "text", value, placeholder: "crm", "aria-label": "Value of the header", spellcheck: "false" }), button("", () => line.remove(), { name: "cross", kind: "quiet icon-only", title: "Remove this header" }));
+        return line;
+    };
+    Object.entries(headers ?? {}).forEach(([name, value]) => list.append(row(name, value)));
+    const wrong = h("p", { class: "field-wrong", role: "alert" });
+    const add = button("Add a header", () => {
+        const line = row();
+        list.append(line);
+        line.querySelector("input").focus();
+    }, { name: "plus", kind: "small" });
+    const whole = h("fieldset", { class: "field" }, h("legend", null, "Headers of your own"), list, add, wrong);
+    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+    const values = () => Object.fromEntries([...list.children].map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim())).filter(([name]) => name));
+    return { whole, values };
+}
+
+/* Durations as they are written: 1500ms, 5s, 2m. */
+const written = (value) => (value % 3600000 === 0 && value ? `${value / 3600000}h` : value % 60000 === 0 && value ? `${value / 60000}m` : value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`);
+
+function inMs(text) {
+    const found = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)\s*$/.exec(text);
+    return found ? Number(found[1]) * { ms: 1, s: 1000, m: 60000, h: 3600000 }[found[2]] : NaN;
+}
+
+function retryFields(retry) {
+    const text = (value) => h("input", { type: "text", value, spellcheck: "false", autocomplete: "off" });
+    const inputs = {
+        attempts: h("input", { type: "number", min: 1, max: 100, value: String(retry.attempts) }),
+        base: text(written(retry.base_ms)),
+        factor: h("input", { type: "number", min: 1, max: 100, step: "any", value: String(retry.factor) }),
+        cap: text(written(retry.cap_ms)),
+        jitter: select([["full", "full"], ["equal", "equal"], ["none", "none"]], retry.jitter),
+    };
+    const parts = {
+        attempts: field("Attempts in all", inputs.attempts),
+        base: field("First wait", inputs.base),
+        factor: field("Then times", inputs.factor),
+        cap: field("At most", inputs.cap),
+        jitter: field("Jitter", inputs.jitter),
+    };
+    const told = h("p", { class: "hint", role: "status" });
+    const tell = () => {
+        const attempts = Number(inputs.attempts.value);
+        const [base, factor, cap] = [inMs(inputs.base.value), Number(inputs.factor.value), inMs(inputs.cap.value)];
+        if (!(attempts > 1) || Number.isNaN(base + factor + cap)) return fill(told, attempts === 1 ? "No retries." : "");
+        const waits = Array.from({ length: Math.min(attempts - 1, 8) }, (_, n) => span(Math.min(base * factor ** n, cap)));
+        return fill(told, `Waits ${inputs.jitter.value === "none" ? "" : "up to "}${waits.join(", ")}${attempts > 9 ? ", …" : ""} between attempts.`);
+    };
+    Object.values(inputs).forEach((input) => input.addEventListener("input", tell));
+    tell();
+    const whole = h("fieldset", { class: "field" }, h("legend", null, "Retries"), h("div", { class: "grid" }, Object.values(parts)), told);
+    const values = () => ({ attempts: Number(inputs.attempts.value), base: inputs.base.value.trim(), factor: Number(inputs.factor.value), cap: inputs.cap.value.trim(), jitter: inputs.jitter.value });
+    return { whole, values, parts };
+}
+
+/* ---- the form ---- */
+const BLANK = (facts) => ({ url: "", description: "", events: ["*"], environments: [], scheme: facts.schemes[0], timeout_ms: facts.defaults.timeout_ms, retry: facts.defaults.retry, headers: {}, notify_url: null });
+
+function controls(hook, facts, types, signal, isNew) {
+    const text = (value, props) => h("input", { type: "text", value: value ?? "", spellcheck: "false", autocomplete: "off", ...props });
+    const inputs = {
+        url: text(hook.url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/webhooks", required: true }),
+        description: text(hook.description, { spellcheck: "true" }),
+        secret: isNew ? text("", { placeholder: "made for you" }) : null,
+        scheme: select(facts.schemes.map((name) => [name, name]), hook.scheme),
+        timeout: text(written(hook.timeout_ms)),
+        notify_url: text(hook.notify_url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/failures" }),
+    };
+    const picks = {
+        events: eventPicker(types, hook.events, signal),
+        environments: environmentPicker(facts.environments, hook.environments),
+        headers: headerRows(hook.headers),
+        retry: retryFields(hook.retry),
+    };
+    const parts = {
+        url: field("URL", inputs.url, "Where events are posted. Receivers beyond this machine are permitted by --allow-target when emit8 serve starts."),
+        description: field("Description", inputs.description),
+        events: picks.events.whole,
+        environments: picks.environments.whole,
+        secret: inputs.secret ? field("Secret", inputs.secret, "Leave it empty for 64 random hex digits; else at least 16 characters.") : null,
+        scheme: field("Signed as", inputs.scheme),
+        timeout: field("Timeout", inputs.timeout, "How long an answer may take: 5s, 1500ms."),
+        retry: picks.retry.whole,
+        headers: picks.headers.whole,
+        notify_url: field("Tell of failures", inputs.notify_url, "A URL that is told when a delivery has failed for good."),
+    };
+    const values = () => {
+        const out = { url: inputs.url.value.trim(), description: inputs.description.value, events: picks.events.values(), environments: picks.environments.values(), scheme: inputs.scheme.value, timeout: inputs.timeout.value.trim(), retry: picks.retry.values(), headers: picks.headers.values() };
+        const told = inputs.notify_url.value.trim();
+        if (told || hook.notify_url) out.notify_url = told || null;
+        if (inputs.secret?.value) out.secret = inputs.secret.value;
+        return out;
+    };
+    const places = { ...parts, ...Object.fromEntries(Object.entries(picks.retry.parts).map(([name, part]) => [`retry.${name}`, part])) };
+    return { parts, places, values };
+}
+
+/* What the server finds wrong goes to its field, the rest above the form. */
+function complain(form, places, above, error) {
+    const rest = [];
+    for (const each of error.details ?? []) {
+        const place = places[each.field] ?? places[String(each.field).split(/[.[]/)[0]];
+        if (place?.complain) place.complain(short(each.message, 400));
+        else rest.push(each);
+    }
+    fill(above, errorBox({ ...error, message: error.message, details: rest, status: error.status }));
+    for (const more of form.querySelectorAll("details")) if (more.querySelector("[aria-invalid=true]")) more.open = true;
+    (form.querySelector("[aria-invalid=true]") ?? above).focus();
+    above.scrollIntoView({ block: "nearest" });
+}
+
+async function show(page, hook, title, save, done) {
+    const [facts, types] = await Promise.all([info(), catalogue()]);
+    const isNew = !hook;
+    const { parts, places, values } = controls(hook ?? BLANK(facts), facts, types, page.signal, isNew);
+    const above = h("div", { tabindex: -1 });
+    const submit = h("button", { type: "submit", class: "primary" }, isNew ? "Make the endpoint" : "Save");
+    const form = h(
+        "form",
+        { class: "form", novalidate: true },
+        above,
+        h("section", { class: "panel stack" }, parts.url, parts.description, parts.environments),
+        h("section", { class: "panel stack" }, parts.events),
+        h("details", { class: "panel" }, h("summary", null, h("h2", null, "Secret, retries, headers")), h("div", { class: "stack" }, parts.secret, h("div", { class: "grid" }, parts.scheme, parts.timeout), parts.retry, parts.headers, parts.notify_url)),
+        h("div", { class: "row" }, submit, h("a", { class: "button", href: hook ? `#/endpoints/${encodeURIComponent(hook.id)}` : "#/endpoints" }, "Cancel")),
+    );
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        above.replaceChildren();
+        Object.values(places).forEach((place) => place?.complain?.(""));
+        const given = values();
+        if (!given.events.length) return complain(form, places, above, { message: "no event is chosen; choose a type, a category, or everything", details: [{ field: "events", message: "choose at least one" }] });
+        if (!given.environments.length) return complain(form, places, above, { message: "no environment is chosen; choose at least one", details: [{ field: "environments", message: "choose at least one" }] });
+        return busy(submit, async () => {
+            let made;
+            try {
+                made = await save(given);
+            } catch (error) {
+                complain(form, places, above, error);
+                return;
+            }
+            forget("/v1/webhooks");
+            await done(made);
+            location.hash = `#/endpoints/${encodeURIComponent(made.id)}`;
+        });
+    });
+    fill(page.root, h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")), page.heading(title), form);
+}
+
+export async function newEndpoint(page) {
+    await show(
+        page,
+        null,
+        "New endpoint",
+        (values) => post("/v1/webhooks", values),
+        (made) => showSecret(made.secret, "The endpoint's secret", "Your receiver verifies with it that a request is from here. Copy it to where your receiver reads it."),
+    );
+}
+
+export async function editEndpoint(page) {
+    const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
+    const hook = await get(path, null, page.signal);
+    await show(
+        page,
+        hook,
+        "Edit endpoint",
+        (values) => patch(path, values),
+        () => toast("Saved"),
+    );
+}

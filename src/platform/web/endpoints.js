@@ -1,0 +1,231 @@
+/* The endpoints: all of them, and one with what can be done to it. */
+import { h, fill, icon, clipped, short } from "./dom.js";
+import { get, post, remove, webhooks, forget } from "./api.js";
+import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, table, toast, endpointText } from "./ui.js";
+import { ms, span, stamp, away, count, percent } from "./format.js";
+import { recent } from "./deliveries.js";
+
+const own = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
+const pageOf = (hook, rest = "") => `#/endpoints/${encodeURIComponent(hook.id)}${rest}`;
+
+export const chips = (list, most = Infinity) => h("span", { class: "chips" }, list.slice(0, most).map((each) => h("code", { class: "chip" }, short(each, 60))), list.length > most ? h("span", { class: "muted" }, `and ${list.length - most} more`) : null);
+
+export function hookBadge(hook) {
+    if (!hook.enabled) return badge("idle", "minus", "disabled");
+    return hook.failing_since ? badge("warn", "warn", "failing") : badge("ok", "check", "enabled");
+}
+
+const inGrace = (hook) => hook.grace_until && Date.parse(hook.grace_until) > Date.now();
+
+/* What one should know of its state, in a sentence. */
+function remark(hook) {
+    if (!hook.enabled) return h("p", { class: "why" }, icon("minus"), h("span", null, "Disabled ", hook.disabled_at ? away(hook.disabled_at) : "", hook.disabled_reason ? [": ", clipped(hook.disabled_reason, 200)] : ""));
+    if (hook.failing_since) return h("p", { class: "why" }, icon("warn"), h("span", null, "No success since ", stamp(hook.failing_since, false), ` (${away(hook.failing_since)})`));
+    return null;
+}
+
+/* ---- what can be done ---- */
+const setEnabled = (hook, on) => post(own(hook, on ? "/enable" : "/disable"));
+
+async function disable(hook) {
+    const sure = await confirm({
+        title: "Disable this endpoint?",
+        text: [h("p", { class: "mono cut" }, short(hook.url)), h("p", null, "It gets no events until it is enabled again. Deliveries that wait for it go on then. Test events go out all the same.")],
+        action: "Disable",
+    });
+    if (sure) await setEnabled(hook, false);
+    return sure;
+}
+
+async function rotate(hook) {
+    const { grace_ms: grace = 86400000 } = (await get("/v1/info")).defaults ?? {};
+    const sure = await confirm({
+        title: "Rotate the secret?",
+        text: [h("p", null, "A new secret is made, and shown once. From then on deliveries are signed with it."), h("p", null, `The present one, which ends in ${short(hook.secret_end ?? "")}, stays valid for ${span(grace)}: time to change your receivers.`)],
+        action: "Rotate",
+        danger: false,
+    });
+    if (!sure) return false;
+    const made = await post(own(hook, "/rotate"));
+    await showSecret(made.secret, "The new secret", `The one before stays valid until ${made.grace_until ? stamp(made.grace_until, false) : "it is revoked"}.`);
+    return true;
+}
+
+async function revoke(hook) {
+    const sure = await confirm({ title: "Revoke the secret from before the rotation?", text: h("p", null, "Receivers that still verify with it refuse what comes from now on."), action: "Revoke" });
+    if (sure) await post(own(hook, "/revoke"));
+    return sure;
+}
+
+async function erase(hook) {
+    const sure = await confirm({
+        title: "Delete this endpoint?",
+        text: [h("p", { class: "mono cut" }, short(hook.url)), h("p", null, "Its waiting deliveries are cancelled, and its secret is gone. The log keeps what was sent. This cannot be undone.")],
+        action: "Delete",
+    });
+    if (!sure) return false;
+    await remove(own(hook));
+    forget("/v1/webhooks");
+    toast("The endpoint is deleted");
+    location.hash = "#/endpoints";
+    return true;
+}
+
+function act(label, task, hook, changed, more) {
+    const control = button(label, () => busy(control, async () => {
+        if ((await task(hook)) === false) return;
+        forget("/v1/webhooks");
+        await changed();
+    }), more);
+    return control;
+}
+
+const enabling = (hook, changed) => (hook.enabled ? act("Disable", disable, hook, changed) : act("Enable", (each) => setEnabled(each, true), hook, changed, { kind: "primary" }));
+
+/* ---- all of them ---- */
+function row(hook, share, changed) {
+    return h(
+        "li",
+        { class: "card", data: { id: hook.id, off: hook.enabled ? null : "" } },
+        h(
+            "div",
+            { class: "card-head" },
+            h("h2", { class: "mono cut" }, h("a", { href: pageOf(hook), title: short(hook.url, 500) }, short(hook.url, 200))),
+            hookBadge(hook),
+        ),
+        hook.description ? h("p", { class: "muted" }, short(hook.description, 200)) : null,
+        remark(hook),
+        h(
+            "dl",
+            { class: "facts" },
+            fact("Events", chips(hook.events, 6)),
+            fact("Environments", hook.environments?.length ? short(hook.environments.join(", ")) : "all"),
+            fact("Secret", h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10)), inGrace(hook) ? h("span", { class: "tag" }, "two are valid") : null),
+            fact("Last 24 hours", share?.attempts ? [`${count(share.attempts)} attempts, `, `${percent(share.attempts - share.delivered, share.attempts)} errors, p99 ${ms(share.p99_ms)}`] : h("span", { class: "muted" }, "nothing sent")),
+        ),
+        h("div", { class: "row" }, h("a", { class: "button", href: `#/test?${new URLSearchParams({ webhook: hook.id })}` }, icon("test"), h("span", null, "Send a test")), h("a", { class: "button", href: pageOf(hook, "/edit") }, icon("edit"), h("span", null, "Edit")), enabling(hook, changed)),
+    );
+}
+
+async function lastDay(signal) {
+    const until = Math.ceil(Date.now() / 60000) * 60000;
+    const data = await get("/v1/overview", { since: new Date(until - 864e5).toISOString(), until: new Date(until).toISOString(), step: "60m" }, signal);
+    return new Map(data.webhooks.map((each) => [each.name, each]));
+}
+
+export async function endpoints(page) {
+    const list = h("ul", { class: "cards" });
+
+    async function refresh() {
+        forget("/v1/webhooks");
+        const [hooks, shares] = await Promise.all([webhooks(), lastDay(page.signal)]);
+        if (hooks.length) fill(list, hooks.map((hook) => row(hook, shares.get(hook.id), refresh)));
+        else fill(list, h("li", null, empty("No endpoint yet", "An endpoint is the URL of a receiver, the events it wants, and a secret that proves they are from here.", h("a", { class: "button primary", href: "#/endpoints/new" }, icon("plus"), h("span", null, "New endpoint")))));
+    }
+
+    await refresh();
+    fill(page.root, page.heading("Endpoints", h("a", { class: "button primary", href: "#/endpoints/new" }, icon("plus"), h("span", null, "New endpoint"))), list);
+    page.on((name) => name === "webhook" && !list.contains(document.activeElement) && refresh().catch(() => {}));
+}
+
+/* ---- one ---- */
+function retryText(retry) {
+    if (retry.attempts <= 1) return "none: one attempt in all";
+    const waits = [];
+    for (let n = 0; n < Math.min(retry.attempts - 1, 6); n++) waits.push(span(Math.min(retry.base_ms * retry.factor ** n, retry.cap_ms)));
+    return `${retry.attempts} attempts; ${retry.jitter === "none" ? "after" : "after up to"} ${waits.join(", ")}${retry.attempts > 7 ? ", …" : ""}`;
+}
+
+function settings(hook) {
+    const headers = Object.entries(hook.headers ?? {});
+    return h(
+        "section",
+        { class: "panel" },
+        h("h2", null, "Settings"),
+        h(
+            "dl",
+            { class: "facts long" },
+            fact("Events", chips(hook.events)),
+            fact("Environments", hook.environments?.length ? short(hook.environments.join(", ")) : "all"),
+            fact("Timeout", span(hook.timeout_ms)),
+            fact("Retries", retryText(hook.retry)),
+            fact("Signed as", short(hook.scheme)),
+            headers.length ? fact("Headers", headers.map(([name, value]) => h("div", null, code(`${name}: ${value}`, 200)))) : null,
+            hook.notify_url ? fact("Told of failures", code(hook.notify_url)) : null,
+            fact("Id", code(hook.id)),
+            fact("Made", time(hook.created_at)),
+        ),
+    );
+}
+
+function secretPanel(hook, changed) {
+    return h(
+        "section",
+        { class: "panel" },
+        h("h2", null, "Secret"),
+        h("dl", { class: "facts long" }, fact("Ends in", h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10))), fact("Rotated", hook.rotated_at ? time(hook.rotated_at, "away") : "never"), inGrace(hook) ? fact("The one before", `valid until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`) : null),
+        h("div", { class: "row" }, act("Rotate", rotate, hook, changed, { name: "retry" }), inGrace(hook) ? act("Revoke the one before", revoke, hook, changed) : null),
+    );
+}
+
+function shareTable(share) {
+    if (!share?.attempts) return null;
+    const head = ["Attempts", "Delivered", "Errors", "p50", "p99"].map((text) => ({ text, class: "num" }));
+    const cells = [count(share.attempts), count(share.delivered), percent(share.attempts - share.delivered, share.attempts), ms(share.p50_ms), ms(share.p99_ms)];
+    return h("section", { class: "panel" }, h("h2", null, "The last 24 hours"), table(head, [h("tr", null, cells.map((text) => h("td", { class: "num" }, text)))], { label: "The last 24 hours", class: "plain" }));
+}
+
+export async function endpoint(page) {
+    const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
+    const log = h("div");
+    let leaving = false; /* it is being deleted: what the stream tells of it is old */
+
+    async function eraseHere(hook) {
+        leaving = true;
+        try {
+            leaving = await erase(hook);
+        } catch (error) {
+            leaving = false;
+            throw error;
+        }
+        return false;
+    }
+
+    async function refresh() {
+        const [hook, shares] = await Promise.all([get(path, null, page.signal), lastDay(page.signal)]);
+        const title = page.heading(hook.url, h("a", { class: "button primary", href: `#/test?${new URLSearchParams({ webhook: hook.id })}` }, icon("test"), h("span", null, "Send a test")), h("a", { class: "button", href: pageOf(hook, "/edit") }, icon("edit"), h("span", null, "Edit")), enabling(hook, refresh), act("Delete", eraseHere, hook, refresh, { kind: "danger quiet" }));
+        fill(title.firstChild, clipped(endpointText(hook.url), 160));
+        title.firstChild.classList.add("mono");
+        title.firstChild.after(hookBadge(hook));
+        fill(
+            page.root,
+            h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")),
+            title,
+            hook.description ? h("p", { class: "muted" }, clipped(hook.description, 400)) : null,
+            remark(hook),
+            h("div", { class: "two" }, settings(hook), h("div", { class: "stack" }, secretPanel(hook, refresh), shareTable(shares.get(hook.id)))),
+            h("section", { class: "stack" }, h("div", { class: "panel-head" }, h("h2", null, "Latest deliveries"), h("a", { href: `#/deliveries?${new URLSearchParams({ webhook: hook.id })}` }, "All of them")), log),
+        );
+        await showLog();
+    }
+
+    async function showLog() {
+        try {
+            fill(log, await recent({ webhook: page.params.id }, "Latest deliveries of this endpoint", page.signal));
+        } catch (error) {
+            if (error.name !== "AbortError") fill(log, errorBox(error, showLog));
+        }
+    }
+
+    await refresh();
+    let stale = false;
+    page.on((name, data) => {
+        if (name === "webhook" && data.id === page.params.id && !leaving) refresh().catch(() => {});
+        stale ||= name === "many" || (name === "delivery" && data.webhook_id === page.params.id);
+    });
+    page.every(1000, () => {
+        if (!stale || log.contains(document.activeElement)) return;
+        stale = false;
+        showLog();
+    });
+}

@@ -1,0 +1,170 @@
+/* Scenarios: choose one, let it run against the endpoints, watch, stop. */
+import { h, fill, icon, clipped, short } from "./dom.js";
+import { get, post, webhooks } from "./api.js";
+import { field, button, busy, errorBox, badge, empty, time, table, copyButton } from "./ui.js";
+import { ms, count, span, percent, plural } from "./format.js";
+import { textView } from "./json.js";
+
+const STATES = { running: ["accent", "clock", "running"], ended: ["ok", "check", "ended"], stopped: ["idle", "stop", "stopped"], failed: ["bad", "cross", "failed"] };
+
+function stateBadge(run) {
+    const [kind, name, text] = STATES[run.state] ?? ["idle", "minus", run.state];
+    return badge(kind, name, text);
+}
+
+const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now()) - Date.parse(run.started_at));
+
+/* ---- the run that goes on ---- */
+function progress(run) {
+    if (run.progress === null || run.progress === undefined) return h("progress", { "aria-label": "Progress" });
+    return h("progress", { max: 1, value: run.progress, "aria-label": "Progress" }, `${Math.round(run.progress * 100)} %`);
+}
+
+function runningCard(run, stop) {
+    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop", kind: "danger" });
+    return h(
+        "section",
+        { class: "panel running stack" },
+        h("div", { class: "panel-head" }, h("h2", null, clipped(run.name, 100)), stateBadge(run), h("span", { class: "grow" }), h("span", { class: "muted num" }, lasted(run)), control),
+        progress(run),
+        h(
+            "dl",
+            { class: "strip" },
+            ...[
+                ["Attempts", count(run.attempts), run.planned ? `of ${count(run.planned)} planned` : null],
+                ["Delivered", count(run.delivered), percent(run.delivered, run.attempts)],
+                ["Failed", count(run.failed), percent(run.failed, run.attempts)],
+                ["Under way", count(run.in_flight), null],
+                ["Median", ms(run.p50_ms), null],
+                ["p99", ms(run.p99_ms), null],
+            ].map(([name, value, note]) => h("div", { class: "figure" }, h("dt", null, name), h("dd", null, value), note ? h("dd", { class: "figure-note" }, note) : null)),
+        ),
+    );
+}
+
+/* ---- earlier ones ---- */
+function runRow(run) {
+    return h(
+        "tr",
+        null,
+        h("th", { scope: "row" }, short(run.name, 80)),
+        h("td", null, stateBadge(run)),
+        h("td", null, time(run.started_at)),
+        h("td", { class: "num" }, lasted(run)),
+        h("td", { class: "num" }, count(run.attempts)),
+        h("td", { class: "num" }, count(run.failed)),
+        h("td", { class: "num" }, ms(run.p50_ms)),
+        h("td", { class: "num" }, ms(run.p99_ms)),
+    );
+}
+
+function earlier(runs) {
+    if (!runs.length) return null;
+    const num = (text) => ({ text, class: "num" });
+    return h("section", { class: "panel" }, h("h2", null, "Runs"), h("p", { class: "hint" }, "Since emit8 serve was started. What a run sends is counted here, and does not appear in the delivery log."), table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), { label: "Runs", class: "plain" }));
+}
+
+/* ---- what can be run ---- */
+function card(scenario, run) {
+    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), { name: "scenarios", title: `Run ${short(scenario.name, 60)}` });
+    const text = h("details", null, h("summary", null, "Show the text"));
+    text.addEventListener("toggle", () => {
+        if (text.open && text.children.length === 1) text.append(h("div", { class: "body-head" }, h("span", { class: "grow" }), copyButton(scenario.text)), textView(scenario.text, `Text of ${short(scenario.name, 60)}`));
+    });
+    return h("li", { class: "card scenario" }, h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start), h("p", { class: "muted" }, clipped(scenario.summary, 300)), text);
+}
+
+function ownForm(run) {
+    const text = h("textarea", { class: "editor", rows: 12, spellcheck: "false", placeholder: "scenario: mine\nflows:\n  one:\n    steps:\n      - emit: message.received\nrun:\n  - {flow: one, arrivals: {rate: 5/s, for: 10s}}" });
+    const seed = h("input", { type: "text", inputmode: "numeric", placeholder: "as the scenario says" });
+    const speed = h("input", { type: "text", placeholder: "1" });
+    const trouble = h("div", { role: "status" });
+    const submit = h("button", { type: "submit", class: "primary" }, icon("scenarios"), h("span", null, "Run"));
+    const form = h("form", { class: "stack" }, field("Scenario, in YAML", text, "Its own endpoints are passed over: it sends to the endpoints of this platform, by their subscriptions."), h("div", { class: "grid" }, field("Seed", seed), field("Speed", speed, "2 is twice as fast.")), trouble, h("div", { class: "row" }, submit));
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        trouble.replaceChildren();
+        const body = { text: text.value };
+        if (seed.value.trim()) body.seed = Number(seed.value);
+        if (speed.value.trim()) body.speed = Number(speed.value);
+        busy(submit, async () => {
+            try {
+                await run(body);
+            } catch (error) {
+                fill(trouble, errorBox(error));
+            }
+        });
+    });
+    return h("details", { class: "panel" }, h("summary", null, h("h2", null, "A scenario of your own")), form);
+}
+
+/* ---- the page ---- */
+export default async function scenarios(page) {
+    const [known, hooks, runs] = await Promise.all([get("/v1/scenarios", null, page.signal), webhooks(), get("/v1/runs", null, page.signal)]);
+    const now = h("div", { class: "stack", "aria-live": "off" });
+    const before = h("div");
+    const trouble = h("div");
+    const byId = new Map(runs.map((run) => [run.id, run]));
+
+    function draw() {
+        const all = [...byId.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
+        const going = all.filter((run) => run.state === "running");
+        if (!now.contains(document.activeElement) || !going.length) fill(now, going.map((run) => runningCard(run, stop)));
+        else redraw(going);
+        fill(before, earlier(all.filter((run) => run.state !== "running")));
+    }
+
+    /* The button that has the focus keeps it. */
+    function redraw(going) {
+        fill(now, going.map((run) => runningCard(run, stop)));
+        now.querySelector("button")?.focus();
+    }
+
+    function take(run) {
+        byId.set(run.id, run);
+        draw();
+    }
+
+    async function stop(run) {
+        take(await post(`/v1/runs/${encodeURIComponent(run.id)}/stop`));
+    }
+
+    async function run(body) {
+        const made = await post("/v1/runs", body);
+        trouble.replaceChildren();
+        take(made);
+        now.scrollIntoView({ block: "nearest" });
+    }
+
+    async function tryRun(body) {
+        try {
+            await run(body);
+        } catch (error) {
+            if (error.status === 401) return;
+            fill(trouble, errorBox(error));
+            trouble.scrollIntoView({ block: "nearest" });
+        }
+    }
+
+    const enabled = hooks.filter((hook) => hook.enabled).length;
+    const target = enabled
+        ? h("p", { class: "muted" }, `A run sends to the ${plural(enabled, "enabled endpoint")}, by their subscriptions, as the platform would.`)
+        : empty("No enabled endpoint", "A scenario sends to the enabled endpoints by their subscriptions. There is none: make one, or enable one.", h("a", { class: "button primary", href: hooks.length ? "#/endpoints" : "#/endpoints/new" }, hooks.length ? "To the endpoints" : "New endpoint"));
+    draw();
+    fill(page.root, page.heading("Scenarios"), target, trouble, now, h("ul", { class: "cards grid-cards" }, known.map((each) => card(each, tryRun))), ownForm(run), before);
+
+    page.on(async (name, data) => {
+        if (name === "run") take(data);
+        else if (name === "state" && data === "live") await refresh();
+    });
+    async function refresh() {
+        try {
+            for (const each of await get("/v1/runs", null, page.signal)) byId.set(each.id, each);
+            draw();
+        } catch {
+            /* the next time */
+        }
+    }
+    page.every(2000, () => [...byId.values()].some((each) => each.state === "running") && refresh());
+}
+

@@ -1,0 +1,249 @@
+/* Test events: choose, look, change, send, and watch what comes back. */
+import { h, fill, icon, clipped, short } from "./dom.js";
+import { get, post, catalogue, webhooks, info } from "./api.js";
+import { field, select, button, busy, errorBox, deliveryBadge, stateText, attemptBadge, endpointText, empty, copyButton, table, time } from "./ui.js";
+import { ms, away } from "./format.js";
+import { indent, fault, jsonView, textView, isJson } from "./json.js";
+
+const ALL = "*"; /* to all that subscribe */
+const MOST = 8; /* results that are kept in view */
+
+/* ---- the schema as a table ---- */
+function resolve(schema, root) {
+    const found = /^#\/\$defs\/(.+)$/.exec(schema?.$ref ?? "");
+    return found ? { ...root.$defs?.[found[1]], ...schema } : (schema ?? {});
+}
+
+function typeText(schema) {
+    if ("const" in schema) return JSON.stringify(schema.const);
+    if (schema.enum) return short(schema.enum.map((each) => JSON.stringify(each)).join(" | "), 200);
+    const type = [schema.type ?? "any"].flat().join(" | ");
+    return schema.format ? `${type} (${schema.format})` : type;
+}
+
+function* properties(schema, root, path = "", depth = 0) {
+    for (const [name, raw] of Object.entries(schema.properties ?? {})) {
+        const each = resolve(raw, root);
+        const at = path ? `${path}.${name}` : name;
+        yield { at, depth, schema: each, required: (schema.required ?? []).includes(name) };
+        if (depth < 6) yield* properties(each, root, at, depth + 1);
+        const items = resolve(each.items, root);
+        if (items.properties && depth < 6) yield* properties(items, root, `${at}[]`, depth + 1);
+    }
+}
+
+function schemaView(schema) {
+    const rows = [...properties(resolve(schema, schema), schema)].map((each) =>
+        h(
+            "tr",
+            null,
+            h("th", { scope: "row", class: "mono", vars: { "--depth": String(each.depth) } }, short(each.at, 90), each.required ? null : h("span", { class: "muted" }, " (optional)")),
+            h("td", null, h("code", null, typeText(each.schema)), each.schema.description ? h("p", { class: "hint" }, short(each.schema.description, 300)) : null),
+        ),
+    );
+    return [
+        h("div", { class: "body-head" }, h("h3", null, "Schema of the payload"), h("span", { class: "grow" }), copyButton(() => JSON.stringify(schema, null, 2), "Copy JSON Schema")),
+        table(["Property", "What it is"], rows, { label: "Properties of the payload", class: "plain schema" }),
+    ];
+}
+
+/* ---- the editor ---- */
+function editor(onChange) {
+    const area = h("textarea", { class: "editor", rows: 22, spellcheck: "false", autocomplete: "off", "aria-label": "Payload, JSON", "aria-describedby": "payload-check" });
+    const check = h("p", { class: "verdict", id: "payload-check", role: "status" });
+    let given = "";
+
+    function judge() {
+        const wrong = fault(area.value);
+        const edited = area.value !== given;
+        check.dataset.kind = wrong ? "bad" : "ok";
+        area.setAttribute("aria-invalid", String(Boolean(wrong)));
+        if (wrong) fill(check, icon("warn"), h("span", null, `Line ${wrong.line}, column ${wrong.column}: ${short(wrong.message, 200)}`));
+        else fill(check, icon("check"), h("span", null, edited ? "Valid JSON; goes out exactly as it stands here." : "As rendered; each send gets ids and times of its own."));
+        onChange({ wrong, edited });
+    }
+
+    area.addEventListener("input", judge);
+    return {
+        area,
+        check,
+        judge,
+        set: (text) => {
+            given = isJson(text) ? indent(text) : text;
+            area.value = given;
+            given = area.value; /* line breaks as the browser has them */
+            judge();
+        },
+        text: () => area.value,
+        edited: () => area.value !== given,
+    };
+}
+
+/* ---- what comes back ---- */
+function answerOf(attempt) {
+    const response = attempt.response;
+    if (!response?.head) return attempt.error ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 300))) : null;
+    const first = h("p", { class: "first-line mono" }, clipped(response.head.split("\n")[0], 300));
+    return [first, response.body ? (isJson(response.body) ? jsonView(response.body, "Body of the answer") : textView(response.body, "Body of the answer")) : null];
+}
+
+function result(id, signal) {
+    const whole = h("li", { class: "card result", data: { id } }, h("p", { class: "muted" }, "Sent…"));
+    let row = null;
+
+    function draw() {
+        const log = row.attempts_log ?? [];
+        const last = log.at(-1);
+        fill(
+            whole,
+            h("div", { class: "card-head" }, h("h3", { class: "mono cut" }, h("a", { href: `#/deliveries/${encodeURIComponent(row.id)}` }, short(row.type, 60))), deliveryBadge(row)),
+            h("p", { class: "muted cut" }, endpointText(row.url)),
+            h("p", null, stateText(row), row.state === "pending" && row.next_attempt_at ? `, ${away(row.next_attempt_at)}` : "", row.response_time_ms === null ? "" : ` · ${ms(row.response_time_ms)}`),
+            log.length > 1 ? h("ol", { class: "tries" }, log.map((each) => h("li", null, attemptBadge(each), h("span", { class: "muted num" }, time(each.done_at))))) : null,
+            last ? answerOf(last) : null,
+        );
+    }
+
+    async function refresh() {
+        try {
+            row = await get(`/v1/deliveries/${encodeURIComponent(id)}`, null, signal);
+            draw();
+        } catch (error) {
+            if (error.name !== "AbortError") fill(whole, errorBox(error, refresh));
+        }
+    }
+
+    refresh();
+    return { id, whole, refresh, pending: () => !row || row.state === "pending" };
+}
+
+/* ---- the page ---- */
+async function send(to, type, environment, payload) {
+    const rest = payload === null ? { environment } : { environment, payload };
+    if (to === ALL) return (await post("/v1/events", { type, ...rest })).deliveries.map((each) => each.delivery_id);
+    return [(await post(`/v1/webhooks/${encodeURIComponent(to)}/test`, { event: type, ...rest })).delivery_id];
+}
+
+export default async function testEvents(page) {
+    const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
+    if (!hooks.length) {
+        fill(page.root, page.heading("Test events"), empty("No endpoint to send to", "Make an endpoint first; then send it any event, signed and delivered exactly like a real one.", h("a", { class: "button primary", href: "#/endpoints/new" }, icon("plus"), h("span", null, "New endpoint"))));
+        return;
+    }
+    const given = page.query.get("webhook");
+    const chosen = { to: hooks.some((hook) => hook.id === given) ? given : hooks[0].id, type: types.some((each) => each.type === page.query.get("type")) ? page.query.get("type") : (types.find((each) => each.type === "message.received") ?? types[0]).type, environment: facts.environments[0] };
+
+    const results = h("ol", { class: "cards results" });
+    const watched = [];
+    const about = h("p", { class: "hint" });
+    const trouble = h("div");
+    const view = h("div");
+    const broken = button("Send it broken", () => go(broken), { kind: "danger" });
+    const submit = h("button", { type: "button", class: "primary" }, icon("test"), h("span", null, "Send"));
+    const reset = button("Render anew", () => render(), { name: "retry" });
+    const edit = editor(({ wrong }) => {
+        submit.disabled = Boolean(wrong);
+        broken.hidden = !wrong;
+    });
+
+    const tools = h("div", { class: "row" }, copyButton(() => edit.text()), reset);
+
+    let turn = 0;
+    async function render() {
+        const own = ++turn;
+        try {
+            const made = await post(`/v1/events/${encodeURIComponent(chosen.type)}/preview`, { environment: chosen.environment }, page.signal);
+            if (own !== turn) return;
+            trouble.replaceChildren();
+            edit.set(made.body);
+        } catch (error) {
+            if (error.name !== "AbortError") fill(trouble, errorBox(error, render));
+        }
+    }
+
+    const current = () => types.find((each) => each.type === chosen.type);
+
+    function drawTab(tab) {
+        tools.hidden = tab === "schema";
+        if (tab === "schema") fill(view, schemaView(current().schema));
+        else fill(view, edit.area, edit.check);
+    }
+
+    function change(part) {
+        Object.assign(chosen, part);
+        const query = new URLSearchParams({ webhook: chosen.to, type: chosen.type });
+        history.replaceState(null, "", `#/test?${query}`);
+        drawAbout();
+        if (!("to" in part)) render();
+        if ("type" in part) drawTab(tabs.querySelector(":checked").value);
+    }
+
+    function drawAbout() {
+        const hook = hooks.find((each) => each.id === chosen.to);
+        const off = hook && !hook.enabled ? " The endpoint is disabled; a test goes out all the same." : "";
+        fill(about, `${current().description.charAt(0).toUpperCase()}${current().description.slice(1)}.${off}${hook ? "" : " A real event: all enabled endpoints that subscribe get it."}`);
+    }
+
+    async function go(control) {
+        await busy(control, async () => {
+            let ids;
+            try {
+                ids = await send(chosen.to, chosen.type, chosen.environment, edit.edited() ? edit.text() : null);
+            } catch (error) {
+                if (error.status === 401) return;
+                fill(trouble, errorBox(error));
+                return;
+            }
+            trouble.replaceChildren();
+            if (!ids.length) fill(trouble, h("p", { class: "why" }, icon("warn"), h("span", null, "Accepted, but no enabled endpoint takes this type in this environment.")));
+            ids.forEach(watch);
+        });
+        control.disabled = control === submit && Boolean(fault(edit.text()));
+    }
+    submit.addEventListener("click", () => go(submit));
+
+    function watch(id) {
+        const made = result(id, page.signal);
+        watched.unshift(made);
+        if (watched.length === 1) results.replaceChildren();
+        results.prepend(made.whole);
+        while (watched.length > MOST) watched.pop().whole.remove();
+    }
+
+    const tabs = h(
+        "fieldset",
+        { class: "segments" },
+        h("legend", { class: "away" }, "Payload or schema"),
+        [["payload", "Payload"], ["schema", "Schema"]].map(([key, word]) => h("label", null, h("input", { type: "radio", name: "test-view", value: key, checked: key === "payload", onchange: () => drawTab(key) }), h("span", null, word))),
+    );
+    const pick = (name, options) => select(options, chosen[name], { onchange: (event) => change({ [name]: event.target.value }) });
+    fill(
+        page.root,
+        page.heading("Test events"),
+        h(
+            "div",
+            { class: "split wide-first" },
+            h(
+                "section",
+                { class: "panel stack" },
+                h("div", { class: "grid" }, field("Endpoint", pick("to", [...hooks.map((hook) => [hook.id, `${endpointText(hook.url)}${hook.enabled ? "" : " (disabled)"}`]), [ALL, "All that subscribe (a real event)"]])), field("Type", pick("type", types.map((each) => [each.type, each.type]))), field("Environment", pick("environment", facts.environments.map((name) => [name, name])))),
+                about,
+                h("div", { class: "body-head" }, tabs, h("span", { class: "grow" }), tools),
+                view,
+                trouble,
+                h("div", { class: "row" }, submit, broken),
+            ),
+            h("section", { class: "stack" }, h("h2", null, "Answers"), results),
+        ),
+    );
+    fill(results, h("li", { class: "muted" }, "Nothing sent yet. Answers appear here as they arrive."));
+    broken.hidden = true;
+    drawAbout();
+    drawTab("payload");
+    await render();
+
+    page.on((name, data) => {
+        if (name === "delivery") watched.find((each) => each.id === data.id)?.refresh();
+    });
+    page.every(1000, () => watched.filter((each) => each.pending()).forEach((each) => each.refresh()));
+}

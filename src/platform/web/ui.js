@@ -1,0 +1,250 @@
+/* The pieces that pages are made of. */
+import { h, fill, icon, short, clipped } from "./dom.js";
+import { stamp, away } from "./format.js";
+
+/* ---- telling ---- */
+export function toast(text, kind = "ok") {
+    const place = document.getElementById("toasts");
+    const note = h("div", { class: "toast", data: { kind } }, icon(kind === "bad" ? "warn" : "check"), h("span", null, short(text, 300)));
+    place.append(note);
+    setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4000);
+}
+
+/* "what; hint" */
+function halves(message) {
+    const at = message.indexOf("; ");
+    return at < 0 ? [message, ""] : [message.slice(0, at), message.slice(at + 2)];
+}
+
+const sentence = (text) => (text.startsWith("emit8") ? text : text.charAt(0).toUpperCase() + text.slice(1));
+
+function advice(error, hint) {
+    if (error.retryAfter !== null && error.retryAfter !== undefined) return `The plan's rate limit is used up. Try again in ${error.retryAfter} s.`;
+    if (hint) return `${sentence(hint)}${/[.?!]$/.test(hint) ? "" : "."}`;
+    return error.status >= 500 ? "Look at what emit8 serve has printed." : "";
+}
+
+/* What happened, and what to do. */
+export function errorBox(error, again) {
+    const [what, hint] = halves(String(error.message ?? error));
+    return h(
+        "div",
+        { class: "error-box", role: "alert" },
+        icon("warn"),
+        h(
+            "div",
+            null,
+            h("p", { class: "error-what" }, clipped(sentence(what), 600)),
+            h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
+            (error.details ?? []).map((each) => h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600))),
+            again ? h("button", { type: "button", onclick: again }, "Try again") : null,
+        ),
+    );
+}
+
+export function empty(title, text, ...actions) {
+    return h("div", { class: "empty" }, h("h2", null, title), h("p", null, text), actions.length ? h("div", { class: "row center" }, actions) : null);
+}
+
+export const loading = () => h("div", { class: "loading", role: "status" }, "Loading…");
+
+/* ---- acting ---- */
+export function button(label, onclick, { kind = "", name = null, title = null, disabled = false } = {}) {
+    return h("button", { type: "button", class: kind || null, onclick, title, disabled, "aria-label": title && !label ? title : null }, name ? icon(name) : null, label ? h("span", null, label) : null);
+}
+
+/* While it runs the button is busy; a failure is told. */
+export async function busy(control, task) {
+    control.disabled = true;
+    control.setAttribute("aria-busy", "true");
+    try {
+        return await task();
+    } catch (error) {
+        if (error.status !== 401) toast(halves(error.message).map(sentence).join(". "), "bad");
+        return undefined;
+    } finally {
+        control.disabled = false;
+        control.removeAttribute("aria-busy");
+    }
+}
+
+async function copy(text) {
+    try {
+        await navigator.clipboard.writeText(text);
+        return true;
+    } catch {
+        return copyOld(text);
+    }
+}
+
+/* Without a secure context there is no clipboard but this one. */
+function copyOld(text) {
+    const area = h("textarea", { class: "away", readonly: true, "aria-hidden": "true" });
+    area.value = text;
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+}
+
+export function copyButton(text, label = "Copy", kind = "quiet small") {
+    const word = h("span", null, label);
+    const control = h("button", { type: "button", class: kind, "aria-label": label ? null : "Copy", title: label ? null : "Copy" }, icon("copy"), word);
+    control.addEventListener("click", async () => {
+        const done = await copy(typeof text === "function" ? text() : text);
+        word.textContent = done ? "Copied" : "Not copied; select and copy by hand";
+        setTimeout(() => (word.textContent = label), 2000);
+    });
+    return control;
+}
+
+/* ---- dialogs ---- */
+let dialogs = 0;
+
+export function dialog(title, ...content) {
+    const id = `dialog-${++dialogs}`;
+    const box = h("dialog", { "aria-labelledby": id }, h("h2", { id }, title), content);
+    const before = document.activeElement;
+    box.addEventListener("close", () => {
+        box.remove();
+        if (before?.isConnected) before.focus();
+    });
+    document.body.append(box);
+    box.showModal();
+    return box;
+}
+
+export function confirm({ title, text, action, danger = true }) {
+    return new Promise((resolve) => {
+        const yes = h("button", { type: "button", class: danger ? "danger" : "primary" }, action);
+        const no = h("button", { type: "button", autofocus: true }, "Cancel");
+        const box = dialog(title, h("div", { class: "dialog-text" }, text), h("div", { class: "row end" }, no, yes));
+        let answer = false;
+        yes.addEventListener("click", () => {
+            answer = true;
+            box.close();
+        });
+        no.addEventListener("click", () => box.close());
+        box.addEventListener("close", () => resolve(answer));
+    });
+}
+
+/* A secret, for the one time that it can be seen. */
+export function showSecret(secret, title, text) {
+    return new Promise((resolve) => {
+        const value = h("code", { class: "secret", id: "secret" }, secret);
+        const done = h("button", { type: "button", class: "primary" }, "I have stored it");
+        const box = dialog(title, h("p", null, text), h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")), h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")), h("div", { class: "row end" }, done));
+        box.addEventListener("cancel", (event) => event.preventDefault());
+        done.addEventListener("click", () => box.close());
+        box.addEventListener("close", () => resolve());
+    });
+}
+
+/* ---- fields ---- */
+let fields = 0;
+
+/* A label, its control, a hint, a place for what is wrong. */
+export function field(label, control, hint = null) {
+    const id = control.id || `field-${++fields}`;
+    const wrong = h("p", { class: "field-wrong", id: `${id}-wrong` });
+    control.id = id;
+    control.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`);
+    const whole = h("div", { class: "field" }, h("label", { for: id }, label), control, hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null, wrong);
+    whole.complain = (text) => {
+        fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+        if (text) control.setAttribute("aria-invalid", "true");
+        else control.removeAttribute("aria-invalid");
+    };
+    return whole;
+}
+
+export function select(options, value = "", props = {}) {
+    return h(
+        "select",
+        props,
+        options.map(([key, label]) => h("option", { value: key, selected: key === value }, short(label, 90))),
+    );
+}
+
+/* ---- times ---- */
+const TIMES = { stamp, away, row: (iso) => stamp(iso, "today") };
+
+export const time = (iso, kind = "stamp") => (iso ? h("time", { datetime: iso, title: `${iso} (UTC)` }, TIMES[kind](iso)) : h("span", { class: "muted" }, "–"));
+
+/* ---- states: a colour, a shape, and a word ---- */
+const OUTCOMES = {
+    http_3xx: "redirect (3xx)",
+    http_4xx: "client error (4xx)",
+    http_5xx: "server error (5xx)",
+    dns_failed: "DNS failed",
+    not_http: "not HTTP",
+};
+/* Where there is little room. */
+const SHORT = {
+    connect_refused: "refused",
+    connect_failed: "unreachable",
+    connect_timeout: "no connection",
+    timeout_first_byte: "timeout",
+    timeout_body: "timeout",
+    forbidden_target: "forbidden",
+    stale_connection: "stale",
+};
+
+export const outcomeText = (outcome) => OUTCOMES[outcome] ?? String(outcome ?? "").replaceAll("_", " ").replace(/^tls/, "TLS");
+const outcomeWord = (outcome) => SHORT[outcome] ?? outcomeText(outcome);
+
+/* `more`: what the shape tells, for those who do not see it */
+export function badge(kind, name, text, more = null) {
+    return h("span", { class: "badge", data: { kind }, title: more }, icon(name), h("span", null, short(text, 60), more ? h("span", { class: "away" }, `, ${more}`) : null));
+}
+
+const statusText = (row) => (row.status ? String(row.status) : outcomeWord(row.outcome) || "no answer");
+
+export function deliveryBadge(row) {
+    if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
+    if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");
+    if (row.state === "cancelled") return badge("idle", "minus", "cancelled");
+    return row.attempts ? badge("warn", "retry", statusText(row), "retrying") : badge("idle", "clock", "pending");
+}
+
+export function attemptBadge(attempt) {
+    if (attempt.outcome === "delivered") return badge("ok", "check", String(attempt.status ?? "delivered"));
+    return badge("bad", "cross", statusText(attempt));
+}
+
+export function stateText(row) {
+    if (row.state === "delivered") return row.attempts > 1 ? `Delivered by attempt ${row.attempts}` : "Delivered";
+    if (row.state === "failed") return `Failed for good after ${row.attempts === 1 ? "one attempt" : `${row.attempts} attempts`}`;
+    if (row.state === "cancelled") return "Cancelled";
+    return row.attempts ? "Waiting for the next attempt" : "Waiting for its first attempt";
+}
+
+/* An endpoint in few words: its host and path, the scheme where it is not https. */
+export function endpointText(url) {
+    if (!url) return "deleted endpoint";
+    return short(url.replace(/^https:\/\//, ""), 160);
+}
+
+export const code = (text, limit = 300) => h("code", null, clipped(text, limit));
+
+/* What is said, with a value: a row of <dl>. */
+export const fact = (name, ...value) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, value));
+
+/* head: texts, or {text, class}, or {away}: a text for those who do not see the table */
+export const table = (head, rows, props = {}) =>
+    h(
+        "div",
+        { class: "table-wrap", tabindex: 0, role: "region", "aria-label": props.label },
+        h(
+            "table",
+            { class: props.class },
+            h("thead", null, h("tr", null, head.map((cell) => h("th", { scope: "col", class: cell.class ?? null }, cell.away ? h("span", { class: "away" }, cell.away) : (cell.text ?? cell))))),
+            h("tbody", null, rows),
+        ),
+    );
+
+/* A bar behind a number: how much of the whole. */
+export const bar = (share, kind = "accent") => h("span", { class: "bar", data: { kind }, vars: { "--share": `${(100 * Math.min(Math.max(share, 0), 1)).toFixed(2)}%` }, "aria-hidden": "true" });
+

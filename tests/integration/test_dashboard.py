@@ -1,0 +1,633 @@
+"""The dashboard of `emit8 serve` in Chromium: a story from the first endpoint to a filtered log, hostile payloads, and what axe and
+html-validate have to say."""
+
+import hashlib
+import hmac
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import kit
+import platform_api
+import pytest
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium is not installed")
+from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.webdriver.chrome.options import Options  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.select import Select  # noqa: E402
+
+sys.path.insert(0, str(pathlib.Path(kit.SOURCE) / "tests" / "receivers"))
+import start as receivers  # noqa: E402
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and chromium-driver are not installed")
+
+RETRY = {"attempts": 3, "base": "50ms", "factor": 2, "cap": "200ms", "jitter": "none"}
+HOSTILE = "<script>window.hit=1</script><img src=x onerror=window.hit=1>\u202egpj.exe\u2066\x07\x1b[31m\u200b\ufeff\"'&amp;{{hit}}"
+SHOWN = "<script>window.hit=1</script><img src=x onerror=window.hit=1>U+202Egpj.exeU+2066BELESC[31mU+200BU+FEFF\"'&amp;{{hit}}"
+
+
+class Browser:
+    """A tab of headless Chromium, with what its console says."""
+
+    def __init__(self):
+        options = Options()
+        options.binary_location = BROWSER
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(DRIVER), options=options)
+        self.driver.set_script_timeout(30)
+
+    def cdp(self, command, **parameters):
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def js(self, script, *args):
+        return self.driver.execute_script(script, *args)
+
+    def until(self, look):
+        """What `look` finds, once it is true: the page may be drawn anew at any time."""
+
+        def tried():
+            try:
+                return look()
+            except WebDriverException:
+                return None
+
+        return kit.until(tried)
+
+    def go(self, place):
+        """To another page of the dashboard."""
+        self.js("location.hash = arguments[0]", place)
+        self.until(lambda: self.js("return location.hash.split('?')[0]") == "#" + place.split("?")[0] and self.ready())
+
+    def ready(self):
+        """Has the page come?"""
+        return self.js("return document.querySelector('main h1') && !document.querySelector('main .loading, main [aria-busy]')")
+
+    def find(self, path):
+        """The first one that is shown, by CSS or XPath."""
+        by = By.XPATH if path.startswith("/") else By.CSS_SELECTOR
+        return self.until(lambda: next((each for each in self.driver.find_elements(by, path) if each.is_displayed()), None))
+
+    def count(self, css):
+        return len(self.driver.find_elements(By.CSS_SELECTOR, css))
+
+    def click(self, text, within=""):
+        """A button, a link or a label, by its whole text."""
+        path = f"{within}//*[self::button or self::a or self::label or self::summary][normalize-space()='{text}']"
+
+        def tried():
+            self.find(path).click()
+            return True
+
+        self.until(tried)
+
+    def write(self, label, text):
+        """Into the field of that label."""
+        field = self.find(f"//label[normalize-space()='{label}']/following-sibling::*[self::input or self::textarea]")
+        field.clear()
+        field.send_keys(text)
+
+    def choose(self, label, value):
+        def tried():
+            css = f"select[aria-label='{label}']"
+            found = self.driver.find_elements(By.CSS_SELECTOR, css) or [
+                self.driver.find_element(By.XPATH, f"//label[normalize-space()='{label}']/following-sibling::select")
+            ]
+            Select(found[0]).select_by_value(value)
+            return True
+
+        self.until(tried)
+
+    def text(self, css="main"):
+        return " ".join(self.js("return document.querySelector(arguments[0])?.innerText ?? ''", css).split())
+
+    def see(self, text, css="main"):
+        kit.until(lambda: text in self.text(css), 30) if text not in self.text(css) else None
+        return True
+
+    def complaints(self):
+        """What the console and the content security policy had to say since the last time."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+@pytest.fixture(scope="module", name="browser")
+def make_browser():
+    browser = Browser()
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture(name="serve")
+def make_serve(tmp_path):
+    with platform_api.Serve(tmp_path / "state") as serve:
+        yield serve
+
+
+def enter(browser, serve):
+    """As from the address that emit8 serve prints."""
+    browser.driver.get("about:blank")
+    browser.complaints()  # of the server before
+    browser.driver.get(f"{serve.url}/#key={serve.key}")
+    browser.until(browser.ready)
+    assert serve.key not in browser.driver.current_url
+    browser.see("Live", "#live")
+
+
+def signed(request, secret):
+    return hmac.compare_digest(request["headers"]["x-8bit-signature-256"], "sha256=" + hmac.new(secret.encode(), request["body"], hashlib.sha256).hexdigest())
+
+
+class Receiver:
+    """Answers as it is told; what it got and what its body is."""
+
+    def __init__(self, capture):
+        self.capture = capture
+        self.status = 200
+        capture.answer = lambda request: self.status
+        self.url = capture.url + "/hooks"
+
+    def got(self, count):
+        self.capture.wait(count)
+        return self.capture.take()
+
+
+@pytest.fixture(name="receiver")
+def make_receiver():
+    with kit.Capture() as capture:
+        yield Receiver(capture)
+
+
+# The story.
+
+
+def make_endpoint(browser, receiver):
+    """Through the form; returns the secret, which was copied."""
+    browser.see("No endpoint yet")
+    browser.click("New endpoint", "//main")
+    browser.write("URL", "not-a-url")
+    browser.find("input[data-pattern='*']").click()
+    browser.see("Nothing is chosen")
+    browser.find("input[data-pattern='message.*']").click()
+    browser.see("Takes 3 of 16 types")
+    browser.find("input[data-pattern='agent.error']").click()
+    browser.see("Takes 4 of 16 types")
+    browser.click("Make the endpoint")
+    browser.find("//input[@aria-invalid='true']")  # the server's word stands at its field
+    browser.write("URL", receiver.url)
+    browser.find("//summary[contains(., 'retries')]").click()
+    for label, value in (("Attempts in all", "3"), ("First wait", RETRY["base"]), ("At most", RETRY["cap"])):
+        browser.write(label, value)
+    browser.click("Make the endpoint")
+    return take_secret(browser)
+
+
+def take_secret(browser):
+    """From the dialog, by its button, out of the clipboard."""
+    shown = browser.find("#secret").text
+    browser.click("Copy the secret")
+    browser.see("Copied", "dialog")
+    copied = browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))")
+    assert copied == shown and re.fullmatch("[0-9a-f]{64}", shown)
+    browser.click("I have stored it")
+    browser.until(lambda: browser.count("dialog") == 0)
+    assert shown not in browser.driver.page_source
+    return shown
+
+
+def send(browser):
+    before = browser.count("li.result")
+    browser.click("Send")
+    browser.until(lambda: browser.count("li.result") == before + 1)
+
+
+def send_tests(browser, receiver, secret):
+    browser.click("Send a test", "//main")
+    browser.until(lambda: browser.js("return document.querySelector('textarea.editor')?.value.includes('message.received')"))
+    send(browser)
+    browser.see("Delivered", "li.result")
+    (request,) = receiver.got(1)
+    assert signed(request, secret) and json.loads(request["body"])["type"] == "message.received"
+    assert request["headers"]["x-8bit-delivery"] in browser.find("li.result a").get_attribute("href")
+
+    editor = browser.find("textarea.editor")
+    editor.clear()
+    editor.send_keys('{"mine": 1.50')
+    browser.see("Line 1, column 14", "#payload-check")
+    assert not browser.find("//button[normalize-space()='Send']").is_enabled()
+    editor.send_keys("}")
+    browser.see("exactly as it stands", "#payload-check")
+    send(browser)
+    (request,) = receiver.got(1)
+    assert signed(request, secret) and request["body"] == b'{"mine": 1.50}'
+
+
+def fail_and_retry(browser, receiver):
+    """Returns the delivery that failed for good."""
+    receiver.status = 503
+    browser.click("Render anew")
+    browser.see("As rendered", "#payload-check")
+    send(browser)
+    browser.see("Failed for good after 3 attempts", "li.result")
+    requests = receiver.got(3)
+    assert [request["headers"]["x-8bit-attempt"] for request in requests] == ["1", "2", "3"]
+    assert len({request["headers"]["x-8bit-delivery"] for request in requests}) == 1
+    return requests[0]["headers"]["x-8bit-delivery"]
+
+
+def look_at(browser, delivery, secret):
+    browser.find(f"li.result a[href$='{delivery}']").click()
+    browser.see("Failed for good after 3 attempts")
+    assert browser.count(".attempt") == 3 and browser.count(".rail .mark") == 3
+    browser.see("X-8bit-Attempt 3")
+    browser.find(".attempt").click()
+    browser.see("X-8bit-Attempt 1")
+    for given, verdict in (("wrong-secret-wrong-secret", "Not the signature"), (secret, "The signature is that of this secret")):
+        field = browser.find("input[aria-label=\"The endpoint's secret\"]")
+        field.clear()
+        field.send_keys(given)
+        browser.click("Verify here")
+        browser.see(verdict, ".verdict")
+
+
+def rotate(browser, old):
+    browser.find("//dt[.='Endpoint']/following-sibling::dd/a").click()
+    browser.click("Rotate", "//main")
+    browser.click("Rotate", "//dialog")
+    new = take_secret(browser)
+    assert new != old
+    browser.find("//button[normalize-space()='Revoke the one before']")
+    browser.see(new[-4:])
+    return new
+
+
+def resend(browser, receiver, delivery, secret):
+    receiver.status = 200
+    browser.go(f"/deliveries/{delivery}")
+    browser.click("Resend")
+    browser.see("Delivered by attempt 4")
+    (request,) = receiver.got(1)
+    assert signed(request, secret) and request["headers"]["x-8bit-delivery"] == delivery
+    assert request["headers"]["x-8bit-attempt"] == "4"
+
+
+def rows(browser):
+    return browser.js("return [...document.querySelectorAll('.log tbody tr')].map((row) => row.dataset.id)")
+
+
+def filter_log(browser, serve, receiver, delivery):
+    browser.click("Deliveries", "//nav")
+    browser.until(lambda: len(rows(browser)) == 3 and delivery in rows(browser))
+    receiver.status = 404
+    event = serve.post("/v1/events", {"type": "agent.error"}).data
+    (live,) = [each["delivery_id"] for each in event["deliveries"]]
+    browser.until(lambda: rows(browser)[0] == live)  # it comes by itself
+    browser.until(lambda: "404" in browser.text(f"tr[data-id='{live}'] .badge"))
+    browser.choose("Status", "4xx")
+    browser.until(lambda: rows(browser) == [live])
+    browser.choose("Status", "2xx")
+    browser.until(lambda: len(rows(browser)) == 3 and live not in rows(browser))
+    browser.choose("Type", "agent.error")
+    browser.see("Nothing is like that")
+    browser.click("Clear the filters")
+    browser.until(lambda: len(rows(browser)) == 4)
+    browser.choose("Test or real", "false")
+    browser.until(lambda: rows(browser) == [live])
+    assert "test=false" in browser.driver.current_url
+
+
+def test_a_story_from_the_first_endpoint_to_a_filtered_log(browser, serve, receiver):
+    browser.cdp("Browser.grantPermissions", origin=serve.url, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    enter(browser, serve)
+    secret = make_endpoint(browser, receiver)
+    invalid = [line for line in browser.complaints() if " 400 " not in line]  # the URL that was none
+    assert not invalid, invalid
+    send_tests(browser, receiver, secret)
+    delivery = fail_and_retry(browser, receiver)
+    look_at(browser, delivery, secret)
+    secret = rotate(browser, secret)
+    resend(browser, receiver, delivery, secret)
+    filter_log(browser, serve, receiver, delivery)
+    assert not browser.complaints()
+
+
+def test_a_key_is_asked_for_when_there_is_none_or_a_wrong_one(browser, serve):
+    browser.driver.get("about:blank")
+    browser.complaints()
+    browser.driver.get(serve.url)
+    browser.js("sessionStorage.clear()")
+    browser.driver.refresh()
+    browser.see("An API key, please")
+    browser.write("API key", "e8k_" + "0" * 40)
+    browser.click("Open the dashboard")
+    browser.see("This key is not accepted")
+    browser.write("API key", serve.key)
+    browser.click("Open the dashboard")
+    browser.see("No endpoint yet")
+    browser.driver.refresh()
+    browser.see("No endpoint yet")
+    assert not [line for line in browser.complaints() if " 401 " not in line]
+
+
+def test_a_server_that_has_gone_is_told_of_and_found_again(browser, serve, tmp_path):
+    enter(browser, serve)
+    serve.stop()
+    browser.see("Reconnecting", "#live")
+    browser.js("location.hash = '/deliveries'")
+    browser.see("emit8 serve does not answer")
+    serve.process.poll = lambda: 0  # it has ended
+    with platform_api.Serve(tmp_path / "state", listen=serve.address):
+        browser.see("Live", "#live")
+        browser.click("Try again")
+        browser.see("The log is empty")
+    browser.complaints()
+
+
+# What the story leaves out.
+
+
+def fire(serve, count):
+    """So many events to the one endpoint; their deliveries, the newest first."""
+    made = [serve.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(count)]
+    serve.ended(made[-1])
+    return made[::-1]
+
+
+def test_the_log_has_pages_and_waits_for_its_reader(browser, serve, receiver):
+    serve.webhook(receiver.url)
+    made = fire(serve, 60)
+    enter(browser, serve)
+    browser.go("/deliveries")
+    browser.until(lambda: rows(browser) == made[:50])
+    browser.click("Show older")
+    browser.until(lambda: rows(browser) == made)
+    assert not browser.driver.find_element(By.CSS_SELECTOR, ".older").is_displayed()
+    browser.js("scrollTo(0, 1000)")
+    new = fire(serve, 2)
+    browser.see("2 new")
+    assert rows(browser) == made  # nothing has moved
+    browser.click("2 new")
+    browser.until(lambda: rows(browser) == new + made)
+    assert browser.js("return scrollY") == 0
+    assert not browser.complaints()
+
+
+def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
+    receiver.status = 410
+    hook = serve.webhook(receiver.url, description="CRM")["id"]
+    (made,) = serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"]
+    serve.ended(made["delivery_id"])
+    kit.until(lambda: not serve.get(f"/v1/webhooks/{hook}").data["enabled"])
+    reason = serve.get(f"/v1/webhooks/{hook}").data["disabled_reason"]
+    enter(browser, serve)
+    browser.go("/endpoints")
+    browser.see(reason)
+    browser.click("Enable")
+    browser.see("enabled")
+    browser.click("Edit")
+    browser.find("input[data-pattern='*']").click()
+    browser.find("input[data-pattern='agent.*']").click()
+    browser.write("Description", "On call")
+    browser.find("//summary[contains(., 'retries')]").click()
+    browser.click("Add a header")
+    name, value = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".pair input"))
+    name.send_keys("X-Team")
+    value.send_keys("crm")
+    browser.click("Save")
+    browser.see("X-Team: crm")
+    hooked = serve.get(f"/v1/webhooks/{hook}").data
+    assert (hooked["events"], hooked["description"], hooked["headers"]) == (["agent.*"], "On call", {"X-Team": "crm"})
+    browser.click("Delete")
+    browser.click("Cancel", "//dialog")
+    assert serve.get(f"/v1/webhooks/{hook}").status == 200
+    browser.click("Delete")
+    browser.click("Delete", "//dialog")
+    browser.see("No endpoint yet")
+    assert serve.get("/v1/webhooks").data == []
+    assert not browser.complaints()
+
+
+LONG = """scenario: of-my-own
+flows:
+  one:
+    steps:
+      - emit: message.sent
+run:
+  - {flow: one, arrivals: {rate: 20/s, for: 60s}}
+"""
+
+
+def test_scenarios_run_and_are_stopped(browser, serve, receiver):
+    serve.webhook(receiver.url)
+    enter(browser, serve)
+    browser.go("/scenarios")
+    browser.find("//li[.//h2[.='quick']]//button[normalize-space()='Run']").click()
+    browser.see("quick ended")
+    receiver.got(16)
+    browser.find("//summary[contains(., 'of your own')]").click()
+    browser.write("Scenario, in YAML", "scenario: x")
+    browser.click("Run", "//form")
+    browser.find("form .error-box")
+    browser.js("const area = document.querySelector('form textarea'); area.value = arguments[0]", LONG)
+    browser.click("Run", "//form")
+    browser.click("Stop")
+    browser.see("of-my-own stopped")
+    assert [(run["name"], run["state"]) for run in serve.get("/v1/runs").data][:1] == [("of-my-own", "stopped")]
+    assert not [line for line in browser.complaints() if " 400 " not in line]
+
+
+def test_the_overview_tells_what_the_api_tells(browser, serve, receiver):
+    serve.webhook(receiver.url, retry={**RETRY, "attempts": 1})
+    fire(serve, 7)
+    receiver.status = 500
+    fire(serve, 1)
+    enter(browser, serve)
+    browser.see("Attempts 8 7 delivered")
+    browser.see("Error rate 12.5 % 1 failed")
+    assert browser.count("canvas[role=img]") == 4
+    drawn = "return [...document.querySelectorAll('canvas')].map((each) => each.getContext('2d').getImageData(0, 0, each.width, each.height).data.some(Boolean))"
+    browser.until(lambda: browser.js(drawn) == [True] * 4)
+    browser.find("//figure[contains(., 'Attempts over time')]//summary").click()
+    figures = "return [...document.querySelectorAll('figure table tbody tr')].map((row) => [...row.querySelectorAll('td')].map((cell) => +cell.textContent))"
+    browser.until(lambda: [sum(column) for column in zip(*browser.js(figures))] == [7, 1])
+    fire(serve, 1)
+    browser.see("Attempts 9 7 delivered")  # by itself
+    browser.click("15m")
+    browser.see("Attempts 9 7 delivered")
+    browser.until(lambda: browser.count("figure table tbody tr") == 15)
+    assert not browser.complaints()
+
+
+def test_it_is_used_by_keys_and_keeps_its_theme(browser, serve):
+    enter(browser, serve)
+    browser.js("document.querySelector('#skip').focus()")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.js("return document.activeElement.id") == "main"
+    assert browser.js("return location.hash") == "#/overview"
+    browser.js("document.querySelector('#nav a[href=\"#/endpoints\"]').focus()")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.see("No endpoint yet")
+    assert browser.js("return document.activeElement.textContent") == "Endpoints"  # the new page's heading
+    theme = "return [document.documentElement.dataset.theme ?? 'auto', getComputedStyle(document.body).backgroundColor]"
+    seen = [browser.js(theme)]
+    for _ in range(2):
+        browser.find("#theme").send_keys(Keys.ENTER)
+        seen.append(browser.js(theme))
+    assert [name for name, _ in seen] == ["auto", "light", "dark"] and seen[1][1] != seen[2][1]
+    browser.driver.refresh()
+    assert browser.js(theme) == seen[2]
+    browser.find("#theme").click()
+    assert browser.js(theme)[0] == "auto"
+
+
+# Hostile data, in each view.
+
+
+def hostile_world(serve, url):
+    """Endpoints, deliveries and answers that mean harm; returns the hook and the delivery."""
+    hook = serve.webhook(url, ["*"], description=HOSTILE, headers={"X-Harm": "<script>window.hit=1</script>"}, retry={**RETRY, "attempts": 1})["id"]
+    body = {HOSTILE: HOSTILE, "long": "A" * 500_000, "exact": "1e400"}
+    text = json.dumps(body, ensure_ascii=False).replace('"1e400"', "1.0e400")
+    made = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.received", "payload": text}).data
+    serve.ended(made["delivery_id"])
+    serve.post(f"/v1/webhooks/{hook}/disable", {"reason": HOSTILE})
+    return hook, made["delivery_id"]
+
+
+def answer_with_harm(connection, _):
+    """Head and body of a response, with what harms."""
+    kit.read_request(connection)
+    body = HOSTILE.encode()
+    connection.sendall(b"HTTP/1.1 500 <img src=x onerror=window.hit=1>\r\nX-Harm: <script>window.hit=1</script>\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+HARM = """return {
+    hit: window.hit ?? null,
+    made: document.querySelectorAll("main script, main img, main iframe, main object, main [onerror], main a[href^=javascript]").length,
+    hidden: /[\\u0000-\\u0008\\u200b\\u202a-\\u202e\\u2066-\\u2069\\ufeff]/.test(document.body.innerText),
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+}"""
+
+
+def test_hostile_data_is_text_in_every_view(browser, serve):
+    with kit.RawPeer(answer_with_harm) as peer:
+        hook, delivery = hostile_world(serve, peer.url)
+    enter(browser, serve)
+    views = {
+        "/overview": None,
+        "/deliveries": "500",
+        f"/deliveries/{delivery}": SHOWN,
+        "/endpoints": SHOWN,
+        f"/endpoints/{hook}": SHOWN,
+        f"/endpoints/{hook}/edit": None,
+        f"/test?webhook={hook}": "disabled",
+        "/scenarios": None,
+        "/nowhere/<img src=x onerror=window.hit=1>": "no such page",
+    }
+    for width in (1280, 390):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        for place, text in views.items():
+            browser.js("location.hash = arguments[0]", place)
+            browser.until(browser.ready)
+            if text:
+                browser.see(text)
+            assert browser.js(HARM) == {"hit": None, "made": 0, "hidden": False, "wide": 0}, (width, place)
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
+    long_and_exact(browser, delivery)
+    assert not browser.complaints()
+
+
+def long_and_exact(browser, delivery):
+    """Half a megabyte is cut until it is asked for; numbers stay as they were written."""
+    browser.go(f"/deliveries/{delivery}")
+    browser.see("1.0e400")
+    more = browser.find("//button[starts-with(normalize-space(), 'show all 500,0')]")
+    began = time.monotonic()
+    more.click()
+    assert browser.js("return document.querySelector('main').textContent.includes('A'.repeat(19000))")
+    assert time.monotonic() - began < 10
+
+
+# What others' tools say.
+
+
+def seeded(serve, receiver):
+    """Something for every view to show; the hook, and a delivery that failed."""
+    hook = serve.webhook(receiver.url, ["message.*", "session.*"], description="CRM", retry=RETRY)["id"]
+    serve.webhook("http://127.0.0.1:9/" + "very-long/" * 20, ["agent.error"], enabled=False)
+    receiver.status = 503
+    failed = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.sent"}).data["delivery_id"]
+    serve.ended(failed)
+    receiver.status = 200
+    for kind in ("session.started", "message.received"):
+        (made,) = serve.post("/v1/events", {"type": kind}).data["deliveries"]
+        serve.ended(made["delivery_id"])
+    return hook, failed
+
+
+@pytest.fixture(name="tools")
+def make_tools():
+    try:
+        receivers.packages()
+    except receivers.Missing as missing:
+        pytest.skip(str(missing))
+    return receivers.NPM
+
+
+AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]  # contrast is among them
+
+
+def judge(browser, rules=AA):
+    """axe's word on the page."""
+    return browser.driver.execute_async_script(
+        "const [rules, done] = arguments;"
+        "document.querySelectorAll('main details').forEach((each) => (each.open = true));"
+        "axe.run(document, {resultTypes: ['violations'], runOnly: rules})"
+        ".then((result) => done(result.violations.map((each) => `${each.id}: ${each.nodes[0].html.slice(0, 200)} ${each.nodes[0].failureSummary}`)))",
+        rules,
+    )
+
+
+def standing(browser):
+    """The page as it stands."""
+    return "<!DOCTYPE html>\n" + browser.js("return document.documentElement.outerHTML")
+
+
+def test_axe_and_html_validate_find_nothing(browser, serve, receiver, tools):
+    hook, failed = seeded(serve, receiver)
+    axe = (tools / "node_modules/axe-core/axe.min.js").read_text()
+    enter(browser, serve)
+    browser.js(axe)
+    places = ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}", "/endpoints/new", f"/test?webhook={hook}", "/scenarios"]
+    pages = {"the file": serve.call("GET", "/", key=None).body.decode()}
+    for scheme, rules in (("light", AA), ("dark", ["color-contrast"])):
+        browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
+        for place in places:
+            browser.go(place)
+            assert not judge(browser, rules), (scheme, place)
+            pages[place] = standing(browser)
+    browser.cdp("Emulation.setEmulatedMedia", features=[])
+    done = subprocess.run(["node", "html.mjs"], cwd=tools, input=json.dumps(pages), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout, done.stdout
+    assert not browser.complaints()
+
+
+def test_axe_and_html_validate_would_find_something(browser, serve, tools):
+    axe = (tools / "node_modules/axe-core/axe.min.js").read_text()
+    enter(browser, serve)
+    browser.js(axe)
+    browser.js("document.documentElement.style.setProperty('--muted', '#c0c0c0'); document.querySelector('main').append(document.createElement('button'))")
+    found = "\n".join(judge(browser))
+    assert "color-contrast" in found and "button-name" in found
+    done = subprocess.run(["node", "html.mjs"], cwd=tools, input=json.dumps({"x": standing(browser)}), capture_output=True, text=True, timeout=60, check=False)
+    assert "text-content" in done.stdout
