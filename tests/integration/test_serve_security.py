@@ -626,3 +626,11 @@ def test_streams_are_bounded(server):
         return status == 200
 
     kit.until(again)
+
+
+def test_endpoints_that_come_and_go(server):
+    """The dispatcher takes up endpoints while others delete them: whoever may call the API cannot end it so."""
+    for _ in range(400):
+        webhook = server.webhook("http://127.0.0.1:9/")
+        server.call("DELETE", f"/v1/webhooks/{webhook['id']}")
+    assert server.call("GET", "/healthz").status == 200
