@@ -139,25 +139,49 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     sender->told(sender->state, note);
 }
 
-static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_options *options,
-                            unsigned workers, struct e8_err *err)
+static bool is_gone(const struct e8_dispatch_options *options, struct e8_arena *arena, const char *id)
 {
-    struct e8_webhook *list;
-    enum e8_rc rc = e8_store_webhooks(options->store, sender->arena, &list, &sender->count, err);
-    if (rc) {
-        return rc;
-    }
-    struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *endpoints);
-    sender->webhooks = e8_arena_alloc(sender->arena, (sender->count + 1) * sizeof *sender->webhooks);
+    struct e8_webhook webhook;
+    return e8_store_webhook(options->store, id, arena, &webhook, NULL) == E8_INPUT;
+}
+
+/* One that was deleted since the list was read is left out. */
+static enum e8_rc take_webhooks(struct e8_sender *sender, const struct e8_dispatch_options *options,
+                                const struct e8_webhook *list, size_t count, struct e8_endpoint *endpoints,
+                                struct e8_err *err)
+{
     e8_wall_ns now = e8_wall_now();
-    for (size_t i = 0; !rc && i < sender->count; i++) {
-        rc = e8_webhook_endpoint(sender->arena, sender->catalog, options->store, &list[i], now, &endpoints[i],
-                                 err);
-        sender->webhooks[i] = endpoints[i].name;
+    for (size_t i = 0; i < count; i++) {
+        struct e8_endpoint endpoint = {0};
+        enum e8_rc rc = e8_webhook_endpoint(sender->arena, sender->catalog, options->store, &list[i], now,
+                                            &endpoint, err);
+        if (rc == E8_INPUT && is_gone(options, sender->arena, list[i].id)) {
+            continue;
+        }
+        if (rc) {
+            return rc;
+        }
+        endpoints[sender->count] = endpoint;
+        sender->webhooks[sender->count++] = endpoint.name;
         if (list[i].grace_until > now && list[i].grace_until < sender->expires) {
             sender->expires = list[i].grace_until;
         }
     }
+    return E8_OK;
+}
+
+static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_options *options,
+                            unsigned workers, struct e8_err *err)
+{
+    struct e8_webhook *list;
+    size_t count = 0;
+    enum e8_rc rc = e8_store_webhooks(options->store, sender->arena, &list, &count, err);
+    if (rc) {
+        return rc;
+    }
+    struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (count + 1) * sizeof *endpoints);
+    sender->webhooks = e8_arena_alloc(sender->arena, (count + 1) * sizeof *sender->webhooks);
+    rc = take_webhooks(sender, options, list, count, endpoints, err);
     return rc ? rc : e8_plan_feed(sender->catalog, endpoints, sender->count, workers, &sender->plan, err);
 }
 
