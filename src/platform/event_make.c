@@ -173,21 +173,22 @@ static bool take_preview(void *state, const struct e8_preview *preview)
 
 /* As a run would make it. */
 static enum e8_rc render(struct e8_platform_server *server, struct e8_arena *arena,
-                         struct e8_send_options *options, e8_wall_ns at, struct e8_made *out,
+                         const struct e8_send_options *options, e8_wall_ns at, struct e8_made *out,
                          struct e8_errs *errs)
 {
     const char *const patterns[] = {out->type, NULL};
     struct rendered rendered = {arena, out};
     struct e8_plan *plan = NULL;
     struct e8_err err = {0};
-    options->patterns = patterns;
-    options->environment = out->environment;
-    options->endpoint = (struct e8_endpoint){
+    struct e8_send_options with = *options;
+    with.patterns = patterns;
+    with.environment = out->environment;
+    with.endpoint = (struct e8_endpoint){
         .name = "event",
         .url = "http://127.0.0.1/",
         .scheme = e8_schemes_find(e8_catalog_schemes(server->catalog), "8bit"),
     };
-    enum e8_rc rc = e8_plan_send(server->catalog, options, &plan, errs);
+    enum e8_rc rc = e8_plan_send(server->catalog, &with, &plan, errs);
     if (rc) {
         return rc;
     }

@@ -162,7 +162,9 @@ static bool accept(struct e8_call *call, const struct e8_made *made, bool test,
     };
     memcpy(event.id, made->event_id, sizeof event.id);
     enum e8_rc rc = e8_store_accept(call->server->store, &event, targets, count, &err);
+    call->server->refuses = rc != E8_OK;
     if (rc) {
+        call->server->trouble = err;
         e8_call_fail_err(call, 503, &err);
         return false;
     }

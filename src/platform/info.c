@@ -46,8 +46,8 @@ static void plain(struct e8_call *call, int status, const char *type)
 
 void e8_healthz_get(struct e8_call *call)
 {
-    struct e8_err err = {0};
-    if (!e8_platform_healthy(call->server, &err)) {
+    struct e8_err err = call->server->trouble;
+    if (!e8_platform_healthy(call->server, &err) || call->server->refuses) {
         e8_call_fail_err(call, 503, &err);
         return;
     }

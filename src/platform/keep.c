@@ -5,7 +5,7 @@
 
 #include "platform/server.h"
 
-#define EVERY  (30 * E8_NS_S)  /* when all that is too old has gone */
+#define EVERY  (30 * E8_NS_S)  /* when all that is too old has gone; more often where little is kept */
 #define PAUSE  (50 * E8_NS_MS) /* between two pieces, so that others get at the store */
 #define BUDGET (20 * E8_NS_MS) /* of a piece */
 
@@ -37,13 +37,14 @@ static bool sleep_for(struct e8_keeper *keeper, e8_dur_ns pause)
 static void *keeper_main(void *state)
 {
     struct e8_keeper *keeper = state;
+    e8_dur_ns every = keeper->keep < EVERY ? keeper->keep : EVERY;
     bool more = false;
     do {
         /* A store that fails is told by the dispatcher, which writes all the time. */
         if (e8_store_trim(keeper->store, e8_wall_now() - keeper->keep, keeper->bytes, BUDGET, &more, NULL)) {
             more = false;
         }
-    } while (sleep_for(keeper, more ? PAUSE : EVERY));
+    } while (sleep_for(keeper, more || every < PAUSE ? PAUSE : every));
     return NULL;
 }
 

@@ -113,14 +113,17 @@ static void look(struct run *run, const struct e8_stats *stats)
     }
 }
 
+/* They lie in the run's own arena. */
 static void wipe(const struct e8_plan *plan)
 {
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         for (size_t k = 0; k < plan->endpoints[i].secret_count; k++) {
-            /* They lie in the run's own arena. */
-            char *secret = (char *)(uintptr_t)plan->endpoints[i].secrets[k];
-            if (secret) {
-                explicit_bzero(secret, strlen(secret));
+            union {
+                const char *in;
+                char *out;
+            } secret = {.in = plan->endpoints[i].secrets[k]};
+            if (secret.in) {
+                explicit_bzero(secret.out, strlen(secret.in));
             }
         }
     }
@@ -185,6 +188,11 @@ void e8_runs_free(struct e8_runs **runs)
 {
     if (!*runs) {
         return;
+    }
+    for (size_t i = 0; i < (*runs)->count; i++) {
+        if ((*runs)->list[i]->engine) {
+            e8_engine_stop((*runs)->list[i]->engine); /* all at once: each waits for what it has in flight */
+        }
     }
     for (size_t i = 0; i < (*runs)->count; i++) {
         free_run((*runs)->list[i]);

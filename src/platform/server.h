@@ -43,6 +43,8 @@ struct e8_platform_server {
     /* All below is of the server's thread. */
     struct e8_arena *arena; /* of the request under way, and of its answer until the next comes */
     struct e8_bucket bucket;
+    bool refuses;          /* the last event could not be put on the disk, */
+    struct e8_err trouble; /* for this reason */
     struct e8_takers *takers;
     struct e8_runs *runs;
     struct e8_arena *sampled; /* a sample of each event type, made when they are first asked for */

@@ -10,7 +10,7 @@
 #include "digest/digest.h"
 #include "platform/server.h"
 
-enum { KEY_BYTES = 20 };
+#define KEY_BYTES  ((size_t)20)
 #define KEY_PREFIX "e8k_"
 
 static char *path_in(const char *directory, const char *name)

@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "platform/store_parts.h"
 
-enum { BUSY_MS = 10000, TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
+enum { TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
 
 static const char another[] = "name another directory";
 
@@ -81,15 +80,6 @@ static enum e8_rc lock_file(struct e8_store *store, struct e8_err *err)
 
 /* ---- a connection ---- */
 
-static int wait_for_lock(void *state, int tries)
-{
-    static const struct timespec moment = {.tv_nsec = 1000000};
-
-    (void)state;
-    nanosleep(&moment, NULL);
-    return tries < BUSY_MS;
-}
-
 /* A URI, so that no path means anything else (":memory:", "file:…"). */
 static void put_uri(struct e8_buf *uri, const char *path)
 {
@@ -115,7 +105,7 @@ static bool connect(struct e8_side *side)
         e8_side_note(side);
         return false;
     }
-    sqlite3_busy_handler(side->db, wait_for_lock, NULL);
+    sqlite3_busy_handler(side->db, e8_side_wait, NULL);
     sqlite3_db_config(side->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_limit(side->db, SQLITE_LIMIT_LENGTH, TEXT_MAX);
     return e8_side_exec(side, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;");
@@ -184,7 +174,7 @@ static bool set_wal(struct e8_side *side)
 {
     for (int tries = 0; sqlite3_exec(side->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK;
          tries++) {
-        if ((sqlite3_errcode(side->db) & 0xff) != SQLITE_BUSY || !wait_for_lock(NULL, tries)) {
+        if ((sqlite3_errcode(side->db) & 0xff) != SQLITE_BUSY || !e8_side_wait(NULL, tries)) {
             e8_side_note(side);
             return false;
         }

@@ -4,7 +4,7 @@
 
 enum { SUB_BITS = 4, SUB = 1 << SUB_BITS, HIGHEST_BIT = 40 };
 
-static unsigned slot_of(e8_dur_ns time)
+unsigned e8_latency_slot(e8_dur_ns time)
 {
     uint64_t us = time > 0 ? (uint64_t)(time / E8_NS_US) : 0, most = ((uint64_t)1 << HIGHEST_BIT) - 1;
 
@@ -35,13 +35,13 @@ static e8_dur_ns middle_of(unsigned slot)
     return (e8_dur_ns)low_of(slot) * E8_NS_US + (E8_NS_US << shift_of(slot)) / 2;
 }
 
-void e8_latency_add(struct e8_latency *latency, e8_dur_ns time, uint32_t count)
+void e8_latency_add(struct e8_latency *latency, unsigned slot, uint32_t count)
 {
-    latency->slots[slot_of(time)] += count;
+    latency->slots[slot] += count;
     latency->count += count;
 }
 
-static uint64_t take_number(struct e8_str *bytes)
+uint64_t e8_number_take(struct e8_str *bytes)
 {
     uint64_t number = 0;
 
@@ -55,7 +55,7 @@ static uint64_t take_number(struct e8_str *bytes)
     return number;
 }
 
-static void put_number(struct e8_buf *out, uint64_t number)
+void e8_number_put(struct e8_buf *out, uint64_t number)
 {
     for (; number >= 0x80; number >>= 7)
         e8_buf_putc(out, (char)(number | 0x80));
@@ -65,12 +65,11 @@ static void put_number(struct e8_buf *out, uint64_t number)
 void e8_latency_merge(struct e8_latency *latency, struct e8_str bytes)
 {
     for (uint64_t slot = 0; bytes.n > 0;) {
-        slot += take_number(&bytes);
-        uint32_t count = (uint32_t)take_number(&bytes);
+        slot += e8_number_take(&bytes);
+        uint32_t count = (uint32_t)e8_number_take(&bytes);
         if (slot >= E8_LATENCY_SLOTS) /* of a damaged file */
             return;
-        latency->slots[slot] += count;
-        latency->count += count;
+        e8_latency_add(latency, (unsigned)slot, count);
     }
 }
 
@@ -81,8 +80,8 @@ void e8_latency_put(const struct e8_latency *latency, struct e8_buf *out)
     for (unsigned slot = 0; slot < E8_LATENCY_SLOTS; slot++) {
         if (latency->slots[slot] == 0)
             continue;
-        put_number(out, slot - last);
-        put_number(out, latency->slots[slot]);
+        e8_number_put(out, slot - last);
+        e8_number_put(out, latency->slots[slot]);
         last = slot;
     }
 }

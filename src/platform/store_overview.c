@@ -44,11 +44,19 @@ static void end_slice(struct e8_store_slice *slice, const struct e8_latency *lat
     slice->p99 = e8_latency_at(latency, 0.99);
 }
 
-static void add_to_slice(struct e8_store_slice *slice, struct e8_latency *latency, sqlite3_stmt *row)
+static void add_to_slice(struct e8_store_slice *slice, struct e8_latency *latency, sqlite3_stmt *row,
+                         enum e8_sum_of of)
 {
+    struct e8_str bytes = e8_column_bytes(row, 3);
+    struct e8_mix_part part;
+
     slice->attempts += (uint64_t)sqlite3_column_int64(row, 1);
     slice->delivered += (uint64_t)sqlite3_column_int64(row, 2);
-    e8_latency_merge(latency, e8_column_bytes(row, 3));
+    if (of != E8_SUM_MIX)
+        e8_latency_merge(latency, bytes);
+    else
+        while (e8_mix_take(&bytes, &part))
+            e8_latency_add(latency, part.slot, part.count);
 }
 
 static void read_slices(struct e8_side *side, const struct times *times, int64_t webhook,
@@ -57,11 +65,12 @@ static void read_slices(struct e8_side *side, const struct times *times, int64_t
     static const char sql[] = "SELECT at, attempts, delivered, latency FROM sum WHERE step = ?1"
                               " AND webhook = ?2 AND of = ?3 AND at >= ?4 AND at < ?5 ORDER BY at";
     int64_t step = times->step % E8_HOUR == 0 ? E8_HOUR : E8_MINUTE;
+    enum e8_sum_of of = step == E8_MINUTE && webhook != 0 ? E8_SUM_MIX : E8_SUM_ALL;
     struct e8_latency latency = {0};
     sqlite3_stmt *row;
     size_t now = 0;
 
-    row = E8_ASK(side, sql, e8_int(step), e8_int(webhook), e8_int(E8_SUM_ALL), e8_int(times->since),
+    row = E8_ASK(side, sql, e8_int(step), e8_int(webhook), e8_int(of), e8_int(times->since),
                  e8_int(times->until));
     while (e8_side_next(side, row)) {
         size_t at = (size_t)((sqlite3_column_int64(row, 0) - times->since) / times->step);
@@ -70,8 +79,8 @@ static void read_slices(struct e8_side *side, const struct times *times, int64_t
             latency = (struct e8_latency){0};
             now = at;
         }
-        add_to_slice(&out->slices[now], &latency, row);
-        add_to_slice(&out->all, all, row);
+        add_to_slice(&out->slices[now], &latency, row, of);
+        add_to_slice(&out->all, all, row, of);
     }
     if (out->slice_count > 0)
         end_slice(&out->slices[now], &latency);
@@ -127,6 +136,28 @@ static struct tally *tally_of(struct tallies *tallies, int64_t value)
     return *place;
 }
 
+/* Of an endpoint's minutes. */
+static void read_mixes(struct e8_side *side, int64_t webhook, enum e8_sum_of of, int64_t since, int64_t until,
+                       struct tallies *tallies)
+{
+    static const char sql[] = "SELECT latency FROM sum WHERE step = ?1 AND webhook = ?2 AND of = ?3"
+                              " AND at >= ?4 AND at < ?5";
+    sqlite3_stmt *row;
+
+    row = E8_ASK(side, sql, e8_int(E8_MINUTE), e8_int(webhook), e8_int(E8_SUM_MIX), e8_int(since),
+                 e8_int(until));
+    while (e8_side_next(side, row)) {
+        struct e8_str bytes = e8_column_bytes(row, 0);
+        struct e8_mix_part part;
+        while (e8_mix_take(&bytes, &part)) {
+            struct tally *tally = tally_of(tallies, e8_mix_value(&part, of));
+            tally->attempts += part.count;
+            tally->delivered += part.delivered ? part.count : 0;
+            e8_latency_add(&tally->latency, part.slot, part.count);
+        }
+    }
+}
+
 static void read_tallies(struct e8_side *side, int64_t step, int64_t webhook, enum e8_sum_of of,
                          int64_t since, int64_t until, struct tallies *tallies)
 {
@@ -134,6 +165,10 @@ static void read_tallies(struct e8_side *side, int64_t step, int64_t webhook, en
                               " AND webhook = ?2 AND of = ?3 AND at >= ?4 AND at < ?5";
     sqlite3_stmt *row;
 
+    if (step == E8_MINUTE && webhook != 0) {
+        read_mixes(side, webhook, of, since, until, tallies);
+        return;
+    }
     row = E8_ASK(side, sql, e8_int(step), e8_int(webhook), e8_int(of), e8_int(since), e8_int(until));
     while (e8_side_next(side, row)) {
         struct tally *tally = tally_of(tallies, sqlite3_column_int64(row, 0));

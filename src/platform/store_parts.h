@@ -15,7 +15,7 @@ enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, st
 
 /* ---- store_secret.c ---- */
 /* What was overwritten lies in the write-ahead file no longer. */
-enum e8_rc e8_store_forget(struct e8_store *store, struct e8_err *err);
+void e8_store_forget(struct e8_store *store);
 /* Secrets whose grace is over go. */
 enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err *err);
 
@@ -69,15 +69,35 @@ struct e8_latency {
     uint64_t count;
     uint32_t slots[E8_LATENCY_SLOTS];
 };
-void e8_latency_add(struct e8_latency *latency, e8_dur_ns time, uint32_t count);
+unsigned e8_latency_slot(e8_dur_ns time);
+void e8_latency_add(struct e8_latency *latency, unsigned slot, uint32_t count);
 /* Adds what e8_latency_put wrote. */
 void e8_latency_merge(struct e8_latency *latency, struct e8_str bytes);
 void e8_latency_put(const struct e8_latency *latency, struct e8_buf *out);
 e8_dur_ns e8_latency_at(const struct e8_latency *latency, double share); /* -1: it is empty */
 e8_dur_ns e8_latency_upto(unsigned slot);                                /* the slot's upper bound */
 
+/* A number in seven bits a byte, the lowest first. */
+uint64_t e8_number_take(struct e8_str *bytes);
+void e8_number_put(struct e8_buf *out, uint64_t number);
+
+/* ---- store_mix.c: a minute of an endpoint ---- */
+/* So many attempts that are the same in all that is summed up. A minute of an endpoint is kept as a list of these: most have so few
+ * attempts that rows for each type, status and outcome would be more than there are attempts. */
+struct e8_mix_part {
+    int64_t type, status, outcome;
+    unsigned slot; /* of a latency */
+    bool delivered;
+    uint32_t count;
+};
+bool e8_mix_take(struct e8_str *bytes, struct e8_mix_part *out); /* false: at the end */
+/* Sorts them, adds up those that are the same, and writes them. */
+void e8_mix_put(struct e8_mix_part *parts, size_t count, struct e8_buf *out);
+int64_t e8_mix_value(const struct e8_mix_part *part, int of); /* enum e8_sum_of */
+
 /* ---- store_sum.c ---- */
-enum e8_sum_of { E8_SUM_ALL, E8_SUM_WEBHOOK, E8_SUM_TYPE, E8_SUM_STATUS, E8_SUM_OUTCOME };
+/* What is summed up: by hour each of these of all endpoints and of each; by minute those of all endpoints, and of each the mix. */
+enum e8_sum_of { E8_SUM_ALL, E8_SUM_WEBHOOK, E8_SUM_TYPE, E8_SUM_STATUS, E8_SUM_OUTCOME, E8_SUM_MIX };
 enum { E8_MINUTE = 60, E8_HOUR = 3600 }; /* seconds */
 struct e8_sums;
 struct e8_sums *e8_sums_new(void);

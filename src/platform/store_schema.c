@@ -43,7 +43,7 @@ static const char schema[] =
      * value of something (enum e8_sum_of). */
     "CREATE TABLE sum(step INTEGER NOT NULL, webhook INTEGER NOT NULL, of INTEGER NOT NULL,"
     " at INTEGER NOT NULL, value INTEGER NOT NULL, attempts INTEGER NOT NULL, delivered INTEGER NOT NULL,"
-    " latency BLOB NOT NULL," /* see store_latency.c */
+    " latency BLOB NOT NULL," /* see store_latency.c; of a mix: store_mix.c */
     " PRIMARY KEY(step, webhook, of, at, value)) STRICT, WITHOUT ROWID;";
 
 const char *const e8_store_schema = schema;

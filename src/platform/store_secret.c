@@ -1,21 +1,22 @@
 /* Secrets, and that those that are valid no longer are nowhere in the file. */
 #include "platform/store_parts.h"
 
-/* secure_delete overwrites a text that goes; the pages from before lie in the write-ahead file until that begins anew. */
-enum e8_rc e8_store_forget(struct e8_store *store, struct e8_err *err)
+/* secure_delete overwrites a text that goes; the pages from before lie in the write-ahead file until that begins anew. Where another
+ * program reads the file at the moment, or the disk is full, the next trim tries again: what was asked for has been done. */
+void e8_store_forget(struct e8_store *store)
 {
     struct e8_side *writer = &store->writer, *readers[] = {&store->reader, &store->queue};
 
     for (size_t i = 0; i < E8_COUNT(readers); i++) /* whose snapshots would hold the file */
         E8_ASSERT(pthread_mutex_lock(&readers[i]->lock) == 0);
     E8_ASSERT(pthread_mutex_lock(&writer->lock) == 0);
-    writer->code = writer->cause = 0;
-    e8_side_exec(writer, "PRAGMA wal_checkpoint(TRUNCATE)");
-    enum e8_rc rc = writer->code ? e8_side_tell(writer, false, err) : E8_OK;
+    sqlite3_busy_handler(writer->db, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_handler(writer->db, e8_side_wait, NULL);
+    store->remembers = code != SQLITE_OK;
     E8_ASSERT(pthread_mutex_unlock(&writer->lock) == 0);
     for (size_t i = 0; i < E8_COUNT(readers); i++)
         E8_ASSERT(pthread_mutex_unlock(&readers[i]->lock) == 0);
-    return rc;
 }
 
 enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const char *secret, e8_wall_ns now,
@@ -27,7 +28,9 @@ enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const
     e8_side_begin(&store->writer, E8_SYNC);
     E8_RUN(&store->writer, sql, e8_text(id), e8_text(secret), e8_int(now), e8_int(grace_until));
     enum e8_rc rc = e8_webhook_end(store, e8_side_changes(&store->writer) > 0, id, err);
-    return rc == E8_OK ? e8_store_forget(store, err) : rc;
+    if (rc == E8_OK)
+        e8_store_forget(store);
+    return rc;
 }
 
 enum e8_rc e8_store_webhook_revoke(struct e8_store *store, const char *id, struct e8_err *err)
@@ -38,7 +41,9 @@ enum e8_rc e8_store_webhook_revoke(struct e8_store *store, const char *id, struc
     e8_side_begin(&store->writer, E8_SYNC);
     E8_RUN(&store->writer, sql, e8_text(id));
     enum e8_rc rc = e8_webhook_end(store, e8_side_changes(&store->writer) > 0, id, err);
-    return rc == E8_OK ? e8_store_forget(store, err) : rc;
+    if (rc == E8_OK)
+        e8_store_forget(store);
+    return rc;
 }
 
 enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err *err)
@@ -50,12 +55,16 @@ enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err
     e8_side_begin(&store->reader, E8_READ);
     bool any = E8_INT(&store->reader, 0, over, e8_int(now)) != 0;
     enum e8_rc rc = e8_side_end(&store->reader, E8_OK, err);
+    if (rc == E8_OK && !any && store->remembers)
+        e8_store_forget(store);
     if (rc != E8_OK || !any)
         return rc;
     e8_side_begin(&store->writer, E8_SYNC);
     E8_RUN(&store->writer, sql, e8_int(now));
     rc = e8_webhook_end(store, true, "", err);
-    return rc == E8_OK ? e8_store_forget(store, err) : rc;
+    if (rc == E8_OK)
+        e8_store_forget(store);
+    return rc;
 }
 
 enum e8_rc e8_store_secrets(struct e8_store *store, const char *id, e8_wall_ns now, struct e8_arena *arena,

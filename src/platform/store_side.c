@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
+
+enum { BUSY_MS = 10000 };
 
 void e8_side_init(struct e8_side *side, const char *path, bool writes)
 {
@@ -95,6 +98,15 @@ enum e8_rc e8_side_tell(const struct e8_side *side, bool opening, struct e8_err 
 }
 
 /* ---- transactions ---- */
+
+int e8_side_wait(void *state, int tries)
+{
+    static const struct timespec moment = {.tv_nsec = 1000000};
+
+    (void)state;
+    nanosleep(&moment, NULL);
+    return tries < BUSY_MS;
+}
 
 bool e8_side_exec(struct e8_side *side, const char *sql)
 {

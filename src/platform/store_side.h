@@ -34,6 +34,7 @@ struct e8_store {
     int lock; /* of the file beside it, against a second process */
     struct e8_side writer, reader, queue;
     _Atomic uint64_t version;
+    atomic_bool remembers; /* the write-ahead file may have secrets that were erased */
     int64_t trimmed,
         summed; /* where the next trim goes on: a block of rows, an endpoint; under the writer's lock */
 };
@@ -110,5 +111,6 @@ void e8_side_note(struct e8_side *side); /* that the last call on db has failed,
 /* What has failed, of the file as it is found (then a damaged one is the user's input), or later on. */
 enum e8_rc e8_side_tell(const struct e8_side *side, bool opening, struct e8_err *err);
 bool e8_side_exec(struct e8_side *side, const char *sql);
+int e8_side_wait(void *state, int tries); /* for another program's lock: SQLite's busy handler */
 
 #endif

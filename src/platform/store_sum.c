@@ -7,12 +7,18 @@
 struct unit {
     int64_t webhook, at, value;
     int16_t step, of;
-    bool delivered;
-    e8_dur_ns response;
+    struct e8_mix_part part; /* with a count of 1 */
 };
 struct e8_sums {
     struct unit *list;
     size_t count, room;
+};
+struct row { /* what is being written */
+    int64_t attempts, delivered;
+    struct e8_latency latency;
+    struct e8_mix_part *parts;
+    size_t count, room;
+    struct e8_buf bytes;
 };
 
 struct e8_sums *e8_sums_new(void)
@@ -38,28 +44,30 @@ static void add(struct e8_sums *sums, const struct unit *unit)
 
 void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
 {
-    static const int16_t steps[] = {E8_MINUTE, E8_HOUR};
-    const int64_t values[] = {0, counted->webhook, counted->type, counted->status, counted->outcome};
-    const int64_t webhooks[] = {0, counted->webhook};
-    int64_t second = counted->done / E8_NS_S;
+    const int64_t values[] = {0, counted->webhook, counted->type, counted->status, counted->outcome, 0};
+    int64_t second = counted->done / E8_NS_S, minute = second - second % E8_MINUTE;
+    struct unit unit = {
+        .part = {.type = counted->type,
+                 .status = counted->status,
+                 .outcome = counted->outcome,
+                 .slot = e8_latency_slot(counted->response),
+                 .delivered = counted->delivered,
+                 .count = 1},
+    };
 
-    for (size_t s = 0; s < E8_COUNT(steps); s++) {
-        for (size_t w = 0; w < E8_COUNT(webhooks); w++) {
-            for (int of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++) {
-                if (of == E8_SUM_WEBHOOK && webhooks[w] != 0)
-                    continue;
-                add(sums, &(struct unit){
-                              .webhook = webhooks[w],
-                              .at = second - second % steps[s],
-                              .value = values[of],
-                              .step = steps[s],
-                              .of = (int16_t)of,
-                              .delivered = counted->delivered,
-                              .response = counted->response,
-                          });
-            }
-        }
+    for (unit.of = E8_SUM_ALL; unit.of <= E8_SUM_OUTCOME; unit.of++) {
+        unit.value = values[unit.of];
+        unit.step = E8_MINUTE, unit.at = minute, unit.webhook = 0;
+        add(sums, &unit);
+        unit.step = E8_HOUR, unit.at = second - second % E8_HOUR;
+        add(sums, &unit);
+        unit.webhook = counted->webhook;
+        if (unit.of != E8_SUM_WEBHOOK)
+            add(sums, &unit);
     }
+    unit.of = E8_SUM_MIX, unit.value = 0;
+    unit.step = E8_MINUTE, unit.at = minute;
+    add(sums, &unit);
 }
 
 static int compare(const void *left, const void *right)
@@ -75,48 +83,81 @@ static int compare(const void *left, const void *right)
     return 0;
 }
 
-/* Adds those of one row, which lie together, to what the row has. */
-static void write_row(struct e8_side *side, const struct unit *units, size_t count, struct e8_buf *bytes)
+static void add_part(struct row *row, const struct e8_mix_part *part)
+{
+    if (row->count == row->room) {
+        row->room = row->room ? 2 * row->room : 64;
+        row->parts = e8_resize(row->parts, row->room, sizeof *row->parts);
+    }
+    row->parts[row->count++] = *part;
+}
+
+/* What is there already. */
+static void read_row(struct e8_side *side, const struct unit *unit, struct row *row)
 {
     static const char get[] = "SELECT attempts, delivered, latency FROM sum WHERE step = ?1 AND webhook = ?2"
                               " AND of = ?3 AND at = ?4 AND value = ?5";
-    static const char put[] = "INSERT OR REPLACE INTO sum VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    int64_t attempts = (int64_t)count, delivered = 0;
-    struct e8_latency latency = {0};
-    sqlite3_stmt *row;
+    sqlite3_stmt *found = E8_ASK(side, get, e8_int(unit->step), e8_int(unit->webhook), e8_int(unit->of),
+                                 e8_int(unit->at), e8_int(unit->value));
+    struct e8_mix_part part;
 
-    row = E8_ASK(side, get, e8_int(units->step), e8_int(units->webhook), e8_int(units->of), e8_int(units->at),
-                 e8_int(units->value));
-    if (e8_side_next(side, row)) {
-        attempts += sqlite3_column_int64(row, 0);
-        delivered += sqlite3_column_int64(row, 1);
-        e8_latency_merge(&latency, e8_column_bytes(row, 2));
-        e8_side_done(row);
-    }
+    row->attempts = row->delivered = 0;
+    row->latency = (struct e8_latency){0};
+    row->count = 0;
+    if (!e8_side_next(side, found))
+        return;
+    row->attempts = sqlite3_column_int64(found, 0);
+    row->delivered = sqlite3_column_int64(found, 1);
+    struct e8_str bytes = e8_column_bytes(found, 2);
+    if (unit->of != E8_SUM_MIX)
+        e8_latency_merge(&row->latency, bytes);
+    else
+        while (e8_mix_take(&bytes, &part))
+            add_part(row, &part);
+    e8_side_done(found);
+}
+
+/* Adds the units of one row, which lie together. */
+static void write_row(struct e8_side *side, const struct unit *units, size_t count, struct row *row)
+{
+    static const char put[] = "INSERT OR REPLACE INTO sum VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+    read_row(side, units, row);
     for (size_t i = 0; i < count; i++) {
-        delivered += units[i].delivered;
-        e8_latency_add(&latency, units[i].response, 1);
+        row->attempts++;
+        row->delivered += units[i].part.delivered;
+        if (units->of == E8_SUM_MIX)
+            add_part(row, &units[i].part);
+        else
+            e8_latency_add(&row->latency, units[i].part.slot, 1);
     }
-    e8_buf_reset(bytes);
-    e8_latency_put(&latency, bytes);
+    e8_buf_reset(&row->bytes);
+    if (units->of == E8_SUM_MIX)
+        e8_mix_put(row->parts, row->count, &row->bytes);
+    else
+        e8_latency_put(&row->latency, &row->bytes);
     E8_RUN(side, put, e8_int(units->step), e8_int(units->webhook), e8_int(units->of), e8_int(units->at),
-           e8_int(units->value), e8_int(attempts), e8_int(delivered), e8_blob(e8_buf_str(bytes)));
+           e8_int(units->value), e8_int(row->attempts), e8_int(row->delivered),
+           e8_blob(e8_buf_str(&row->bytes)));
 }
 
 void e8_sums_write(struct e8_sums *sums, struct e8_side *side)
 {
-    struct e8_buf bytes;
+    struct row *row;
 
     if (sums->count == 0)
         return;
-    e8_buf_init(&bytes, 64 << 10);
+    row = e8_new(1, sizeof *row);
+    e8_buf_init(&row->bytes, 16 << 20);
     qsort(sums->list, sums->count, sizeof *sums->list, compare);
     for (size_t i = 0, next; i < sums->count; i = next) {
         for (next = i + 1; next < sums->count && compare(&sums->list[i], &sums->list[next]) == 0; next++)
             ;
-        write_row(side, &sums->list[i], next - i, &bytes);
+        write_row(side, &sums->list[i], next - i, row);
     }
-    e8_buf_fini(&bytes);
+    e8_buf_fini(&row->bytes);
+    free(row->parts);
+    free(row);
 }
 
 /* A quarter of a day's at most, so that it is quick however long nobody has trimmed. */
@@ -128,7 +169,7 @@ void e8_sums_trim(struct e8_side *side, int64_t webhook, e8_wall_ns before)
     static const int steps[] = {E8_MINUTE, E8_HOUR};
 
     for (size_t s = 0; s < E8_COUNT(steps); s++) {
-        for (int of = E8_SUM_ALL; of <= E8_SUM_OUTCOME; of++)
+        for (int of = E8_SUM_ALL; of <= E8_SUM_MIX; of++)
             E8_RUN(side, sql, e8_int(steps[s]), e8_int(webhook), e8_int(of), e8_int(before / E8_NS_S));
     }
 }

@@ -187,7 +187,7 @@ enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t byt
     e8_mono_ns start = e8_mono_now();
     struct trim trim = {store, &store->writer, before, bytes, start + budget / 2};
     bool done = trim_deliveries(&trim) && trim_events(&trim) &&
-                trim_sums(&trim, now - KEEP_SUMS_DAYS * 24 * 3600 * E8_NS_S);
+                trim_sums(&trim, now - (e8_dur_ns)KEEP_SUMS_DAYS * 24 * 3600 * E8_NS_S);
     if (done) {
         store->trimmed = 0;
         trim_names(&store->writer);

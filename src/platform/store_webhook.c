@@ -155,11 +155,10 @@ enum e8_rc e8_store_webhook_delete(struct e8_store *store, const char *id, struc
     e8_side_begin(&store->writer, E8_SYNC);
     E8_RUN(&store->writer, sql, e8_text(id));
     enum e8_rc rc = e8_webhook_end(store, e8_side_changes(&store->writer) > 0, id, err);
-    if (rc == E8_OK)
-        rc = e8_store_forget(store, err);
-    if (rc == E8_OK)
-        rc = e8_store_cancel_deleted(store, err);
-    return rc;
+    if (rc)
+        return rc;
+    e8_store_forget(store);
+    return e8_store_cancel_deleted(store, err);
 }
 
 /* ---- reading ---- */

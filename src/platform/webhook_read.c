@@ -9,7 +9,7 @@
 #define PATTERNS_MAX    100
 #define SECRET_MAX      512
 #define HEADERS_MAX     32
-#define HEADER_BYTES    4096
+#define HEADER_BYTES    ((size_t)4096)
 #define TIMEOUT_MAX     (600 * E8_NS_S)
 #define SECRET_LEAST    16
 
@@ -39,6 +39,36 @@ static bool is_loopback(const struct e8_url *url, const char *address)
     return e8_host_is_loopback(url->host) || strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
+static bool is_named(const struct e8_reach *reach, struct e8_str host)
+{
+    for (const char *const *name = reach->allow; name && *name; name++) {
+        if (e8_str_ieq(host, e8_str(*name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looking a name up may take long, and the server waits: one that the user has allowed is not looked up. Whatever it is later, the
+ * address of each attempt's socket is checked. */
+static enum e8_rc check_target(const struct e8_platform_options *options, const char *text,
+                               struct e8_err *err)
+{
+    struct e8_url url;
+    char address[64];
+    enum e8_rc rc = e8_url_parse(e8_str(text), &url, err);
+    bool any = !rc && (url.https || options->allow_http || options->reach.unix_socket);
+    if (rc || (any && is_named(&options->reach, url.host))) {
+        return rc;
+    }
+    rc = e8_reach_permits(&options->reach, e8_str(text), address, err);
+    if (!rc && !any && !is_loopback(&url, address)) {
+        rc = e8_fail(err, E8_INPUT, "https://, or start emit8 serve with --allow-http",
+                     "an endpoint beyond this machine needs https");
+    }
+    return rc;
+}
+
 static bool is_as_shown(const char *text, const char *present)
 {
     struct e8_buf shown;
@@ -54,21 +84,13 @@ static bool is_as_shown(const char *text, const char *present)
 static void read_target(struct e8_call *call, const struct e8_node *node, const char *present,
                         const char **out)
 {
-    const struct e8_platform_options *options = &call->server->options;
     struct e8_err err = {0};
-    struct e8_url url;
-    char address[64] = "";
     const char *text = e8_call_string(call, node, URL_MAX);
     if (!text || (present && is_as_shown(text, present))) {
         return;
     }
-    if (e8_url_parse(e8_str(text), &url, &err) ||
-        e8_reach_permits(&options->reach, e8_str(text), address, &err)) {
+    if (check_target(&call->server->options, text, &err)) {
         e8_call_fault(call, node, err.hint, "%s", err.what);
-    } else if (!url.https && !options->allow_http && !options->reach.unix_socket &&
-               !is_loopback(&url, address)) {
-        e8_call_fault(call, node, "https://, or start emit8 serve with --allow-http",
-                      "an endpoint beyond this machine needs https");
     } else {
         *out = text;
     }

@@ -37,9 +37,9 @@ class Answer:
 class Serve:
     """emit8 serve on a port of its own, with the lines that it writes."""
 
-    def __init__(self, state, *args, listen="127.0.0.1:0"):
+    def __init__(self, state, *args, listen="127.0.0.1:0", **kwargs):
         self.state = state
-        self.process = kit.start("serve", "--state", state, "--listen", listen, *args)
+        self.process = kit.start("serve", "--state", state, "--listen", listen, *args, **kwargs)
         self.err = []
         while not self.err or "listening on" not in self.err[-1]:
             self.err.append(self.process.stderr.readline().decode())

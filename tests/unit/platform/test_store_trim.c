@@ -138,9 +138,9 @@ static void sums_are_kept_for_a_while(void **state)
     a.number = 2;
     a.due = a.sent = a.done = now - 80 * day;
     put_attempt(place, &a);
-    assert_int_equal(ask(place->path, "SELECT count(*) FROM sum"), 36);
+    assert_int_equal(ask(place->path, "SELECT count(*) FROM sum"), 30);
     trim_all(place, 0, 0);
-    assert_int_equal(ask(place->path, "SELECT count(*) FROM sum"), 18);
+    assert_int_equal(ask(place->path, "SELECT count(*) FROM sum"), 15);
     assert_int_equal(ask(place->path, "SELECT count(*) FROM attempt"), 2);
 }
 

@@ -207,6 +207,27 @@ static void a_retired_secret_is_nowhere(void **state)
     }
 }
 
+/* While another program reads the file, what lies beside it cannot go; nor is it waited for. */
+static void it_is_forgotten_later(void **state)
+{
+    struct place *place = *state;
+    struct e8_webhook webhook = some_webhook("whk_a");
+    sqlite3 *other;
+    bool more;
+
+    ASSERT_OK(place, e8_store_webhook_add(place->store, &webhook, "the first secret", &place->err));
+    assert_int_equal(sqlite3_open(place->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN; SELECT * FROM webhook", NULL, NULL, NULL), SQLITE_OK);
+    ASSERT_OK(place,
+              e8_store_webhook_rotate(place->store, "whk_a", "the second one", T0, T0 + 1, &place->err));
+    ASSERT_OK(place, e8_store_webhook_revoke(place->store, "whk_a", &place->err));
+    assert_true(is_somewhere(place, "the first secret"));
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    ASSERT_OK(place, e8_store_trim(place->store, 0, 0, 0, &more, &place->err));
+    assert_false(is_somewhere(place, "the first secret"));
+    assert_true(is_somewhere(place, "the second one"));
+}
+
 static void a_deleted_one_waits_for_nothing(void **state)
 {
     struct place *place = *state;
@@ -275,6 +296,7 @@ int run_store_webhook_tests(void)
         CASE(enabling),
         CASE(secrets_turn),
         CASE(a_retired_secret_is_nowhere),
+        CASE(it_is_forgotten_later),
         CASE(a_deleted_one_waits_for_nothing),
         CASE(what_a_deletion_left_is_taken_up),
     };
