@@ -100,6 +100,7 @@ static enum e8_rc read_side(struct differ *d, size_t i, struct e8_err *err)
     } else if (!rc) {
         rc = read_log(d, file, run, &d->docs[i], err);
     }
+    d->sides[i].letter = (char)('A' + i);
     d->sides[i].label = run ? e8_arena_printf(d->arena, "%s@%lld", file, (long long)run) : file;
     d->sides[i].report = rc ? NULL : e8_doc_root(d->docs[i]);
     return rc;

@@ -185,13 +185,12 @@ void e8_webhook_patch(struct e8_call *call)
         e8_call_refuse(call);
         return;
     }
-    bool wanted = in.webhook.enabled;
-    in.webhook.enabled = enabled;
+    if (in.webhook.enabled != enabled) {
+        in.webhook.disabled_reason = NULL;
+        in.webhook.disabled_at = in.webhook.enabled ? 0 : call->now;
+    }
     in.webhook.updated = call->now;
     enum e8_rc rc = e8_store_webhook_update(call->server->store, &in.webhook, &err);
-    if (!rc && wanted != enabled) {
-        rc = e8_store_webhook_enable(call->server->store, in.webhook.id, wanted, NULL, call->now, &err);
-    }
     if (rc) {
         e8_call_fail_store(call, rc, &err);
         return;

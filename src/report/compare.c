@@ -17,7 +17,7 @@ void e8_text_sides(const struct e8_side *sides, size_t count, struct e8_page *pa
 {
     struct e8_arena *arena = e8_arena_new();
     for (size_t i = 0; i < count; i++) {
-        char letter = e8_side_letter(i);
+        char letter = sides[i].letter;
         const char *facts[] = {e8_side_title(&sides[i], arena), sides[i].label,
                                e8_side_text(&sides[i], NULL, "reason", arena)};
         e8_page_put(page, E8_BOLD, (struct e8_str){&letter, 1}, 1, 0);
@@ -26,6 +26,26 @@ void e8_text_sides(const struct e8_side *sides, size_t count, struct e8_page *pa
         e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_PLAIN);
     }
     e8_arena_free(&arena);
+}
+
+static void put_texts(struct e8_page *page, const char *title, const char (*texts)[E8_DIFF_TEXT],
+                      size_t count)
+{
+    if (count == 0)
+        return;
+    e8_page_section(page, title, NULL);
+    for (size_t i = 0; i < count; i++) {
+        e8_page_spaces(page, 2);
+        e8_page_put(page, E8_YELLOW, E8_LIT("!"), 1, 0);
+        e8_page_spaces(page, 2);
+        e8_page_wrap(page, e8_str(texts[i]), 5, 5);
+    }
+}
+
+void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page)
+{
+    put_texts(page, "Not comparable", remarks->obstacles, remarks->obstacle_count);
+    put_texts(page, "What else differs", remarks->notes, remarks->note_count);
 }
 
 /* "+10 %", "−0.2 pp"; "~" where it is within noise. */

@@ -6,6 +6,7 @@
 
 /* A run to compare. Borrowed. */
 struct e8_side {
+    char letter;                  /* by which it is referred to: 'A', 'B', … */
     const char *label;            /* what the user called it */
     const struct e8_node *report; /* its JSON report, checked */
 };
@@ -20,19 +21,26 @@ enum e8_rule_result {
     E8_RULE_FAILS,       /* too much, and more than noise; or nobody knows how much is noise */
     E8_RULE_NOT_MEASURED /* on one side or both: a failure */
 };
-#define E8_RULES_MOST 64
 #define E8_DIFF_TEXT  256
-#define E8_DIFF_TEXTS 16
+#define E8_DIFF_TEXTS 32
+struct e8_remarks {
+    char obstacles[E8_DIFF_TEXTS][E8_DIFF_TEXT]; /* why the runs cannot be compared */
+    size_t obstacle_count;
+    char notes[E8_DIFF_TEXTS][E8_DIFF_TEXT]; /* what else differs */
+    size_t note_count;
+};
+/* Adds what is to be said of both. any_plan: that their plans differ is no obstacle. */
+void e8_remarks_add(struct e8_remarks *remarks, const struct e8_side *a, const struct e8_side *b,
+                    bool any_plan);
+
+#define E8_RULES_MOST 64
 struct e8_diff {
     const struct e8_side *sides; /* two */
     struct e8_figures *figures;
     const struct e8_regression *rules;
     size_t rule_count;
     enum e8_rule_result results[E8_RULES_MOST];
-    char obstacles[E8_DIFF_TEXTS][E8_DIFF_TEXT]; /* why the runs cannot be compared */
-    size_t obstacle_count;
-    char notes[E8_DIFF_TEXTS][E8_DIFF_TEXT]; /* what else differs */
-    size_t note_count;
+    struct e8_remarks remarks;
     enum e8_run_verdict verdict; /* E8_INVALID: not comparable; E8_FAIL: a rule fails */
     char reason[320];
 };

@@ -6,12 +6,14 @@
 
 #include "report/parts.h"
 
+#define MOST 9e12 /* milliseconds that fit into nanoseconds; what is beyond was not measured */
+
 /* ---- reading ---- */
 
 bool e8_figure_number(const struct e8_node *map, const char *key, double *out)
 {
     const struct e8_node *node = e8_node_get(map, key);
-    if (!node || !e8_node_is_number(node))
+    if (!node || !e8_node_is_number(node) || fabs(e8_node_number(node)) > MOST)
         return false;
     *out = e8_node_number(node);
     return true;
@@ -428,9 +430,4 @@ const char *e8_side_title(const struct e8_side *side, struct e8_arena *arena)
     return e8_arena_printf(arena, "%s%s%s%s%.10s%s%.8s%s", name[0] ? name : "emit8",
                            numbered ? " · run " : "", numbered ? id : "", timed ? " · " : "", started,
                            timed ? " " : "", timed ? started + 11 : "", timed ? " UTC" : "");
-}
-
-char e8_side_letter(size_t index)
-{
-    return (char)('A' + index);
 }

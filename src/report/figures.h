@@ -75,6 +75,10 @@ struct e8_figures {
 void e8_figures_init(struct e8_figures *figures, const struct e8_side *sides, size_t count);
 void e8_figures_fini(struct e8_figures *figures);
 
+/* What a rule of a diff is about, on both sides. */
+void e8_diff_figures(const struct e8_diff *diff, size_t rule, struct e8_figure_spec *spec,
+                     struct e8_figure out[2]);
+
 /* Texts, each returns out. "12.3 ms"; "+1.2 ms", "−0.4 pp"; "+10 %", "" where there is none. */
 #define E8_FIGURE_TEXT_MAX 48
 const char *e8_figure_text(enum e8_figure_unit unit, const struct e8_figure *figure,
@@ -89,7 +93,4 @@ const char *e8_side_text(const struct e8_side *side, const char *map, const char
                          struct e8_arena *arena);
 /* "support-day · run 12 · 2026-03-01 12:00:00 UTC" */
 const char *e8_side_title(const struct e8_side *side, struct e8_arena *arena);
-/* "A", "B", … */
-char e8_side_letter(size_t index);
-
 #endif

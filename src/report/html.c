@@ -91,7 +91,7 @@ static void put_time_charts(struct e8_buf *out)
     e8_html_chart(out, "histogram", "Distribution", "share of the samples");
 }
 
-static void put_over_charts(struct e8_buf *out)
+static void put_course_charts(struct e8_buf *out)
 {
     e8_html_chart(out, "latency", "Latency over time", "of the attempts that were done in each part");
     e8_html_chart(out, "rate", "Rate over time", "what was due, what was begun and what was done");
@@ -110,7 +110,7 @@ static void put_one(struct e8_buf *out, const struct e8_report *report)
     e8_html_percentiles(out, report);
     e8_html_section_end(out);
     e8_html_section(out, "", "over", "Over time", NULL);
-    put_over_charts(out);
+    put_course_charts(out);
     e8_html_course(out, report);
     e8_html_section_end(out);
     e8_html_answers(out, report, "");
@@ -158,7 +158,7 @@ static void put_sides(struct e8_buf *out, const struct e8_side *sides, const str
         e8_html(
             out,
             "<tr><th scope=\"row\"><a class=\"letter s%zu\" href=\"#run-%c\">%c</a> <bdi class=\"title\">", i,
-            e8_side_letter(i), e8_side_letter(i));
+            sides[i].letter, sides[i].letter);
         e8_html_text(out, e8_side_title(&sides[i], arena));
         e8_buf_puts(out, "</bdi></th>");
         e8_html_cell(out, "code", sides[i].label);
@@ -269,10 +269,10 @@ static void put_figures(struct e8_buf *out, const struct e8_figures *figures)
     e8_html_section_end(out);
 }
 
-static void put_details(struct e8_buf *out, const struct e8_report *report, const char *title, size_t index)
+static void put_details(struct e8_buf *out, const struct e8_report *report, const char *title, char letter,
+                        size_t index)
 {
     char prefix[16];
-    char letter = e8_side_letter(index);
     snprintf(prefix, sizeof(prefix), "%c-", letter);
     e8_html(
         out,
@@ -294,31 +294,61 @@ static void put_details(struct e8_buf *out, const struct e8_report *report, cons
     e8_buf_puts(out, "</details>\n");
 }
 
-void e8_reports_html(const struct e8_report *const *reports, const struct e8_side *sides,
-                     const struct e8_figures *figures, size_t count, struct e8_buf *out)
+static void put_texts(struct e8_buf *out, const char *id, const char *title,
+                      const char (*texts)[E8_DIFF_TEXT], size_t count)
 {
-    struct e8_arena *arena = e8_arena_new();
-    const char *labels[E8_REPORTS_MOST];
-    const char *title = e8_arena_printf(arena, "%zu runs compared", count);
-    for (size_t i = 0; i < count; i++)
-        labels[i] = e8_arena_printf(arena, "%c · %s", e8_side_letter(i), e8_side_title(&sides[i], arena));
-    put_head(out, title);
-    put_heading(out, title);
-    e8_buf_puts(out,
-                "<nav aria-label=\"Sections\"><ul>\n<li><a href=\"#runs\">The runs</a></li>\n"
-                "<li><a href=\"#charts\">Charts</a></li>\n<li><a href=\"#compared\">What changed</a></li>\n"
-                "<li><a href=\"#each\">Each run</a></li>\n</ul></nav>\n<main id=\"main\">\n");
-    put_sides(out, sides, reports, count);
+    if (count == 0)
+        return;
+    e8_html_section(out, "", id, title, NULL);
+    e8_buf_puts(out, "<ul class=\"warnings\">\n");
+    for (size_t i = 0; i < count; i++) {
+        e8_buf_puts(out, "<li><bdi>");
+        e8_html_text(out, texts[i]);
+        e8_buf_puts(out, "</bdi></li>\n");
+    }
+    e8_buf_puts(out, "</ul>\n");
+    e8_html_section_end(out);
+}
+
+static void put_several_navigation(struct e8_buf *out)
+{
+    e8_buf_puts(out, "<nav aria-label=\"Sections\"><ul>\n<li><a href=\"#runs\">The runs</a></li>\n"
+                     "<li><a href=\"#charts\">Charts</a></li>\n<li><a href=\"#compared\">What "
+                     "changed</a></li>\n<li><a href=\"#each\">Each run</a></li>\n</ul></nav>\n");
+}
+
+static void put_charts(struct e8_buf *out)
+{
     e8_html_section(out, "", "charts", "Charts", NULL);
     e8_buf_puts(out, "<div class=\"pair\">\n");
     put_time_charts(out);
     e8_buf_puts(out, "</div>\n");
-    put_over_charts(out);
+    put_course_charts(out);
     e8_html_section_end(out);
+}
+
+void e8_reports_html(const struct e8_report *const *reports, const struct e8_figures *figures,
+                     const struct e8_remarks *remarks, struct e8_buf *out)
+{
+    struct e8_arena *arena = e8_arena_new();
+    const struct e8_side *sides = figures->sides;
+    size_t count = figures->side_count;
+    const char *labels[E8_REPORTS_MOST];
+    const char *title = e8_arena_printf(arena, "%zu runs compared", count);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = e8_arena_printf(arena, "%c · %s", sides[i].letter, e8_side_title(&sides[i], arena));
+    put_head(out, title);
+    put_heading(out, title);
+    put_several_navigation(out);
+    e8_buf_puts(out, "<main id=\"main\">\n");
+    put_sides(out, sides, reports, count);
+    put_texts(out, "obstacles", "Not comparable", remarks->obstacles, remarks->obstacle_count);
+    put_charts(out);
     put_figures(out, figures);
+    put_texts(out, "notes", "What else differs", remarks->notes, remarks->note_count);
     e8_html_section(out, "", "each", "Each run", NULL);
     for (size_t i = 0; i < count; i++)
-        put_details(out, reports[i], e8_side_title(&sides[i], arena), i);
+        put_details(out, reports[i], e8_side_title(&sides[i], arena), sides[i].letter, i);
     e8_html_section_end(out);
     e8_buf_puts(out, "</main>\n");
     put_scripts(out, reports, labels, count);

@@ -152,6 +152,7 @@ void e8_table_fini(struct e8_table *table);
 
 struct e8_side;
 struct e8_figures;
+struct e8_remarks;
 
 void e8_report_text(const struct e8_report *report, struct e8_page *page);
 void e8_text_status(const struct e8_report *report, struct e8_page *page);
@@ -167,6 +168,7 @@ void e8_text_generator(const struct e8_report *report, struct e8_page *page);
 void e8_text_spread(const struct e8_report *report, struct e8_page *page);
 /* Several runs: what they are, and their figures beside each other. */
 void e8_text_sides(const struct e8_side *sides, size_t count, struct e8_page *page);
+void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page);
 void e8_text_compared(const struct e8_figures *figures, struct e8_page *page);
 /* The first cells of the i-th figure: its scope, where it has one, and its name. */
 void e8_text_figure_name(struct e8_table *table, const struct e8_figures *figures, size_t i);
@@ -179,8 +181,8 @@ void e8_json_series(const struct e8_report *report, struct e8_json *w);
 void e8_json_deadlines(const struct e8_report *report, struct e8_json *w);
 void e8_json_generator(const struct e8_report *report, struct e8_json *w);
 void e8_report_html(const struct e8_report *report, struct e8_buf *out);
-void e8_reports_html(const struct e8_report *const *reports, const struct e8_side *sides,
-                     const struct e8_figures *figures, size_t count, struct e8_buf *out);
+void e8_reports_html(const struct e8_report *const *reports, const struct e8_figures *figures,
+                     const struct e8_remarks *remarks, struct e8_buf *out);
 void e8_report_shard(const struct e8_report *report, struct e8_buf *out);
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out);
 

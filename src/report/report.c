@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/figures.h"
@@ -137,16 +138,21 @@ static void put_array(const struct e8_report *const *reports, size_t count, stru
 static void put_compared(const struct e8_report *const *reports, const struct e8_side *sides, size_t count,
                          enum e8_format format, struct e8_style style, struct e8_buf *out)
 {
+    struct e8_remarks *remarks = e8_new(1, sizeof(*remarks));
     struct e8_figures figures;
     struct e8_page page = e8_page_new(out, style);
     e8_figures_init(&figures, sides, count);
+    for (size_t i = 1; i < count; i++)
+        e8_remarks_add(remarks, &sides[0], &sides[i], false);
     if (format == E8_FORMAT_HTML) {
-        e8_reports_html(reports, sides, &figures, count, out);
+        e8_reports_html(reports, &figures, remarks, out);
     } else {
         e8_text_sides(sides, count, &page);
         e8_text_compared(&figures, &page);
+        e8_text_remarks(remarks, &page);
     }
     e8_figures_fini(&figures);
+    free(remarks);
 }
 
 enum e8_rc e8_reports_write(const struct e8_report *const *reports, const char *const *labels, size_t count,
@@ -161,7 +167,7 @@ enum e8_rc e8_reports_write(const struct e8_report *const *reports, const char *
     bool compares = format == E8_FORMAT_TEXT || format == E8_FORMAT_HTML;
     for (size_t i = 0; compares && !rc && i < count; i++) {
         rc = e8_side_make(reports[i], &docs[i], NULL);
-        sides[i] = (struct e8_side){labels[i], rc ? NULL : e8_doc_root(docs[i])};
+        sides[i] = (struct e8_side){(char)('A' + i), labels[i], rc ? NULL : e8_doc_root(docs[i])};
     }
     if (!rc && compares)
         put_compared(reports, sides, count, format, style, &buf);

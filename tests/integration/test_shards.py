@@ -190,6 +190,13 @@ def test_the_result_from_the_log_is_that_of_the_run(whole):
     assert emit8("report", whole.path / "one.db", "--format", "shard").returncode == 2
 
 
+def test_the_page_of_the_merged_run_is_that_of_its_log(whole, tmp_path):
+    done = emit8("merge", *whole.logs, "-o", tmp_path / "all.db", "--report-html", tmp_path / "page.html")
+    assert done.returncode == 0, done.err
+    assert '"over":{"width_s":' in (tmp_path / "page.html").read_text()
+    assert emit8("report", tmp_path / "all.db", "--format", "html").out == (tmp_path / "page.html").read_text()
+
+
 def test_thresholds_are_judged_once(whole, tmp_path):
     text = "".join(whole.lines).encode()
     for rule, code in (("rate >= 100000/s", 1), ("success >= 50%", 0), ("p(50) < 1ns", 1)):

@@ -211,7 +211,8 @@
 
   const decades = axis => {
     const most = Math.log10(axis.max);
-    axis.ticks = [{ value: 1 }, { value: 2 }, ...Array.from({ length: Math.max(1, Math.floor(most)) }, (_, k) => ({ value: 10 ** (k + 1) }))]
+    const room = axis.chart.width * Math.log10(2) / most; // for "0 %" before "50 %"
+    axis.ticks = [{ value: 1 }, ...room > 42 ? [{ value: 2 }] : [], ...Array.from({ length: Math.max(1, Math.floor(most)) }, (_, k) => ({ value: 10 ** (k + 1) }))]
       .filter(tick => tick.value <= axis.max);
   };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODEL_MAX = 3000, PAGE_MAX = 200 };
+enum { MODEL_MAX = 2000, PAGE_MAX = 200 };
 
 struct model {
     struct {
@@ -42,8 +42,8 @@ static size_t rarely(struct e8_rng *rng, size_t count)
 static void model_accept(struct place *place, struct model *model, struct e8_rng *rng, int n)
 {
     struct e8_store_event event = {.body = E8_LIT("{}")};
-    struct e8_store_target targets[3] = {0};
-    size_t count = any(rng, 4);
+    struct e8_store_target targets[6] = {0};
+    size_t count = any(rng, 7);
 
     event.type = types[rarely(rng, 4)];
     event.environment = environments[rarely(rng, 3)];
@@ -204,9 +204,9 @@ static void it_is_what_the_model_says(void **state)
         add_webhook(place, webhooks[i]);
     for (int n = 1; model->count < MODEL_MAX; n++) {
         model_accept(place, model, &rng, n);
-        if (n % 20 == 0)
+        if (n % 8 == 0)
             model_attempt(place, model, &rng);
-        if (n % 400 == 0) {
+        if (n % 150 == 0) {
             for (int i = 0; i < 10; i++)
                 compare_pages(place, model, some_filter(model, &rng), 100 * E8_NS_S);
         }

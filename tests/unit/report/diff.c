@@ -55,7 +55,7 @@ static enum e8_rc make(struct pair *p, struct e8_diff_options options, struct e8
         e8_doc_free(&p->docs[i]);
         p->samples[i].run.planned = 0; /* counted anew */
         assert_int_equal(e8_side_make(sample_report(&p->samples[i]), &p->docs[i], NULL), E8_OK);
-        p->sides[i] = (struct e8_side){i ? "b" : "a", e8_doc_root(p->docs[i])};
+        p->sides[i] = (struct e8_side){(char)('A' + i), i ? "b" : "a", e8_doc_root(p->docs[i])};
         assert_int_equal(e8_side_check(p->sides[i].report, "x", NULL), E8_OK);
     }
     return e8_diff_make(p->sides, p->rules, p->rule_count, options, &p->diff, err);
@@ -102,7 +102,7 @@ static void a_run_does_not_differ_from_itself(void **state)
     assert_int_equal(make(&p, (struct e8_diff_options){.strict = true}, NULL), E8_OK);
     assert_int_equal(p.diff->verdict, E8_PASS);
     assert_string_equal(p.diff->reason, "0 figures are better, 0 worse, 0 within noise; no rule fails");
-    assert_int_equal(p.diff->note_count + p.diff->obstacle_count, 0);
+    assert_int_equal(p.diff->remarks.note_count + p.diff->remarks.obstacle_count, 0);
     pair_fini(&p);
 }
 
@@ -202,15 +202,15 @@ static void what_cannot_be_compared_says_so(void **state)
     assert_int_equal(make(&p, (struct e8_diff_options){0}, NULL), E8_OK);
     assert_int_equal(p.diff->verdict, E8_INVALID);
     assert_has(p.diff->reason,
-               "the runs cannot be compared: the plans differ: their digests are 3f2a91c04b12…");
-    assert_string_equal(p.diff->notes[0], "the versions of emit8 differ: 0.1.0 and 0.2.0");
+               "the runs cannot be compared: the plans of A and B differ: their digests are 3f2a91c04b12…");
+    assert_string_equal(p.diff->remarks.notes[0], "the versions of emit8 of A and B differ: 0.1.0 and 0.2.0");
     assert_int_equal(make(&p, (struct e8_diff_options){.any_plan = true}, NULL), E8_OK);
     assert_int_equal(p.diff->verdict, E8_PASS);
-    assert_int_equal(p.diff->note_count, 2);
+    assert_int_equal(p.diff->remarks.note_count, 2);
     sample_add(&p.samples[0], E8_GEN_FD, 0, MS, "");
     assert_int_equal(make(&p, (struct e8_diff_options){.any_plan = true}, NULL), E8_OK);
     assert_int_equal(p.diff->verdict, E8_INVALID);
-    assert_has(p.diff->obstacles[0], "A is invalid: 1 attempt failed on emit8's own side");
+    assert_has(p.diff->remarks.obstacles[0], "A is invalid: 1 attempt failed on emit8's own side");
     pair_fini(&p);
 }
 
@@ -247,7 +247,7 @@ static void reports_without_ranges_are_judged_by_their_figures(void **state)
         char report[sizeof(text) + 8];
         snprintf(report, sizeof(report), text, 100 + 20 * i);
         assert_int_equal(e8_doc_parse("x", e8_str(report), E8_DOC_JSON, &p.docs[i], NULL), E8_OK);
-        p.sides[i] = (struct e8_side){"x", e8_doc_root(p.docs[i])};
+        p.sides[i] = (struct e8_side){(char)('A' + i), "x", e8_doc_root(p.docs[i])};
         assert_int_equal(e8_side_check(p.sides[i].report, "x", NULL), E8_OK);
     }
     assert_int_equal(e8_diff_make(p.sides, p.rules, 1, (struct e8_diff_options){0}, &p.diff, NULL), E8_OK);
