@@ -1,6 +1,7 @@
 #include "platform/dispatch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,8 +43,9 @@ struct e8_dispatch {
     struct e8_sender *old[OLD_MAX + 1]; /* and room for the one that is retired at the end */
     size_t old_count;
     struct taken taken;
-    size_t bound, share; /* deliveries under way: in all, and of one endpoint */
-    int64_t *rows;       /* room for `share` of them */
+    atomic_size_t in_flight; /* its count, for others */
+    size_t bound, share;     /* deliveries under way: in all, and of one endpoint */
+    int64_t *rows;           /* room for `share` of them */
     struct lane *lanes;
     size_t lane_count, turn; /* whose turn it is to be first */
     e8_mono_ns look_failing;
@@ -114,6 +116,11 @@ void e8_dispatch_wake(struct e8_dispatch *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+size_t e8_dispatch_in_flight(const struct e8_dispatch *d)
+{
+    return atomic_load(&d->in_flight);
+}
+
 static void told(void *state, struct e8_note *note)
 {
     struct e8_dispatch *d = state;
@@ -158,6 +165,7 @@ static void free_row(struct e8_dispatch *d, const struct e8_item *item)
 {
     struct lane *lane = lane_of(d, item->webhook);
     taken_remove(&d->taken, item->row);
+    atomic_store(&d->in_flight, d->taken.count);
     if (lane) {
         lane->taken--;
     }
@@ -395,6 +403,7 @@ static enum e8_rc send_taken(struct taking *taking, bool outdated, struct e8_err
             continue;
         }
         taken_add(&d->taken, item->row);
+        atomic_store(&d->in_flight, d->taken.count);
         taking->lane->taken++;
         e8_sender_feed(d->sender, item);
     }

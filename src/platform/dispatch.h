@@ -33,6 +33,8 @@ enum e8_rc e8_dispatch_start(const struct e8_dispatch_options *options, struct e
                              struct e8_err *err);
 /* There is something new to send, or endpoints have changed. Any thread; cheap. */
 void e8_dispatch_wake(struct e8_dispatch *dispatch);
+/* How many deliveries its engine has. Any thread. */
+size_t e8_dispatch_in_flight(const struct e8_dispatch *dispatch);
 /* It goes on no longer: the store failed. Any thread. */
 bool e8_dispatch_failed(struct e8_dispatch *dispatch, struct e8_err *err);
 /* Sends nothing more, waits up to `grace` for what is under way, writes it, frees. What is not sent stays in the store. */

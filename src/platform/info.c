@@ -77,6 +77,7 @@ static void look(struct e8_call *call, struct e8_metrics_gauges *gauges)
 void e8_metrics_get(struct e8_call *call)
 {
     struct e8_metrics_gauges gauges = {
+        .in_flight = e8_dispatch_in_flight(call->server->dispatch),
         .listeners = e8_hub_count(call->server->live),
         .started = call->server->started,
     };

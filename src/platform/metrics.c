@@ -267,7 +267,8 @@ static void write_gauges(const struct e8_metrics_gauges *gauges, const char *cur
                    "Deliveries that are due, and that wait for a retry.");
     e8_prom_count(out, "emit8_deliveries_pending", &due, 1, gauges->pending);
     e8_prom_count(out, "emit8_deliveries_pending", &waiting, 1, gauges->waiting);
-    e8_prom_family(out, "emit8_attempts_in_flight", "gauge", "Attempts that are under way.");
+    e8_prom_family(out, "emit8_attempts_in_flight", "gauge",
+                   "Deliveries that the engine has: their attempts are under way, or about to be.");
     e8_prom_count(out, "emit8_attempts_in_flight", NULL, 0, gauges->in_flight);
     e8_prom_family(out, "emit8_webhooks", "gauge", "Endpoints.");
     e8_prom_count(out, "emit8_webhooks", &on, 1, gauges->webhooks_enabled);
