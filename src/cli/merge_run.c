@@ -160,6 +160,8 @@ static void add_generator(struct e8_report_more *into, const struct e8_report_mo
     e8_pressure_merge(&into->pressure, &from->pressure);
     into->has_receipts = from->has_receipts && (first || into->has_receipts);
     into->receipts += from->receipts;
+    into->goaways += from->goaways;
+    into->refused += from->refused;
     into->by_hand = into->by_hand || from->by_hand;
     into->paused = from->paused > into->paused ? from->paused : into->paused;
 }

@@ -155,6 +155,8 @@ void e8_execution_more(struct execution *x)
         .open = is_open(x->run->plan),
         .local = x->local,
         .pressure = x->result.pressure,
+        .goaways = x->result.transport.goaways,
+        .refused = x->result.transport.refused,
         .by_hand = x->result.by_hand,
         .paused = x->result.paused,
         .log = x->log_path,

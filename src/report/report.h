@@ -68,6 +68,8 @@ struct e8_report_more {
     struct e8_pressure pressure;
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
+    uint64_t goaways,
+        refused;      /* HTTP/2: connections that receivers ended by GOAWAY, streams that they refused */
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
     const char *log;  /* the file of the log; NULL: there is none */

@@ -111,6 +111,18 @@ static void warn_connections(struct e8_report *report)
                        e8_share_text(reconnects, n->attempts, text), (unsigned long long)reconnects);
 }
 
+static void warn_http2(struct e8_report *report)
+{
+    const struct e8_report_more *more = &report->more;
+    const char *curl = report->run->curl_version;
+    if (more->goaways || more->refused)
+        e8_report_warn(
+            report,
+            "HTTP/2 by curl %s: the receiver ended %llu connection%s by GOAWAY and refused %llu stream%s",
+            curl ? curl : "(unknown)", (unsigned long long)more->goaways, e8_plural(more->goaways),
+            (unsigned long long)more->refused, e8_plural(more->refused));
+}
+
 static void warn_flags(struct e8_report *report)
 {
     static const struct {
@@ -176,6 +188,7 @@ void e8_report_warnings(struct e8_report *report)
     warn_lag(report);
     warn_busy(report);
     warn_connections(report);
+    warn_http2(report);
     warn_flags(report);
     warn_dropped(report);
     warn_flows(report);

@@ -474,6 +474,10 @@ static void flags_warn(void **state)
     s.run.planned = 0;
     assert_true(
         sample_warns(sample_report(&s), "closed kept-alive connections in 1.49 % of the attempts (3)"));
+    assert_false(sample_warns(&s.report, "HTTP/2"));
+    s.more.goaways = 1;
+    s.more.refused = 2;
+    assert_true(sample_warns(sample_report(&s), "ended 1 connection by GOAWAY and refused 2 streams"));
     sample_fini(&s);
 }
 
