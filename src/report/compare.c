@@ -64,8 +64,8 @@ static const char *change_text(const struct e8_figure_row *row, size_t side, enu
 /* A scope is written once for all of its figures. */
 void e8_text_figure_name(struct e8_table *table, const struct e8_figures *figures, size_t i)
 {
-    const struct e8_figure_row *row = &figures->rows[i], *before = i > 0 ? row - 1 : NULL;
-    bool again = before && row->scope && before->scope == row->scope;
+    const struct e8_figure_row *row = &figures->rows[i];
+    bool again = i > 0 && figures->rows[i - 1].scope == row->scope;
     if (row->scope)
         e8_table_cell(table, E8_PLAIN, again ? "" : row->scope);
     e8_table_cell(table, E8_PLAIN, row->name);
