@@ -18,7 +18,8 @@ const struct e8_option e8_serve_options[] = {
     {"allow-http", 0, NULL, "endpoints beyond this machine may be http://", true},
     {"workers", 0, "N", "threads that send; default 1", true},
     {"in-flight", 0, "N", "attempts at a time at most; default 1000", true},
-    {"grace", 0, "DUR", "how long a secret stays valid after a rotation; default 24h", true},
+    {"grace", 0, "DUR",
+     "how long the old secret signs as well after a rotation, where the scheme can; default 24h", true},
     {"disable-after", 0, "DUR", "disable an endpoint that has only failed for so long; default 5d", true},
     {"keep", 0, "DUR", "how long deliveries that have ended are kept; default 30d", true},
     {"keep-bytes", 0, "SIZE", "delete the oldest when the memory grows beyond, 10GB; default: no bound",
@@ -47,7 +48,7 @@ static void print_notice(void *state, const struct e8_platform_notice *notice)
     e8_buf_init(&line, 64 << 10);
     if (s->ndjson) {
         e8_buf_putstr(&line, notice->json);
-    } else if (notice->reason) {
+    } else if (strcmp(notice->type, "webhook.disabled") == 0) {
         e8_buf_printf(&line, "%s  %s  %s", notice->type, notice->webhook, notice->reason);
     } else {
         e8_buf_printf(&line, "%s  %s  %s  %s  #%u  ", notice->type, notice->delivery, notice->webhook,

@@ -374,6 +374,9 @@ static enum e8_rc take_webhooks(struct e8_call *call, struct run *run, struct e8
     for (size_t i = 0; i < run->plan->emit_count; i++) {
         run->plan->emits[i].endpoint = -1;
     }
+    if (!rc && n == 0) {
+        return e8_fail(err, E8_INPUT, "make an endpoint, or enable one", "there is no endpoint to send to");
+    }
     return rc ? rc : e8_plan_check(run->plan, call->server->catalog, NULL, err);
 }
 

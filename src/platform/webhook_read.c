@@ -308,19 +308,31 @@ void e8_webhook_read(struct e8_call *call, bool creates, struct e8_webhook_in *i
     e8_call_members(call, optional, E8_COUNT(optional), in);
 }
 
+/* 32 random bytes in the form that the scheme's secrets have. */
+static const char *make_secret(struct e8_call *call, const struct e8_scheme *scheme)
+{
+    uint8_t bytes[32];
+    char memory[2 * sizeof bytes + 1];
+    struct e8_buf text;
+    enum e8_secret_form form = scheme ? scheme->secret : E8_SECRET_RAW;
+    e8_random_bytes(bytes, sizeof bytes);
+    e8_buf_fixed(&text, memory, sizeof memory);
+    e8_buf_puts(&text, form == E8_SECRET_WHSEC ? "whsec_" : "");
+    if (form == E8_SECRET_WHSEC || form == E8_SECRET_BASE64) {
+        e8_base64_put(&text, bytes, sizeof bytes);
+    } else {
+        e8_hex_put(&text, bytes, sizeof bytes);
+    }
+    explicit_bzero(bytes, sizeof bytes);
+    return e8_call_text(call, e8_buf_str(&text));
+}
+
 const char *e8_webhook_secret(struct e8_call *call, const char *scheme, const struct e8_node *given)
 {
     const struct e8_scheme *found = e8_schemes_find(e8_catalog_schemes(call->server->catalog), scheme);
     struct e8_err err = {0};
     if (!given) {
-        uint8_t bytes[32];
-        char hex[2 * sizeof bytes + 1];
-        struct e8_buf text;
-        e8_random_bytes(bytes, sizeof bytes);
-        e8_buf_fixed(&text, hex, sizeof hex);
-        e8_hex_put(&text, bytes, sizeof bytes);
-        explicit_bzero(bytes, sizeof bytes);
-        return e8_call_text(call, e8_buf_str(&text));
+        return make_secret(call, found);
     }
     const char *secret = e8_call_string(call, given, SECRET_MAX);
     if (!secret) {

@@ -68,6 +68,9 @@ async function disable(hook) {
     return sure;
 }
 
+/* Within the grace of a rotation these are signed with both secrets. */
+const carriesSeveral = (hook) => ["standard-webhooks", "stripe"].includes(hook.scheme);
+
 async function rotate(hook) {
     const { grace_ms: grace = 86400000 } = (await get("/v1/info")).defaults ?? {};
     const sure = await confirm({
@@ -77,7 +80,9 @@ async function rotate(hook) {
             h(
                 "p",
                 null,
-                `The present one, which ends in ${short(hook.secret_end ?? "")}, stays valid for ${span(grace)}: time to change your receivers.`,
+                carriesSeveral(hook)
+                    ? `The present one, which ends in ${short(hook.secret_end ?? "")}, signs as well for ${span(grace)}: time to change your receivers.`
+                    : `The scheme ${short(hook.scheme)} carries one signature: let your receiver accept both secrets while you change it.`,
             ),
         ],
         action: "Rotate",
@@ -88,7 +93,9 @@ async function rotate(hook) {
     await showSecret(
         made.secret,
         "The new secret",
-        `The one before stays valid until ${made.grace_until ? stamp(made.grace_until, false) : "it is revoked"}.`,
+        carriesSeveral(made)
+            ? `The one before signs as well until ${made.grace_until ? stamp(made.grace_until, false) : "it is revoked"}.`
+            : "Deliveries are signed with it from now on.",
     );
     return true;
 }
@@ -164,7 +171,7 @@ function row(hook, share, changed) {
             fact(
                 "Secret",
                 h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10)),
-                inGrace(hook) ? h("span", { class: "tag" }, "two are valid") : null,
+                inGrace(hook) ? h("span", { class: "tag" }, carriesSeveral(hook) ? "two sign" : "rotated") : null,
             ),
             fact(
                 "Last 24 hours",

@@ -122,7 +122,7 @@ function figures({ totals, pending, waiting }) {
         figure("Median", ms(totals.p50_ms), "response time"),
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
-        figure("Waiting", few(waiting), `for a retry; ${few(pending)} pending in all`),
+        figure("Waiting", few(waiting), `for a retry; ${few(pending)} due now`),
     );
 }
 
