@@ -201,8 +201,7 @@ bool e8_guard_judge(const struct e8_guard *guard, const struct e8_guard_facts *f
                       "the request comes from another site; open the dashboard itself");
     if (!type_is_right(facts))
         return refuse(why, 415, "UNSUPPORTED_MEDIA_TYPE",
-                      "what changes something is asked for with Content-Type: application/json, also where "
-                      "there is no body");
+                      "this is no request in JSON; send Content-Type: application/json, also without a body");
     return true;
 }
 
