@@ -390,6 +390,14 @@ def test_patch(shared):
     shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
 
 
+def test_a_secret_that_is_made_has_the_form_of_its_scheme(shared):
+    made = shared.webhook("http://127.0.0.1:9/", scheme="standard-webhooks")
+    again = shared.post(f"/v1/webhooks/{made['id']}/rotate").data
+    for secret in (made["secret"], again["secret"]):
+        assert secret.startswith("whsec_") and len(base64.b64decode(secret[6:], validate=True)) == 32
+    assert made["secret"] != again["secret"]
+
+
 def test_patch_to_a_scheme_that_the_secret_does_not_fit(shared):
     made = shared.webhook("http://127.0.0.1:9/", secret="no base64: it has blanks")
     message, fields = shared.call("PATCH", f"/v1/webhooks/{made['id']}", {"scheme": "standard-webhooks"}).error(400, "INVALID_REQUEST")
