@@ -8,6 +8,9 @@
 
 #define RATE_DIFFER 0.01 /* of planned rates */
 
+static void say(char (*texts)[E8_DIFF_TEXT], size_t *count, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
 /* Once each. */
 static void say(char (*texts)[E8_DIFF_TEXT], size_t *count, const char *format, va_list args)
 {
