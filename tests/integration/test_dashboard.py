@@ -416,10 +416,11 @@ def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, re
     assert not browser.complaints()
 
 
-def test_a_choice_of_the_theme_has_the_colours_of_the_system():
-    style = (pathlib.Path(kit.SOURCE) / "src/platform/web/style.css").read_text()
-    chosen, system = [re.findall(r"--[\w-]+: [^;]+;", block) for block in re.findall(r"color-scheme: dark;([^}]*)\}", style)]
-    assert chosen == system and len(chosen) > 20
+def test_the_dark_has_all_colours():
+    light, dark = [re.findall(r"(--[\w-]+): [^;]+;", (pathlib.Path(kit.SOURCE) / "src/platform/web" / name).read_text())
+                   for name in ("colours.css", "dark.css")]
+    assert set(light) - set(dark) == {"--sans", "--mono"} and set(dark) <= set(light)
+    assert len(dark) == len(set(dark)) > 20
 
 
 def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):

@@ -156,9 +156,7 @@ function setUpKey() {
 const THEMES = { auto: ["auto", "Theme: as the system"], light: ["sun", "Theme: light"], dark: ["moon", "Theme: dark"] };
 
 function setTheme(name) {
-    const { dataset } = document.documentElement;
-    if (name === "auto") delete dataset.theme;
-    else dataset.theme = name;
+    globalThis.applyTheme(name);
     try {
         localStorage.setItem("emit8.theme", name);
     } catch {
