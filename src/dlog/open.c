@@ -202,10 +202,11 @@ static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const 
 }
 
 /* Of several processes that find it empty, one makes the tables. */
+/* Rows are appended and read in order: larger pages than SQLite's own of 4 KB mean fewer writes. */
 static bool make_tables(sqlite3 *db)
 {
     struct e8_buf sql;
-    bool good = e8_db_exec(db, "BEGIN IMMEDIATE");
+    bool good = e8_db_exec(db, "PRAGMA page_size = 16384; BEGIN IMMEDIATE");
 
     if (!good)
         return false;

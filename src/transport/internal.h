@@ -115,7 +115,7 @@ struct e8_slot {
     int verdict;       /* enum e8_outcome, or -1: by what libcurl says */
     const char *why;   /* for people, with verdict */
     bool alert_unread; /* lay on the connection when that had ended; TLS 1.3 */
-    const void *ssl;   /* of the connection opened for this exchange, if it is OpenSSL's; only compared */
+    void *ssl;         /* of the connection opened for this exchange, if it is OpenSSL's */
     enum e8_wire_end end;
     uint64_t received;        /* bytes of this exchange on the wire; UINT64_MAX: not known */
     struct e8_addr dead_peer; /* of an idle connection that libcurl closed while it looked for one for us */
@@ -217,10 +217,12 @@ bool e8_conn_no_source(const struct sockaddr *peer);
 
 /* libcurl's SSL of the handle's connection; NULL: another library, or no TLS. */
 void *e8_tls_of(CURL *easy);
-/* The same, made to read and write the descriptor itself; libcurl still closes it. NULL: that cannot be. */
-void *e8_tls_take(CURL *easy, int fd);
+/* The same, made to read and write the descriptor itself; libcurl still closes it. False: that cannot be. */
+bool e8_tls_take(void *ssl, int fd);
 /* As e8_link_read; a close_notify is 0. */
 ssize_t e8_tls_read(void *ssl, char *out, size_t n, int *error);
+/* Has more been taken from the socket than was read? */
+bool e8_tls_pending(const void *ssl);
 /* -1: not now (then the same bytes must come again); -2: never, *error says why. */
 ssize_t e8_tls_write(void *ssl, struct e8_str bytes, int *error);
 
@@ -298,10 +300,10 @@ struct e8_link {
     struct e8_transport *transport;
     struct e8_origin *origin;
     int fd;
-    struct e8_slot *slot;         /* TLS; else NULL */
-    void *ssl;                    /* its SSL, where that is OpenSSL's; else TLS goes through libcurl */
-    struct e8_exchange *exchange; /* NULL: idle */
-    struct e8_link *next, *prev;  /* of all */
+    struct e8_slot *slot; /* TLS; else NULL */
+    void *ssl; /* its SSL, if it is OpenSSL's, after the first answer; else TLS goes through libcurl */
+    struct e8_exchange *exchange;          /* NULL: idle */
+    struct e8_link *next, *prev;           /* of all */
     struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
     struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
     e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */

@@ -125,9 +125,18 @@ static void become_busy(struct e8_link *link)
     origin->peak = origin->busy > origin->peak ? origin->busy : origin->peak;
 }
 
+/* Not before the first answer: with it libcurl has read the tickets of TLS 1.3, which it keeps for other connections. */
+static void take_tls(struct e8_link *link)
+{
+    struct e8_slot *slot = link->slot;
+    if (slot && !link->ssl && slot->ssl && e8_tls_take(slot->ssl, link->fd))
+        link->ssl = slot->ssl;
+}
+
 void e8_link_idle(struct e8_link *link)
 {
     struct e8_origin *origin = link->origin;
+    take_tls(link);
     link->opened = false;
     if (origin->idle_count + origin->busy > origin->peak + SPARE) {
         e8_link_close(&link);
@@ -143,12 +152,22 @@ void e8_link_idle(struct e8_link *link)
     origin->idle = link;
 }
 
+/* To ask the socket costs less than to ask OpenSSL, which knows of no more when it has nothing left. */
+static bool is_silent(const struct e8_link *link)
+{
+    char byte;
+    return link->ssl && !e8_tls_pending(link->ssl) && recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
+}
+
 /* Bytes or an end on a connection on which nothing was asked: it is of no use. */
 bool e8_link_clean(struct e8_link *link)
 {
     struct e8_transport *t = link->transport;
     char byte;
     int error;
+    if (is_silent(link))
+        return true;
     ssize_t n = e8_link_read(link, &byte, 1, &error);
     if (n == -1)
         return true;
@@ -207,7 +226,6 @@ static void stay_with(struct e8_link *link, struct e8_slot *slot)
 {
     e8_conn_at(link->transport, link->fd)->link = link;
     link->slot = slot;
-    link->ssl = e8_tls_take(slot->easy, link->fd);
     slot->link = link;
     slot->exchange = NULL;
 }

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define JOINED_MAX ((size_t)16 << 10) /* a body that is sent together with its head: a record of TLS */
+#define RECORD_SMALL ((size_t)8 << 10)  /* of TLS: far from one of full size */
+#define JOINED_MAX   ((size_t)16 << 10) /* a body that is sent together with its head: a record of TLS */
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
 
@@ -243,11 +244,22 @@ static void ended(struct e8_link *link, int error)
     }
 }
 
-/* Reads until there is nothing, or the exchange has ended. A plain socket that gives less than was asked for has been read dry. */
+/* Has the socket given less than was asked of it, when n bytes were the first of this round? OpenSSL asks for a record of full size,
+ * and has nothing left. */
+static bool ran_dry(const struct e8_link *link, bool first, size_t n)
+{
+    if (link->hung_up || link->send_errno)
+        return false;
+    if (!link->slot)
+        return n < sizeof link->transport->inbox;
+    return link->ssl && first && n < RECORD_SMALL && !e8_tls_pending(link->ssl);
+}
+
+/* Reads until there is nothing, or the exchange has ended. */
 static void pull(struct e8_link *link)
 {
     struct e8_transport *t = link->transport;
-    for (bool dry = false; !dry;) {
+    for (bool dry = false, first = true; !dry; first = false) {
         int error;
         ssize_t n = e8_link_read(link, t->inbox, sizeof t->inbox, &error);
         if (n == -1 && !link->send_errno) {
@@ -258,7 +270,7 @@ static void pull(struct e8_link *link)
             ended(link, n == -1 ? link->send_errno : error);
             return;
         }
-        dry = !link->slot && (size_t)n < sizeof t->inbox && !link->hung_up && !link->send_errno;
+        dry = ran_dry(link, first, (size_t)n);
         if (take_bytes(link, t->inbox, (size_t)n))
             return;
     }

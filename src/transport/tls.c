@@ -15,7 +15,9 @@ static struct {
     int (*get_error)(const void *ssl, int rc);
     int (*set_fd)(void *ssl, int fd);
     void (*set_read_ahead)(void *ssl, int yes);
+    unsigned long (*peek_error)(void);
     void (*clear_error)(void);
+    int (*has_pending)(const void *ssl);
 } lib;
 static bool usable;
 
@@ -27,7 +29,10 @@ static void look_up(void)
     *(void **)&lib.set_fd = dlsym(RTLD_DEFAULT, "SSL_set_fd");
     *(void **)&lib.set_read_ahead = dlsym(RTLD_DEFAULT, "SSL_set_read_ahead");
     *(void **)&lib.clear_error = dlsym(RTLD_DEFAULT, "ERR_clear_error");
-    usable = lib.write && lib.read && lib.get_error && lib.set_fd && lib.set_read_ahead && lib.clear_error;
+    *(void **)&lib.peek_error = dlsym(RTLD_DEFAULT, "ERR_peek_error");
+    *(void **)&lib.has_pending = dlsym(RTLD_DEFAULT, "SSL_has_pending");
+    usable = lib.write && lib.read && lib.get_error && lib.set_fd && lib.set_read_ahead && lib.clear_error &&
+             lib.peek_error && lib.has_pending;
 }
 
 void *e8_tls_of(CURL *easy)
@@ -39,17 +44,23 @@ void *e8_tls_of(CURL *easy)
     return info->internals;
 }
 
-void *e8_tls_take(CURL *easy, int fd)
+/* What others on this thread have left would be taken for the reason of our own failure. */
+static void forget_errors(void)
 {
-    void *ssl = e8_tls_of(easy);
+    if (lib.peek_error())
+        lib.clear_error();
+}
+
+bool e8_tls_take(void *ssl, int fd)
+{
     pthread_once(&once, look_up);
-    if (!ssl || !usable || fd < 0)
-        return NULL;
-    lib.clear_error();
+    if (!usable || fd < 0)
+        return false;
+    forget_errors();
     if (lib.set_fd(ssl, fd) != 1)
-        return NULL;
+        return false;
     lib.set_read_ahead(ssl, 1);
-    return ssl;
+    return true;
 }
 
 /* -1: not now; -2: never, *error says why. An end without close_notify is an error: what came before may have been cut. */
@@ -73,15 +84,20 @@ static ssize_t failed(void *ssl, int rc, int *error)
 
 ssize_t e8_tls_read(void *ssl, char *out, size_t n, int *error)
 {
-    lib.clear_error();
+    forget_errors();
     errno = 0;
     int got = lib.read(ssl, out, n < INT_MAX ? (int)n : INT_MAX);
     return got > 0 ? got : failed(ssl, got, error);
 }
 
+bool e8_tls_pending(const void *ssl)
+{
+    return lib.has_pending(ssl) == 1;
+}
+
 ssize_t e8_tls_write(void *ssl, struct e8_str bytes, int *error)
 {
-    lib.clear_error();
+    forget_errors();
     errno = 0;
     int sent = lib.write(ssl, bytes.p, bytes.n < INT_MAX ? (int)bytes.n : INT_MAX);
     if (sent > 0)

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "transport/internal.h"
+
 static struct {
     __typeof__(&TLS_server_method) TLS_server_method;
     __typeof__(&SSL_CTX_new) SSL_CTX_new;
@@ -352,6 +354,8 @@ static void test_reuse_and_resume(void **state)
         assert_int_equal(counts.handshakes, 1);
         assert_int_equal(counts.reused, 49);
         assert_int_equal(counts.resumed, 0);
+        const struct e8_link *link = client.transport->links; /* none: libcurl's own way */
+        assert_true(client_http == E8_HTTP_11 ? !link : link && link->ssl);
         client.exchange.fresh = true;
         for (int i = 0; i < 10; i++) {
             assert_ended(client_run(&client), E8_DELIVERED);
