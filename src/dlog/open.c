@@ -206,7 +206,7 @@ static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const 
 static bool make_tables(sqlite3 *db)
 {
     struct e8_buf sql;
-    bool good = e8_db_exec(db, "PRAGMA page_size = 16384; BEGIN IMMEDIATE");
+    bool good = e8_db_exec(db, "PRAGMA page_size = 8192; BEGIN IMMEDIATE");
 
     if (!good)
         return false;
@@ -245,7 +245,7 @@ static bool upgrade(sqlite3 *db)
  * is only slower. */
 static bool set_modes(sqlite3 *db)
 {
-    static const char settings[] = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000;"
+    static const char settings[] = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000;"
                                    "PRAGMA cache_size = -16000; PRAGMA secure_delete = OFF;";
 
     for (int tries = 0; !e8_db_exec(db, "PRAGMA journal_mode = WAL"); tries++) {

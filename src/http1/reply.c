@@ -319,6 +319,35 @@ size_t e8_reply_feed(struct e8_reply *r, const char *bytes, size_t n, const stru
     return at;
 }
 
+size_t e8_reply_recall(struct e8_reply *r, const struct e8_reply_memo *memo, const char *bytes, size_t n)
+{
+    if (!memo->n || n < memo->n || memcmp(bytes, memo->head, memo->n) != 0)
+        return 0;
+    E8_ASSERT(r->state == E8_REPLY_STATUS && !r->head && !r->line.n);
+    r->status = memo->status;
+    r->version = memo->version;
+    r->persistent = memo->persistent;
+    r->complete = r->measured = true;
+    r->lengths = 1;
+    r->left = memo->length;
+    r->head = memo->n;
+    r->state = r->left && !r->bodiless ? E8_REPLY_BODY : E8_REPLY_WHOLE;
+    return memo->n;
+}
+
+void e8_reply_remember(struct e8_reply_memo *memo, const struct e8_reply *r, const char *bytes, size_t n)
+{
+    bool plain = r->complete && r->measured && !r->chunked && !r->interims && r->fault == E8_REPLY_GOOD;
+    if (!plain || r->status == 204 || r->status == 304 || r->head > n || r->head > E8_REPLY_MEMO_MAX)
+        return;
+    memo->n = r->head;
+    memcpy(memo->head, bytes, r->head);
+    memo->status = r->status;
+    memo->version = r->version;
+    memo->persistent = r->persistent;
+    memo->length = r->left + r->body;
+}
+
 void e8_reply_eof(struct e8_reply *r)
 {
     if (r->state == E8_REPLY_BODY && !r->measured)

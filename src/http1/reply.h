@@ -64,12 +64,29 @@ struct e8_reply_taker {
     struct e8_buf *content; /* the body without framing, up to its limit */
 };
 
+/* A head that has been read, and what was read in it. What one receiver answers differs from one response to the next in the body
+ * alone, and once a second in the date. */
+#define E8_REPLY_MEMO_MAX ((size_t)1 << 10)
+struct e8_reply_memo {
+    size_t n; /* of head; 0: nothing is remembered */
+    char head[E8_REPLY_MEMO_MAX];
+    int status, version;
+    bool persistent;
+    uint64_t length; /* of the body */
+};
+
 void e8_reply_init(struct e8_reply *reply);
 void e8_reply_fini(struct e8_reply *reply);
 /* For the next response on the same memory. bodiless: of a HEAD request; most: bytes of the body. */
 void e8_reply_reset(struct e8_reply *reply, bool bodiless, uint64_t most);
 /* Takes bytes up to the response's end and returns how many; fewer than n only in the states WHOLE, CAPPED and BROKEN. */
 size_t e8_reply_feed(struct e8_reply *reply, const char *bytes, size_t n, const struct e8_reply_taker *taker);
+/* As e8_reply_feed for the head alone, of a response of which nothing has been fed; 0: it does not begin with the remembered head. The
+ * taker would be given nothing of it. */
+size_t e8_reply_recall(struct e8_reply *reply, const struct e8_reply_memo *memo, const char *bytes, size_t n);
+/* Remembers the response's head, if that is plain: these bytes, the first that were fed, hold it whole, and it measures a body. The
+ * caller sees to it that of its fields none was of use to him. */
+void e8_reply_remember(struct e8_reply_memo *memo, const struct e8_reply *reply, const char *bytes, size_t n);
 /* The connection has ended, orderly: a body that lasts until then is whole. */
 void e8_reply_eof(struct e8_reply *reply);
 

@@ -280,6 +280,7 @@ struct e8_origin {
     size_t idle_count, busy,
         peak;      /* busy: links that are not idle; about as many are kept as were ever so at a time */
     uint16_t lost; /* flags for the next exchange: idle ones were found to be of no use */
+    struct e8_reply_memo memo; /* of the last head that said nothing but what its status does */
     struct e8_origin *next;
 };
 
@@ -349,7 +350,8 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
 /* Ends the exchange before anything is sent, and the link. */
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *exchange, enum e8_outcome outcome);
 void e8_link_serve(struct e8_link *link, uint32_t events); /* something may be read or written */
-void e8_link_due(struct e8_link *link);                    /* its timer has fired */
+/* Its timer has fired. All that have run out by the same `now` end then, however long it takes to see to each. */
+void e8_link_due(struct e8_link *link, e8_mono_ns now);
 /* Ends its exchange, if there is one, and closes it. */
 void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why);
 /* Reads at most n bytes: how many; 0: the connection has ended; -1: nothing is there; -2: it is broken, *error says how. */

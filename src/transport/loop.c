@@ -138,7 +138,7 @@ static void run_timers(struct e8_transport *t)
     while (e8_timers_due(&t->uploads) <= now)
         e8_upload_due(E8_TIMER_OWNER(e8_timers_peek(&t->uploads), struct e8_slot, upload.timer));
     while (e8_timers_due(&t->turns) <= now)
-        e8_link_due(E8_TIMER_OWNER(e8_timers_peek(&t->turns), struct e8_link, timer));
+        e8_link_due(E8_TIMER_OWNER(e8_timers_peek(&t->turns), struct e8_link, timer), now);
     while (e8_timers_due(&t->deadlines) <= now)
         e8_transfer_expired(E8_TIMER_OWNER(e8_timers_peek(&t->deadlines), struct e8_slot, timer));
 }

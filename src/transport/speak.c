@@ -99,10 +99,10 @@ static void fill_phases(const struct e8_link *link, struct e8_exchange *x)
 }
 
 /* Hands the exchange back; the link stays. */
-static void finish(struct e8_link *link, enum e8_outcome outcome, const char *why)
+static void finish_at(struct e8_link *link, enum e8_outcome outcome, const char *why, e8_mono_ns done)
 {
     struct e8_exchange *x = link->exchange;
-    x->done = link->answered ? link->answered : e8_mono_now();
+    x->done = done;
     x->outcome = outcome;
     x->status = link->reply.status;
     x->http_version = link->reply.version;
@@ -115,6 +115,11 @@ static void finish(struct e8_link *link, enum e8_outcome outcome, const char *wh
     x->slot = NULL;
     link->exchange = NULL;
     e8_transfer_ready(link->transport, x);
+}
+
+static void finish(struct e8_link *link, enum e8_outcome outcome, const char *why)
+{
+    finish_at(link, outcome, why, link->answered ? link->answered : e8_mono_now());
 }
 
 void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why)
@@ -202,17 +207,33 @@ static void on_field(void *exchange, struct e8_str name, struct e8_str value)
     e8_response_field(exchange, name, value);
 }
 
-/* True when the exchange has ended, and with it perhaps the link. */
-static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
+/* What was read before need not be read again. */
+static size_t read_known(struct e8_link *link, const char *bytes, size_t n)
+{
+    bool first = !link->received && !link->exchange->keep;
+    return first ? e8_reply_recall(&link->reply, &link->origin->memo, bytes, n) : 0;
+}
+
+static size_t read_reply(struct e8_link *link, const char *bytes, size_t n)
 {
     struct e8_exchange *x = link->exchange;
     const struct e8_reply_taker taker = {on_field, x, x->keep ? &x->head : NULL,
                                          x->keep ? &x->content : NULL};
+    size_t known = read_known(link, bytes, n);
+    size_t taken = known + e8_reply_feed(&link->reply, bytes + known, n - known, &taker);
+    if (!link->received && !known && !x->retry_after[0] && !x->location[0])
+        e8_reply_remember(&link->origin->memo, &link->reply, bytes, n);
+    return taken;
+}
+
+/* True when the exchange has ended, and with it perhaps the link. */
+static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
+{
     e8_mono_ns now = e8_mono_now();
+    size_t taken = read_reply(link, bytes, n);
     if (!link->received)
         link->first_byte = now;
     link->received += n;
-    size_t taken = e8_reply_feed(&link->reply, bytes, n, &taker);
     switch (link->reply.state) {
     case E8_REPLY_WHOLE:
         if (!link->answered)
@@ -401,7 +422,7 @@ static void lost(struct e8_link *link)
         e8_link_close(&link);
 }
 
-void e8_link_due(struct e8_link *link)
+void e8_link_due(struct e8_link *link, e8_mono_ns now)
 {
     e8_timers_remove(&link->transport->turns, &link->timer);
     if (link->fd < 0 && !link->doomed) {
@@ -410,7 +431,7 @@ void e8_link_due(struct e8_link *link)
     }
     if (!link->exchange)
         return;
-    if (link->exchange->deadline > e8_mono_now()) {
+    if (link->exchange->deadline > now) {
         set_deadline(link, link->exchange->deadline);
         return;
     }
@@ -418,6 +439,6 @@ void e8_link_due(struct e8_link *link)
         conclude(link, false);
         return;
     }
-    finish(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)));
+    finish_at(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)), now);
     e8_link_doom(link);
 }

@@ -61,6 +61,24 @@ static void same(const struct parsed *a, const struct parsed *b)
     E8_ASSERT(e8_str_eq(e8_buf_str(&a->fields), e8_buf_str(&b->fields)));
 }
 
+/* A head that is known leads to the same. */
+static void recalled(const struct parsed *whole, const uint8_t *data, size_t n, bool bodiless)
+{
+    struct e8_reply_memo memo = {.n = 0};
+    struct parsed p;
+    e8_reply_remember(&memo, &whole->reply, (const char *)data, n);
+    begin(&p, bodiless);
+    p.taken = e8_reply_recall(&p.reply, &memo, (const char *)data, n);
+    E8_ASSERT(p.taken == memo.n);
+    feed(&p, data + memo.n, n - memo.n);
+    if (memo.n)
+        E8_ASSERT(p.reply.persistent == whole->reply.persistent && p.reply.body == whole->reply.body);
+    e8_buf_reset(&p.fields);
+    e8_buf_putstr(&p.fields, e8_buf_str(&whole->fields)); /* which nobody missed */
+    same(whole, &p);
+    end(&p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -77,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     same(&whole, &parts);
     E8_ASSERT(whole.reply.body <= MOST || whole.reply.state == E8_REPLY_CAPPED);
     E8_ASSERT((whole.reply.state == E8_REPLY_BROKEN) == (whole.reply.fault != E8_REPLY_GOOD));
+    recalled(&whole, data + 1, size - 1, bodiless);
     end(&whole);
     end(&parts);
     return 0;

@@ -285,6 +285,40 @@ static void test_again(void **state)
     end(&p);
 }
 
+/* Of a head that is known the rest is read as ever: what follows it, and whatever the bytes' split. Plain ones are known. */
+static void test_memo(void **state)
+{
+    (void)state;
+    struct e8_reply_memo memo = {.n = 0};
+    size_t known = 0;
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        const struct e8_str text = rows[i].text;
+        struct parsed p;
+        begin(&p, 1000);
+        assert_int_equal(e8_reply_recall(&p.reply, &memo, text.p, text.n) > 0,
+                         memo.n && text.n >= memo.n && memcmp(memo.head, text.p, memo.n) == 0);
+        end(&p);
+        memo.n = 0;
+        begin(&p, 1000);
+        feed(&p, text.p, text.n);
+        e8_reply_remember(&memo, &p.reply, text.p, text.n);
+        end(&p);
+        for (size_t split = memo.n; memo.n && split <= text.n; split++) {
+            begin(&p, 1000);
+            p.taken = e8_reply_recall(&p.reply, &memo, text.p, split);
+            assert_int_equal(p.taken, memo.n);
+            if (p.reply.state < E8_REPLY_WHOLE)
+                feed(&p, text.p + memo.n, split - memo.n);
+            if (p.taken == split)
+                feed(&p, text.p + split, text.n - split);
+            check(&rows[i], &p);
+            end(&p);
+        }
+        known += memo.n > 0;
+    }
+    assert_int_equal(known, 9);
+}
+
 int test_replies(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -292,6 +326,7 @@ int test_replies(void)
         cmocka_unit_test(test_interims), cmocka_unit_test(test_bodiless),
         cmocka_unit_test(test_cap),      cmocka_unit_test(test_eof),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_again),
+        cmocka_unit_test(test_memo),
     };
     return cmocka_run_group_tests_name("replies", tests, NULL, NULL);
 }
