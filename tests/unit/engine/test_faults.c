@@ -457,7 +457,7 @@ static void everything_at_once_adds_up(void **state)
         rig.options.workers = 1 + i % 3;
         rig.options.in_flight = bounds[i % E8_COUNT(bounds)];
         rig.options.drop = i % 5 == 4;
-        rig.options.rate_max = i % 7 == 6 ? 400 : 0;
+        rig.options.rate_max = i % 7 == 6 ? 1500 : 0;
         rig_start(&rig);
         if (i % 2 && !e8_engine_wait(rig.engine, 20 * i * E8_NS_MS)) {
             e8_engine_stop(rig.engine);
