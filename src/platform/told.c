@@ -118,7 +118,7 @@ void e8_server_disabled(void *state, const struct e8_disabled *what)
         notice.error = what->last->error;
     }
     tell(server, &notice, what->last ? what->last->outcome : NULL, what->at);
-    e8_hub_webhook(server->live, what->webhook);
+    e8_hub_webhook(server->live, what->webhook, what->reason);
 }
 
 static void event_written(struct e8_platform_server *server, const struct e8_run_row *row)
