@@ -14,14 +14,9 @@
 static const char withheld[] = "the scenario withholds it";
 static const char stopped[] = "the run was stopped before it was sent";
 
-/* A run's share of what waits; it outlives the run's engine. */
-struct share {
-    atomic_size_t waiting;
-    atomic_size_t users; /* the run, and each entry */
-};
 struct entry {
     struct entry *next;
-    struct share *share;
+    struct e8_tap *tap;
     struct e8_run_row row;
     struct e8_noted made; /* of an attempt */
     struct e8_arena *arena;
@@ -39,29 +34,21 @@ struct e8_runlog {
     bool ended, failed;
     struct e8_err err;
 };
-struct e8_tap {
+struct e8_tap { /* goes with its last entry, the run's end */
     struct e8_runlog *log;
     const struct e8_plan *plan;
     int64_t run;
-    struct share *share;
+    atomic_size_t waiting; /* entries, until they are written */
     _Atomic uint64_t stalls;
 };
 
 /* ---- entries ---- */
 
-static void leave_share(struct share *share)
-{
-    if (atomic_fetch_sub(&share->users, 1) == 1) {
-        free(share);
-    }
-}
-
 static struct entry *make_entry(struct e8_tap *tap, enum e8_run_what what)
 {
     struct entry *entry = e8_new(1, sizeof *entry);
-    entry->share = tap->share;
-    atomic_fetch_add(&tap->share->users, 1);
-    atomic_fetch_add(&tap->share->waiting, 1);
+    entry->tap = tap;
+    atomic_fetch_add(&tap->waiting, 1);
     entry->arena = e8_arena_new();
     entry->row = (struct e8_run_row){.what = what, .run = tap->run, .at = e8_wall_now()};
     entry->row.event.created = entry->row.at;
@@ -69,10 +56,13 @@ static struct entry *make_entry(struct e8_tap *tap, enum e8_run_what what)
     return entry;
 }
 
+/* Of a run they go in their order. */
 static void free_entry(struct entry *entry)
 {
-    atomic_fetch_sub(&entry->share->waiting, 1);
-    leave_share(entry->share);
+    atomic_fetch_sub(&entry->tap->waiting, 1);
+    if (entry->row.what == E8_RUN_END) {
+        free(entry->tap);
+    }
     e8_buf_fini(&entry->made.text);
     e8_arena_free(&entry->arena);
     free(entry);
@@ -83,6 +73,15 @@ static void copy_id(char out[E8_ID_MAX], const char *id)
     size_t n = strnlen(id, E8_ID_MAX - 1);
     memcpy(out, id, n);
     out[n] = '\0';
+}
+
+static void append(struct e8_runlog *log, struct entry *entry)
+{
+    *log->end = entry;
+    log->end = &entry->next;
+    log->count++;
+    log->bytes += entry->bytes;
+    pthread_cond_signal(&log->comes);
 }
 
 /* Waits while there is no room. What nobody can write any more is dropped: the run is stopped. */
@@ -97,11 +96,7 @@ static void put(struct e8_tap *tap, struct entry *entry)
     }
     bool dropped = log->failed;
     if (!dropped) {
-        *log->end = entry;
-        log->end = &entry->next;
-        log->count++;
-        log->bytes += entry->bytes;
-        pthread_cond_signal(&log->comes);
+        append(log, entry);
     }
     pthread_mutex_unlock(&log->lock);
     if (stalled) {
@@ -304,15 +299,13 @@ enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const 
     tap->log = log;
     tap->plan = plan;
     tap->run = run;
-    tap->share = e8_new(1, sizeof *tap->share);
-    atomic_store(&tap->share->users, 1);
     *out = tap;
     return E8_OK;
 }
 
 bool e8_tap_is_drained(const struct e8_tap *tap)
 {
-    return atomic_load(&tap->share->waiting) == 0;
+    return atomic_load(&tap->waiting) == 0;
 }
 
 uint64_t e8_tap_stalls(const struct e8_tap *tap)
@@ -322,10 +315,11 @@ uint64_t e8_tap_stalls(const struct e8_tap *tap)
 
 void e8_tap_close(struct e8_tap **tap)
 {
+    struct e8_runlog *log = (*tap)->log;
     struct entry *entry = make_entry(*tap, E8_RUN_END);
     entry->row.why = stopped;
-    put(*tap, entry);
-    leave_share((*tap)->share);
-    free(*tap);
     *tap = NULL;
+    pthread_mutex_lock(&log->lock);
+    append(log, entry);
+    pthread_mutex_unlock(&log->lock);
 }
