@@ -180,8 +180,9 @@ struct e8_run_row {
     char delivery[E8_ID_MAX]; /* out, of attempts and what is unsent; "": it is gone (retention) */
 };
 /* All or nothing, in their order. A delivery whose id is in the log already (a step may give it) gets one of its own, which targets have
- * when this returns. An attempt does not change a delivery that was delivered before, nor one that somebody has asked for again, which
- * is the queue's from then on; it says nothing of its endpoint's health: runs send what is wrong on purpose. */
+ * when this returns. What is for an endpoint that the store does not know is passed over. An attempt does not change a delivery that
+ * was delivered before, nor one that somebody has asked for again, which is the queue's from then on; it says nothing of its
+ * endpoint's health: runs send what is wrong on purpose. */
 enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, size_t count,
                               struct e8_err *err);
 

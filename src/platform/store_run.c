@@ -46,6 +46,18 @@ static void take_id(struct e8_side *side, const struct e8_run_row *row, struct e
     }
 }
 
+/* An endpoint may have been deleted, and forgotten, while the run was being started. */
+static void drop_unknown(struct e8_side *side, struct e8_run_row *row)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < row->count; i++) {
+        if (e8_webhook_number(side, row->targets[i].webhook) > 0)
+            row->targets[n++] = row->targets[i];
+    }
+    row->count = n;
+}
+
 /* Two runs of one seed that began at the same moment make the same ids; the first one has them. */
 static enum e8_rc put_event(struct e8_side *side, struct e8_run_row *row, struct e8_err *err)
 {
@@ -53,6 +65,7 @@ static enum e8_rc put_event(struct e8_side *side, struct e8_run_row *row, struct
 
     if (E8_INT(side, 0, sql, e8_text(row->event.id)) > 0)
         return E8_OK;
+    drop_unknown(side, row);
     for (size_t i = 0; i < row->count; i++)
         take_id(side, row, &row->targets[i]);
     return e8_event_put(side, &row->event, row->targets, row->count, row->run, err);

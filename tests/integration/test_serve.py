@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import signal
+import sqlite3
 import stat
 import threading
 import time
@@ -996,6 +997,32 @@ def test_a_stopped_run_is_closed(tmp_path):
         assert {row["error"] for row in cancelled} == {"the run was stopped before it was sent"}
         assert sum(row["attempts"] for row in rows) == len(capture.take())
         assert server.get("/v1/overview").data["pending"] == 0
+
+
+def test_a_run_waits_for_the_log(tmp_path):
+    """While somebody else has the store's file, rows wait; then the run does; and all of them are written."""
+    text = ENDLESS.replace("rate: 20/s, for: 1h", "rate: 1000/s, for: 1200ms")
+    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        run = server.post("/v1/runs", {"text": text}).data["id"]
+        seen, over = [0], time.monotonic() + 1.5  # all are due by then
+
+        def stands():
+            threading.Event().wait(0.25)
+            seen.append(len(capture.requests))
+            return time.monotonic() > over and 0 < seen[-1] == seen[-2]
+
+        with sqlite3.connect(tmp_path / "state" / "platform.db", isolation_level=None) as db:
+            db.execute("BEGIN IMMEDIATE")
+            kit.until(stands)
+            db.execute("ROLLBACK")
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        assert done["state"] == "ended" and done["stalls"] > 0 and seen[-1] < 1200
+        assert done["attempts"] == len(capture.take()) == 1200
+        with sqlite3.connect(tmp_path / "state" / "platform.db") as db:
+            assert db.execute("SELECT count(*), sum(number), count(due) FROM delivery WHERE run = 1").fetchone() == (1200, 1200, 0)
+            assert db.execute("SELECT count(*) FROM attempt").fetchone() == (1200,)
 
 
 @pytest.mark.parametrize("body, field, said", [

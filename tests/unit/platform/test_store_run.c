@@ -171,6 +171,11 @@ static void ids_that_are_given_are_made_unique(void **state)
     emit(&run, "1", NULL, NULL); /* an event that is there */
     assert_int_equal(ask(place->path, "SELECT count(*) FROM delivery"), 4);
     assert_string_equal(attempt(&run, "3", "whk_a", 200, E8_STATE_DELIVERED, false), "");
+    ASSERT_OK(place, e8_store_webhook_delete(place->store, "whk_b", &place->err));
+    emit(&run, "4", NULL, NULL); /* it is known, and the log says so */
+    assert_int_equal(ask(place->path, "SELECT deliveries FROM event WHERE id = 'evt_4'"), 2);
+    run = begin(place, "run_2");
+    assert_string_equal(attempt(&run, "4", "whk_a", 200, E8_STATE_DELIVERED, false), "");
     assert_sound(place->path);
 }
 
