@@ -12,7 +12,7 @@
 #define BYTES_MAX   ((size_t)32 << 20) /* and bytes of them */
 
 static const char withheld[] = "the scenario withholds it";
-static const char stopped[] = "the run was stopped before it was sent";
+static const char stopped[] = "the run was stopped before it was delivered";
 
 struct entry {
     struct entry *next;

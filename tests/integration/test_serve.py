@@ -994,7 +994,7 @@ def test_a_stopped_run_is_closed(tmp_path):
         rows = server.get("/v1/deliveries", run=run, limit=200).data
         cancelled = [row for row in rows if row["state"] == "cancelled"]
         assert cancelled and {row["state"] for row in rows} <= {"cancelled", "failed"}  # failed: was on the wire
-        assert {row["error"] for row in cancelled} == {"the run was stopped before it was sent"}
+        assert {row["error"] for row in cancelled} == {"the run was stopped before it was delivered"}
         assert sum(row["attempts"] for row in rows) == len(capture.take())
         assert server.get("/v1/overview").data["pending"] == 0
 
