@@ -82,9 +82,7 @@ static void end_delivery(struct e8_worker *worker, struct e8_delivery *delivery,
 static void abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     e8_stats_aborted(e8_stats_of(worker, delivery->strand), delivery->endpoint, delivery->event->emit->type);
-    if (delivery->fed) {
-        e8_feed_unsent(worker, delivery);
-    }
+    e8_feed_unsent(worker, delivery);
     if (delivery->group) {
         e8_group_leave(worker, delivery);
     }
@@ -249,13 +247,9 @@ static void at_once(struct e8_worker *worker, struct e8_delivery *delivery, enum
 }
 
 /* Retries are in the queue of whoever fed it. */
-static void record_fed(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_next next,
-                       const struct e8_judgement *j)
+static void follow_fed(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_next next, bool more)
 {
-    struct e8_attempt attempt;
-    e8_dur_ns wait = next == E8_NEXT_RETRY ? retry_wait(worker, delivery) : 0;
-    e8_record_attempt(worker, delivery, next == E8_NEXT_END, j, &attempt);
-    if (e8_feed_done(worker, delivery, &attempt, next, wait)) {
+    if (more) {
         at_once(worker, delivery, next);
     } else {
         end_delivery(worker, delivery, delivery->exchange.outcome == E8_DELIVERED);
@@ -265,6 +259,7 @@ static void record_fed(struct e8_worker *worker, struct e8_delivery *delivery, e
 void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     struct e8_judgement j;
+    struct e8_attempt attempt;
     delivery->in_flight = false;
     worker->on_wire--;
     disable(worker, delivery);
@@ -274,15 +269,15 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
     }
     e8_followers_release(worker, delivery);
     enum e8_next next = decide(worker, delivery, &j);
+    e8_dur_ns wait = next == E8_NEXT_RETRY ? retry_wait(worker, delivery) : 0;
+    bool told = worker->engine->options.on_fed != NULL;
+    e8_record_attempt(worker, delivery, next == E8_NEXT_END, &j, told ? &attempt : NULL);
+    bool more = told && e8_feed_done(worker, delivery, &attempt, next, wait);
     if (delivery->fed) {
-        record_fed(worker, delivery, next, &j);
-        return;
-    }
-    e8_record_attempt(worker, delivery, next == E8_NEXT_END, &j, NULL);
-    if (next == E8_NEXT_END) {
+        follow_fed(worker, delivery, next, more);
+    } else if (next == E8_NEXT_END) {
         finish(worker, delivery, &j);
     } else if (next == E8_NEXT_RETRY) {
-        e8_dur_ns wait = retry_wait(worker, delivery);
         delivery->tries++;
         delivery->at_once = 0;
         again(worker, delivery, E8_TRIGGER_RETRY, wait);

@@ -152,6 +152,29 @@ static void pass_over(struct e8_worker *worker, struct e8_strand *strand)
     }
 }
 
+/* Whoever keeps a log of deliveries knows them before the first is sent. */
+static void tell_event(struct e8_worker *worker, struct e8_strand *strand, const struct e8_event *event,
+                       bool late)
+{
+    const struct e8_engine *engine = worker->engine;
+    const struct e8_plan *plan = engine->plan;
+    struct e8_place place = e8_strand_place(worker, strand, event->sequence);
+    size_t n = 0;
+    if (!engine->options.on_event) {
+        return;
+    }
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        if (takes(worker, i, event->emit)) {
+            struct e8_owed *owed = &worker->owed[n++];
+            owed->endpoint = (uint16_t)i;
+            owed->withheld = late || manner(worker, strand, event->emit, i).drop;
+            e8_delivery_name(&place, event->emit, event->planned, plan->endpoints[i].name, owed->id);
+        }
+    }
+    const struct e8_event_made made = {event->id, event->emit, e8_buf_str(&event->body), worker->owed, n};
+    engine->options.on_event(engine->options.state, &made);
+}
+
 static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono_ns due)
 {
     const struct e8_plan *plan = worker->engine->plan;
@@ -170,6 +193,7 @@ static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono
     struct e8_event *event = make_event(worker, strand);
     bool late = e8_worker_full(worker) && worker->engine->options.drop;
     record_event(worker, strand, event);
+    tell_event(worker, strand, event, late);
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         if (!takes(worker, i, emit)) {
             continue;

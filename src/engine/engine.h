@@ -62,12 +62,29 @@ enum e8_fed_how {
     E8_FED_UNSENT,    /* no attempt was made: the engine stops, or the endpoint is disabled */
 };
 struct e8_fed_end {
-    struct e8_fed *fed;
+    struct e8_fed *fed; /* NULL: the delivery is the plan's own, and its retries are the engine's, too */
     enum e8_fed_how how;
+    const char *event_id;
+    uint16_t endpoint;
+    uint16_t copy; /* 0: the delivery itself */
     e8_dur_ns wait;
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */
     const struct e8_request_parts *request; /* likewise */
+};
+
+/* An event of the plan's own, and what it owes. */
+struct e8_owed {
+    char id[E8_ID_MAX]; /* of the delivery */
+    uint16_t endpoint;
+    bool withheld; /* it is not sent, or not now: as the step says */
+};
+struct e8_event_made {
+    const char *id;
+    const struct e8_emit *emit;
+    struct e8_str body;
+    const struct e8_owed *owed;
+    size_t count;
 };
 
 #define E8_IN_FLIGHT_DEFAULT 10000
@@ -101,7 +118,10 @@ struct e8_engine_options {
     void (*on_done)(void *state, const struct e8_done *done);
     /* Each second reading of an effect probe, likewise; may be NULL. */
     void (*on_effect)(void *state, const struct e8_effect_reading *reading);
-    /* Deliveries that are fed, likewise; what was fed and never taken comes back on the thread of e8_engine_finish. */
+    /* Each event, likewise, before anything of it is sent; may be NULL. */
+    void (*on_event)(void *state, const struct e8_event_made *event);
+    /* What has become of each delivery, attempt by attempt, likewise; what was fed and never taken comes back on the thread of
+     * e8_engine_finish. May be NULL where nothing is fed. */
     void (*on_fed)(void *state, const struct e8_fed_end *end);
     void *state;
 };

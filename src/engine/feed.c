@@ -5,12 +5,15 @@
 static void tell(const struct e8_worker *worker, const struct e8_fed_end *end)
 {
     const struct e8_engine_options *options = &worker->engine->options;
-    options->on_fed(options->state, end);
+    if (options->on_fed) {
+        options->on_fed(options->state, end);
+    }
 }
 
 static void give_back(const struct e8_worker *worker, struct e8_fed *fed)
 {
-    const struct e8_fed_end end = {.fed = fed, .how = E8_FED_UNSENT};
+    const struct e8_fed_end end = {
+        .fed = fed, .how = E8_FED_UNSENT, .event_id = fed->event_id, .endpoint = fed->endpoint};
     tell(worker, &end);
 }
 
@@ -121,6 +124,9 @@ bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
 {
     const struct e8_fed_end end = {.fed = delivery->fed,
                                    .how = how_of(attempt, next),
+                                   .event_id = delivery->event->id,
+                                   .endpoint = delivery->endpoint,
+                                   .copy = delivery->copy,
                                    .wait = wait,
                                    .attempt = attempt,
                                    .exchange = &delivery->exchange,
@@ -132,7 +138,11 @@ bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
 
 void e8_feed_unsent(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    struct e8_fed *fed = delivery->fed;
+    const struct e8_fed_end end = {.fed = delivery->fed,
+                                   .how = E8_FED_UNSENT,
+                                   .event_id = delivery->event->id,
+                                   .endpoint = delivery->endpoint,
+                                   .copy = delivery->copy};
     delivery->fed = NULL;
-    give_back(worker, fed);
+    tell(worker, &end);
 }

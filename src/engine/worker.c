@@ -26,6 +26,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
+    worker->owed = engine->options.on_event ? e8_new(endpoints + 1, sizeof *worker->owed) : NULL;
     worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
     e8_pools_init(worker);
     e8_phases_init(worker);
@@ -43,6 +44,7 @@ void e8_worker_fini(struct e8_worker *worker)
     }
     free(worker->keys);
     free(worker->copies);
+    free(worker->owed);
     free(worker->expected);
     e8_hist_free(&worker->spread);
     free(worker->phases);

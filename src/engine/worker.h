@@ -236,6 +236,7 @@ struct e8_worker {
     struct e8_expected *expected; /* by emit; NULL: no step expects anything */
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
+    struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
     bool bounded;                 /* its bound was reached */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
@@ -419,10 +420,11 @@ enum e8_next { E8_NEXT_END, E8_NEXT_RETRY, E8_NEXT_AT_ONCE, E8_NEXT_PAUSED };
 void e8_feed_take(struct e8_worker *worker);
 /* Gives back what the worker has never taken; after its end. */
 void e8_feed_return(struct e8_worker *worker);
-/* The attempt that has ended, and what follows: tells whose it is. False: the delivery is given back. `wait`: before a retry. */
+/* The attempt that has ended, and what follows: tells who wants to know (on_fed). True: another is made at once. `wait`: before a
+ * retry. */
 bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
                   const struct e8_attempt *attempt, enum e8_next next, e8_dur_ns wait);
-/* It will not be sent. */
+/* It will not be sent: the same. */
 void e8_feed_unsent(struct e8_worker *worker, struct e8_delivery *delivery);
 
 /* judge.c: was it as expected? */

@@ -7,7 +7,7 @@
 
 enum need { NO_BODY, MAY_HAVE_BODY, NEEDS_BODY };
 
-#define FILTERS "type environment event status state test since until cursor limit"
+#define FILTERS "type environment event run status state test since until cursor limit"
 
 /* In the order in which they are looked at: a path without {id} comes before one with it. `query`: the parameters that it knows. */
 static const struct route {

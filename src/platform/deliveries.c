@@ -56,6 +56,7 @@ static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
     filter->test = e8_call_query_choice(call, "test", tests, -1);
     filter->type = e8_call_query(call, "type");
     filter->event = e8_call_query(call, "event");
+    filter->run = e8_call_query(call, "run");
     filter->environment = e8_call_query(call, "environment");
     e8_call_query_time(call, "since", &filter->since);
     e8_call_query_time(call, "until", &filter->until);

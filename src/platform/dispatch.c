@@ -14,6 +14,7 @@
 #define BATCH           256 /* attempts that are committed together */
 #define OLD_MAX         8   /* senders that still end what is under way */
 #define IN_FLIGHT       1000
+#define LAST_AMONG      200 /* deliveries, of which one was tried last */
 #define DISABLE_DEFAULT ((e8_dur_ns)5 * 24 * 3600 * E8_NS_S)
 
 /* Rows of the store that a sender has: a set, open addressing; 0 is free. */
@@ -171,15 +172,9 @@ static void free_row(struct e8_dispatch *d, const struct e8_item *item)
     }
 }
 
-static const char *disable_reason(const struct e8_store_attempt *attempt)
-{
-    return attempt->outcome == E8_GONE ? "the receiver answered 410 Gone" : NULL;
-}
-
 static void tell(struct e8_dispatch *d, const struct e8_note *note)
 {
-    const struct e8_store_attempt *attempt = &note->attempt;
-    const char *reason = disable_reason(attempt);
+    const struct e8_store_attempt *attempt = &note->made.attempt;
     const struct e8_dispatched what = {
         .row = note->item->row,
         .delivery = note->item->id,
@@ -187,23 +182,39 @@ static void tell(struct e8_dispatch *d, const struct e8_note *note)
         .type = note->item->type,
         .attempt = attempt,
         .failed_for_good = attempt->state == E8_STATE_FAILED,
-        .disabled = reason != NULL,
-        .reason = reason,
     };
     if (d->options.on_dispatched) {
         d->options.on_dispatched(d->options.state, &what);
     }
 }
 
-static enum e8_rc disable(struct e8_dispatch *d, const struct e8_note *note, struct e8_err *err)
+/* On the disk, then told. */
+static enum e8_rc disable(struct e8_dispatch *d, const char *webhook, const char *reason,
+                          const struct e8_store_row *last, struct e8_err *err)
 {
-    const char *reason = disable_reason(&note->attempt);
-    if (!reason) {
+    const struct e8_disabled what = {webhook, reason, e8_wall_now(), last};
+    enum e8_rc rc = e8_store_webhook_enable(d->options.store, webhook, false, reason, what.at, err);
+    if (!rc && d->options.on_disabled) {
+        d->options.on_disabled(d->options.state, &what);
+    }
+    return rc == E8_INPUT ? E8_OK : rc; /* deleted meanwhile */
+}
+
+static enum e8_rc disable_gone(struct e8_dispatch *d, const struct e8_note *note, struct e8_err *err)
+{
+    const struct e8_store_attempt *attempt = &note->made.attempt;
+    const struct e8_store_row last = {
+        .id = note->item->id,
+        .type = note->item->type,
+        .attempts = attempt->number,
+        .status = attempt->status,
+        .outcome = e8_outcome_info(attempt->outcome)->name,
+        .error = attempt->error,
+    };
+    if (attempt->outcome != E8_GONE) {
         return E8_OK;
     }
-    enum e8_rc rc =
-        e8_store_webhook_enable(d->options.store, note->item->webhook, false, reason, e8_wall_now(), err);
-    return rc == E8_INPUT ? E8_OK : rc; /* deleted meanwhile */
+    return disable(d, note->item->webhook, "the receiver answered 410 Gone", &last, err);
 }
 
 /* What the notes say, in two commits at most. */
@@ -215,7 +226,7 @@ static enum e8_rc write_batch(struct e8_dispatch *d, const struct e8_note *list,
     size_t made = 0, not_made = 0;
     for (size_t i = 0; i < count; i++, list = list->next) {
         if (list->how != E8_FED_UNSENT) {
-            attempts[made++] = list->attempt;
+            attempts[made++] = list->made.attempt;
         } else if (!list->item->tried) {
             unsent[not_made++] = list->item->row;
         }
@@ -231,8 +242,8 @@ static enum e8_rc follow_up(struct e8_dispatch *d, const struct e8_note *list, s
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < count; i++, list = list->next) {
         if (list->how != E8_FED_UNSENT) {
-            rc = disable(d, list, err);
             tell(d, list);
+            rc = disable_gone(d, list, err);
         }
     }
     return rc;
@@ -449,17 +460,47 @@ static e8_wall_ns take_due(struct e8_dispatch *d)
     return first;
 }
 
-static enum e8_rc disable_failing(struct e8_dispatch *d, const struct e8_webhook *webhook, struct e8_err *err)
+/* An endpoint's delivery with the last attempt, among its newest. */
+struct last {
+    struct e8_arena *arena;
+    struct e8_store_row row;
+};
+
+static void look_at_row(void *state, const struct e8_store_row *row)
+{
+    struct last *last = state;
+    if (row->run || !row->outcome || row->updated <= last->row.updated) {
+        return;
+    }
+    last->row = *row;
+    const char **texts[] = {&last->row.id, &last->row.type, &last->row.outcome, &last->row.error};
+    for (size_t i = 0; i < E8_COUNT(texts); i++) {
+        *texts[i] = *texts[i] ? e8_arena_str(last->arena, e8_str(*texts[i])).p : NULL;
+    }
+}
+
+static e8_dur_ns disable_after(const struct e8_dispatch *d)
 {
     e8_dur_ns limit = d->options.platform->disable_after;
-    e8_wall_ns now = e8_wall_now();
-    limit = limit ? limit : DISABLE_DEFAULT;
-    if (!webhook->enabled || !webhook->failing_since || now - webhook->failing_since < limit) {
+    return limit ? limit : DISABLE_DEFAULT;
+}
+
+static enum e8_rc disable_failing(struct e8_dispatch *d, const struct e8_webhook *webhook,
+                                  struct e8_arena *arena, struct e8_err *err)
+{
+    const struct e8_store_filter filter = {
+        .webhook = webhook->id, .state = -1, .test = -1, .limit = LAST_AMONG};
+    struct last last = {.arena = arena};
+    int64_t scanned;
+    bool more;
+    if (!webhook->enabled || !webhook->failing_since ||
+        e8_wall_now() - webhook->failing_since < disable_after(d)) {
         return E8_OK;
     }
-    enum e8_rc rc = e8_store_webhook_enable(d->options.store, webhook->id, false,
-                                            "no delivery has succeeded for too long", now, err);
-    return rc == E8_INPUT ? E8_OK : rc;
+    enum e8_rc rc = e8_store_list(d->options.store, &filter, 0, look_at_row, &last, &more, &scanned, err);
+    return rc ? rc
+              : disable(d, webhook->id, "no delivery has succeeded for too long",
+                        last.row.id ? &last.row : NULL, err);
 }
 
 /* Endpoints that have had nothing but failures for days. */
@@ -472,11 +513,11 @@ static void look_at_failing(struct e8_dispatch *d)
     if (now < d->look_failing) {
         return;
     }
-    d->look_failing = now + LOOK_FAILING;
+    d->look_failing = now + (disable_after(d) < LOOK_FAILING ? disable_after(d) : LOOK_FAILING);
     struct e8_arena *arena = e8_arena_new();
     enum e8_rc rc = e8_store_webhooks(d->options.store, arena, &list, &count, &err);
     for (size_t i = 0; !rc && i < count; i++) {
-        rc = disable_failing(d, &list[i], &err);
+        rc = disable_failing(d, &list[i], arena, &err);
     }
     e8_arena_free(&arena);
     if (rc) {

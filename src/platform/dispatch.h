@@ -16,8 +16,13 @@ struct e8_dispatched {
     const char *delivery, *webhook, *type;
     const struct e8_store_attempt *attempt;
     bool failed_for_good; /* no attempt follows, and it was not delivered */
-    bool disabled;        /* its endpoint was disabled by it (410, or too long without success) */
-    const char *reason;   /* why it was disabled */
+};
+/* An endpoint that was disabled: by a 410, or since nothing has been delivered for too long. Of `last`, its last delivery that was tried,
+ * come the facts that are told with it; NULL: the log has none any more. */
+struct e8_disabled {
+    const char *webhook, *reason;
+    e8_wall_ns at;
+    const struct e8_store_row *last;
 };
 struct e8_dispatch_options {
     struct e8_store *store;
@@ -26,6 +31,7 @@ struct e8_dispatch_options {
         *platform; /* in_flight, workers, reach, disable_after; must outlive it */
     /* On the dispatcher's thread; may be NULL. */
     void (*on_dispatched)(void *state, const struct e8_dispatched *what);
+    void (*on_disabled)(void *state, const struct e8_disabled *what);
     void *state;
 };
 struct e8_dispatch;

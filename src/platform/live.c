@@ -184,13 +184,17 @@ static void tell_all(struct e8_hub *live, const char *webhook, const struct e8_b
     pthread_mutex_unlock(&live->lock);
 }
 
-void e8_hub_webhook(struct e8_hub *live, const char *id)
+void e8_hub_webhook(struct e8_hub *live, const char *id, const char *reason)
 {
     struct e8_buf event;
 
     e8_buf_init(&event, 1024);
     e8_buf_puts(&event, "event: webhook\ndata: {\"id\":\"");
     e8_buf_put_json(&event, e8_str(id));
+    if (reason) {
+        e8_buf_puts(&event, "\",\"disabled_reason\":\"");
+        e8_buf_put_json(&event, e8_str(reason));
+    }
     e8_buf_puts(&event, "\"}\n\n");
     tell_all(live, id, &event);
     e8_buf_fini(&event);

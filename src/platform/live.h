@@ -26,8 +26,8 @@ bool e8_hub_listen(struct e8_hub *live, const char *webhook, e8_mono_ns now, str
 typedef bool e8_hub_write_fn(void *state, struct e8_buf *out);
 void e8_hub_delivery(struct e8_hub *live, const char *webhook, e8_hub_write_fn *write, void *state,
                      e8_mono_ns now);
-/* An endpoint was made, changed, deleted, disabled: `event: webhook`. */
-void e8_hub_webhook(struct e8_hub *live, const char *id);
+/* An endpoint was made, changed, deleted, disabled: `event: webhook`. reason: why the platform disabled it; NULL: it did not. */
+void e8_hub_webhook(struct e8_hub *live, const char *id, const char *reason);
 /* A run has begun, gone on or ended: `event: run`, `json` as data. */
 void e8_hub_run(struct e8_hub *live, struct e8_str json);
 

@@ -72,10 +72,12 @@ static enum e8_rc start_threads(struct e8_platform_server *server, struct e8_err
         .catalog = server->catalog,
         .platform = options,
         .on_dispatched = e8_server_dispatched,
+        .on_disabled = e8_server_disabled,
         .state = server,
     };
     enum e8_rc rc = e8_notifier_start(&options->reach, &server->notifier, err);
     rc = rc ? rc : e8_dispatch_start(&dispatch, &server->dispatch, err);
+    rc = rc ? rc : e8_runlog_start(server->store, e8_server_run_written, server, &server->runlog, err);
     return rc ? rc : e8_keeper_start(server->store, options->keep, options->keep_bytes, &server->keeper, err);
 }
 
@@ -156,7 +158,7 @@ const char *e8_platform_key(const struct e8_platform_server *server)
 bool e8_platform_healthy(const struct e8_platform_server *server, struct e8_err *err)
 {
     E8_CHECK_MAGIC(server, E8_SERVER_MAGIC);
-    return !e8_dispatch_failed(server->dispatch, err);
+    return !e8_dispatch_failed(server->dispatch, err) && !e8_runlog_failed(server->runlog, err);
 }
 
 e8_dur_ns e8_server_grace(const struct e8_platform_server *server)
@@ -174,7 +176,8 @@ void e8_platform_stop(struct e8_platform_server **server, e8_dur_ns grace)
     }
     E8_CHECK_MAGIC(s, E8_SERVER_MAGIC);
     e8_httpd_stop(&s->httpd);
-    e8_runs_free(&s->runs);
+    e8_runs_free(&s->runs, s->runlog);
+    e8_runlog_stop(&s->runlog);
     e8_dispatch_stop(&s->dispatch, grace);
     e8_keeper_stop(&s->keeper);
     e8_notifier_stop(&s->notifier);

@@ -20,7 +20,7 @@ enum e8_plan_limits {
 /* A delivery that failed for good (webhook.delivery_failed), or an endpoint that its failures disabled (webhook.disabled). Texts
  * are valid during the call. */
 struct e8_platform_notice {
-    const char *type, *delivery, *webhook, *event_type;
+    const char *type, *delivery, *webhook, *event_type; /* delivery, event_type: of the last attempt */
     unsigned attempts;
     int status;         /* of the last attempt; 0: none */
     const char *error;  /* of the last attempt */

@@ -25,6 +25,7 @@ struct run {
     char *name;
     enum run_state state;
     bool stopping;
+    uint64_t stalls;
     e8_wall_ns started, ended; /* ended 0: it runs */
     e8_mono_ns began, told;
     e8_dur_ns length;   /* by its plan, at its speed */
@@ -35,6 +36,7 @@ struct run {
     struct e8_arena *arena; /* of its endpoints */
     struct e8_plan *plan;
     struct e8_engine *engine;
+    struct e8_tap *tap;
 };
 
 struct e8_runs {
@@ -87,6 +89,7 @@ static void put_run(struct e8_json *w, const char *key, const struct run *run)
     put_progress(w, run);
     e8_json_ms(w, "p50_ms", run->p50);
     e8_json_ms(w, "p99_ms", run->p99);
+    e8_json_int(w, "stalls", (int64_t)run->stalls);
     e8_json_end(w, '}');
 }
 
@@ -107,6 +110,7 @@ static void look(struct run *run, const struct e8_stats *stats)
 {
     const struct e8_tally *all = e8_stats_all(stats);
     run->n = all->n;
+    run->stalls = e8_tap_stalls(run->tap);
     if (all->response && e8_hist_count(all->response)) {
         run->p50 = e8_hist_quantile(all->response, 0.5);
         run->p99 = e8_hist_quantile(all->response, 0.99);
@@ -139,15 +143,15 @@ static void release(struct run *run)
 }
 
 /* Joins its threads, which have ended or soon do. */
-static void finish(struct run *run)
+static void finish(struct run *run, struct e8_runlog *log)
 {
     struct e8_engine_result result = {0};
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
     run->ended = e8_wall_now();
-    run->state = run->stopping                                    ? RUN_STOPPED
-                 : result.generator_limited || result.interrupted ? RUN_FAILED
-                                                                  : RUN_ENDED;
+    bool failed = result.generator_limited || e8_runlog_failed(log, NULL);
+    run->state = run->stopping ? RUN_STOPPED : failed || result.interrupted ? RUN_FAILED : RUN_ENDED;
+    e8_tap_close(&run->tap);
     e8_stats_free(&result.stats);
     e8_hist_free(&result.spread);
     free(result.expected);
@@ -162,8 +166,11 @@ void e8_runs_tick(struct e8_platform_server *server)
         if (!run->engine) {
             continue;
         }
-        if (e8_engine_wait(run->engine, 0)) {
-            finish(run);
+        if (e8_runlog_failed(server->runlog, NULL)) {
+            e8_engine_stop(run->engine);
+        }
+        if (e8_engine_wait(run->engine, 0) && e8_tap_is_drained(run->tap)) {
+            finish(run, server->runlog);
             runs->running--;
             tell(server, run);
         } else if (e8_mono_now() - run->told >= TELL_EVERY) {
@@ -175,16 +182,16 @@ void e8_runs_tick(struct e8_platform_server *server)
 
 static void free_run(struct run *run)
 {
-    if (run->engine) {
-        e8_engine_stop(run->engine);
-        finish(run);
+    E8_ASSERT(!run->engine);
+    if (run->tap) {
+        e8_tap_close(&run->tap);
     }
     release(run);
     free(run->name);
     free(run);
 }
 
-void e8_runs_free(struct e8_runs **runs)
+void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log)
 {
     if (!*runs) {
         return;
@@ -195,6 +202,9 @@ void e8_runs_free(struct e8_runs **runs)
         }
     }
     for (size_t i = 0; i < (*runs)->count; i++) {
+        if ((*runs)->list[i]->engine) {
+            finish((*runs)->list[i], log);
+        }
         free_run((*runs)->list[i]);
     }
     free(*runs);
@@ -465,12 +475,15 @@ static e8_dur_ns length_of(const struct e8_plan *plan, double speed)
 static enum e8_rc start_engine(struct e8_call *call, struct run *run, double speed, struct e8_err *err)
 {
     const struct e8_platform_options *platform = &call->server->options;
-    const struct e8_engine_options options = {
+    struct e8_engine_options options = {
         .workers = platform->workers ? platform->workers : 1,
         .speed = speed,
         .in_flight = platform->in_flight ? platform->in_flight : IN_FLIGHT,
         .grace = STOP_GRACE,
         .reach = platform->reach,
+        .keep = true,
+        .on_event = e8_tap_event,
+        .on_fed = e8_tap_fed,
     };
     uint64_t events, deliveries, random[2];
     bool sized = e8_plan_size(run->plan, call->server->catalog, SIZE_LIMIT, &events, &deliveries);
@@ -481,7 +494,10 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
     run->began = run->told = e8_mono_now();
     e8_random_bytes(random, sizeof random);
     e8_id_make("run_", call->now, random[0], random[1], run->id);
-    return e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
+    enum e8_rc rc =
+        e8_tap_open(call->server->runlog, run->plan, run->id, run->name, call->now, &run->tap, err);
+    options.state = run->tap;
+    return rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
 }
 
 static void refuse_run(struct e8_call *call, enum e8_rc rc, const struct e8_err *err)

@@ -21,7 +21,7 @@ struct e8_sender {
 
 void e8_note_free(struct e8_note *note)
 {
-    e8_buf_fini(&note->text);
+    e8_buf_fini(&note->made.text);
     free(note);
 }
 
@@ -31,98 +31,22 @@ void e8_item_free(struct e8_item *item)
     free(item);
 }
 
-/* The attempt's times by the wall clock. What the two clocks do between two looks at them must neither turn their order round, nor
- * make the attempt due before the moment from which the store has its delivery due. */
-static void put_times(const struct e8_times *times, e8_wall_ns least, struct e8_store_attempt *out)
+static enum e8_delivery_state state_after(const struct e8_noted *made, enum e8_fed_how how)
 {
-    e8_dur_ns offset = e8_wall_now() - e8_mono_now();
-    e8_wall_ns due = times->due + offset;
-    out->due = due > least ? due : least;
-    out->sent = times->sent + offset > out->due ? times->sent + offset : out->due;
-    out->done = times->done + offset > out->sent ? times->done + offset : out->sent;
-}
-
-/* What stands behind `start` is a head as on the wire: it gets the line ends of texts, and none at its end. */
-static void trim_head(struct e8_buf *text, size_t start)
-{
-    size_t n = start;
-    for (size_t i = start; i < text->n; i++) {
-        if (text->p[i] != '\r') {
-            text->p[n++] = text->p[i];
-        }
-    }
-    while (n > start && text->p[n - 1] == '\n') {
-        n--;
-    }
-    text->n = n;
-}
-
-static void put_request(struct e8_buf *text, const struct e8_fed_end *end)
-{
-    const struct e8_request_parts *parts = end->request;
-    struct e8_buf target;
-    struct e8_url url;
-    if (e8_url_parse(end->exchange->url, &url, NULL)) {
-        return;
-    }
-    e8_buf_init(&target, SIZE_MAX / 2);
-    e8_http1_target(&target, &url);
-    e8_http1_head(text, parts->method, e8_buf_str(&target), parts->headers, parts->count,
-                  (int64_t)parts->body.n);
-    e8_buf_fini(&target);
-    trim_head(text, 0);
-}
-
-static void put_texts(struct e8_note *note, const struct e8_fed_end *end)
-{
-    const struct e8_exchange *x = end->exchange;
-    struct e8_store_attempt *a = &note->attempt;
-    struct e8_buf *text = &note->text;
-    struct e8_str body = e8_buf_str(&x->content);
-    body.n = body.n < E8_STORE_BODY_MAX ? body.n : E8_STORE_BODY_MAX;
-    put_request(text, end);
-    size_t request = text->n;
-    e8_buf_putstr(text, e8_buf_str(&x->head));
-    trim_head(text, request);
-    size_t response = text->n;
-    e8_buf_putstr(text, body);
-    e8_buf_putc(text, '\0'); /* so that there is memory to point at */
-    a->request = (struct e8_str){text->p, request};
-    a->response = (struct e8_str){text->p + request, response - request};
-    a->body = (struct e8_str){text->p + response, body.n};
-    a->body_length = x->bytes_received > x->head.n ? x->bytes_received - x->head.n : body.n;
-    memcpy(note->error, end->attempt->error, sizeof note->error);
-    a->error = note->error;
-}
-
-static enum e8_delivery_state state_after(const struct e8_fed_end *end)
-{
-    if (end->how == E8_FED_DELIVERED) {
+    if (how == E8_FED_DELIVERED) {
         return E8_STATE_DELIVERED;
     }
-    /* An attempt that our own end cut off says nothing of the receiver. */
-    bool cut = end->attempt->outcome == E8_ABORTED || end->attempt->outcome == E8_UNKNOWN;
-    return end->how == E8_FED_FAILED && !cut ? E8_STATE_FAILED : E8_STATE_PENDING;
+    return how == E8_FED_FAILED && !e8_noted_cut(made) ? E8_STATE_FAILED : E8_STATE_PENDING;
 }
 
 static void fill_attempt(struct e8_note *note, const struct e8_fed_end *end)
 {
-    const struct e8_attempt *from = end->attempt;
     const struct e8_item *item = note->item;
-    note->attempt = (struct e8_store_attempt){
-        .row = item->row,
-        .number = from->number,
-        .tries = item->tries,
-        .outcome = (enum e8_outcome)from->outcome,
-        .trigger = (enum e8_trigger)from->trigger,
-        .status = from->status,
-        .phases = from->phases,
-        .more = end->how == E8_FED_MORE,
-        .state = state_after(end),
-        .next = e8_wall_now() + end->wait,
-    };
-    put_times(&from->times, item->due, &note->attempt);
-    put_texts(note, end);
+    struct e8_store_attempt *attempt = &note->made.attempt;
+    e8_noted_fill(&note->made, end, item->due);
+    attempt->row = item->row;
+    attempt->tries = item->tries;
+    attempt->state = state_after(&note->made, end->how);
 }
 
 static void on_fed(void *state, const struct e8_fed_end *end)
@@ -131,7 +55,6 @@ static void on_fed(void *state, const struct e8_fed_end *end)
     struct e8_note *note = e8_new(1, sizeof *note);
     note->item = end->fed->owner;
     note->how = end->how;
-    e8_buf_init(&note->text, SIZE_MAX / 2);
     if (end->attempt) {
         note->item->tried = true;
         fill_attempt(note, end);
@@ -181,8 +104,11 @@ static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_o
     }
     struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (count + 1) * sizeof *endpoints);
     sender->webhooks = e8_arena_alloc(sender->arena, (count + 1) * sizeof *sender->webhooks);
+    const char *const *types = NULL;
     rc = take_webhooks(sender, options, list, count, endpoints, err);
-    return rc ? rc : e8_plan_feed(sender->catalog, endpoints, sender->count, workers, &sender->plan, err);
+    rc = rc ? rc : e8_store_types(options->store, sender->arena, &types, err);
+    return rc ? rc
+              : e8_plan_feed(sender->catalog, endpoints, sender->count, types, workers, &sender->plan, err);
 }
 
 static void free_sender(struct e8_sender **sender)

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "platform/dispatch.h"
+#include "platform/noted.h"
 
 /* A delivery that an engine has. */
 struct e8_item {
@@ -21,10 +22,8 @@ struct e8_item {
 /* What has become of it: an attempt, or nothing. */
 struct e8_note {
     struct e8_item *item;
-    enum e8_fed_how how;             /* but for E8_FED_MORE the item comes back with it */
-    struct e8_store_attempt attempt; /* but for E8_FED_UNSENT; its texts lie in `text` and `error` */
-    struct e8_buf text;
-    char error[E8_ERROR_MAX];
+    enum e8_fed_how how;  /* but for E8_FED_MORE the item comes back with it */
+    struct e8_noted made; /* but for E8_FED_UNSENT */
     struct e8_note *next;
 };
 void e8_note_free(struct e8_note *note); /* not its item */
@@ -37,7 +36,7 @@ enum e8_rc e8_sender_start(const struct e8_dispatch_options *options,
                            struct e8_sender **out, struct e8_err *err);
 /* The moment at which an endpoint's secret before a rotation is valid no longer; E8_NEVER: none is. */
 e8_wall_ns e8_sender_expires(const struct e8_sender *sender);
-/* A copy of the delivery, for e8_sender_feed. NULL: it has no such endpoint, or the catalogue no such event. */
+/* A copy of the delivery, for e8_sender_feed. NULL: it has no such endpoint, or knows no such event. */
 struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due);
 /* The engine has it from then on; it comes back with a note. */
 void e8_sender_feed(struct e8_sender *sender, struct e8_item *item);

@@ -12,6 +12,7 @@
 #include "platform/live.h"
 #include "platform/metrics.h"
 #include "platform/platform.h"
+#include "platform/runlog.h"
 #include "platform/store.h"
 
 enum { E8_SERVER_MAGIC = 0x0a4e8605 };
@@ -34,6 +35,7 @@ struct e8_platform_server {
     struct e8_store *store;
     struct e8_dispatch *dispatch;
     struct e8_notifier *notifier;
+    struct e8_runlog *runlog;
     struct e8_guard *_Atomic guard; /* NULL until it is known where it listens: nobody is let in */
     struct e8_hub *live;
     struct e8_metrics *metrics;
@@ -89,6 +91,10 @@ void e8_notifier_stop(struct e8_notifier **notifier);
 /* ---- who is told of an attempt: metrics, the live stream, notices (told.c) ---- */
 /* The dispatcher's callback; state is the server. */
 void e8_server_dispatched(void *state, const struct e8_dispatched *what);
+/* What a run has sent: the same, but for notices. Of the runs' log; state is the server. */
+void e8_server_run_written(void *state, const struct e8_run_row *row);
+/* An endpoint was disabled, and this is why. The dispatcher's callback; state is the server. */
+void e8_server_disabled(void *state, const struct e8_disabled *what);
 /* Tells those who listen that a delivery was made, or is to go out again. */
 void e8_server_changed(struct e8_platform_server *server, const char *webhook, const char *delivery);
 /* How long the secret before a rotation stays valid, where the request does not say. */
@@ -104,7 +110,8 @@ void e8_keeper_stop(struct e8_keeper **keeper);
 
 /* ---- scenario runs (runs.c) ---- */
 void e8_runs_tick(struct e8_platform_server *server);
-void e8_runs_free(struct e8_runs **runs);
+/* Joins those that are under way. */
+void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log);
 
 /* ---- API (api.c) ---- */
 extern const struct e8_route e8_api_routes[];

@@ -116,7 +116,7 @@ static bool connect(struct e8_side *side)
 enum whose { OURS, NEW, FOREIGN, NEWER, UNREADABLE };
 
 /* Of its first page alone, which is made before the tables, a kill may have left one without them. */
-static enum whose identify(struct e8_side *side)
+static enum whose identify(struct e8_side *side, int *version)
 {
     static const char sql[] =
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema), page_count, auto_vacuum"
@@ -125,13 +125,14 @@ static enum whose identify(struct e8_side *side)
 
     if (!e8_side_next(side, row))
         return UNREADABLE;
-    int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
+    int64_t application = sqlite3_column_int64(row, 0);
     int64_t tables = sqlite3_column_int64(row, 2), pages = sqlite3_column_int64(row, 3);
     bool incremental = sqlite3_column_int(row, 4) == 2;
+    *version = sqlite3_column_int(row, 1);
     e8_side_done(row);
     if (application == E8_STORE_APPLICATION)
-        return version > E8_STORE_VERSION ? NEWER : OURS;
-    if (application != 0 || version != 0 || tables != 0)
+        return *version > E8_STORE_VERSION ? NEWER : OURS;
+    if (application != 0 || *version != 0 || tables != 0)
         return FOREIGN;
     return pages == 0 || (pages == 1 && incremental) ? NEW : FOREIGN;
 }
@@ -154,15 +155,20 @@ static enum e8_rc refuse(const struct e8_side *side, enum whose whose, struct e8
     E8_UNREACHABLE();
 }
 
-static bool make_tables(struct e8_side *side)
+/* All that versions after `version` have brought; 0: into an empty file. */
+static bool make_tables(struct e8_side *side, int version)
 {
     struct e8_buf sql;
 
+    if (version == E8_STORE_VERSION)
+        return true;
     e8_buf_init(&sql, 64 << 10);
-    e8_buf_printf(&sql,
-                  "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE; %s"
-                  " PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
-                  e8_store_schema, E8_STORE_APPLICATION, E8_STORE_VERSION);
+    e8_buf_puts(&sql,
+                version == 0 ? "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE;" : "BEGIN IMMEDIATE;");
+    for (int i = version; i < E8_STORE_VERSION; i++)
+        e8_buf_puts(&sql, e8_store_schema[i]);
+    e8_buf_printf(&sql, " PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+                  E8_STORE_APPLICATION, E8_STORE_VERSION);
     E8_ASSERT(!sql.full);
     bool good = e8_side_exec(side, e8_buf_cstr(&sql));
     e8_buf_fini(&sql);
@@ -194,14 +200,15 @@ static enum e8_rc open_writer(struct e8_store *store, struct e8_err *err)
     if (sqlite3_db_readonly(side->db, "main") == 1)
         return fail_errno(side->path, "cannot be written", access(side->path, W_OK) != 0 ? errno : EACCES,
                           err);
-    enum whose whose = identify(side);
-    enum e8_rc rc = refuse(side, whose, err);
+    int version = 0;
+    enum e8_rc rc = refuse(side, identify(side, &version), err);
     if (rc == E8_OK)
         rc = lock_file(store, err);
+    if (rc == E8_OK)
+        rc = refuse(side, identify(side, &version), err); /* as it is now that nobody else makes it */
     if (rc)
         return rc;
-    if ((whose == NEW && identify(side) == NEW && !make_tables(side)) || !set_wal(side) ||
-        !e8_side_exec(side, settings))
+    if (!make_tables(side, version) || !set_wal(side) || !e8_side_exec(side, settings))
         return e8_side_tell(side, true, err);
     return E8_OK;
 }
@@ -232,6 +239,8 @@ enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err 
         rc = open_reader(&store->queue, err);
     if (rc == E8_OK)
         rc = e8_store_cancel_deleted(store, err);
+    if (rc == E8_OK)
+        rc = e8_store_close_runs(store, err);
     if (rc == E8_OK)
         *out = store;
     else

@@ -75,7 +75,7 @@ enum e8_delivery_state {
     E8_STATE_PENDING, /* its next attempt is due at `due` */
     E8_STATE_DELIVERED,
     E8_STATE_FAILED,    /* the policy's attempts are used up, or the outcome allows no more */
-    E8_STATE_CANCELLED, /* its endpoint was deleted */
+    E8_STATE_CANCELLED, /* its endpoint was deleted; of a run: it is not sent, and `error` says why */
 };
 struct e8_store_event {
     char id[E8_ID_MAX]; /* evt_… */
@@ -87,12 +87,17 @@ struct e8_store_event {
 struct e8_store_target {
     char id[E8_ID_MAX]; /* of the delivery: dlv_… */
     char webhook[E8_ID_MAX];
-    e8_wall_ns due;
+    e8_wall_ns due;       /* of a run: 0, the queue never has it by itself */
+    const char *withheld; /* of a run: it is not sent, for this reason; NULL: it is */
 };
 /* The event and what it owes, all or nothing, synchronised to the disk. An event nobody takes is kept, too (count 0). E8_INPUT: an
  * endpoint is not there (it may have been deleted meanwhile). */
 enum e8_rc e8_store_accept(struct e8_store *store, const struct e8_store_event *event,
                            const struct e8_store_target *targets, size_t count, struct e8_err *err);
+
+/* The event types that deliveries are of, as a NULL-terminated list. */
+enum e8_rc e8_store_types(struct e8_store *store, struct e8_arena *arena, const char *const **out,
+                          struct e8_err *err);
 
 /* What is to be sent to an endpoint: its pending deliveries that are due before `until`, test events first, then the earliest, at most
  * `limit`, but for those for which `skip` says true (those that are under way: a bounded number). Of an endpoint that is disabled test
@@ -133,6 +138,7 @@ struct e8_store_attempt {
     struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
     uint64_t body_length;            /* the whole */
     bool more;                       /* a further attempt follows at once, by itself */
+    bool of_run, copy;               /* made by a run (see e8_run_row); of a copy of the delivery */
     enum e8_delivery_state state;    /* PENDING: `next` says when */
     e8_wall_ns next;
 };
@@ -149,6 +155,37 @@ enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall
 enum e8_rc e8_store_resend_failed(struct e8_store *store, const char *webhook, e8_wall_ns since,
                                   e8_wall_ns until, e8_wall_ns now, uint64_t *count, struct e8_err *err);
 
+/* ---- scenario runs: sent by engines of their own, and kept here like all else ---- */
+/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted: what it has left undone is
+ * CANCELLED. */
+enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
+                              int64_t *n, struct e8_err *err);
+/* What has become known of it. */
+enum e8_run_what {
+    E8_RUN_EVENT, /* was made, with what it owes */
+    E8_RUN_ATTEMPT, /* was made, for the event and the endpoint. The store numbers it: copies use numbers, too */
+    E8_RUN_UNSENT, /* the delivery is not sent (any more), for the reason `why` */
+    E8_RUN_END,    /* of the run; what is undone is CANCELLED for the reason `why` */
+};
+struct e8_run_row {
+    enum e8_run_what what;
+    int64_t run;
+    e8_wall_ns at;
+    struct e8_store_event event; /* of attempts and what is unsent: its id and type */
+    struct e8_store_target *targets;
+    size_t count;
+    char webhook[E8_ID_MAX];
+    struct e8_store_attempt attempt; /* but for its delivery and number */
+    const char *why;
+    char delivery[E8_ID_MAX]; /* out, of attempts and what is unsent; "": it is gone (retention) */
+};
+/* All or nothing, in their order. A delivery whose id is in the log already (a step may give it) gets one of its own, which targets have
+ * when this returns. What is for an endpoint that the store does not know is passed over. An attempt does not change a delivery that
+ * was delivered before, nor one that somebody has asked for again, which is the queue's from then on; it says nothing of its
+ * endpoint's health: runs send what is wrong on purpose. */
+enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, size_t count,
+                              struct e8_err *err);
+
 /* ---- the delivery log ---- */
 enum e8_status_class {
     E8_CLASS_ANY,
@@ -159,25 +196,27 @@ enum e8_status_class {
     E8_CLASS_5XX
 };
 struct e8_store_filter {
-    const char *webhook, *type, *environment, *event; /* exact; NULL: any */
-    enum e8_status_class status;                      /* of the last attempt; NONE: no answer */
-    int state;                                        /* enum e8_delivery_state; -1: any */
-    int test;                                         /* 1: test events; 0: real ones; -1: both */
-    e8_wall_ns since, until;                          /* created; 0: open */
-    int64_t before;                                   /* rows older than this one; 0: the newest */
-    int64_t after;                                    /* rows newer than this one; 0: no matter */
+    const char *webhook, *type, *environment, *event, *run; /* exact; NULL: any */
+    enum e8_status_class status;                            /* of the last attempt; NONE: no answer */
+    int state;                                              /* enum e8_delivery_state; -1: any */
+    int test;                                               /* 1: test events; 0: real ones; -1: both */
+    e8_wall_ns since, until;                                /* created; 0: open */
+    int64_t before;                                         /* rows older than this one; 0: the newest */
+    int64_t after;                                          /* rows newer than this one; 0: no matter */
     size_t limit;
 };
 struct e8_store_row {
     int64_t row;
     const char *id, *event_id, *type, *environment;
     const char *webhook, *url; /* url as it is now; NULL: deleted */
+    const char *run;           /* the id of the scenario run that sent it; NULL: none did */
     bool test;
     enum e8_delivery_state state;
     unsigned attempts;
-    int status;                  /* of the last attempt; 0: none */
-    const char *outcome, *error; /* of the last attempt; NULL: none yet */
-    e8_dur_ns response_time;     /* of the last attempt: done - due; -1: none yet */
+    int status; /* of the last attempt; 0: none */
+    const char *outcome,
+        *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
+    e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
     e8_wall_ns next;             /* of the attempt that is due; 0: none */
 };

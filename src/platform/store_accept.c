@@ -30,34 +30,36 @@ static void put_span(struct e8_side *side, int64_t row, e8_wall_ns created)
 }
 
 static void put_delivery(struct e8_side *side, int64_t row, const struct e8_store_target *target,
-                         const struct e8_kind *kind, int64_t event, e8_wall_ns created)
+                         const struct e8_kind *kind, int64_t event, int64_t run, e8_wall_ns created)
 {
     static const char sql[] =
-        "INSERT INTO delivery(row, id, kind, event, webhook, created, due, test, number, tries)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0)";
+        "INSERT INTO delivery(row, id, kind, event, webhook, created, due, test, number, tries, run, error)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10)";
 
     E8_RUN(side, sql, e8_int(row), e8_text(target->id), e8_int(e8_kind_enter(side, kind, row)), e8_int(event),
-           e8_int(kind->webhook), e8_int(created), e8_int(target->due), e8_int(kind->test));
+           e8_int(kind->webhook), e8_int(created), e8_int_or_null(target->due), e8_int(kind->test),
+           e8_int_or_null(run), e8_text(target->withheld));
 }
 
-static enum e8_rc put_all(struct e8_side *side, const struct e8_store_event *event,
-                          const struct e8_store_target *targets, size_t count, struct e8_err *err)
+enum e8_rc e8_event_put(struct e8_side *side, const struct e8_store_event *event,
+                        const struct e8_store_target *targets, size_t count, int64_t run, struct e8_err *err)
 {
     int64_t row = next_row(side);
     struct e8_kind kind = {
         .type = e8_word(side, event->type),
         .environment = e8_word(side, event->environment),
         .test = event->test,
-        .state = E8_STATE_PENDING,
         .class = E8_CLASS_UNSENT,
     };
     int64_t n = put_event(side, event, &kind, row, count);
 
     for (size_t i = 0; i < count; i++, row++) {
-        kind.webhook = e8_webhook_find(side, targets[i].webhook);
-        if (kind.webhook == 0 && !e8_side_failed(side))
+        kind.webhook =
+            run ? e8_webhook_number(side, targets[i].webhook) : e8_webhook_find(side, targets[i].webhook);
+        if (kind.webhook <= 0 && !e8_side_failed(side))
             return e8_fail(err, E8_INPUT, NULL, "there is no webhook \"%.60s\"", targets[i].webhook);
-        put_delivery(side, row, &targets[i], &kind, n, event->created);
+        kind.state = targets[i].withheld ? E8_STATE_CANCELLED : E8_STATE_PENDING;
+        put_delivery(side, row, &targets[i], &kind, n, run, event->created);
         put_span(side, row, event->created);
     }
     return E8_OK;
@@ -68,5 +70,5 @@ enum e8_rc e8_store_accept(struct e8_store *store, const struct e8_store_event *
 {
     E8_CHECK_MAGIC(store, E8_STORE_MAGIC);
     e8_side_begin(&store->writer, E8_SYNC);
-    return e8_side_end(&store->writer, put_all(&store->writer, event, targets, count, err), err);
+    return e8_side_end(&store->writer, e8_event_put(&store->writer, event, targets, count, 0, err), err);
 }

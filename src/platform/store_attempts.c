@@ -34,6 +34,19 @@ static bool find(struct e8_side *side, int64_t row, struct delivery *out)
     return true;
 }
 
+/* A run's attempt: copies come whatever has become of the delivery itself. What somebody has asked for again is
+ * the queue's. */
+static int state_after_run(const struct delivery *before, const struct e8_store_attempt *a)
+{
+    bool open = before->kind.state == E8_STATE_PENDING || before->kind.state == E8_STATE_RETRYING;
+
+    if (before->asked || before->due || before->kind.state == E8_STATE_DELIVERED)
+        return before->kind.state;
+    if (a->copy && open && a->state != E8_STATE_DELIVERED)
+        return E8_STATE_RETRYING;
+    return a->state == E8_STATE_PENDING ? E8_STATE_RETRYING : (int)a->state;
+}
+
 /* What the attempt makes of the delivery. Where somebody has asked for it again since, or its endpoint was deleted, that stays. */
 static struct delivery after(const struct delivery *before, const struct e8_store_attempt *a)
 {
@@ -41,6 +54,10 @@ static struct delivery after(const struct delivery *before, const struct e8_stor
 
     now.number = a->number > before->number ? a->number : before->number;
     now.kind.class = e8_kind_class(a->status);
+    if (a->of_run) {
+        now.kind.state = state_after_run(before, a);
+        return now;
+    }
     if (before->asked > a->due)
         return now;
     if (before->kind.state == E8_STATE_CANCELLED && a->state != E8_STATE_DELIVERED)
@@ -105,18 +122,22 @@ static void note_health(struct e8_side *side, int64_t webhook, const struct e8_s
         E8_RUN(side, ill, e8_int(webhook), e8_int(a->done));
 }
 
-static void put(struct e8_side *side, struct e8_sums *sums, const struct e8_store_attempt *a)
+void e8_attempt_put(struct e8_side *side, struct e8_sums *sums, const struct e8_store_attempt *attempt)
 {
-    int64_t outcome = e8_word(side, e8_outcome_info(a->outcome)->name);
+    int64_t outcome = e8_word(side, e8_outcome_info(attempt->outcome)->name);
+    struct e8_store_attempt numbered = *attempt, *a = &numbered;
     struct delivery before;
 
-    E8_ASSERT(a->number > 0 && a->number < 1U << E8_ATTEMPT_BITS && a->due <= a->sent && a->sent <= a->done);
     if (!find(side, a->row, &before))
         return;
+    if (a->of_run)
+        a->number = before.number + 1;
+    E8_ASSERT(a->number > 0 && a->number < 1U << E8_ATTEMPT_BITS && a->due <= a->sent && a->sent <= a->done);
     struct delivery now = after(&before, a);
     put_delivery(side, &before, &now, a, outcome);
     put_attempt(side, a, outcome);
-    note_health(side, before.kind.webhook, a);
+    if (!a->of_run)
+        note_health(side, before.kind.webhook, a);
     const struct e8_counted counted = {
         .webhook = before.kind.webhook,
         .type = before.kind.type,
@@ -136,7 +157,7 @@ enum e8_rc e8_store_attempts(struct e8_store *store, const struct e8_store_attem
 
     e8_side_begin(&store->writer, E8_WRITE);
     for (size_t i = 0; i < count; i++)
-        put(&store->writer, sums, &list[i]);
+        e8_attempt_put(&store->writer, sums, &list[i]);
     e8_sums_write(sums, &store->writer);
     e8_sums_free(&sums);
     return e8_side_end(&store->writer, E8_OK, err);

@@ -20,6 +20,9 @@ enum e8_rc e8_store_begin(struct e8_store *store, const int64_t *rows, size_t co
 
 enum e8_rc e8_store_unsent(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err)
 {
-    return move_numbers(store, "UPDATE delivery SET number = number - 1 WHERE row = ?1 AND number > 0", rows,
-                        count, err);
+    /* Unless a run has used a later one meanwhile. */
+    static const char sql[] = "UPDATE delivery SET number = number - 1 WHERE row = ?1 AND number > 0 AND NOT"
+                              " EXISTS(SELECT 1 FROM attempt a WHERE a.n = (delivery.row << 20) + number)";
+
+    return move_numbers(store, sql, rows, count, err);
 }

@@ -9,8 +9,8 @@ static const char *keep(struct e8_arena *arena, const char *text)
 
 static void keep_row(struct e8_arena *arena, struct e8_store_row *row)
 {
-    const char **texts[] = {&row->id,      &row->event_id, &row->type,    &row->environment,
-                            &row->webhook, &row->url,      &row->outcome, &row->error};
+    const char **texts[] = {&row->id,  &row->event_id, &row->type,  &row->environment, &row->webhook,
+                            &row->url, &row->outcome,  &row->error, &row->run};
 
     for (size_t i = 0; i < E8_COUNT(texts); i++)
         *texts[i] = keep(arena, *texts[i]);

@@ -13,6 +13,19 @@ int64_t e8_webhook_number(struct e8_side *side, const char *id);
 /* Ends a change of an endpoint, which was found or not. */
 enum e8_rc e8_webhook_end(struct e8_store *store, bool found, const char *id, struct e8_err *err);
 
+/* ---- store_accept.c ---- */
+/* The event with its deliveries, of a run or of none (0). */
+enum e8_rc e8_event_put(struct e8_side *side, const struct e8_store_event *event,
+                        const struct e8_store_target *targets, size_t count, int64_t run, struct e8_err *err);
+
+/* ---- store_attempts.c ---- */
+struct e8_sums;
+void e8_attempt_put(struct e8_side *side, struct e8_sums *sums, const struct e8_store_attempt *attempt);
+
+/* ---- store_run.c ---- */
+/* What a kill has left of runs. */
+enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err);
+
 /* ---- store_secret.c ---- */
 /* What was overwritten lies in the write-ahead file no longer. */
 void e8_store_forget(struct e8_store *store);
@@ -56,12 +69,12 @@ enum e8_picked e8_pick_next(struct e8_pick *pick, e8_mono_ns end, int64_t *row);
 /* The row as e8_store_row, its texts valid until the statement goes on. */
 #define E8_ROW_COLUMNS                                                                                       \
     "d.row, d.id, e.id, t.text, v.text, w.id, w.url, k.test, k.state, d.number, d.status, o.text, d.error,"  \
-    " d.response, d.created, d.updated, d.due"
+    " d.response, d.created, d.updated, d.due, r.id"
 #define E8_ROW_TABLES                                                                                        \
     " FROM delivery d JOIN kind k ON k.n = d.kind JOIN event e ON e.n = d.event"                             \
     " JOIN word t ON t.n = k.type JOIN word v ON v.n = k.environment JOIN webhook w ON w.n = d.webhook"      \
-    " LEFT JOIN word o ON o.n = d.outcome "
-enum { E8_ROW_WIDTH = 17 };
+    " LEFT JOIN word o ON o.n = d.outcome LEFT JOIN run r ON r.n = d.run "
+enum { E8_ROW_WIDTH = 18 };
 void e8_row_read(sqlite3_stmt *statement, struct e8_store_row *out);
 
 /* ---- store_latency.c: a histogram of response times, with an error below 4 % ---- */

@@ -17,6 +17,7 @@ struct kind {
 struct e8_pick {
     struct e8_side *side;
     int64_t low, high;  /* rows in between, both not included */
+    int64_t run;        /* its rows alone, all of which are looked through; 0: no matter */
     struct kind *kinds; /* ascending */
     size_t count, room;
     uint64_t left;       /* to be looked through */
@@ -99,6 +100,16 @@ static void bound_by_time(struct e8_pick *pick, e8_wall_ns since, e8_wall_ns unt
     e8_side_done(row);
 }
 
+static void bound_by_run(struct e8_pick *pick, const char *run)
+{
+    static const char sql[] = "SELECT n FROM run WHERE id = ?1";
+
+    pick->run = E8_INT(pick->side, 0, sql, e8_text(run));
+    pick->left = UINT64_MAX;
+    if (pick->run == 0)
+        lower_high(pick, 0);
+}
+
 struct e8_pick *e8_pick_new(struct e8_side *side, const struct e8_store_filter *filter)
 {
     struct e8_pick *pick = e8_new(1, sizeof *pick);
@@ -112,6 +123,8 @@ struct e8_pick *e8_pick_new(struct e8_side *side, const struct e8_store_filter *
     if (filter->since || filter->until)
         bound_by_time(pick, filter->since, filter->until);
     pick->left = LOOK_THROUGH + FOR_EACH_KIND * pick->count;
+    if (filter->run)
+        bound_by_run(pick, filter->run);
     return pick;
 }
 
@@ -139,8 +152,12 @@ static bool takes(const struct e8_pick *pick, int64_t kind)
 
 static enum e8_picked look_through(struct e8_pick *pick, e8_mono_ns end, int64_t *out)
 {
-    static const char sql[] = "SELECT row, kind FROM delivery WHERE row > ?1 AND row < ?2 ORDER BY row DESC";
-    sqlite3_stmt *row = E8_ASK(pick->side, sql, e8_int(pick->low), e8_int(pick->high));
+    static const char all[] = "SELECT row, kind FROM delivery WHERE row > ?1 AND row < ?2 ORDER BY row DESC";
+    static const char some[] = "SELECT row, kind FROM delivery INDEXED BY delivery_run"
+                               " WHERE run = ?3 AND row > ?1 AND row < ?2 ORDER BY row DESC";
+    sqlite3_stmt *row =
+        pick->run ? E8_ASK(pick->side, some, e8_int(pick->low), e8_int(pick->high), e8_int(pick->run))
+                  : E8_ASK(pick->side, all, e8_int(pick->low), e8_int(pick->high));
     enum e8_picked picked = E8_PICKED_ALL;
 
     while (e8_side_next(pick->side, row)) {

@@ -25,5 +25,6 @@ void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
         .created = sqlite3_column_int64(row, 14),
         .updated = sqlite3_column_int64(row, 15),
         .next = sqlite3_column_int64(row, 16),
+        .run = text(row, 17),
     };
 }

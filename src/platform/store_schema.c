@@ -3,7 +3,7 @@
 /* Times are wall nanoseconds, durations nanoseconds, except where a column says otherwise. `kind` is what the log is filtered by:
  * a delivery has one, and of any filter it is known which kinds it takes. So one index serves all filters and all of their
  * combinations: a page is the merge of the rows of its kinds. */
-static const char schema[] =
+static const char first[] =
     "CREATE TABLE webhook(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " deleted INTEGER NOT NULL DEFAULT 0," /* 1: the log still names it; all that follows is empty */
     " enabled INTEGER NOT NULL, failing_since INTEGER NOT NULL, url TEXT, description TEXT, scheme TEXT,"
@@ -47,4 +47,11 @@ static const char schema[] =
     " latency BLOB NOT NULL," /* see store_latency.c; of a mix: store_mix.c */
     " PRIMARY KEY(step, webhook, of, at, value)) STRICT, WITHOUT ROWID;";
 
-const char *const e8_store_schema = schema;
+/* What scenario runs have sent: never due by itself. */
+static const char second[] =
+    "CREATE TABLE run(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+    " started INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0) STRICT;" /* 0: it has not */
+    "ALTER TABLE delivery ADD COLUMN run INTEGER;"                         /* NULL: of none */
+    "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second};

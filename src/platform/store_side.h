@@ -12,7 +12,7 @@
 #include "platform/store.h"
 
 #define E8_STORE_APPLICATION 0x65387374 /* "e8st", PRAGMA application_id */
-#define E8_STORE_VERSION     1          /* PRAGMA user_version */
+#define E8_STORE_VERSION     2          /* PRAGMA user_version */
 
 struct e8_side {
     pthread_mutex_t lock; /* held from begin to end */
@@ -40,8 +40,8 @@ struct e8_store {
 };
 enum { E8_STORE_MAGIC = 0x0a4e8701 };
 
-/* store_schema.c: the statements that make an empty file a store, for one transaction. */
-extern const char *const e8_store_schema;
+/* store_schema.c: the statements that make of a file of version n (0: an empty one) one of version n + 1. */
+extern const char *const e8_store_schema[E8_STORE_VERSION];
 
 /* ---- transactions ---- */
 enum e8_side_mode { E8_READ, E8_WRITE, E8_SYNC }; /* SYNC: on the disk when it has ended */

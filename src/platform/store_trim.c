@@ -57,13 +57,16 @@ static void delete_one(struct e8_side *side, const struct ended *ended)
 /* At most SOME of a block's rows that have ended and were made before; how many. */
 static size_t find_some(struct e8_side *side, int64_t block, e8_wall_ns before, struct ended *list)
 {
-    static const char sql[] = "SELECT row, kind, event FROM delivery WHERE row >= ?1 AND row < ?2"
-                              " AND due IS NULL AND created < ?3 ORDER BY row LIMIT ?4";
+    static const char sql[] =
+        "SELECT row, kind, event FROM delivery d WHERE row >= ?1 AND row < ?2 AND due IS NULL AND created < "
+        "?3"
+        " AND (run IS NULL OR (SELECT k.state FROM kind k WHERE k.n = d.kind) NOT IN (?5, ?6))"
+        " ORDER BY row LIMIT ?4";
     sqlite3_stmt *row;
     size_t count = 0;
 
     row = E8_ASK(side, sql, e8_int(block << E8_SPAN_BITS), e8_int((block + 1) << E8_SPAN_BITS),
-                 e8_int(before), e8_int(SOME));
+                 e8_int(before), e8_int(SOME), e8_int(E8_STATE_PENDING), e8_int(E8_STATE_RETRYING));
     for (; e8_side_next(side, row); count++) {
         list[count] = (struct ended){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
                                      sqlite3_column_int64(row, 2)};
@@ -150,11 +153,16 @@ static bool trim_sums(const struct trim *trim, e8_wall_ns before)
 static void trim_names(struct e8_side *side)
 {
     static const char kinds[] = "DELETE FROM kind WHERE deliveries = 0";
+    static const char runs[] =
+        "DELETE FROM run WHERE ended <> 0 AND NOT EXISTS(SELECT 1 FROM delivery d WHERE d.run = run.n)";
+    /* A run that is under way may send to one that was deleted. */
     static const char webhooks[] =
         "DELETE FROM webhook WHERE deleted AND NOT EXISTS(SELECT 1 FROM kind k WHERE k.webhook = webhook.n)"
-        " AND NOT EXISTS(SELECT 1 FROM sum s WHERE s.step IN (60, 3600) AND s.webhook = webhook.n)";
+        " AND NOT EXISTS(SELECT 1 FROM sum s WHERE s.step IN (60, 3600) AND s.webhook = webhook.n)"
+        " AND NOT EXISTS(SELECT 1 FROM run WHERE ended = 0)";
 
     e8_side_run(side, kinds, NULL, 0);
+    e8_side_run(side, runs, NULL, 0);
     e8_side_run(side, webhooks, NULL, 0);
 }
 

@@ -1,74 +1,77 @@
 #include "platform/api.h"
 
-static void put_notice(struct e8_buf *out, const struct e8_dispatched *what, const char *type)
+static void put_notice(struct e8_buf *out, const struct e8_platform_notice *notice, const char *outcome,
+                       e8_wall_ns at)
 {
-    char at[E8_RFC3339_MAX];
+    char text[E8_RFC3339_MAX];
     struct e8_json w = e8_json_new(out, 0);
-    e8_wall_format(what->attempt->done, 3, at);
+    e8_wall_format(at, 3, text);
     e8_json_object(&w, NULL);
-    e8_json_cstr(&w, "type", type);
-    e8_json_cstr(&w, "created_at", at);
+    e8_json_cstr(&w, "type", notice->type);
+    e8_json_cstr(&w, "created_at", text);
     e8_json_object(&w, "data");
-    e8_json_cstr(&w, "delivery_id", what->delivery);
-    e8_json_cstr(&w, "webhook_id", what->webhook);
-    e8_json_cstr(&w, "event_type", what->type);
-    e8_json_int(&w, "attempts", what->attempt->number);
-    if (what->attempt->status) {
-        e8_json_int(&w, "status", what->attempt->status);
-    } else {
-        e8_json_null(&w, "status");
-    }
-    e8_json_cstr(&w, "outcome", e8_outcome_info(what->attempt->outcome)->name);
-    e8_json_cstr(&w, "error", what->attempt->error);
-    if (what->reason) {
-        e8_json_cstr(&w, "reason", what->reason);
+    e8_json_cstr(&w, "delivery_id", notice->delivery);
+    e8_json_cstr(&w, "webhook_id", notice->webhook);
+    e8_json_cstr(&w, "event_type", notice->event_type);
+    e8_json_int(&w, "attempts", notice->attempts);
+    e8_json_status(&w, "status", notice->status);
+    e8_json_cstr(&w, "outcome", outcome);
+    e8_json_cstr(&w, "error", notice->error);
+    if (notice->reason) {
+        e8_json_cstr(&w, "reason", notice->reason);
     }
     e8_json_end(&w, '}');
     e8_json_end(&w, '}');
 }
 
-static void tell(struct e8_platform_server *server, const struct e8_dispatched *what, const char *type)
+static void tell(struct e8_platform_server *server, struct e8_platform_notice *notice, const char *outcome,
+                 e8_wall_ns at)
 {
     struct e8_arena *arena = e8_arena_new();
     struct e8_webhook webhook = {.notify_url = NULL};
     struct e8_buf body;
     e8_buf_init(&body, 64 << 10);
-    put_notice(&body, what, type);
+    put_notice(&body, notice, outcome, at);
+    notice->json = e8_buf_str(&body);
     if (server->options.on_notice) {
-        const struct e8_platform_notice notice = {
-            .type = type,
-            .delivery = what->delivery,
-            .webhook = what->webhook,
-            .event_type = what->type,
-            .attempts = what->attempt->number,
-            .status = what->attempt->status,
-            .error = what->attempt->error,
-            .reason = what->reason,
-            .json = e8_buf_str(&body),
-        };
-        server->options.on_notice(server->options.notice_state, &notice);
+        server->options.on_notice(server->options.notice_state, notice);
     }
     if (server->options.notify_url) {
-        e8_notifier_send(server->notifier, server->options.notify_url, type, e8_buf_str(&body));
+        e8_notifier_send(server->notifier, server->options.notify_url, notice->type, notice->json);
     }
-    if (!e8_store_webhook(server->store, what->webhook, arena, &webhook, NULL) && webhook.notify_url) {
-        e8_notifier_send(server->notifier, webhook.notify_url, type, e8_buf_str(&body));
+    if (!e8_store_webhook(server->store, notice->webhook, arena, &webhook, NULL) && webhook.notify_url) {
+        e8_notifier_send(server->notifier, webhook.notify_url, notice->type, notice->json);
     }
     e8_buf_fini(&body);
     e8_arena_free(&arena);
 }
 
-static void count(struct e8_platform_server *server, const struct e8_dispatched *what)
+static void tell_failed(struct e8_platform_server *server, const struct e8_dispatched *what)
 {
     const struct e8_store_attempt *attempt = what->attempt;
+    struct e8_platform_notice notice = {
+        .type = "webhook.delivery_failed",
+        .delivery = what->delivery,
+        .webhook = what->webhook,
+        .event_type = what->type,
+        .attempts = attempt->number,
+        .status = attempt->status,
+        .error = attempt->error,
+    };
+    tell(server, &notice, e8_outcome_info(attempt->outcome)->name, attempt->done);
+}
+
+static void count(struct e8_platform_server *server, const char *webhook, const char *type,
+                  const struct e8_store_attempt *attempt)
+{
     e8_metrics_attempt(server->metrics,
                        &(struct e8_metrics_attempt){
-                           .webhook = what->webhook,
-                           .type = what->type,
+                           .webhook = webhook,
+                           .type = type,
                            .outcome = attempt->outcome,
                            .trigger = attempt->trigger,
                            .response_time = attempt->sent ? attempt->done - attempt->due : -1,
-                           .failed_for_good = what->failed_for_good,
+                           .failed_for_good = attempt->state == E8_STATE_FAILED && !attempt->copy,
                        });
 }
 
@@ -94,14 +97,49 @@ void e8_server_dispatched(void *state, const struct e8_dispatched *what)
 {
     struct e8_platform_server *server = state;
     E8_CHECK_MAGIC(server, E8_SERVER_MAGIC);
-    count(server, what);
+    count(server, what->webhook, what->type, what->attempt);
     e8_server_changed(server, what->webhook, what->delivery);
     if (what->failed_for_good) {
-        tell(server, what, "webhook.delivery_failed");
+        tell_failed(server, what);
     }
-    if (what->disabled) {
-        tell(server, what, "webhook.disabled");
-        e8_hub_webhook(server->live, what->webhook);
+}
+
+void e8_server_disabled(void *state, const struct e8_disabled *what)
+{
+    struct e8_platform_server *server = state;
+    struct e8_platform_notice notice = {
+        .type = "webhook.disabled", .webhook = what->webhook, .reason = what->reason};
+    E8_CHECK_MAGIC(server, E8_SERVER_MAGIC);
+    if (what->last) {
+        notice.delivery = what->last->id;
+        notice.event_type = what->last->type;
+        notice.attempts = what->last->attempts;
+        notice.status = what->last->status;
+        notice.error = what->last->error;
+    }
+    tell(server, &notice, what->last ? what->last->outcome : NULL, what->at);
+    e8_hub_webhook(server->live, what->webhook, what->reason);
+}
+
+static void event_written(struct e8_platform_server *server, const struct e8_run_row *row)
+{
+    e8_metrics_event(server->metrics, row->event.type);
+    for (size_t i = 0; i < row->count; i++) {
+        e8_server_changed(server, row->targets[i].webhook, row->targets[i].id);
+    }
+}
+
+void e8_server_run_written(void *state, const struct e8_run_row *row)
+{
+    struct e8_platform_server *server = state;
+    E8_CHECK_MAGIC(server, E8_SERVER_MAGIC);
+    if (row->what == E8_RUN_EVENT) {
+        event_written(server, row);
+    } else if (row->delivery[0]) {
+        if (row->what == E8_RUN_ATTEMPT) {
+            count(server, row->webhook, row->event.type, &row->attempt);
+        }
+        e8_server_changed(server, row->webhook, row->delivery);
     }
 }
 

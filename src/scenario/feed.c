@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "scenario/build.h"
 
 static size_t environment_count(const struct e8_platform *platform)
@@ -7,6 +9,25 @@ static size_t environment_count(const struct e8_platform *platform)
         n++;
     }
     return n;
+}
+
+/* Those that the catalogue has not. */
+static void add_types(struct e8_plan_owned *owned, const struct e8_catalog *catalog, const char *const *types)
+{
+    struct e8_plan *plan = &owned->plan;
+    size_t known = plan->type_count, count = 0;
+    while (types && types[count]) {
+        count++;
+    }
+    const char **all = e8_arena_alloc(owned->arena, (known + count + 1) * sizeof *all);
+    memcpy(all, plan->types, known * sizeof *all);
+    for (size_t i = 0; i < count && plan->type_count < UINT16_MAX; i++) {
+        if (e8_catalog_find(catalog, e8_str(types[i])) < 0) {
+            all[plan->type_count++] = types[i];
+        }
+    }
+    all[plan->type_count] = NULL;
+    plan->types = all;
 }
 
 /* One for each type and environment; their bodies come from outside. */
@@ -42,7 +63,7 @@ static void add_phase(struct e8_plan_owned *owned, unsigned workers)
 }
 
 enum e8_rc e8_plan_feed(const struct e8_catalog *catalog, const struct e8_endpoint *endpoints, size_t count,
-                        unsigned workers, struct e8_plan **out, struct e8_err *err)
+                        const char *const *types, unsigned workers, struct e8_plan **out, struct e8_err *err)
 {
     struct e8_plan_owned *owned = e8_plan_new(catalog);
     enum e8_rc rc = E8_OK;
@@ -58,6 +79,7 @@ enum e8_rc e8_plan_feed(const struct e8_catalog *catalog, const struct e8_endpoi
         return rc;
     }
     e8_plan_endpoints(owned, endpoints, count);
+    add_types(owned, catalog, types);
     add_emits(owned, catalog);
     add_phase(owned, workers);
     return E8_OK;

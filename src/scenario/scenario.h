@@ -302,10 +302,11 @@ struct e8_replay_options {
 enum e8_rc e8_plan_replay(const struct e8_catalog *catalog, const struct e8_replay_options *options,
                           struct e8_plan **out, struct e8_errs *errs);
 
-/* A plan that sends nothing of its own, until it is stopped: what it sends is fed to its engine (e8_engine_feed). Endpoints are copied. */
+/* A plan that sends nothing of its own, until it is stopped: what it sends is fed to its engine (e8_engine_feed). Endpoints are copied.
+ * types: those that are sent beside the catalogue's, NULL-terminated; they must outlive the plan. NULL: none. */
 enum e8_rc e8_plan_feed(const struct e8_catalog *catalog, const struct e8_endpoint *endpoints, size_t count,
-                        unsigned workers, struct e8_plan **out, struct e8_err *err);
-/* What an event of this type and environment is fed as; NULL where the catalogue does not know one of them. */
+                        const char *const *types, unsigned workers, struct e8_plan **out, struct e8_err *err);
+/* What an event of this type and environment is fed as; NULL where the plan does not know one of them. */
 const struct e8_emit *e8_plan_feed_emit(const struct e8_plan *plan, struct e8_str type,
                                         struct e8_str environment);
 

@@ -109,3 +109,27 @@ class Serve:
         if self.process.poll() is None:
             assert self.stop() == 128 + 15, self.err
         assert not [line for line in self.err if "Sanitizer" in line or "runtime error" in line], self.err
+
+
+class Listener:
+    """Who listens to the live stream."""
+
+    def __init__(self, server, query="", key=True):
+        self.connection = http.client.HTTPConnection(server.address, timeout=30)
+        self.connection.request("GET", "/v1/stream" + query, headers={"Authorization": f"Bearer {server.key}"} if key else {})
+        self.answer = self.connection.getresponse()
+
+    def event(self):
+        """The next one, comments apart: name, data."""
+        lines = []
+        while True:
+            line = self.answer.readline().decode().rstrip("\n")
+            if line and not line.startswith(":"):
+                lines.append(line)
+            elif not line and lines:
+                fields = dict(line.split(": ", 1) for line in lines)
+                return fields["event"], json.loads(fields["data"])
+
+    def close(self):
+        self.answer.close()
+        self.connection.close()

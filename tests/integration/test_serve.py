@@ -1,6 +1,7 @@
 """emit8 serve: every route of its API with good and bad input, what becomes of deliveries, and what must not be told."""
 
 import base64
+import collections
 import hashlib
 import hmac
 import json
@@ -8,13 +9,14 @@ import os
 import re
 import resource
 import signal
+import sqlite3
 import stat
 import threading
 import time
 
 import kit
 import pytest
-from platform_api import Serve
+from platform_api import Listener, Serve
 
 FAST = {"attempts": 3, "base": "10ms", "factor": 1, "cap": "20ms", "jitter": "none"}
 
@@ -696,6 +698,35 @@ def test_disabled_by_410(tmp_path):
         assert server.post("/v1/events", {"type": "message.received"}).data["deliveries"] == []
 
 
+def test_disabled_after_failures(tmp_path):
+    """Told as a 410 is: a line, a notice, and on the stream, with the reason."""
+    with kit.Capture(lambda request: 200 if request["path"] == "/notify" else 500) as capture:
+        with Serve(tmp_path / "state", "--format", "ndjson", "--disable-after", "1s", "--notify", capture.url + "/notify") as server:
+            retry = {**FAST, "attempts": 1}
+            made = server.webhook(capture.url, retry=retry)
+            fine = server.webhook(capture.url + "/notify", retry=retry)
+            listener = Listener(server, "?webhook=" + made["id"])
+            deliveries = server.post("/v1/events", {"type": "message.received"}).data["deliveries"]
+            delivery = next(row["delivery_id"] for row in deliveries if row["webhook_id"] == made["id"])
+            name, told = listener.event()
+            while name != "webhook":
+                name, told = listener.event()
+            listener.close()
+            now = server.get(f"/v1/webhooks/{made['id']}").data
+            reason = "no delivery has succeeded for too long"
+            assert told == {"id": made["id"], "disabled_reason": reason}
+            assert now["enabled"] is False and now["disabled_reason"] == reason and now["disabled_at"]
+            assert server.get(f"/v1/webhooks/{fine['id']}").data["enabled"] is True
+            kit.until(lambda: len(server.out) == 2)
+            lines = [json.loads(line) for line in server.out]
+            assert [line["type"] for line in lines] == ["webhook.delivery_failed", "webhook.disabled"]
+            facts = {"delivery_id": delivery, "webhook_id": made["id"], "event_type": "message.received", "attempts": 1, "status": 500}
+            assert facts.items() <= lines[1]["data"].items() and lines[1]["data"]["reason"] == reason
+            kit.until(lambda: sum("disabled" in request["headers"]["x-8bit-event"] for request in capture.requests) == 1)
+            (notice,) = (request for request in capture.take() if "disabled" in request["headers"]["x-8bit-event"])
+            assert json.loads(notice["body"]) == lines[1]
+
+
 def test_resend(tmp_path):
     answers = [503]
     with kit.Capture(lambda request: answers[0]) as capture, Serve(tmp_path / "state") as server:
@@ -863,6 +894,135 @@ def test_runs_are_stopped(tmp_path):
         server.get("/v1/runs/run_none").error(404, "NOT_FOUND")
         server.post("/v1/runs/run_none/stop").error(404, "NOT_FOUND")
         assert server.stop() == 143  # with three of them under way
+
+
+LOGGED = """scenario: logged
+flows:
+  one:
+    steps:
+      - emit: message.received
+      - {emit: order.created, body: '{"order": 7}'}
+      - {emit: message.sent, id: the-id-of-a-step, deliver: {duplicate: 2}}
+      - {emit: message.sent, deliver: {drop: true}}
+run: [{flow: one, arrivals: {rate: 20/s, for: 150ms}}]
+"""
+
+
+def attempts_by(requests):
+    """Attempts by endpoint and event."""
+    return collections.Counter((r["path"], r["headers"]["x-8bit-event"], json.loads(r["body"]).get("id", "")) for r in requests)
+
+
+def test_runs_are_in_the_log(tmp_path):
+    """As the receiver counted: it refuses each delivery to one endpoint once, and all to another."""
+    seen = collections.Counter()
+
+    def answer(request):
+        key = request["headers"]["x-8bit-delivery"], request["body"]
+        seen[key] += request["path"] == "/once"
+        return 500 if request["path"] == "/never" or seen[key] == 1 else 200
+
+    with kit.Capture(answer) as capture, Serve(tmp_path / "state") as server:
+        hooks = {server.webhook(capture.url + path, retry={**FAST, "base": "50ms", "cap": "50ms"})["id"]: path for path in ("/once", "/never")}
+        before = server.post("/v1/events", {"type": "message.received"}).data["deliveries"]
+        for row in before:
+            server.ended(row["delivery_id"])
+        capture.take()
+        listener = Listener(server)
+        run = server.post("/v1/runs", {"text": LOGGED}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        requests = capture.take()
+        rows = server.get("/v1/deliveries", run=run, limit=200).data
+        assert done["state"] == "ended" and done["stalls"] == 0 and len(rows) == 3 * 4 * 2
+        assert {(row["run_id"], row["test"], row["next_attempt_at"]) for row in rows} == {(run, False, None)}
+        assert len({row["id"] for row in rows}) == len(rows) and sum(row["id"] == "the-id-of-a-step" for row in rows) == 1
+        assert sum(row["attempts"] for row in rows) == done["attempts"] == len(requests) == 3 * (2 + 2 + 4 + 3 + 3 + 5)
+        logged = collections.Counter()
+        for row in rows:
+            details = server.get(f"/v1/deliveries/{row['id']}").data
+            assert details["run_id"] == run and len(details["attempts_log"]) == row["attempts"]
+            assert [a["number"] for a in details["attempts_log"]] == list(range(1, row["attempts"] + 1))
+            assert all("X-8bit-Signature-256" in a["request"]["head"] and a["response"]["head"] for a in details["attempts_log"])
+            if row["attempts"]:
+                logged[hooks[row["webhook_id"]], row["type"], json.loads(details["payload"]).get("id", "")] += row["attempts"]
+        assert logged == attempts_by(requests)
+        states = collections.Counter((hooks[row["webhook_id"]], row["type"], row["state"], row["attempts"]) for row in rows)
+        assert states == {("/once", "message.received", "delivered", 2): 3, ("/never", "message.received", "failed", 3): 3,
+                          ("/once", "order.created", "delivered", 2): 3, ("/never", "order.created", "failed", 3): 3,
+                          ("/once", "message.sent", "delivered", 4): 3, ("/never", "message.sent", "failed", 5): 3,
+                          ("/once", "message.sent", "cancelled", 0): 3, ("/never", "message.sent", "cancelled", 0): 3}
+        assert {row["error"] for row in rows if row["state"] == "cancelled"} == {"the scenario withholds it"}
+        # filters, alone and together; a page at a time; what was not of it; what nobody has
+        assert len(server.get("/v1/deliveries", run=run, state="failed", type="order.created").data) == 3
+        assert len(server.get("/v1/deliveries", limit=200).data) == len(rows) + 2
+        assert not server.get("/v1/deliveries", run="run_none").data
+        page = server.get("/v1/deliveries", run=run, limit=20)
+        rest = server.get("/v1/deliveries", run=run, limit=20, cursor=page.json["page"]["next"])
+        assert [row["id"] for row in page.data + rest.data] == [row["id"] for row in rows] and rest.json["page"]["next"] is None
+        event = server.get("/v1/deliveries", event=rows[0]["event_id"]).data
+        assert len(event) == 2 and {row["event_id"] for row in event} == {rows[0]["event_id"]}
+        # sums, metrics, and the stream
+        assert server.get("/v1/overview").data["totals"]["attempts"] == len(requests) + 5
+        counted = re.findall(r"^emit8_attempts_total\{.*\} (\d+)$", server.get("/metrics").body.decode(), re.M)
+        assert sum(map(int, counted)) == len(requests) + 5
+        name, told = listener.event()
+        while name != "delivery" or not told["run_id"]:
+            name, told = listener.event()
+        assert told["run_id"] == run
+        listener.close()
+        # once more: what had failed, what was withheld, and the type that only the scenario has
+        kit.until(lambda: server.out)
+        assert len(server.out) == 1, "of the event before: runs tell no notices"
+        again = [next(row for row in rows if (row["state"], row["type"], hooks[row["webhook_id"]]) == wanted)
+                 for wanted in (("delivered", "order.created", "/once"), ("cancelled", "message.sent", "/once"))]
+        for row in again:
+            assert server.post(f"/v1/deliveries/{row['id']}/resend").status == 202
+            more = server.ended(row["id"])
+            assert more["state"] == "delivered" and more["attempts_log"][-1]["trigger"] in ("resend", "retry")
+        assert {r["headers"]["x-8bit-delivery"] for r in capture.take()} == {row["id"] for row in again}
+
+
+def test_a_stopped_run_is_closed(tmp_path):
+    """What waits for its retry when the run is stopped is cancelled, and stays so."""
+    with kit.Capture(lambda request: 503) as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url, retry={"attempts": 5, "base": "1h", "factor": 1, "cap": "1h", "jitter": "none"})
+        run = server.post("/v1/runs", {"text": ENDLESS}).data["id"]
+        kit.until(lambda: server.get("/v1/deliveries", run=run, status="5xx", state="pending").data)
+        server.post(f"/v1/runs/{run}/stop")
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] == "stopped")
+        rows = server.get("/v1/deliveries", run=run, limit=200).data
+        cancelled = [row for row in rows if row["state"] == "cancelled"]
+        assert cancelled and {row["state"] for row in rows} <= {"cancelled", "failed"}  # failed: was on the wire
+        assert {row["error"] for row in cancelled} == {"the run was stopped before it was delivered"}
+        assert sum(row["attempts"] for row in rows) == len(capture.take())
+        assert server.get("/v1/overview").data["pending"] == 0
+
+
+def test_a_run_waits_for_the_log(tmp_path):
+    """While somebody else has the store's file, rows wait; then the run does; and all of them are written."""
+    text = ENDLESS.replace("rate: 20/s, for: 1h", "rate: 1000/s, for: 1200ms")
+    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        run = server.post("/v1/runs", {"text": text}).data["id"]
+        seen, over = [0], time.monotonic() + 1.5  # all are due by then
+
+        def stands():
+            threading.Event().wait(0.25)
+            seen.append(len(capture.requests))
+            return time.monotonic() > over and 0 < seen[-1] == seen[-2]
+
+        with sqlite3.connect(tmp_path / "state" / "platform.db", isolation_level=None) as db:
+            db.execute("BEGIN IMMEDIATE")
+            kit.until(stands)
+            db.execute("ROLLBACK")
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        assert done["state"] == "ended" and done["stalls"] > 0 and seen[-1] < 1200
+        assert done["attempts"] == len(capture.take()) == 1200
+        with sqlite3.connect(tmp_path / "state" / "platform.db") as db:
+            assert db.execute("SELECT count(*), sum(number), count(due) FROM delivery WHERE run = 1").fetchone() == (1200, 1200, 0)
+            assert db.execute("SELECT count(*) FROM attempt").fetchone() == (1200,)
 
 
 @pytest.mark.parametrize("body, field, said", [

@@ -42,7 +42,8 @@ class Serve:
 
 
 def call(connection, method, path, body=None):
-    connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"} if body else {})
+    text = None if body is None else json.dumps(body)
+    connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())["data"]
 
@@ -116,3 +117,56 @@ def test_killed_at_random_moments(tmp_path):
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     print(f"{KILLS} kills: {len(accepted)} deliveries accepted, {len(receiver.acknowledged)} acknowledged, "
           f"{sum(n - 1 for n in receiver.acknowledged.values())} of them again")
+
+
+RUN = """scenario: killed
+flows:
+  one:
+    steps: [{emit: message.received}, {emit: message.sent}]
+run: [{flow: one, arrivals: {rate: 100/s, for: 1h}}]
+"""
+SLOW = {"attempts": 5, "base": "1h", "factor": 1, "cap": "1h", "jitter": "none"}
+
+
+def test_killed_during_a_run(tmp_path):
+    """What a kill leaves of a run is closed at the next start, with the reason, and is not sent again by itself."""
+    state = tmp_path / "state"
+    sent = collections.Counter()
+    lock = threading.Lock()
+
+    def answer(request):
+        with lock:
+            sent[request["headers"]["x-8bit-delivery"]] += 1
+        return 503 if request["headers"]["x-8bit-event"] == "message.sent" else 200
+
+    with kit.Capture(answer) as capture:
+        serve = Serve(state)
+        status, _ = call(connect(serve), "POST", "/v1/webhooks", {"url": capture.url, "events": ["*"], "retry": SLOW})
+        assert status == 201
+        for _ in range(3):
+            _, run = call(connect(serve), "POST", "/v1/runs", {"text": RUN})
+            kit.until(lambda: len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]) > 50)
+            serve.kill()
+            serve = Serve(state)
+            rows = call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]
+            assert {row["state"] for row in rows} == {"delivered", "cancelled"}
+            assert not call(connect(serve), "GET", "/v1/deliveries?state=pending")[1]
+            errors = {row["error"] for row in rows if row["state"] == "cancelled"}
+            assert errors == {"interrupted: emit8 serve ended while the run was under way"}
+        # an event of its own goes out: whatever else was due would have gone before
+        _, event = call(connect(serve), "POST", "/v1/events", {"type": "message.received"})
+        (own,) = event["deliveries"]
+        kit.until(lambda: sent[own["delivery_id"]])
+        assert max(sent.values()) == 1, "nothing was sent twice"
+        cancelled = next(row for row in rows if row["state"] == "cancelled" and row["attempts"])
+        status, _ = call(connect(serve), "POST", f"/v1/deliveries/{cancelled['id']}/resend", {})
+        assert status == 202
+        kit.until(lambda: sent[cancelled["id"]] == 2)
+        serve.stop()
+    with sqlite3.connect(state / "platform.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("SELECT count(*) FROM run WHERE ended = 0").fetchone() == (0,)
+        wrong = """SELECT count(*) FROM kind k WHERE deliveries <> (SELECT count(*) FROM delivery d WHERE d.kind = k.n)"""
+        assert db.execute(wrong).fetchone() == (0,)
+        logged = db.execute("SELECT count(*) FROM attempt").fetchone()[0]
+        assert 0 < logged <= sum(sent.values())

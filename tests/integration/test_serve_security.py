@@ -12,7 +12,7 @@ import time
 
 import kit
 import pytest
-from platform_api import Serve
+from platform_api import Listener, Serve
 
 LONG = os.environ.get("E8_TEST_LONG") == "1"
 OPEN = {("get", "/healthz"), ("get", "/openapi.json")}  # without a key
@@ -557,28 +557,6 @@ def test_endless_clients(server):
 
 
 # --- the live stream --------------------------------------------------------------------------------------------------
-
-
-class Listener:
-    def __init__(self, server, query="", key=True):
-        self.connection = http.client.HTTPConnection(server.address, timeout=30)
-        self.connection.request("GET", "/v1/stream" + query, headers={"Authorization": f"Bearer {server.key}"} if key else {})
-        self.answer = self.connection.getresponse()
-
-    def event(self):
-        """The next one, comments apart: name, data."""
-        lines = []
-        while True:
-            line = self.answer.readline().decode().rstrip("\n")
-            if line and not line.startswith(":"):
-                lines.append(line)
-            elif not line and lines:
-                fields = dict(line.split(": ", 1) for line in lines)
-                return fields["event"], json.loads(fields["data"])
-
-    def close(self):
-        self.answer.close()
-        self.connection.close()
 
 
 def test_stream(tmp_path):

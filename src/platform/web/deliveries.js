@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, empty, select, deliveryBadge, time, endpointText, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, empty, select, deliveryBadge, kindTag, time, endpointText, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, zone } from "./format.js";
 
 const PAGE = 50;
@@ -36,7 +36,7 @@ const TIMES = [
     ["own", "From … to …"],
 ];
 const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
-const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "time", "since", "until"];
+const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "run", "time", "since", "until"];
 
 /* What the filter is for the API. */
 function asked(filter) {
@@ -59,6 +59,7 @@ function fits(row, filter) {
         webhook: row.webhook_id,
         environment: row.environment,
         event: row.event_id,
+        run: row.run_id,
         test: String(row.test),
     };
     for (const [name, value] of Object.entries(same)) if (query[name] && query[name] !== value) return false;
@@ -89,7 +90,7 @@ function deliveryRow(row, fresh = false) {
         cell(
             "status",
             "Status",
-            h("span", { class: "pair-line" }, deliveryBadge(row), row.test ? h("span", { class: "tag" }, "test") : null),
+            h("span", { class: "pair-line" }, deliveryBadge(row), kindTag(row)),
         ),
         cell(
             "type",
@@ -174,6 +175,10 @@ function filterBar(filter, lists, change) {
                 onchange: (event) => change({ [name]: event.target.value }),
             }),
         );
+    const only = (name, label, all) =>
+        filter[name]
+            ? button(`${label} ${short(filter[name], 14)}`, () => change({ [name]: "" }), { name: "cross", kind: "small", title: all })
+            : null;
     const active = FILTERS.some((name) => filter[name]);
     return [
         choice("status", "Status", STATUSES),
@@ -184,13 +189,8 @@ function filterBar(filter, lists, change) {
         choice("test", "Test or real", TESTS),
         choice("time", "Time", TIMES),
         filter.time === "own" ? [moment("since", "from"), moment("until", "to")] : null,
-        filter.event
-            ? button(`Event ${short(filter.event, 14)}`, () => change({ event: "" }), {
-                  name: "cross",
-                  kind: "small",
-                  title: "All events again",
-              })
-            : null,
+        only("event", "Event", "All events again"),
+        only("run", "Run", "All runs again"),
         active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
     ];
 }

@@ -1,7 +1,20 @@
 /* One delivery: what was sent, what came back, when, and why its signature is what it is. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post } from "./api.js";
-import { deliveryBadge, attemptBadge, stateText, time, fact, code, button, busy, copyButton, errorBox, outcomeText } from "./ui.js";
+import {
+    deliveryBadge,
+    kindTag,
+    attemptBadge,
+    stateText,
+    time,
+    fact,
+    code,
+    button,
+    busy,
+    copyButton,
+    errorBox,
+    outcomeText,
+} from "./ui.js";
 import { ms, span, stamp, away, bytes, plural } from "./format.js";
 import { jsonView, textView, isJson } from "./json.js";
 
@@ -410,7 +423,8 @@ function facts(row) {
                 : h("span", { class: "muted" }, "deleted"),
         ),
         fact("Environment", short(row.environment)),
-        fact("Kind", row.test ? "Test event" : "Real event"),
+        fact("Kind", row.test ? "Test event" : row.run_id ? "Of a scenario run" : "Real event"),
+        row.run_id ? fact("Run", code(row.run_id), filter("run", row.run_id, "all deliveries of it")) : null,
         fact(
             "Event",
             code(row.event_id),
@@ -458,7 +472,8 @@ export default async function delivery(page) {
         const whole = page.heading(row.type, row.curl ? copyButton(row.curl, "Copy as curl", "") : null, again);
         whole.firstChild.classList.add("mono", "cut");
         whole.firstChild.after(deliveryBadge(row));
-        if (row.test) whole.firstChild.after(h("span", { class: "tag" }, "test"));
+        const tag = kindTag(row);
+        if (tag) whole.firstChild.after(tag);
         return whole;
     }
 

@@ -19,6 +19,8 @@ function stateBadge(run) {
 
 const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now()) - Date.parse(run.started_at));
 
+const sentBy = (run, text) => h("a", { href: `#/deliveries?${new URLSearchParams({ run: run.id })}` }, text);
+
 /* ---- the run that goes on ---- */
 function progress(run) {
     if (run.progress === null || run.progress === undefined) return h("progress", { "aria-label": "Progress" });
@@ -36,6 +38,7 @@ function runningCard(run, stop) {
             h("h2", null, clipped(run.name, 100)),
             stateBadge(run),
             h("span", { class: "grow" }),
+            sentBy(run, "Its deliveries"),
             h("span", { class: "muted num" }, lasted(run)),
             control,
         ),
@@ -68,7 +71,7 @@ function runRow(run) {
     return h(
         "tr",
         null,
-        h("th", { scope: "row" }, short(run.name, 80)),
+        h("th", { scope: "row" }, sentBy(run, short(run.name, 80))),
         h("td", null, stateBadge(run)),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
@@ -89,7 +92,7 @@ function earlier(runs) {
         h(
             "p",
             { class: "hint" },
-            "Since emit8 serve was started. What a run sends is counted here, and does not appear in the delivery log.",
+            "Since emit8 serve was started. What a run has sent is in the delivery log, and can be sent again from there.",
         ),
         table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), {
             label: "Runs",
@@ -186,13 +189,14 @@ export default async function scenarios(page) {
         fill(before, earlier(all.filter((run) => run.state !== "running")));
     }
 
-    /* The button that has the focus keeps it. */
+    /* What has the focus keeps it. */
     function redraw(going) {
+        const kind = document.activeElement.localName;
         fill(
             now,
             going.map((run) => runningCard(run, stop)),
         );
-        now.querySelector("button")?.focus();
+        now.querySelector(kind)?.focus();
     }
 
     function take(run) {

@@ -244,6 +244,8 @@ export function badge(kind, name, text, more = null) {
 
 const statusText = (row) => (row.status ? String(row.status) : outcomeWord(row.outcome) || "no answer");
 
+export const kindTag = (row) => (row.test || row.run_id ? h("span", { class: "tag" }, row.test ? "test" : "run") : null);
+
 export function deliveryBadge(row) {
     if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
     if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");

@@ -58,7 +58,7 @@ static void feeder_open(struct feeder *feeder, answer_fn *answer, void *state, u
     endpoints[0].retry = e8_catalog_platform(catalog())->retry;
     endpoints[1] = endpoints[0];
     endpoints[1].name = "b";
-    assert_int_equal(e8_plan_feed(catalog(), endpoints, 2, workers, &feeder->plan, &err), E8_OK);
+    assert_int_equal(e8_plan_feed(catalog(), endpoints, 2, NULL, workers, &feeder->plan, &err), E8_OK);
     struct e8_engine_options options = {
         .workers = workers, .on_fed = keep, .state = feeder, .grace = E8_NS_S};
     assert_int_equal(e8_engine_start(feeder->plan, catalog(), &options, &feeder->engine, &err), E8_OK);

@@ -103,8 +103,8 @@ static void what_happens_is_told(void **state)
     listen_to(place, &client, "");
     assert_int_equal(e8_hub_count(place->live), 1);
     deliver(place, "whk_a", T0);
-    e8_hub_webhook(place->live, "whk_a");
-    e8_hub_webhook(place->live, "\"\n<b>");
+    e8_hub_webhook(place->live, "whk_a", NULL);
+    e8_hub_webhook(place->live, "\"\n<b>", NULL);
     e8_hub_run(place->live, E8_LIT("{\"id\":\"run_1\",\n \"state\":\"running\"}"));
     expect_exactly(place, &client,
                    "event: delivery\ndata: {\"row\":1}\n\n"
@@ -129,8 +129,8 @@ static void one_endpoint_alone(void **state)
     listen_to(place, &nobody, query);
     deliver(place, "whk_a", T0);
     deliver(place, "whk_b", T0);
-    e8_hub_webhook(place->live, "whk_a");
-    e8_hub_webhook(place->live, "whk_b");
+    e8_hub_webhook(place->live, "whk_a", NULL);
+    e8_hub_webhook(place->live, "whk_b", NULL);
     assert_int_equal(place->rows, 2);
     expect_exactly(place, &nobody, "");
     assert_true(expect(&one, "event: run"));

@@ -65,6 +65,7 @@ int run_store_queue_tests(void);
 int run_store_list_tests(void);
 int run_store_overview_tests(void);
 int run_store_trim_tests(void);
+int run_store_run_tests(void);
 int run_store_crash_tests(void);
 int run_store_tests(void); /* all of them */
 

@@ -131,7 +131,7 @@ static void an_event_to_several(void **state)
     struct e8_store_event event = {
         .id = "evt_1", .type = "t", .environment = "e", .created = T0, .body = E8_LIT("b\0c")};
     struct e8_store_target targets[] = {
-        {"dlv_1", "whk_a", T0}, {"dlv_2", "whk_b", T0}, {"dlv_3", "whk_a", T0 + 1}};
+        {"dlv_1", "whk_a", T0, NULL}, {"dlv_2", "whk_b", T0, NULL}, {"dlv_3", "whk_a", T0 + 1, NULL}};
     struct e8_store_details details;
 
     add_webhook(place, "whk_a");

@@ -1,0 +1,90 @@
+#include "platform/noted.h"
+
+#include <string.h>
+
+/* The attempt's times by the wall clock. What the two clocks do between two looks at them must neither turn their order round, nor
+ * make the attempt due before the moment from which the store has its delivery due. */
+static void put_times(const struct e8_times *times, e8_wall_ns least, struct e8_store_attempt *out)
+{
+    e8_dur_ns offset = e8_wall_now() - e8_mono_now();
+    e8_wall_ns due = times->due + offset;
+    out->due = due > least ? due : least;
+    out->sent = times->sent + offset > out->due ? times->sent + offset : out->due;
+    out->done = times->done + offset > out->sent ? times->done + offset : out->sent;
+}
+
+/* What stands behind `start` is a head as on the wire: it gets the line ends of texts, and none at its end. */
+static void trim_head(struct e8_buf *text, size_t start)
+{
+    size_t n = start;
+    for (size_t i = start; i < text->n; i++) {
+        if (text->p[i] != '\r') {
+            text->p[n++] = text->p[i];
+        }
+    }
+    while (n > start && text->p[n - 1] == '\n') {
+        n--;
+    }
+    text->n = n;
+}
+
+static void put_request(struct e8_buf *text, const struct e8_fed_end *end)
+{
+    const struct e8_request_parts *parts = end->request;
+    struct e8_buf target;
+    struct e8_url url;
+    if (e8_url_parse(end->exchange->url, &url, NULL)) {
+        return;
+    }
+    e8_buf_init(&target, SIZE_MAX / 2);
+    e8_http1_target(&target, &url);
+    e8_http1_head(text, parts->method, e8_buf_str(&target), parts->headers, parts->count,
+                  (int64_t)parts->body.n);
+    e8_buf_fini(&target);
+    trim_head(text, 0);
+}
+
+static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end)
+{
+    const struct e8_exchange *x = end->exchange;
+    struct e8_store_attempt *a = &noted->attempt;
+    struct e8_buf *text = &noted->text;
+    struct e8_str body = e8_buf_str(&x->content);
+    body.n = body.n < E8_STORE_BODY_MAX ? body.n : E8_STORE_BODY_MAX;
+    put_request(text, end);
+    size_t request = text->n;
+    e8_buf_putstr(text, e8_buf_str(&x->head));
+    trim_head(text, request);
+    size_t response = text->n;
+    e8_buf_putstr(text, body);
+    e8_buf_putc(text, '\0'); /* so that there is memory to point at */
+    a->request = (struct e8_str){text->p, request};
+    a->response = (struct e8_str){text->p + request, response - request};
+    a->body = (struct e8_str){text->p + response, body.n};
+    a->body_length = x->bytes_received > x->head.n ? x->bytes_received - x->head.n : body.n;
+    memcpy(noted->error, end->attempt->error, sizeof noted->error);
+    a->error = noted->error;
+}
+
+void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall_ns least)
+{
+    const struct e8_attempt *from = end->attempt;
+    noted->attempt = (struct e8_store_attempt){
+        .number = from->number,
+        .outcome = (enum e8_outcome)from->outcome,
+        .trigger = (enum e8_trigger)from->trigger,
+        .status = from->status,
+        .phases = from->phases,
+        .more = end->how == E8_FED_MORE,
+        .copy = end->copy > 0,
+        .next = e8_wall_now() + end->wait,
+    };
+    e8_buf_init(&noted->text, SIZE_MAX / 2);
+    put_times(&from->times, least, &noted->attempt);
+    put_texts(noted, end);
+}
+
+bool e8_noted_cut(const struct e8_noted *noted)
+{
+    return noted->attempt.outcome == E8_ABORTED || noted->attempt.outcome == E8_UNKNOWN;
+}

@@ -1,0 +1,33 @@
+/* What scenario runs send, on its way into the delivery log. The workers of a run's engine tell what becomes known; a thread writes it in
+ * batches. At most so much waits: then the workers wait, counted as stalls, and nothing is lost. Internal to platform. */
+#ifndef E8_PLATFORM_RUNLOG_H
+#define E8_PLATFORM_RUNLOG_H
+
+#include "engine/engine.h"
+#include "platform/store.h"
+
+struct e8_runlog;
+/* written: each row after its commit, on the thread that writes; valid during the call. E8_ENV. */
+enum e8_rc e8_runlog_start(struct e8_store *store, void (*written)(void *state, const struct e8_run_row *row),
+                           void *state, struct e8_runlog **out, struct e8_err *err);
+/* Writes what is left, and frees. All runs have ended. NULL inside is allowed. */
+void e8_runlog_stop(struct e8_runlog **log);
+/* The store has failed: what comes is dropped. Any thread. */
+bool e8_runlog_failed(struct e8_runlog *log, struct e8_err *err);
+
+/* One run, as its engine tells of it. */
+struct e8_tap;
+/* The run is in the store when this returns. The plan must last until e8_tap_close. */
+enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const char *id, const char *name,
+                       e8_wall_ns now, struct e8_tap **out, struct e8_err *err);
+/* on_event and on_fed of the engine; `tap` is the e8_tap. */
+void e8_tap_event(void *tap, const struct e8_event_made *event);
+void e8_tap_fed(void *tap, const struct e8_fed_end *end);
+/* All that was told is written, or dropped. */
+bool e8_tap_is_drained(const struct e8_tap *tap);
+/* Times that a worker had to wait for the store. */
+uint64_t e8_tap_stalls(const struct e8_tap *tap);
+/* The run has ended, and its engine is gone. Does not wait. */
+void e8_tap_close(struct e8_tap **tap);
+
+#endif
