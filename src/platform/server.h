@@ -53,7 +53,8 @@ struct e8_platform_server {
 };
 
 /* ---- state directory (state.c) ---- */
-/* Makes the directory where it is missing, and locks it: *lock is a descriptor. E8_INPUT where another process has it. */
+/* Makes the directory where it is missing, and locks it: *lock is a descriptor. E8_INPUT where it is no directory, E8_ENV where another process has
+ * it, or the system refuses. */
 enum e8_rc e8_state_open(const char *directory, int *lock, struct e8_err *err);
 /* Reads the key, or makes one (mode 0600). The caller frees *key and *file. */
 enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e8_err *err);

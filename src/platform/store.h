@@ -20,7 +20,8 @@
     ((size_t)64 << 10) /* of a response that is kept; the rest is cut off, and that is told */
 
 struct e8_store;
-/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used. */
+/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used: the
+ * system refuses, or another process has it. */
 enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err *err);
 void e8_store_close(struct e8_store **store);
 

@@ -9,6 +9,7 @@ import re
 import resource
 import signal
 import stat
+import tempfile
 import threading
 import time
 
@@ -50,7 +51,7 @@ def test_state_directory_and_key(tmp_path):
         assert stat.S_IMODE((state / "platform.db").stat().st_mode) == 0o600
         assert re.fullmatch(r"e8k_[0-9a-f]{40}", server.key)
         second = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
-        assert second.returncode == 2 and "another emit8 serve uses the state directory" in second.err
+        assert second.returncode == 3 and "another emit8 serve uses the state directory" in second.err
         webhook = server.webhook("http://127.0.0.1:9/")
         assert server.stop() == 143
     assert any(f"#key={server.key}" in line for line in server.err)
@@ -58,6 +59,26 @@ def test_state_directory_and_key(tmp_path):
     with Serve(state) as again:
         assert again.key == server.key
         assert [row["id"] for row in again.get("/v1/webhooks").data] == [webhook["id"]]
+
+
+def test_places_that_are_none_for_the_state(tmp_path):
+    """A path that is wrong is bad input; what the system refuses is not."""
+    file = tmp_path / "file"
+    file.write_text("kept")
+    for state in (file, file / "below"):
+        done = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
+        assert done.returncode == 2 and not done.out
+        assert done.err == f"emit8: no place for the state: {file}: is not a directory; name a directory that is yours: --state DIR\n"
+    assert file.read_text() == "kept"
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as closed:  # not below tmp_path, which is this user's alone
+        os.chmod(closed, 0o555)
+        for state in (closed, closed + "/below"):
+            done = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0", **nobody)
+            assert done.returncode == 3 and f"{closed}" in done.err, done.err
+            assert "Permission denied" in done.err and "--state DIR" in done.err
+        assert not os.listdir(closed)
+        os.chmod(closed, 0o755)
 
 
 def test_default_state_directory(tmp_path):

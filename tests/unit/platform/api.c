@@ -114,7 +114,7 @@ static void a_directory_is_one_processs(void **state)
     (void)state;
     assert_non_null(mkdtemp(directory));
     assert_int_equal(e8_state_open(directory, &first, &err), E8_OK);
-    assert_int_equal(e8_state_open(directory, &second, &err), E8_INPUT);
+    assert_int_equal(e8_state_open(directory, &second, &err), E8_ENV);
     assert_int_equal(second, -1);
     assert_non_null(strstr(err.what, "another emit8 serve"));
     close(first);
