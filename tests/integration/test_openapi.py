@@ -201,7 +201,7 @@ def walk_refusals(walk):
         if "requestBody" in operation:
             walk(method, path, raw=b"{", **some)
             walk(method, path, raw=b"{}", headers={"Content-Type": "text/plain"}, **some)
-            walk(method, path, raw=json.dumps({"x": "y" * (1 << 20)}).encode(), **some)
+            walk(method, path, raw=json.dumps({"x": "y" * (2 << 20)}).encode(), **some)
         if "404" in operation["responses"]:
             body = {"/v1/webhooks/{id}/test": {"event": "agent.error"}, "/v1/webhooks/{id}": {"description": ""}}.get(path)
             walk(method, path, body if method in ("post", "patch") else None, **some)
