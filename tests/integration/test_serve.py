@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import re
 import resource
 import signal
@@ -137,6 +138,55 @@ def test_a_full_disk(tmp_path):
         with Serve(tmp_path / "state") as again:
             assert {again.ended(delivery)["state"] for delivery in accepted} == {"delivered"}
             assert len(again.get("/v1/deliveries", limit=200).data) >= len(accepted)
+
+
+def test_a_full_disk_that_gets_room_again(tmp_path):
+    """No space is left on a file system of two megabytes, and then there is some: nothing that was accepted is lost, by the same process."""
+    place = tmp_path / "place"
+    place.mkdir()
+    within = kit.mounted(f"mount -t tmpfs -o size=2m none '{place}'")
+    if not within:
+        pytest.skip("no user and mount namespaces here")
+    go = threading.Event()
+    large = {"type": "agent.error", "payload": "x" * 100000}  # which no endpoint takes
+    small = {"type": "message.sent"}
+    with kit.Capture(lambda request: go.wait(60) and 200) as capture, Serve(place / "state", "--no-auth", within=within) as server:
+        server.webhook(capture.url, ["message.sent"], timeout="60s")
+        accepted = [server.post("/v1/events", small).data["deliveries"][0]["delivery_id"] for _ in range(3)]
+        capture.wait(3)
+        filler = pathlib.Path(f"/proc/{server.process.pid}/root{place}/filler")
+        with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(b"x" * 4096)
+        while (answer := server.post("/v1/events", large)).status == 202:  # into what the write-ahead file has already
+            pass
+        message, _ = answer.error(503, "UNAVAILABLE")
+        assert "cannot be written" in message
+        assert server.call("GET", "/healthz").status == 503
+        assert len(server.get("/v1/deliveries").data) == 3
+        filler.unlink()
+        accepted.append(server.post("/v1/events", small).data["deliveries"][0]["delivery_id"])
+        assert server.call("GET", "/healthz").status == 200
+        go.set()
+        assert {server.ended(delivery)["state"] for delivery in accepted} == {"delivered"}
+
+
+def test_a_resolver_that_hangs_stops_nobody(tmp_path):
+    """/etc/hosts is a pipe that nobody writes to: who looks a name up waits for ever."""
+    hosts = tmp_path / "hosts"
+    os.mkfifo(hosts)
+    within = kit.mounted(f"mount --bind '{hosts}' /etc/hosts")
+    if not within:
+        pytest.skip("no user and mount namespaces here")
+    with Serve(tmp_path / "state", "--allow-target", "10.0.0.0/8", "--allow-target", "named.example.com", within=within) as server:
+        for url in ("https://slow.example.com/", "https://named.example.com/", "http://localhost:9/", "https://10.1.2.3/"):
+            made = server.webhook(url, notify_url="https://other.example.com/")
+            assert server.call("PATCH", f"/v1/webhooks/{made['id']}", {"url": "https://third.example.com/"}).status == 200
+        _, fields = server.post("/v1/webhooks", {"url": "http://slow.example.com/", "events": ["*"]}).error(400, "INVALID_REQUEST")
+        assert fields == ["url"]
+    with Serve(tmp_path / "state", within=within) as server:
+        message, _ = server.post("/v1/webhooks", {"url": "https://slow.example.com/", "events": ["*"]}).error(400, "INVALID_REQUEST")
+        assert "--allow-target slow.example.com" in message
 
 
 def test_quiet(tmp_path):
