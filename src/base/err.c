@@ -63,6 +63,11 @@ enum e8_rc e8_fail_at(struct e8_err *err, const char *file, int line, int col, c
     return E8_INPUT;
 }
 
+enum e8_rc e8_fail_of(struct e8_err *err, const char *name, const struct e8_err *given)
+{
+    return e8_fail(err, given->rc, given->hint, "%s: %s", name, given->what);
+}
+
 const char *e8_hint_near(struct e8_str unknown, const char *const *names, const char *otherwise,
                          char out[E8_HINT_MAX])
 {

@@ -32,6 +32,8 @@ enum e8_rc e8_fail(struct e8_err *err, enum e8_rc rc, const char *hint, const ch
 /* The same with a place in a file. line 0: not known. */
 enum e8_rc e8_fail_at(struct e8_err *err, const char *file, int line, int col, const char *hint,
                       const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* What `given` tells, of the option, parameter or member by that name: "--notify: the URL …". */
+enum e8_rc e8_fail_of(struct e8_err *err, const char *name, const struct e8_err *given);
 /* The hint to a name that is not known: `did you mean "X"?` with the one of the NULL-terminated list that was probably meant,
  * else `otherwise` (NULL: nothing). Returns out. */
 const char *e8_hint_near(struct e8_str unknown, const char *const *names, const char *otherwise,

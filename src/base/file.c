@@ -214,6 +214,8 @@ static enum e8_rc make_one(const char *path, struct e8_err *err)
     int cause = errno;
     if (is_dir(path))
         return E8_OK;
+    if (cause == EEXIST || cause == ENOTDIR)
+        return e8_fail_at(err, path, 0, 0, "name a directory", "is not a directory");
     return fail_env(err, path, "the directory cannot be made", cause);
 }
 

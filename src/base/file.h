@@ -19,7 +19,7 @@ enum e8_rc e8_file_read_headed(const char *path, size_t limit, const char *head,
 bool e8_file_readable(const char *path); /* is it there, and may it be read? For what can do without */
 /* Writes the file whole or not at all (temporary file beside it, then rename). */
 enum e8_rc e8_file_write(const char *path, struct e8_str content, struct e8_err *err);
-/* All of mkdir -p, mode 0700. */
+/* All of mkdir -p, mode 0700. E8_INPUT where something else stands in its place, E8_ENV where the system refuses. */
 enum e8_rc e8_dir_make(const char *path, struct e8_err *err);
 /* A secret: first line of the file (or the environment's text), trailing newline removed; the result is wiped and freed with
  * e8_secret_free. "-" is stdin, and a pipe is allowed, unlike above: --secret-file <(pass show x). Nothing of it is ever

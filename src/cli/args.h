@@ -11,7 +11,7 @@
 struct e8_option {
     const char *name; /* long, without the dashes */
     char letter;      /* 0: none */
-    const char *arg;  /* what help calls its value; NULL: a switch */
+    const char *arg;  /* what help calls its value, or all that it may be: "text|json"; NULL: a switch */
     const char *help;
     bool env; /* EMIT8_NAME stands in where the option is not given */
 };

@@ -31,7 +31,7 @@ const struct e8_option e8_check_options[] = {
     {"environment", 'e', "NAME", "of events that name none; default: the platform's first", true},
     {"seed", 0, "N", "of everything random; the same seed gives the same bytes", true},
     {"list", 0, NULL, "list the probes with what they need, and end", false},
-    {"format", 0, "FORMAT", "of the results on stdout: text, tap, junit, json or markdown", false},
+    {"format", 0, "text|tap|junit|json|markdown", "of the results on stdout", false},
     {"report-tap", 0, "FILE", "write the results to a file as well, as TAP 14", false},
     {"report-junit", 0, "FILE", "the same as JUnit XML", false},
     {"report-json", 0, "FILE", "the same as JSON", false},

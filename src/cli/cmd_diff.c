@@ -10,7 +10,7 @@ const struct e8_option e8_diff_options[] = {
      false},
     {"strict", 0, NULL, "such a change fails, be it within noise or not", false},
     {"any-plan", 0, NULL, "compare runs of different plans as well", false},
-    {"format", 0, "FORMAT", "text or json", false},
+    {"format", 0, "text|json", "of the result on stdout", false},
     {"log", 0, "FILE", "the delivery log of @RUN", true},
     {NULL, 0, NULL, NULL, false},
 };

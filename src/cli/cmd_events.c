@@ -12,7 +12,7 @@ const struct e8_option e8_events_options[] = {
     {"seed", 0, "N", "of everything random", true},
     {"clock", 0, "TIME", "the events' time; default: now", false},
     {"environment", 'e', "NAME", "production, staging or development", true},
-    {"format", 0, "FORMAT", "text, json or ndjson", false},
+    {"format", 0, "text|json|ndjson", "of what is listed or shown", false},
     {"force", 0, NULL, "export over files that exist", false},
     {"asyncapi", 0, NULL, "export: the event types as an AsyncAPI 3 document, on stdout", false},
     {"output", 'o', "FILE", "the same into this file", false},

@@ -14,7 +14,7 @@ const struct e8_option e8_load_options[] = {
     {"number", 'n', "N", "at most so many events", false},
     {"stages", 0, "LIST", "open loop, in pieces of a rate or a ramp and its length: 0..500/s:1m,500/s:5m",
      false},
-    {"process", 0, "NAME", "how they arrive at a rate: constant, or poisson: at random", false},
+    {"process", 0, "constant|poisson", "how they arrive at a rate; poisson: at random", false},
     {"warmup", 0, "DUR", "so long before it, at the mean rate or the same concurrency: sent, but not counted",
      false},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
@@ -23,8 +23,7 @@ const struct e8_option e8_load_options[] = {
     {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
     {"clock", 0, "TIME", "let the events' time start here", false},
     {"dry-run", 0, NULL, "print the time-line that the seed gives, and send nothing", false},
-    {"plan", 0, "FORMAT", "the same for machines: json (one document) or ndjson (a line for each delivery)",
-     false},
+    {"plan", 0, "json|ndjson", "the same for machines: one document, or a line for each delivery", false},
     {"limit", 0, "N", "events of --dry-run (default 50) or --plan (default: all); 0: all", false},
     {NULL, 0, NULL, NULL, false},
 };

@@ -25,7 +25,7 @@ const struct e8_option e8_log_options[] = {
     {"show", 0, "DELIVERY", "all attempts of a delivery, and its request rendered again", false},
     {"resend", 0, "DELIVERY", "send a delivery again: same ids, new attempt, time and signature", false},
     {"to", 't', "URL", "where to resend; default: the endpoint's URL", false},
-    {"format", 0, "FORMAT", "table, ndjson or csv", false},
+    {"format", 0, "table|ndjson|csv", "of the rows on stdout", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
     {NULL, 0, NULL, NULL, false},
 };

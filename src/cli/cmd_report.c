@@ -6,7 +6,7 @@
 
 const struct e8_option e8_report_options[] = {
     {"run", 0, "N", "which run of the log; default: the newest (repeatable: several are compared)", false},
-    {"format", 0, "FORMAT", "text, json, ndjson, csv, tap, junit, markdown, html or shard", false},
+    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", false},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
     {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", false},
     {"log", 0, "FILE", "the delivery log, where no FILE is named", true},

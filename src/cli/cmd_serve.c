@@ -13,8 +13,8 @@ const struct e8_option e8_serve_options[] = {
     {"state", 0, "DIR", "directory of its memory and its key; default $XDG_STATE_HOME/emit8/serve", true},
     {"no-auth", 0, NULL, "take requests without the key; on loopback alone", false},
     {"host", 0, "NAME", "another name under which it is called, behind a proxy say (repeatable)", true},
-    {"plan", 0, "NAME", "rate limits of the API: unlimited (default), starter (60/min) or pro (600/min)",
-     true},
+    {"plan", 0, "unlimited|starter|pro",
+     "rate limits of the API: none (default), 60 or 600 requests a minute", true},
     {"allow-http", 0, NULL, "endpoints beyond this machine may be http://", true},
     {"workers", 0, "N", "threads that send; default 1", true},
     {"in-flight", 0, "N", "attempts at a time at most; default 1000", true},
@@ -26,7 +26,7 @@ const struct e8_option e8_serve_options[] = {
      true},
     {"notify", 0, "URL", "post a notice there when a delivery fails for good, or an endpoint is disabled",
      true},
-    {"format", 0, "FORMAT", "of the lines for deliveries that failed for good: text or ndjson", false},
+    {"format", 0, "text|ndjson", "of the lines for deliveries that failed for good", false},
     {NULL, 0, NULL, NULL, false},
 };
 

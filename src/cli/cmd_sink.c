@@ -24,7 +24,7 @@ const struct e8_option e8_sink_options[] = {
     {"seed", 0, "N", "of statuses, latencies and faults", true},
     {"number", 'n', "N", "stop after so many deliveries", false},
     {"for", 0, "DUR", "stop after this time", false},
-    {"format", 0, "FORMAT", "of the lines: text or ndjson", false},
+    {"format", 0, "text|ndjson", "of the lines", false},
     {NULL, 0, NULL, NULL, false},
 };
 

@@ -15,7 +15,7 @@
 
 const struct e8_option e8_validate_options[] = {
     {"var", 0, "NAME=VALUE", "a variable of the scenario, instead of its default (repeatable)", false},
-    {"format", 0, "FORMAT", "of the faults: text, or json (a list, on stdout)", false},
+    {"format", 0, "text|json", "of the faults; json is a list, on stdout", false},
     {"schema", 0, NULL, "print the JSON Schema of scenario files, for editors", false},
     {NULL, 0, NULL, NULL, false},
 };

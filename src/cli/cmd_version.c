@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -14,6 +15,20 @@ int e8_cmd_version(const struct e8_args *args)
     return E8_EXIT_PASS;
 }
 
+/* "text|json" as "text json"; the option has no such values: false. */
+static bool put_values(const struct e8_option *option, const char *before, const char *after)
+{
+    if (!option->arg || !strchr(option->arg, '|')) {
+        return false;
+    }
+    fputs(before, stdout);
+    for (const char *c = option->arg; *c; c++) {
+        putchar(*c == '|' ? ' ' : *c);
+    }
+    fputs(after, stdout);
+    return true;
+}
+
 static void bash_words(const struct e8_command *command)
 {
     printf("    %s) words=\"", command->name);
@@ -22,13 +37,26 @@ static void bash_words(const struct e8_command *command)
             printf("--%s ", o->name);
         }
     }
-    printf("\" ;;\n");
+    printf("\"\n      case $option in\n");
+    for (size_t g = 0; g < E8_GROUPS_MAX && command->groups[g]; g++) {
+        for (const struct e8_option *o = command->groups[g]; o->name; o++) {
+            if (o->arg && strchr(o->arg, '|')) {
+                printf("        --%s)", o->name);
+                put_values(o, " values=\"", "\" ;;\n");
+            }
+        }
+    }
+    printf("      esac ;;\n");
 }
 
+/* Bash takes --option=value apart: the = is a word of its own. */
 static void complete_bash(void)
 {
-    printf("_emit8() {\n  local current=${COMP_WORDS[COMP_CWORD]} words\n  if [ \"$COMP_CWORD\" = 1 ]; then\n"
-           "    words=\"help");
+    printf("_emit8() {\n"
+           "  local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD-1]} words= values=\n"
+           "  if [ \"$current\" = '=' ]; then current=; fi\n"
+           "  if [ \"$option\" = '=' ]; then option=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+           "  if [ \"$COMP_CWORD\" = 1 ]; then\n    words=\"help");
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         printf(" %s", c->name);
     }
@@ -36,9 +64,12 @@ static void complete_bash(void)
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         bash_words(c);
     }
-    printf("    esac\n    case $current in -*) ;; *) COMPREPLY=($(compgen -f -- \"$current\")); return ;; "
-           "esac\n  fi\n"
-           "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\ncomplete -F _emit8 emit8\n");
+    printf(
+        "    esac\n"
+        "    if [ -n \"$values\" ]; then words=$values\n"
+        "    else case $current in -*) ;; *) COMPREPLY=($(compgen -f -- \"$current\")); return ;; esac; fi\n"
+        "  fi\n"
+        "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\ncomplete -F _emit8 emit8\n");
 }
 
 static void zsh_quoted(const char *text)
@@ -69,7 +100,11 @@ static void complete_zsh(void)
             for (const struct e8_option *o = c->groups[g]; o->name; o++) {
                 printf(" '*--%s%s[", o->name, o->arg ? "=" : "");
                 zsh_quoted(o->help);
-                printf("]%s'", o->arg ? ": :_files" : "");
+                fputs("]", stdout);
+                if (!put_values(o, ": :(", ")")) {
+                    fputs(o->arg ? ": :_files" : "", stdout);
+                }
+                fputs("'", stdout);
             }
         }
         printf(" '*: :_files' ;;\n");
@@ -95,8 +130,11 @@ static void complete_fish(void)
         printf("'\n");
         for (size_t g = 0; g < E8_GROUPS_MAX && c->groups[g]; g++) {
             for (const struct e8_option *o = c->groups[g]; o->name; o++) {
-                printf("complete -c emit8 -n '__fish_seen_subcommand_from %s' -l %s%s -d '", c->name, o->name,
-                       o->arg ? " -r" : "");
+                printf("complete -c emit8 -n '__fish_seen_subcommand_from %s' -l %s", c->name, o->name);
+                if (!put_values(o, " -x -a '", "'")) {
+                    fputs(o->arg ? " -r" : "", stdout);
+                }
+                fputs(" -d '", stdout);
                 fish_quoted(o->help);
                 printf("'\n");
             }

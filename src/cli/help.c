@@ -6,7 +6,7 @@
 
 const struct e8_option e8_options_general[] = {
     {"help", 'h', NULL, "this text", false},
-    {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured", true},
+    {"color", 0, "auto|always|never", "NO_COLOR is honoured", true},
     {"quiet", 'q', NULL, "no progress on stderr", false},
     {"fixtures", 0, "DIR", "a directory laid over the built-in fixtures, file by file", true},
     {NULL, 0, NULL, NULL, false},
@@ -21,10 +21,9 @@ const struct e8_option e8_options_reach[] = {
     {"resolve", 0, "HOST:PORT:ADDR", "use this address for the host (repeatable)", false},
     {"unix-socket", 0, "PATH", "connect through this Unix socket", false},
     {"proxy", 'x', "URL", "send through a proxy; proxies in the environment are never used", false},
-    {"http", 0, "VERSION",
+    {"http", 0, "auto|1.1|2",
      "auto: HTTP/1.1 of emit8's own where it can be, the fastest; 1.1: libcurl's; 2: HTTP/2, over plain http "
-     "with prior "
-     "knowledge",
+     "with prior knowledge",
      false},
     {"connect-timeout", 0, "DUR", "time for name, connection and TLS; default: the deadline alone", false},
     {"allow-target", 0, "HOST", "permit a target that is not loopback: name, address or CIDR (repeatable)",
@@ -55,8 +54,7 @@ const struct e8_option e8_options_workers[] = {
 };
 
 const struct e8_option e8_options_output[] = {
-    {"format", 0, "FORMAT",
-     "of the report on stdout: text, json, ndjson, csv, tap, junit, markdown, html or shard", false},
+    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", false},
     {"report-json", 0, "FILE", "write the report to a file as well", false},
     {"hdr", 0, "FILE", "write all times to a file, as HdrHistogram's log", false},
     {"report-ndjson", 0, "FILE", "the same on one line", false},

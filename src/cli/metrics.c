@@ -62,7 +62,7 @@ static enum e8_rc check_address(const char *listen, struct e8_err *err)
         return E8_OK; /* where there is no port, httpd says so */
     }
     return e8_fail(err, E8_INPUT, "take 127.0.0.1:9464, and forward the port where others need it",
-                   "--metrics serves this machine alone, not \"%.100s\"", listen);
+                   "it serves this machine alone, not \"%.100s\"", listen);
 }
 
 static enum e8_rc start(struct e8_cli_metrics *metrics, const char *listen, struct e8_err *err)
@@ -77,12 +77,13 @@ static enum e8_rc start(struct e8_cli_metrics *metrics, const char *listen, stru
                                              .connections_max = CONNECTIONS,
                                              .always = always,
                                              .wary = true};
-    enum e8_rc rc = check_address(listen, err);
+    struct e8_err why = {0};
+    enum e8_rc rc = check_address(listen, &why);
     pthread_mutex_lock(&metrics->lock); /* requests wait for the guard, which wants to know the port */
-    rc = rc ? rc : e8_httpd_start(&options, &metrics->httpd, err);
-    rc = rc ? rc : e8_guard_new(e8_httpd_url(metrics->httpd), NULL, &metrics->guard, err);
+    rc = rc ? rc : e8_httpd_start(&options, &metrics->httpd, &why);
+    rc = rc ? rc : e8_guard_new(e8_httpd_url(metrics->httpd), NULL, &metrics->guard, &why);
     pthread_mutex_unlock(&metrics->lock);
-    return rc;
+    return rc ? e8_fail_of(err, "--metrics", &why) : E8_OK;
 }
 
 enum e8_rc e8_cli_metrics_open(const struct e8_args *args, struct e8_cli_metrics **out, struct e8_err *err)

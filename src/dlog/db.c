@@ -54,8 +54,7 @@ enum e8_rc e8_db_fail(sqlite3 *db, const char *path, const char *what, struct e8
 
     switch (code) {
     case SQLITE_NOTADB:
-        return e8_db_fail_with(err, E8_INPUT, path, "name another file with --log",
-                               "is not a delivery log of emit8");
+        return e8_db_fail_with(err, E8_INPUT, path, "name another file", "is not a delivery log of emit8");
     case SQLITE_CORRUPT:
     case SQLITE_ERROR: /* of a statement of ours: a table is missing or has been changed */
     case SQLITE_MISMATCH:

@@ -11,7 +11,7 @@
 
 enum { BUSY_MS = 10000, SCHEMA_MAX = 64 << 10, TEXT_MAX = 64 << 20, DATABASE_MIN = 512 };
 
-static const char another[] = "name another file with --log";
+static const char another[] = "name another file";
 
 bool e8_dlog_state_path(struct e8_buf *out)
 {
@@ -62,8 +62,7 @@ static enum e8_rc fail_errno(const char *path, const char *what, int cause, stru
 {
     bool of_host = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
                    cause == ENFILE || cause == ENOMEM;
-    const char *hint =
-        cause == ENOENT ? "make its directory first, or name another file with --log" : another;
+    const char *hint = cause == ENOENT ? "make its directory first, or name another file" : another;
 
     return e8_db_fail_with(err, of_host ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what, strerror(cause));
 }
@@ -187,13 +186,13 @@ static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const 
     case OURS:
         return E8_OK;
     case NEW:
-        return e8_db_fail_with(err, E8_INPUT, path, "emit8 run makes one; name another with --log",
+        return e8_db_fail_with(err, E8_INPUT, path, "emit8 run makes one; name another file",
                                "is not a delivery log: it is empty");
     case FOREIGN:
         return e8_db_fail_with(err, E8_INPUT, path, another,
                                "is an SQLite database of another program, not a delivery log of emit8");
     case NEWER:
-        return e8_db_fail_with(err, E8_INPUT, path, "use that version, or name another file with --log",
+        return e8_db_fail_with(err, E8_INPUT, path, "use that version, or name another file",
                                "was written by a newer version of emit8");
     case UNREADABLE:
         return e8_db_fail(db, path, what, err);
@@ -337,7 +336,7 @@ enum e8_rc e8_db_open_read(const char *path, sqlite3 **out, struct e8_err *err)
 
     *out = NULL;
     if (rc == E8_OK && missing)
-        return e8_db_fail_with(err, E8_INPUT, path, "emit8 run makes one; name another with --log",
+        return e8_db_fail_with(err, E8_INPUT, path, "emit8 run makes one; name another file",
                                "there is no delivery log");
     if (rc == E8_OK)
         rc = open_file(path, "", SQLITE_OPEN_READONLY, out, err);

@@ -109,8 +109,11 @@ struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status)
     struct e8_buf body;
 
     e8_buf_fixed(&body, text, sizeof text);
-    e8_buf_printf(&body, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
-                  problem->code, problem->message);
+    e8_buf_printf(&body, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"", problem->code);
+    e8_buf_puts(&body, problem->message);
+    if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+        e8_buf_printf(&body, " It may have %zu bytes.", httpd->options.body_max);
+    e8_buf_puts(&body, "\"}}\n");
     struct MHD_Response *answer = whole(body.p, body.n, MHD_RESPMEM_MUST_COPY);
 
     if (!answer)

@@ -15,7 +15,7 @@
 #define TICK        (100 * E8_NS_MS)
 #define DRAIN_TIME  (2 * E8_NS_S)      /* for answers that a client is slow to read, when stopping */
 #define POOL_BYTES  ((size_t)20 << 10) /* of a connection: its head and the head of its answer */
-#define BODY_LIMIT  ((size_t)8 << 20)
+#define BODY_LIMIT  ((size_t)16 << 20)
 #define CONNECTIONS 1024
 #define IDLE_S      60
 #define EVENTS      64

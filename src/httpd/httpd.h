@@ -48,7 +48,7 @@ struct e8_response {
         const char *value;
     } headers[E8_RESPONSE_HEADERS_MAX]; /* copied after the handler */
     size_t header_count;
-    struct e8_buf body; /* initialised empty; limit 8 MiB */
+    struct e8_buf body; /* initialised empty; limit 16 MiB */
     struct e8_str
         constant; /* in place of `body`, unless p is NULL: outlives the server, is sent without a copy */
     struct e8_stream *

@@ -123,10 +123,10 @@ static bool is_within_limit(struct e8_call *call)
     if (!bucket->per_minute) {
         return true;
     }
-    int64_t reset = (call->now + e8_bucket_full_in(bucket) + E8_NS_S - 1) / E8_NS_S;
+    int64_t reset = (call->now + e8_bucket_reset_in(bucket) + E8_NS_S - 1) / E8_NS_S;
     e8_call_header(call, "X-RateLimit-Limit", e8_arena_printf(call->arena, "%u", bucket->per_minute));
     e8_call_header(call, "X-RateLimit-Remaining",
-                   e8_arena_printf(call->arena, "%u", (unsigned)bucket->tokens));
+                   e8_arena_printf(call->arena, "%u", e8_bucket_remaining(bucket)));
     e8_call_header(call, "X-RateLimit-Reset", e8_arena_printf(call->arena, "%lld", (long long)reset));
     if (!good) {
         long long seconds = (wait + E8_NS_S - 1) / E8_NS_S;
@@ -135,16 +135,6 @@ static bool is_within_limit(struct e8_call *call)
                      "more than %u requests a minute", bucket->per_minute);
     }
     return good;
-}
-
-static bool is_listed(const char *const *names, const char *name)
-{
-    for (; *names; names++) {
-        if (strcmp(*names, name) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* A name that is misspelt would be a filter that does not filter. */
@@ -159,7 +149,7 @@ static bool knows_query(struct e8_call *call, const char *known)
     }
     names[n] = NULL;
     for (size_t i = 0; (name = e8_request_query_nth(call->request, NULL, i)) != NULL; i++) {
-        if (!is_listed(names, name)) {
+        if (!e8_call_is_listed(names, name)) {
             e8_hint_names(e8_str(name), names, n ? "known are" : "there is none", hint);
             e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
         }

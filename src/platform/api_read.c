@@ -4,35 +4,50 @@
 #include "catalog/platform.h"
 #include "platform/api.h"
 
-static void add_fault(struct e8_call *call, struct e8_err *err)
+/* Of a node, or of a field by its name. */
+static void add_fault(struct e8_call *call, const struct e8_node *node, const char *field, const char *hint,
+                      const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+
+static void add_fault(struct e8_call *call, const struct e8_node *node, const char *field, const char *hint,
+                      const char *format, va_list args)
 {
-    err->rc = E8_INPUT;
-    e8_errs_add(&call->errs, err);
+    char what[512];
+    struct e8_err err = {0};
+    vsnprintf(what, sizeof what, format, args);
+    if (node) {
+        e8_node_fail(&err, node, hint, "%s", what);
+    } else {
+        e8_fail_at(&err, field, 0, 0, hint, "%s", what);
+    }
+    err.rc = E8_INPUT;
+    e8_errs_add(&call->errs, &err);
 }
 
 void e8_call_fault(struct e8_call *call, const struct e8_node *node, const char *hint, const char *format,
                    ...)
 {
-    char what[512];
-    struct e8_err err = {0};
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    add_fault(call, node, NULL, hint, format, args);
     va_end(args);
-    e8_node_fail(&err, node, hint, "%s", what);
-    add_fault(call, &err);
 }
 
 void e8_call_fault_at(struct e8_call *call, const char *field, const char *hint, const char *format, ...)
 {
-    char what[512];
-    struct e8_err err = {0};
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    add_fault(call, NULL, field, hint, format, args);
     va_end(args);
-    e8_fail_at(&err, field, 0, 0, hint, "%s", what);
-    add_fault(call, &err);
+}
+
+bool e8_call_is_listed(const char *const *names, const char *name)
+{
+    for (; *names; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool e8_call_faulty(const struct e8_call *call)
@@ -172,6 +187,57 @@ int e8_call_query_choice(struct e8_call *call, const char *name, const char *con
                          "\"%s\" is not known", value);
     }
     return absent;
+}
+
+void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *until)
+{
+    e8_call_query_time(call, "since", since);
+    e8_call_query_time(call, "until", until);
+    if (*since && *until && *since >= *until) {
+        e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
+    }
+}
+
+/* Where the store fails, what is asked of it next fails, and says so. */
+static bool was_there(struct e8_call *call, enum e8_store_name what, const char *name)
+{
+    bool known = false;
+    return e8_store_knows(call->server->store, what, name, &known, NULL) || known;
+}
+
+const char *e8_call_query_webhook(struct e8_call *call)
+{
+    const char *id = e8_call_query(call, "webhook");
+    if (id && !was_there(call, E8_NAME_WEBHOOK, id)) {
+        e8_call_fault_at(call, "webhook", "GET /v1/webhooks lists the ids",
+                         "there is no webhook \"%.60s\", and none in the log", id);
+    }
+    return id;
+}
+
+const char *e8_call_query_type(struct e8_call *call)
+{
+    const char *type = e8_call_query(call, "type");
+    const char *const *names = e8_catalog_names(call->server->catalog);
+    char hint[E8_HINT_MAX];
+    if (type && !e8_call_is_listed(names, type) && !was_there(call, E8_NAME_TYPE, type)) {
+        bool pattern = strchr(type, '*') != NULL;
+        e8_hint_near(e8_str(type), names, "GET /v1/events lists the types", hint);
+        e8_call_fault_at(call, "type", pattern ? "name one type, not a pattern" : hint,
+                         "unknown event type \"%.100s\"", type);
+    }
+    return type;
+}
+
+const char *e8_call_query_environment(struct e8_call *call)
+{
+    const char *name = e8_call_query(call, "environment");
+    struct e8_err err = {0};
+    if (name && !e8_environment_find(e8_catalog_platform(call->server->catalog), name, &err) &&
+        !was_there(call, E8_NAME_ENVIRONMENT, name)) {
+        e8_call_fault_at(call, "environment", err.hint, "%s", err.what);
+    }
+    return name;
 }
 
 const char *e8_call_environment(struct e8_call *call, const struct e8_node *node)

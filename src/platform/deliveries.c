@@ -44,6 +44,16 @@ static void read_limit(struct e8_call *call, size_t *out)
     *out = (size_t)limit;
 }
 
+/* Which there were is not known any more once their deliveries are old: by its form. */
+static const char *read_event(struct e8_call *call)
+{
+    const char *id = e8_call_query(call, "event");
+    if (id && (strncmp(id, "evt_", 4) != 0 || strlen(id) >= E8_ID_MAX)) {
+        e8_call_fault_at(call, "event", "evt_…, as event_id of a delivery", "this is no event's id");
+    }
+    return id;
+}
+
 static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
 {
     static const char *const classes[] = {"none", "2xx", "3xx", "4xx", "5xx", NULL};
@@ -54,12 +64,11 @@ static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
     filter->status = class < 0 ? E8_CLASS_ANY : values[class];
     filter->state = e8_call_query_choice(call, "state", e8_state_names, -1);
     filter->test = e8_call_query_choice(call, "test", tests, -1);
-    filter->type = e8_call_query(call, "type");
-    filter->event = e8_call_query(call, "event");
+    filter->type = e8_call_query_type(call);
+    filter->event = read_event(call);
     filter->run = e8_call_query(call, "run");
-    filter->environment = e8_call_query(call, "environment");
-    e8_call_query_time(call, "since", &filter->since);
-    e8_call_query_time(call, "until", &filter->until);
+    filter->environment = e8_call_query_environment(call);
+    e8_call_query_window(call, &filter->since, &filter->until);
     read_cursor(call, &filter->before);
     read_limit(call, &filter->limit);
 }
@@ -91,7 +100,7 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
 
 void e8_deliveries_list(struct e8_call *call)
 {
-    struct e8_store_filter filter = {.webhook = e8_call_query(call, "webhook")};
+    struct e8_store_filter filter = {.webhook = e8_call_query_webhook(call)};
     list(call, &filter);
 }
 
@@ -403,6 +412,9 @@ void e8_deliveries_resend(struct e8_call *call)
     struct e8_err err = {0};
     uint64_t count = 0;
     e8_call_members(call, members, E8_COUNT(members), &window);
+    if (window.since && window.until && window.since >= window.until) {
+        e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
+    }
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
         return;

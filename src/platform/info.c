@@ -64,7 +64,7 @@ static void look(struct e8_call *call, struct e8_metrics_gauges *gauges)
     if (!e8_store_overview(call->server->store, call->now - 60 * E8_NS_S, call->now, 60 * E8_NS_S, NULL,
                            call->arena, &overview, NULL)) {
         gauges->pending = overview.pending;
-        gauges->waiting = overview.waiting;
+        gauges->retrying = overview.retrying;
     }
     if (!e8_takers_get(call->server, &takers, &count, NULL)) {
         gauges->webhooks = count;

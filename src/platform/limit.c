@@ -37,7 +37,12 @@ bool e8_bucket_take(struct e8_bucket *bucket, e8_mono_ns now, e8_dur_ns *wait)
     return true;
 }
 
-e8_dur_ns e8_bucket_full_in(const struct e8_bucket *bucket)
+unsigned e8_bucket_remaining(const struct e8_bucket *bucket)
 {
-    return bucket->per_minute ? time_for(bucket, bucket->burst - bucket->tokens) : 0;
+    return bucket->tokens < bucket->per_minute ? (unsigned)bucket->tokens : bucket->per_minute;
+}
+
+e8_dur_ns e8_bucket_reset_in(const struct e8_bucket *bucket)
+{
+    return bucket->per_minute ? time_for(bucket, bucket->per_minute - bucket->tokens) : 0;
 }

@@ -259,14 +259,14 @@ static void write_answers(const struct e8_metrics *metrics, struct e8_buf *out)
 
 static void write_gauges(const struct e8_metrics_gauges *gauges, const char *curl_version, struct e8_buf *out)
 {
-    const struct e8_label due = {"state", "due"}, waiting = {"state", "waiting"};
+    const struct e8_label unsent = {"state", "unsent"}, retrying = {"state", "retrying"};
     const struct e8_label on = {"state", "enabled"}, off = {"state", "disabled"};
     const struct e8_label build[] = {{"version", E8_VERSION}, {"curl_version", curl_version}};
 
     e8_prom_family(out, "emit8_deliveries_pending", "gauge",
-                   "Deliveries that are due, and that wait for a retry.");
-    e8_prom_count(out, "emit8_deliveries_pending", &due, 1, gauges->pending);
-    e8_prom_count(out, "emit8_deliveries_pending", &waiting, 1, gauges->waiting);
+                   "Deliveries that have not ended: not sent yet, and sent before.");
+    e8_prom_count(out, "emit8_deliveries_pending", &unsent, 1, gauges->pending - gauges->retrying);
+    e8_prom_count(out, "emit8_deliveries_pending", &retrying, 1, gauges->retrying);
     e8_prom_family(out, "emit8_attempts_in_flight", "gauge",
                    "Deliveries that the engine has: their attempts are under way, or about to be.");
     e8_prom_count(out, "emit8_attempts_in_flight", NULL, 0, gauges->in_flight);

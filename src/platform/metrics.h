@@ -32,8 +32,9 @@ void e8_metrics_answer(struct e8_metrics *metrics, const char *method, const cha
 
 /* What is so just now. */
 struct e8_metrics_gauges {
-    uint64_t pending, waiting, in_flight; /* deliveries: due; with a retry to come; that the engine has */
-    uint64_t listeners;                   /* of the stream of events */
+    uint64_t pending, retrying,
+        in_flight;      /* deliveries: not ended; of them, sent before; that the engine has */
+    uint64_t listeners; /* of the stream of events */
     uint64_t webhooks, webhooks_enabled;
     e8_wall_ns started; /* of the process */
 };

@@ -83,7 +83,7 @@ static void read_frame(struct e8_call *call, struct frame *frame)
 void e8_overview_get(struct e8_call *call)
 {
     struct frame frame = {.until = call->now, .step = MINUTE};
-    const char *webhook = e8_call_query(call, "webhook");
+    const char *webhook = e8_call_query_webhook(call);
     struct e8_store_overview overview;
     struct e8_err err = {0};
     read_frame(call, &frame);
@@ -104,7 +104,7 @@ void e8_overview_get(struct e8_call *call)
     e8_json_ms(w, "step_ms", frame.step);
     put_slice(w, "totals", &overview.all, false);
     e8_json_int(w, "pending", (int64_t)overview.pending);
-    e8_json_int(w, "waiting", (int64_t)overview.waiting);
+    e8_json_int(w, "retrying", (int64_t)overview.retrying);
     e8_json_array(w, "slices");
     for (size_t i = 0; i < overview.slice_count; i++) {
         put_slice(w, NULL, &overview.slices[i], true);

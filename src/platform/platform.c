@@ -28,10 +28,18 @@ static bool is_loopback(const char *listen)
     return strncmp(listen, "unix:", 5) == 0 || e8_host_is_loopback(host);
 }
 
-static enum e8_rc check_options(const struct e8_platform_options *options, struct e8_err *err)
+static enum e8_rc check_notify(const struct e8_platform_options *options, struct e8_err *err)
 {
+    struct e8_err why = {0};
     struct e8_url url;
     char address[64];
+    enum e8_rc rc = e8_url_parse(e8_str(options->notify_url), &url, &why);
+    rc = rc ? rc : e8_reach_permits(&options->reach, e8_str(options->notify_url), address, &why);
+    return rc ? e8_fail_of(err, "--notify", &why) : E8_OK;
+}
+
+static enum e8_rc check_options(const struct e8_platform_options *options, struct e8_err *err)
+{
     if (options->no_auth && !is_loopback(options->listen)) {
         return e8_fail(err, E8_INPUT, "listen on 127.0.0.1, or leave --no-auth out",
                        "without a key %s would be open to everybody", options->listen);
@@ -39,11 +47,7 @@ static enum e8_rc check_options(const struct e8_platform_options *options, struc
     if (options->keep < 0 || options->disable_after < 0 || options->grace < 0) {
         return e8_fail(err, E8_INPUT, NULL, "a time is negative");
     }
-    if (!options->notify_url) {
-        return E8_OK;
-    }
-    enum e8_rc rc = e8_url_parse(e8_str(options->notify_url), &url, err);
-    return rc ? rc : e8_reach_permits(&options->reach, e8_str(options->notify_url), address, err);
+    return options->notify_url ? check_notify(options, err) : E8_OK;
 }
 
 static void tick(void *state)

@@ -16,7 +16,7 @@
 #include "platform/store.h"
 
 enum { E8_SERVER_MAGIC = 0x0a4e8605 };
-#define E8_BODY_MAX ((size_t)1 << 20) /* of a request */
+#define E8_BODY_MAX ((size_t)2 << 20) /* of a request: an event with a text of 1 MiB has room */
 
 /* A token bucket: so many requests a minute, and so many at once. */
 struct e8_bucket {
@@ -55,7 +55,8 @@ struct e8_platform_server {
 };
 
 /* ---- state directory (state.c) ---- */
-/* Makes the directory where it is missing, and locks it: *lock is a descriptor. E8_INPUT where another process has it. */
+/* Makes the directory where it is missing, and locks it: *lock is a descriptor. E8_INPUT where it is no directory, E8_ENV where another process has
+ * it, or the system refuses. */
 enum e8_rc e8_state_open(const char *directory, int *lock, struct e8_err *err);
 /* Reads the key, or makes one (mode 0600). The caller frees *key and *file. */
 enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e8_err *err);
@@ -64,8 +65,10 @@ enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e
 struct e8_bucket e8_bucket_of(enum e8_plan_limits plan, e8_mono_ns now);
 /* Takes a token; false: there is none, and *wait says how long until there is. */
 bool e8_bucket_take(struct e8_bucket *bucket, e8_mono_ns now, e8_dur_ns *wait);
-/* How long until it is full. */
-e8_dur_ns e8_bucket_full_in(const struct e8_bucket *bucket);
+/* How many may be made at once, of `per_minute` at most: what the burst has beyond is not told, so that it never exceeds the limit. */
+unsigned e8_bucket_remaining(const struct e8_bucket *bucket);
+/* How long until that is the whole limit again. */
+e8_dur_ns e8_bucket_reset_in(const struct e8_bucket *bucket);
 
 /* ---- who takes an event (takers.c) ---- */
 struct e8_taker {

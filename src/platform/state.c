@@ -31,7 +31,7 @@ static enum e8_rc lock_file(const char *directory, const char *path, int *lock, 
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         close(fd);
-        return e8_fail(err, E8_INPUT, "end it, or take another --state DIR",
+        return e8_fail(err, E8_ENV, "end it, or take another --state DIR",
                        "another emit8 serve uses the state directory %s", directory);
     }
     *lock = fd;
@@ -40,9 +40,11 @@ static enum e8_rc lock_file(const char *directory, const char *path, int *lock, 
 
 enum e8_rc e8_state_open(const char *directory, int *lock, struct e8_err *err)
 {
-    enum e8_rc rc = e8_dir_make(directory, err);
+    struct e8_err why = {0};
+    enum e8_rc rc = e8_dir_make(directory, &why);
     if (rc) {
-        return rc;
+        return e8_fail(err, rc, "name a directory that is yours: --state DIR",
+                       "no place for the state: %s: %s", why.file, why.what);
     }
     char *path = path_in(directory, "lock");
     rc = lock_file(directory, path, lock, err);

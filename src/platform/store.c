@@ -25,10 +25,10 @@ static enum e8_rc fail(const char *path, enum e8_rc rc, const char *hint, const 
 
 static enum e8_rc fail_errno(const char *path, const char *what, int cause, struct e8_err *err)
 {
-    bool of_host = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
-                   cause == ENFILE || cause == ENOMEM || cause == EFBIG;
+    bool of_path = e8_side_of_path(cause);
+    bool of_owner = cause == EACCES || cause == EPERM;
 
-    return fail(path, of_host ? E8_ENV : E8_INPUT, of_host ? NULL : another, what, cause, err);
+    return fail(path, of_path ? E8_INPUT : E8_ENV, of_path || of_owner ? another : NULL, what, cause, err);
 }
 
 /* ---- the file ---- */
@@ -58,7 +58,7 @@ static enum e8_rc lock_failed(const char *path, int cause, struct e8_err *err)
 {
     if (cause != EWOULDBLOCK)
         return fail_errno(path, "cannot be locked", cause, err);
-    return fail(path, E8_INPUT, "end it, or name another directory", "is in use by another emit8 serve", 0,
+    return fail(path, E8_ENV, "end it, or name another directory", "is in use by another emit8 serve", 0,
                 err);
 }
 

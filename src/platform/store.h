@@ -20,7 +20,8 @@
     ((size_t)64 << 10) /* of a response that is kept; the rest is cut off, and that is told */
 
 struct e8_store;
-/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used. */
+/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used: the
+ * system refuses, or another process has it. */
 enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err *err);
 void e8_store_close(struct e8_store **store);
 
@@ -226,6 +227,12 @@ typedef void e8_store_row_fn(void *state, const struct e8_store_row *row);
 enum e8_rc e8_store_list(struct e8_store *store, const struct e8_store_filter *filter, e8_dur_ns budget,
                          e8_store_row_fn *fn, void *state, bool *more, int64_t *scanned, struct e8_err *err);
 
+/* Is there an endpoint of that id, deleted ones included as long as the log has something of them; has there been a delivery of that type or
+ * environment? */
+enum e8_store_name { E8_NAME_WEBHOOK, E8_NAME_TYPE, E8_NAME_ENVIRONMENT };
+enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const char *name, bool *known,
+                          struct e8_err *err);
+
 struct e8_store_details {
     struct e8_store_row row;
     struct e8_str body; /* of the event, as it was sent */
@@ -273,7 +280,8 @@ struct e8_store_overview {
         uint64_t attempts;
     } * latency; /* the histogram, ascending, without empty ends */
     size_t latency_count;
-    uint64_t pending, waiting; /* deliveries now: due, or with a retry to come */
+    uint64_t pending,
+        retrying; /* deliveries now: that have not ended, and those of them that have been sent */
 };
 enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_ns until, e8_dur_ns step,
                              const char *webhook, struct e8_arena *arena, struct e8_store_overview *out,

@@ -65,3 +65,17 @@ enum e8_delivery_state e8_state_shown(int state)
 {
     return state == E8_STATE_RETRYING ? E8_STATE_PENDING : (enum e8_delivery_state)state;
 }
+
+enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const char *name, bool *known,
+                          struct e8_err *err)
+{
+    static const char *const sql[] = {
+        [E8_NAME_WEBHOOK] = "SELECT 1 FROM webhook WHERE id = ?1",
+        [E8_NAME_TYPE] = "SELECT 1 FROM kind WHERE type = (SELECT n FROM word WHERE text = ?1)",
+        [E8_NAME_ENVIRONMENT] = "SELECT 1 FROM kind WHERE environment = (SELECT n FROM word WHERE text = ?1)",
+    };
+
+    e8_side_begin(&store->reader, E8_READ);
+    *known = E8_INT(&store->reader, 0, sql[what], e8_text(name)) != 0;
+    return e8_side_end(&store->reader, E8_OK, err);
+}

@@ -258,12 +258,14 @@ static void make_histogram(const struct e8_latency *all, struct e8_arena *arena,
     }
 }
 
-static void read_waiting(struct e8_side *side, int64_t webhook, struct e8_store_overview *out)
+static void read_pending(struct e8_side *side, int64_t webhook, struct e8_store_overview *out)
 {
     static const char sql[] = "SELECT sum(deliveries) FROM kind WHERE ?1 IN (0, webhook) AND state = ?2";
+    int64_t unsent = E8_INT(side, 0, sql, e8_int(webhook), e8_int(E8_STATE_PENDING));
+    int64_t retrying = E8_INT(side, 0, sql, e8_int(webhook), e8_int(E8_STATE_RETRYING));
 
-    out->pending = (uint64_t)E8_INT(side, 0, sql, e8_int(webhook), e8_int(E8_STATE_PENDING));
-    out->waiting = (uint64_t)E8_INT(side, 0, sql, e8_int(webhook), e8_int(E8_STATE_RETRYING));
+    out->pending = (uint64_t)(unsent + retrying);
+    out->retrying = (uint64_t)retrying;
 }
 
 enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_ns until, e8_dur_ns step,
@@ -287,7 +289,7 @@ enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_n
     read_shares(side, &times, n, E8_SUM_TYPE, arena, &out->types);
     read_shares(side, &times, n, E8_SUM_STATUS, arena, &out->statuses);
     read_shares(side, &times, n, E8_SUM_OUTCOME, arena, &out->outcomes);
-    read_waiting(side, n, out);
+    read_pending(side, n, out);
     make_histogram(&all, arena, out);
     return e8_side_end(side, E8_OK, err);
 }

@@ -51,11 +51,9 @@ bool e8_side_failed(const struct e8_side *side)
     return side->code != 0;
 }
 
-/* errno values that the user mends by naming another file. */
-static bool is_of_path(int cause)
+bool e8_side_of_path(int cause)
 {
-    return cause == EACCES || cause == EISDIR || cause == ELOOP || cause == ENAMETOOLONG || cause == ENOENT ||
-           cause == ENOTDIR || cause == EPERM;
+    return cause == EISDIR || cause == ELOOP || cause == ENAMETOOLONG || cause == ENOENT || cause == ENOTDIR;
 }
 
 static enum e8_rc tell(const struct e8_side *side, enum e8_rc rc, const char *hint, const char *what,
@@ -93,7 +91,7 @@ enum e8_rc e8_side_tell(const struct e8_side *side, bool opening, struct e8_err 
         snprintf(text, sizeof text, "%s: %s: %s", what, side->text, strerror(side->cause));
     else
         snprintf(text, sizeof text, "%s: %s", what, side->text);
-    bool of_path = opening && side->code == SQLITE_CANTOPEN && is_of_path(side->cause);
+    bool of_path = opening && side->code == SQLITE_CANTOPEN && e8_side_of_path(side->cause);
     return tell(side, of_path ? E8_INPUT : E8_ENV, NULL, text, err);
 }
 

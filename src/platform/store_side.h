@@ -110,6 +110,7 @@ void e8_side_close(struct e8_side *side);
 void e8_side_note(struct e8_side *side); /* that the last call on db has failed, unless another had before */
 /* What has failed, of the file as it is found (then a damaged one is the user's input), or later on. */
 enum e8_rc e8_side_tell(const struct e8_side *side, bool opening, struct e8_err *err);
+bool e8_side_of_path(int cause); /* errno: the path is wrong; all else is the system's refusal */
 bool e8_side_exec(struct e8_side *side, const char *sql);
 int e8_side_wait(void *state, int tries); /* for another program's lock: SQLite's busy handler */
 

@@ -145,7 +145,12 @@ void e8_server_run_written(void *state, const struct e8_run_row *row)
 
 void e8_stream_get(struct e8_call *call)
 {
-    if (!e8_hub_listen(call->server->live, e8_call_query(call, "webhook"), e8_mono_now(), call->response)) {
+    const char *webhook = e8_call_query_webhook(call);
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return;
+    }
+    if (!e8_hub_listen(call->server->live, webhook, e8_mono_now(), call->response)) {
         e8_call_fail(call, 503, "close another page", "too many listen already");
         return;
     }

@@ -39,18 +39,8 @@ static bool is_loopback(const struct e8_url *url, const char *address)
     return e8_host_is_loopback(url->host) || strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
-static bool is_named(const struct e8_reach *reach, struct e8_str host)
-{
-    for (const char *const *name = reach->allow; name && *name; name++) {
-        if (e8_str_ieq(host, e8_str(*name))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Looking a name up may take long, and the server waits: one that the user has allowed is not looked up. Whatever it is later, the
- * address of each attempt's socket is checked. */
+/* Looking a name up may take long, and all clients would wait: it is not. Whatever it is later, the address of each attempt's socket is
+ * checked. */
 static enum e8_rc check_target(const struct e8_platform_options *options, const char *text,
                                struct e8_err *err)
 {
@@ -58,12 +48,9 @@ static enum e8_rc check_target(const struct e8_platform_options *options, const 
     char address[64];
     enum e8_rc rc = e8_url_parse(e8_str(text), &url, err);
     bool any = !rc && (url.https || options->allow_http || options->reach.unix_socket);
-    if (rc || (any && is_named(&options->reach, url.host))) {
-        return rc;
-    }
-    rc = e8_reach_permits(&options->reach, e8_str(text), address, err);
+    rc = rc ? rc : e8_reach_may_permit(&options->reach, e8_str(text), address, err);
     if (!rc && !any && !is_loopback(&url, address)) {
-        rc = e8_fail(err, E8_INPUT, "https://, or start emit8 serve with --allow-http",
+        rc = e8_fail(err, E8_INPUT, "https://, http://localhost, or start emit8 serve with --allow-http",
                      "an endpoint beyond this machine needs https");
     }
     return rc;

@@ -13,7 +13,7 @@
 
 #define E8_TYPES_MAX 256
 #define E8_TEMPLATE_OUT_MAX                                                                                  \
-    ((size_t)1 << 20)  /* a template whose output could be larger is refused when compiled */
+    ((size_t)2 << 20)  /* a template whose output could be larger is refused when compiled */
 #define E8_FACT_MAX 96 /* bytes; a longer text among the facts is a bug of the caller */
 
 /* What entities of a run or of a small pool are called is the same in very many events: a memory of those texts, of one thread and one

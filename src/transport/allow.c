@@ -147,6 +147,17 @@ bool e8_allow_name(const char *const *allow, struct e8_str host)
     return false;
 }
 
+bool e8_allow_has_addresses(const char *const *allow)
+{
+    struct e8_addr addr;
+    struct block block;
+    for (; allow && *allow; allow++) {
+        if (e8_addr_parse(e8_str(*allow), &addr) || block_parse(e8_str(*allow), &block))
+            return true;
+    }
+    return false;
+}
+
 bool e8_allow_addr(const char *const *allow, const struct e8_addr *addr, bool named)
 {
     if (e8_addr_is_loopback(addr))

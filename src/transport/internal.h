@@ -30,6 +30,7 @@ bool e8_addr_is_loopback(const struct e8_addr *addr);
 /* E8_INPUT when the entry is none of host, address, CIDR block. */
 enum e8_rc e8_allow_check(const char *entry, struct e8_err *err);
 bool e8_allow_name(const char *const *allow, struct e8_str host);
+bool e8_allow_has_addresses(const char *const *allow); /* an address or a block, not only names */
 /* `named`: the name that was looked up to get this address is in the list itself. */
 bool e8_allow_addr(const char *const *allow, const struct e8_addr *addr, bool named);
 

@@ -314,8 +314,15 @@ static void look_up(const struct e8_reach *reach, const struct e8_route *route, 
     free(name);
 }
 
-static enum e8_rc permit_route(const struct e8_reach *reach, const struct e8_route *route, char address[64],
-                               struct e8_err *err)
+/* What its name alone says; `look`: and there was no address of it. */
+static bool permitted_by_name(const struct e8_reach *reach, const struct e8_route *route, bool look)
+{
+    return (!route->pinned.n && e8_allow_name(reach->allow, route->host)) ||
+           e8_host_is_loopback(route->host) || (!look && e8_allow_has_addresses(reach->allow));
+}
+
+static enum e8_rc permit_route(const struct e8_reach *reach, const struct e8_route *route, bool look,
+                               char address[64], struct e8_err *err)
 {
     bool named = !route->pinned.n && e8_allow_name(reach->allow, route->host);
     struct verdict verdict = {0};
@@ -327,11 +334,11 @@ static enum e8_rc permit_route(const struct e8_reach *reach, const struct e8_rou
     }
     if (!route->pinned.n && e8_addr_parse(route->host, &addr))
         weigh(reach, &addr, named, &verdict);
-    else if (!route->pinned.n)
+    else if (!route->pinned.n && look)
         look_up(reach, route, named, &verdict);
     if (verdict.any)
         e8_addr_text(&verdict.first, address);
-    if (verdict.permitted || (!verdict.any && (named || e8_host_is_loopback(route->host))))
+    if (verdict.permitted || (!verdict.any && permitted_by_name(reach, route, look)))
         return E8_OK;
     return refuse(route->host, address, err);
 }
@@ -345,8 +352,8 @@ static bool permitted_unseen(const struct e8_reach *reach, struct e8_str host)
     return e8_host_is_loopback(host) || e8_allow_name(reach->allow, host);
 }
 
-enum e8_rc e8_reach_permits(const struct e8_reach *reach, struct e8_str text, char address[64],
-                            struct e8_err *err)
+static enum e8_rc permit(const struct e8_reach *reach, struct e8_str text, bool look, char address[64],
+                         struct e8_err *err)
 {
     struct e8_url url;
     address[0] = '\0';
@@ -358,5 +365,17 @@ enum e8_rc e8_reach_permits(const struct e8_reach *reach, struct e8_str text, ch
         return E8_OK;
     if (reach->proxy && reach->proxy[0] && !permitted_unseen(reach, url.host))
         return refuse(url.host, "", err);
-    return permit_route(reach, &route, address, err);
+    return permit_route(reach, &route, look, address, err);
+}
+
+enum e8_rc e8_reach_permits(const struct e8_reach *reach, struct e8_str text, char address[64],
+                            struct e8_err *err)
+{
+    return permit(reach, text, true, address, err);
+}
+
+enum e8_rc e8_reach_may_permit(const struct e8_reach *reach, struct e8_str text, char address[64],
+                               struct e8_err *err)
+{
+    return permit(reach, text, false, address, err);
 }

@@ -40,6 +40,11 @@ enum e8_rc e8_reach_check(const struct e8_reach *reach, struct e8_err *err);
  * end as dns_failed. `address` gets the text of the first address ("127.0.0.1"), or is empty. */
 enum e8_rc e8_reach_permits(const struct e8_reach *reach, struct e8_str url, char address[64],
                             struct e8_err *err);
+/* The same for those who cannot wait: nothing is looked up. A name is permitted where the list has it, where it is localhost, and where
+ * the list has addresses or blocks, among which its address may be: that of the socket is checked in any case. `address` is empty for a
+ * name. */
+enum e8_rc e8_reach_may_permit(const struct e8_reach *reach, struct e8_str url, char address[64],
+                               struct e8_err *err);
 
 #define E8_BODY_READ_MAX ((size_t)1 << 20)  /* of a response body at most is read */
 #define E8_BODY_KEEP_MAX ((size_t)64 << 10) /* and kept, where `keep` is set */

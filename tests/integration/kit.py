@@ -56,16 +56,27 @@ def emit8(*args, stdin=b"", timeout=60, env=None, judged=False, **kwargs):
     return done
 
 
-def start(*args, env=None, **kwargs):
-    """emit8 in the background, stdout and stderr as pipes; the caller ends it."""
+def start(*args, env=None, within=(), **kwargs):
+    """emit8 in the background, stdout and stderr as pipes; the caller ends it. `within`: a command that becomes it in the end."""
     return subprocess.Popen(
-        [EMIT8, *map(str, args)],
+        [*within, EMIT8, *map(str, args)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(**(env or {})),
         **kwargs,
     )
+
+
+def mounted(script):
+    """A command that becomes the one behind it, in a user and mount namespace where `script` has mounted something; None where that is
+    not allowed here."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'set -e; {script}; exec "$@"', "sh"]
+    try:
+        done = subprocess.run([*command, "true"], capture_output=True, timeout=30)
+    except FileNotFoundError:
+        return None
+    return command if done.returncode == 0 else None
 
 
 def until(condition, timeout=30):

@@ -432,10 +432,10 @@ def test_output_over_the_limit(trial):
         text = '{"{{$repeat 64}}": %s}' % text
     trial.write(f"fx/{EVENT}", '{"a": %s}' % text)
     err = trial.refused("events", "validate", "fx", logs=False)
-    assert "larger than 1048576 bytes; fewer or smaller $repeat" in err
+    assert "larger than 2097152 bytes; fewer or smaller $repeat" in err
     trial.write("big.yaml", ENDPOINTS.replace("URL", trial.url)
                 + "flows: {f: [{emit: message.sent, set: {data.x: %s}}]}\n" % text.replace('"{{', "'{{").replace('}}"', "}}'"))
-    assert "larger than 1048576 bytes" in trial.refused("run", "big.yaml", env={"S": SECRET})
+    assert "larger than 2097152 bytes" in trial.refused("run", "big.yaml", env={"S": SECRET})
 
 
 @pytest.mark.parametrize("text, place", [

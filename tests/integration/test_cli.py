@@ -17,14 +17,19 @@ FIXTURES = pathlib.Path(kit.SOURCE) / "fixtures"
 
 # A value that each option's argument takes, by the name that help gives to it.
 VALUES = {
-    "N": "1", "C": "2", "RATE": "10/s", "DUR": "2s", "TIME": kit.CLOCK, "FORMAT": "text", "FACTOR": "2x",
-    "STATUS": "503", "PATTERN": "agent.*", "NAME": "x", "RULE": "failed < 9", "WHEN": "never", "VERSION": "1.1",
+    "N": "1", "C": "2", "RATE": "10/s", "DUR": "2s", "TIME": kit.CLOCK, "FACTOR": "2x",
+    "STATUS": "503", "PATTERN": "agent.*", "NAME": "x", "RULE": "failed < 9",
     "MIX": "", "DIST": "5ms", "VALUE": "3", "URL": "http://127.0.0.1:9/", "PATH=VALUE": "data.x=1", "PATH": "data.x",
     "HOST": "example.com", "'NAME: VALUE'": "X-A: b", "ADDR:PORT": "127.0.0.1:0", "H1:P1:H2:P2": "a:1:127.0.0.1:2",
     "HOST:PORT:ADDR": "a:1:127.0.0.1", "[NAME=]URL": "http://127.0.0.1:9/", "FILE": "file", "DIR": "dir",
     "DELIVERY": "dlv_", "ID": "evt_1", "UNIX": "1", "NAME=VALUE": "n=7", "POINTER": "/count", "COMMAND": "true",
     "I/N": "1/2", "[FILE=]N": "1",
 }  # fmt: skip
+
+
+def value_of(argument):
+    """One that is right; of those that help lists ("text|json") the first."""
+    return argument.split("|")[0] if argument and "|" in argument else VALUES.get(argument)
 
 
 def options_of(command):
@@ -85,8 +90,8 @@ def test_every_option_of_help_is_parsed(command):
     assert len(options) >= 4
     apart, joined, letters, attached = [], [], [], []
     for letter, name, argument in options:
-        assert argument is None or argument in VALUES, f"help calls it {argument}"
-        value = VALUES.get(argument)
+        value = value_of(argument)
+        assert argument is None or value is not None, f"help calls it {argument}"
         apart += [f"--{name}", value] if argument else [f"--{name}"]
         joined += [f"--{name}={value}" if argument else f"--{name}"]
         if letter:
@@ -196,6 +201,64 @@ def test_completion_completes_in_bash(tmp_path):
     assert set(complete(tmp_path, "emit8", "log", "--")) == {f"--{name}" for _, name, _ in options_of("log")}
     (tmp_path / "scenario.yaml").touch()
     assert "scenario.yaml" in complete(tmp_path, "emit8", "run", "scen")
+
+
+def test_completion_offers_the_values_of_options(tmp_path):
+    assert complete(tmp_path, "emit8", "serve", "--plan", "") == ["unlimited", "starter", "pro"]
+    assert complete(tmp_path, "emit8", "serve", "--format", "") == ["text", "ndjson"]
+    assert complete(tmp_path, "emit8", "run", "quick", "--plan", "") == ["json", "ndjson"]
+    assert complete(tmp_path, "emit8", "run", "quick", "--format", "j") == ["json", "junit"]
+    assert complete(tmp_path, "emit8", "report", "--format", "=", "ht") == ["html"]  # as bash takes --format=ht apart
+    assert complete(tmp_path, "emit8", "diff", "--format", "=") == ["text", "json"]
+    zsh, fish = kit.emit8("completion", "zsh").out, kit.emit8("completion", "fish").out
+    for command in COMMANDS:
+        for _, name, argument in options_of(command):
+            if argument and "|" in argument:
+                values = argument.split("|")
+                assert complete(tmp_path, "emit8", command, f"--{name}", "") == values
+                assert f"]: :({' '.join(values)})'" in zsh
+                assert f"'__fish_seen_subcommand_from {command}' -l {name} -x -a '{' '.join(values)}' -d " in fish
+
+
+@pytest.mark.parametrize("line, name", [
+    ("check --list", "format"), ("validate none.yaml", "format"), ("sink --listen none", "format"), ("serve --listen none", "format"),
+    ("serve --listen none", "plan"), ("events list", "format"), ("report none.db", "format"), ("log none.db", "format"),
+    ("run quick", "plan"), ("diff a.db b.db", "format"),
+])  # fmt: skip
+def test_the_values_that_help_lists_are_those_that_are_taken(tmp_path, line, name):
+    def refusal(value):
+        return kit.emit8(*line.split(), f"--{name}", value, cwd=tmp_path, timeout=10, env={"XDG_STATE_HOME": str(tmp_path)}).err
+
+    unknown = re.compile("unknown format|is not known|has no lines as|has no JSON")
+    assert unknown.search(refusal("nonsense"))
+    listed = next(argument for _, option, argument in options_of(line.split()[0]) if option == name)
+    for value in listed.split("|"):
+        assert not unknown.search(refusal(value)), value
+
+
+def test_a_wrong_value_names_its_option(tmp_path):
+    secret = kit.secret_file(tmp_path)
+    to = ["--to", "http://127.0.0.1:9/", "--secret-file", secret, "--no-log"]
+    (tmp_path / "r.yaml").write_text(
+        "# from 2026-03-01T12:00:00.000Z\nscenario: recorded\nflows:\n  recorded:\n"
+        "    - {emit: message.sent, at: 0ms, id: d1, verbatim: true, headers: {X-A: b}, body: '{}'}\n"
+    )
+    for args in (["send", "message.sent"], ["run", "quick"], ["load", "-n", "1"], ["replay", tmp_path / "r.yaml"]):
+        for value, said in (("foo", "127.0.0.1:PORT"), ("0.0.0.0:9464", "127.0.0.1:9464")):
+            done = kit.emit8(*args, *to, "--metrics", value, timeout=10)
+            assert done.returncode == 2 and not done.out
+            assert done.err.startswith("emit8: --metrics: ") and value in done.err and said in done.err, done.err
+    state = tmp_path / "state"
+    for value, said in (("notaurl", "http:// or https://"), ("http://192.0.2.1/", "--allow-target 192.0.2.1")):
+        done = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0", "--notify", value, timeout=10)
+        assert done.returncode == 2 and done.err.startswith("emit8: --notify: ") and said in done.err, done.err
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("line", ["diff none.db none.db", "report none.db", "report none.db none.db", "log none.db"])
+def test_a_log_that_is_named_as_a_word_is_not_hinted_to_an_option(tmp_path, line):
+    done = kit.emit8(*line.split(), cwd=tmp_path, timeout=10)
+    assert done.returncode == 2 and done.err == "emit8: none.db: there is no delivery log; emit8 run makes one; name another file\n"
 
 
 # The environment

@@ -35,6 +35,9 @@ HOSTILE = "<script>window.hit=1</script><img src=x onerror=window.hit=1>\u202egp
 SHOWN = "<script>window.hit=1</script><img src=x onerror=window.hit=1>U+202Egpj.exeU+2066BELESC[31mU+200BU+FEFF\"'&amp;{{hit}}"
 
 
+MEBI = 1 << 20  # characters of a text
+
+
 class Browser:
     """A tab of headless Chromium, with what its console says."""
 
@@ -561,7 +564,7 @@ def test_it_is_used_by_keys_and_keeps_its_theme(browser, serve):
 def hostile_world(serve, url):
     """Endpoints, deliveries and answers that mean harm; returns the hook and the delivery."""
     hook = serve.webhook(url, ["*"], description=HOSTILE, headers={"X-Harm": "<script>window.hit=1</script>"}, retry={**RETRY, "attempts": 1})["id"]
-    body = {HOSTILE: HOSTILE, "long": "A" * 500_000, "exact": "1e400"}
+    body = {HOSTILE: HOSTILE, "long": HOSTILE + "A" * (MEBI - len(HOSTILE)), "exact": "1e400"}
     text = json.dumps(body, ensure_ascii=False).replace('"1e400"', "1.0e400")
     made = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.received", "payload": text}).data
     serve.ended(made["delivery_id"])
@@ -581,6 +584,7 @@ HARM = """return {
     made: document.querySelectorAll("main script, main img, main iframe, main object, main [onerror], main a[href^=javascript]").length,
     hidden: /[\\u0000-\\u0008\\u200b\\u202a-\\u202e\\u2066-\\u2069\\ufeff]/.test(document.body.innerText),
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    long: document.body.textContent.length > 200000,
 }"""
 
 
@@ -602,25 +606,54 @@ def test_hostile_data_is_text_in_every_view(browser, serve):
     for width in (1280, 390):
         browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         for place, text in views.items():
+            began = time.monotonic()
             browser.js("location.hash = arguments[0]", place)
             browser.until(browser.ready)
             if text:
                 browser.see(text)
-            assert browser.js(HARM) == {"hit": None, "made": 0, "hidden": False, "wide": 0}, (width, place)
+            assert browser.js(HARM) == {"hit": None, "made": 0, "hidden": False, "wide": 0, "long": False}, (width, place)
+            assert time.monotonic() - began < 10, place
     browser.cdp("Emulation.clearDeviceMetricsOverride")
     long_and_exact(browser, delivery)
     assert not browser.complaints()
 
 
 def long_and_exact(browser, delivery):
-    """Half a megabyte is cut until it is asked for; numbers stay as they were written."""
+    """A megabyte is cut until it is asked for, and then is whole, and text; numbers stay as they were written."""
     browser.go(f"/deliveries/{delivery}")
     browser.see("1.0e400")
-    more = browser.find("//button[starts-with(normalize-space(), 'show all 500,0')]")
+    more = browser.find("//button[starts-with(normalize-space(), 'show all 1,048,')]")
     began = time.monotonic()
     more.click()
-    assert browser.js("return document.querySelector('main').textContent.includes('A'.repeat(19000))")
+    assert browser.js("return document.querySelector('main').textContent.match(/A+/g).map((run) => run.length).reduce((a, b) => a + b)") >= MEBI - len(HOSTILE)
+    harm = browser.js(HARM)
+    assert (harm["hit"], harm["made"], harm["hidden"], harm["wide"]) == (None, 0, False, 0)
     assert time.monotonic() - began < 10
+
+
+def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
+    """What is wrong, what would be right, and a way out."""
+    hook = serve.webhook(receiver.url, ["message.sent"])["id"]
+    sent = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.sent"}).data["delivery_id"]
+    serve.ended(sent)
+    enter(browser, serve)
+    for query, said in (
+        ("type=mesage.sent", 'did you mean "message.sent"?'),
+        ("webhook=whk_gone", "there is no webhook"),
+        ("environment=moon", "production, staging or development"),
+        ("event=none", "evt_…"),
+        ("time=own&since=2026-03-02T00:00&until=2026-03-01T00:00", "since lies before until"),
+    ):
+        browser.go(f"/deliveries?{query}")
+        assert said.lower() in browser.text(".error-box").lower(), query
+        assert not rows(browser)
+        browser.click("Clear the filters")
+        browser.until(lambda: rows(browser) == [sent])
+        assert browser.js("return location.hash") == "#/deliveries"
+    serve.call("DELETE", f"/v1/webhooks/{hook}")
+    browser.go(f"/deliveries?webhook={hook}")
+    browser.until(lambda: rows(browser) == [sent])
+    browser.complaints()  # the console's word on the answers of 400
 
 
 # What others' tools say.

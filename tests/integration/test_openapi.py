@@ -5,8 +5,10 @@ import http.client
 import json
 import pathlib
 import re
+import resource
 import subprocess
 import sys
+import threading
 
 import jsonschema
 import kit
@@ -201,7 +203,7 @@ def walk_refusals(walk):
         if "requestBody" in operation:
             walk(method, path, raw=b"{", **some)
             walk(method, path, raw=b"{}", headers={"Content-Type": "text/plain"}, **some)
-            walk(method, path, raw=json.dumps({"x": "y" * (1 << 20)}).encode(), **some)
+            walk(method, path, raw=json.dumps({"x": "y" * (2 << 20)}).encode(), **some)
         if "404" in operation["responses"]:
             body = {"/v1/webhooks/{id}/test": {"event": "agent.error"}, "/v1/webhooks/{id}": {"description": ""}}.get(path)
             walk(method, path, body if method in ("post", "patch") else None, **some)
@@ -298,3 +300,65 @@ def test_every_operation_is_limited(tmp_path, document):
         for path, method in sorted(limited):
             tries = (walk(method, path, **fill(path, "none")).status for _ in range(5))
             assert 429 in tries, (path, method)
+
+
+# --- when the store fails -------------------------------------------------------------------------------------------
+
+
+def write_operations(hook, off, failed):
+    """All that changes something in the store; what each needs."""
+    return [
+        ("post", "/v1/webhooks", {"url": "http://127.0.0.1:9/", "events": ["*"]}, {}),
+        ("patch", "/v1/webhooks/{id}", {"description": "e"}, {"id": hook}),
+        ("post", "/v1/webhooks/{id}/disable", {}, {"id": hook}),
+        ("post", "/v1/webhooks/{id}/enable", {}, {"id": off}),
+        ("post", "/v1/webhooks/{id}/rotate", {}, {"id": hook}),
+        ("post", "/v1/webhooks/{id}/revoke", {}, {"id": hook}),
+        ("post", "/v1/webhooks/{id}/test", {"event": "message.sent"}, {"id": hook}),
+        ("post", "/v1/events", {"type": "message.sent"}, {}),
+        ("post", "/v1/deliveries/{id}/resend", {}, {"id": failed}),
+        ("post", "/v1/deliveries/resend", {}, {}),
+        ("delete", "/v1/webhooks/{id}", None, {"id": off}),
+    ]
+
+
+def limit_files(server, size):
+    """No file of the server's grows beyond, from now on."""
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_a_store_that_cannot_be_written(tmp_path, document):
+    """Each operation that would change something says 503, and has changed nothing; what was accepted before is delivered afterwards."""
+    go = threading.Event()
+
+    def answer(request):
+        return 500 if request["path"] == "/failing" else go.wait(60) and 200
+
+    with kit.Capture(answer) as capture, Serve(tmp_path / "state") as server:
+        walk = Walker(server, document)
+        hook = server.webhook(capture.url + "/held", ["message.sent"], timeout="60s")["id"]
+        off = server.webhook(capture.url + "/failing", ["agent.error"], retry={"attempts": 1})["id"]
+        failed = server.post("/v1/events", {"type": "agent.error"}).data["deliveries"][0]["delivery_id"]
+        assert server.ended(failed)["state"] == "failed"
+        server.post(f"/v1/webhooks/{off}/disable")
+        server.post(f"/v1/webhooks/{hook}/rotate")
+        accepted = server.post("/v1/events", {"type": "message.sent"}).data["deliveries"][0]["delivery_id"]
+        capture.wait(2)
+        reads = ("/v1/webhooks", "/v1/deliveries", f"/v1/deliveries/{accepted}", f"/v1/webhooks/{hook}", f"/v1/webhooks/{off}")
+        before = [server.get(path).body for path in reads]
+        limit_files(server, 0)
+        changes = write_operations(hook, off, failed)
+        for method, path, body, names in changes:
+            message, _ = walk(method, path, body, **names).error(503, "UNAVAILABLE")
+            assert "cannot be written" in message, (path, message)
+        walk("get", "/healthz", key=None)
+        assert [server.get(path).body for path in reads] == before
+        limit_files(server, resource.RLIM_INFINITY)
+        go.set()
+        assert server.ended(accepted)["state"] == "delivered"
+        for method, path, body, names in changes:
+            assert walk(method, path, body, **names).status < 300, path
+        walk("get", "/healthz", key=None)
+        assert server.call("GET", "/healthz", key=None).status == 200
+    unavailable = {(path, method) for path, method, status in walk.seen if status == 503}
+    assert unavailable == {(path, method) for method, path, _, _ in changes} | {("/healthz", "get")}

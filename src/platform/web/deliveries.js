@@ -354,6 +354,9 @@ export default async function deliveries(page) {
         news.hidden = true;
     }
 
+    /* An old address may filter by what there is not: then the filters are the trouble, and not the server. */
+    const refusal = (error) => (error.status === 400 ? errorBox(error, clear, "Clear the filters") : errorBox(error, reload));
+
     async function reload() {
         const own = ++state.turn;
         place.setAttribute("aria-busy", "true");
@@ -368,7 +371,7 @@ export default async function deliveries(page) {
             place.replaceChildren();
             drawTable();
         } catch (error) {
-            if (error.name !== "AbortError" && own === state.turn) fill(place, errorBox(error, reload));
+            if (error.name !== "AbortError" && own === state.turn) fill(place, refusal(error));
         } finally {
             if (own === state.turn) place.removeAttribute("aria-busy");
         }
@@ -379,6 +382,7 @@ export default async function deliveries(page) {
         const query = asked(filter);
         if (state.cutOff) query.until = new Date(Date.parse(state.oldest.created_at) + 1).toISOString();
         else query.cursor = state.next;
+        if (query.since >= query.until) return reload(); /* the oldest rows have left the last hours meanwhile */
         const own = state.turn;
         const found = await findPage(query, page.signal);
         if (own !== state.turn) return;

@@ -112,7 +112,7 @@ const figure = (name, value, note = null, kind = null) =>
         note ? h("dd", { class: "figure-note" }, note) : null,
     );
 
-function figures({ totals, pending, waiting }) {
+function figures({ totals, pending, retrying }) {
     const failing = totals.attempts && totals.failed / totals.attempts > 0.01;
     return h(
         "dl",
@@ -122,7 +122,7 @@ function figures({ totals, pending, waiting }) {
         figure("Median", ms(totals.p50_ms), "response time"),
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
-        figure("Waiting", few(waiting), `for a retry; ${few(pending)} due now`),
+        figure("Pending", few(pending), `${few(retrying)} of them retrying`),
     );
 }
 

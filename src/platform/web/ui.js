@@ -26,7 +26,7 @@ function advice(error, hint) {
 }
 
 /* What happened, and what to do. */
-export function errorBox(error, again) {
+export function errorBox(error, again, name = "Try again") {
     const [what, hint] = halves(String(error.message ?? error));
     return h(
         "div",
@@ -40,7 +40,7 @@ export function errorBox(error, again) {
             (error.details ?? []).map((each) =>
                 h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600)),
             ),
-            again ? h("button", { type: "button", onclick: again }, "Try again") : null,
+            again ? h("button", { type: "button", onclick: again }, name) : null,
         ),
     );
 }
@@ -262,7 +262,7 @@ export function stateText(row) {
     if (row.state === "delivered") return row.attempts > 1 ? `Delivered by attempt ${row.attempts}` : "Delivered";
     if (row.state === "failed") return `Failed for good after ${row.attempts === 1 ? "one attempt" : `${row.attempts} attempts`}`;
     if (row.state === "cancelled") return "Cancelled";
-    return row.attempts ? "Waiting for the next attempt" : "Waiting for its first attempt";
+    return row.attempts ? "Retrying" : "Pending";
 }
 
 /* An endpoint in few words: its host and path, the scheme where it is not https. */

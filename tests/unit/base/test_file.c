@@ -324,9 +324,9 @@ static void makes_directories(void **state)
     assert_int_equal(e8_dir_make("/", NULL), E8_OK);
     assert_int_equal(e8_dir_make("", &err), E8_ENV);
     make(at("file"), "", 0);
-    assert_int_equal(e8_dir_make(at("file"), &err), E8_ENV);
-    assert_non_null(strstr(err.what, "File exists"));
-    assert_int_equal(e8_dir_make(at("file/x"), &err), E8_ENV);
+    assert_int_equal(e8_dir_make(at("file"), &err), E8_INPUT);
+    assert_non_null(strstr(err.what, "is not a directory"));
+    assert_int_equal(e8_dir_make(at("file/x"), &err), E8_INPUT);
     assert_int_equal(e8_dir_make(at("x/y/w"), NULL), E8_OK);
 }
 

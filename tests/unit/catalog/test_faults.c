@@ -210,7 +210,7 @@ static void limits_point_into_the_payload(void **state)
     place_make(&place);
     e8_buf_init(&text, 4 << 20);
     e8_buf_puts(&text, "{\"a\": 1,\n \"b\": \"");
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 200000; i++) {
         e8_buf_puts(&text, "0123456789abcdef");
     }
     e8_buf_puts(&text, "\"}");
@@ -223,11 +223,11 @@ static void limits_point_into_the_payload(void **state)
     e8_buf_putc(&text, '}');
     place_put(&place, "events/agent.error.json", e8_buf_cstr(&text));
     place_put(&place, "events/agent.deployed.json",
-              "{\"a\": {\"{{$repeat 64}}\": {\"{{$repeat 64}}\": \"{{$hex 300}}\"}}}");
+              "{\"a\": {\"{{$repeat 64}}\": {\"{{$repeat 64}}\": \"{{$hex 300}}{{$hex 300}}\"}}}");
     load_bad(place.path, &errs);
-    expect_error(&errs, "events/message.sent.json", 2, 7, "larger than 1048576 bytes");
+    expect_error(&errs, "events/message.sent.json", 2, 7, "larger than 2097152 bytes");
     expect_error(&errs, "events/agent.error.json", 2, 69, "nested too deeply");
-    expect_error(&errs, "events/agent.deployed.json", 1, 7, "larger than 1048576 bytes");
+    expect_error(&errs, "events/agent.deployed.json", 1, 7, "larger than 2097152 bytes");
     assert_int_equal(errs.total, 3);
     e8_buf_fini(&text);
     e8_errs_fini(&errs);

@@ -70,7 +70,7 @@ static void on_big(void *state, const struct e8_request *request, struct e8_resp
 {
     (void)state;
     (void)request;
-    for (size_t i = 0; i < 9 * 1024; i++) {
+    for (size_t i = 0; i < 17 * 1024; i++) {
         char kilobyte[1024];
 
         memset(kilobyte, 'x', sizeof kilobyte);

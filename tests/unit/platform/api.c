@@ -15,16 +15,16 @@ static void no_limit(void **state)
         assert_true(e8_bucket_take(&bucket, 0, &wait));
         assert_int_equal(wait, 0);
     }
-    assert_int_equal(e8_bucket_full_in(&bucket), 0);
+    assert_int_equal(e8_bucket_reset_in(&bucket), 0);
 }
 
 static void burst_then_rate(void **state)
 {
     static const struct {
         enum e8_plan_limits plan;
-        int burst;
+        int limit, burst;
         e8_dur_ns each;
-    } rows[] = {{E8_PLAN_STARTER, 100, E8_NS_S}, {E8_PLAN_PRO, 1000, 100 * E8_NS_MS}};
+    } rows[] = {{E8_PLAN_STARTER, 60, 100, E8_NS_S}, {E8_PLAN_PRO, 600, 1000, 100 * E8_NS_MS}};
 
     (void)state;
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
@@ -32,11 +32,14 @@ static void burst_then_rate(void **state)
         struct e8_bucket bucket = e8_bucket_of(rows[i].plan, now);
         e8_dur_ns wait;
 
-        for (int k = 0; k < rows[i].burst; k++)
+        for (int k = 1; k <= rows[i].burst; k++) {
             assert_true(e8_bucket_take(&bucket, now, &wait));
+            int left = rows[i].burst - k < rows[i].limit ? rows[i].burst - k : rows[i].limit;
+            assert_int_equal(e8_bucket_remaining(&bucket), left);
+            assert_int_equal(e8_bucket_reset_in(&bucket), (rows[i].limit - left) * rows[i].each);
+        }
         assert_false(e8_bucket_take(&bucket, now, &wait));
         assert_int_equal(wait, rows[i].each);
-        assert_int_equal(e8_bucket_full_in(&bucket), rows[i].burst * rows[i].each);
         assert_false(e8_bucket_take(&bucket, now + rows[i].each / 2, &wait));
         assert_int_equal(wait, rows[i].each / 2);
         for (int k = 1; k <= 10; k++) {
@@ -114,7 +117,7 @@ static void a_directory_is_one_processs(void **state)
     (void)state;
     assert_non_null(mkdtemp(directory));
     assert_int_equal(e8_state_open(directory, &first, &err), E8_OK);
-    assert_int_equal(e8_state_open(directory, &second, &err), E8_INPUT);
+    assert_int_equal(e8_state_open(directory, &second, &err), E8_ENV);
     assert_int_equal(second, -1);
     assert_non_null(strstr(err.what, "another emit8 serve"));
     close(first);

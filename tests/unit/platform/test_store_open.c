@@ -130,7 +130,7 @@ static int open_second(const char *path)
     struct e8_store *store;
     struct e8_err err = {0};
 
-    if (e8_store_open(path, &store, &err) != E8_INPUT || store)
+    if (e8_store_open(path, &store, &err) != E8_ENV || store)
         return 1;
     return strstr(err.what, "is in use by another") && err.hint[0] ? 0 : 2;
 }
@@ -153,7 +153,7 @@ static int open_unwritable(const char *path)
 
     if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 1;
-    if (e8_store_open(path, &store, &err) != E8_INPUT || store)
+    if (e8_store_open(path, &store, &err) != E8_ENV || store)
         return 2;
     return err.what[0] ? 0 : 3;
 }

@@ -208,8 +208,8 @@ static void what_it_tells(void **state)
     put_attempt(place, &a);
     ASSERT_OK(place, e8_store_overview(place->store, T0, T0 + HOUR, 0, NULL, place->arena, &o, &place->err));
     assert_int_equal(o.slice_count, 60 + (T0 % MINUTE != 0));
-    assert_int_equal(o.pending, 3);
-    assert_int_equal(o.waiting, 1);
+    assert_int_equal(o.pending, 4);
+    assert_int_equal(o.retrying, 1);
     assert_int_equal(o.webhooks.count, 1);
     assert_int_equal(o.outcomes.count, 2);
     assert_string_equal(o.outcomes.list[0].name, "connect_refused");
@@ -223,7 +223,7 @@ static void what_it_tells(void **state)
     ASSERT_OK(place,
               e8_store_overview(place->store, T0, T0 + HOUR, 0, "whk_b", place->arena, &o, &place->err));
     assert_int_equal(o.pending, 1);
-    assert_int_equal(o.waiting + o.all.attempts + o.types.count + o.latency_count, 0);
+    assert_int_equal(o.retrying + o.all.attempts + o.types.count + o.latency_count, 0);
     assert_int_equal(o.all.p99, -1);
     ASSERT_OK(place,
               e8_store_overview(place->store, T0, T0 + HOUR, 0, "whk_no", place->arena, &o, &place->err));

@@ -171,15 +171,15 @@ static void too_large_is_refused(void **state)
     (void)state;
     e8_buf_init(&json, E8_FILE_MAX);
     struct e8_template *t =
-        world_compile(world, nest(&json, "{\"{{$repeat 64}}\":", "\"{{$hex 250}}\"", "}", 2));
+        world_compile(world, nest(&json, "{\"{{$repeat 64}}\":", "\"{{$hex 250}}{{$hex 250}}\"", "}", 2));
     assert_non_null(t);
     e8_template_free(&t);
     assert_true(
-        gives_error(world, nest(&json, "{\"{{$repeat 64}}\":", "\"{{$hex 255}}\"", "}", 2),
-                    "t.json:1:1: this can become larger than 1048576 bytes; fewer or smaller $repeat"));
+        gives_error(world, nest(&json, "{\"{{$repeat 64}}\":", "\"{{$hex 255}}{{$hex 255}}\"", "}", 2),
+                    "t.json:1:1: this can become larger than 2097152 bytes; fewer or smaller $repeat"));
     assert_true(
         gives_error(world, nest(&json, "{\"{{$repeat 64}}\":", "\"\"", "}", 30),
-                    "t.json:1:1: this can become larger than 1048576 bytes; fewer or smaller $repeat"));
+                    "t.json:1:1: this can become larger than 2097152 bytes; fewer or smaller $repeat"));
     e8_buf_fini(&json);
     world_fini(world);
 }
@@ -191,11 +191,11 @@ static void too_large_a_literal_is_refused(void **state)
     (void)state;
     e8_buf_init(&json, E8_FILE_MAX);
     e8_buf_puts(&json, "\"");
-    put_times(&json, "0123456789abcdef", 1 << 16);
+    put_times(&json, "0123456789abcdef", 1 << 17);
     e8_buf_puts(&json, "{{$hex 1}}\"");
     assert_true(
         gives_error(world, e8_buf_cstr(&json),
-                    "t.json:1:1: this can become larger than 1048576 bytes; fewer or smaller $repeat"));
+                    "t.json:1:1: this can become larger than 2097152 bytes; fewer or smaller $repeat"));
     e8_buf_fini(&json);
     world_fini(world);
 }

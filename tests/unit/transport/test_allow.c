@@ -232,9 +232,69 @@ static void test_permits(void **state)
     }
 }
 
+/* For those who cannot wait: no name is looked up, and what only an address could tell is left to the socket's. */
+static void test_may_permit(void **state)
+{
+    (void)state;
+    static const struct e8_reach none;
+    const struct e8_reach allow = {.allow = ONE("named.invalid")};
+    const struct e8_reach block = {.allow = ONE("192.0.2.0/24")};
+    const struct e8_reach one = {.allow = ONE("192.0.2.7")};
+    const struct e8_reach local = {.unix_socket = "/tmp/x"};
+    const struct e8_reach pinned = {.resolve = ONE("far.invalid:443:127.0.0.9")};
+    const struct e8_reach far_pin = {.resolve = ONE("far.invalid:443:192.0.2.9"),
+                                     .allow = ONE("far.invalid")};
+    const struct e8_reach moved = {.connect_to = ONE("::127.0.0.8:")};
+    const struct e8_reach proxied = {.proxy = "127.0.0.1:3128", .allow = ONE("192.0.2.0/24")};
+    const struct {
+        const struct e8_reach *reach;
+        const char *url, *address;
+        bool good;
+    } rows[] = {
+        {&none, "http://127.0.0.1:3000/x", "127.0.0.1", true},
+        {&none, "https://[::1]/", "::1", true},
+        {&none, "http://localhost:9/", "", true},
+        {&none, "http://app.localhost:9/", "", true},
+        {&none, "http://192.0.2.1/", "192.0.2.1", false},
+        {&none, "http://169.254.169.254/", "169.254.169.254", false},
+        {&none, "http://rebound.invalid/", "", false},
+        {&none, "http://here.invalid/", "", false}, /* it leads to loopback, which nobody has asked */
+        {&none, "http://hang.invalid/", "", false},
+        {&none, "ftp://127.0.0.1/", "", false},
+        {&allow, "http://named.invalid/", "", true},
+        {&allow, "http://NAMED.invalid./", "", true},
+        {&allow, "http://hang.invalid/", "", false},
+        {&block, "http://hang.invalid/", "", true}, /* its address may be of the block */
+        {&one, "http://hang.invalid/", "", true},
+        {&block, "http://192.0.2.200/", "192.0.2.200", true},
+        {&block, "http://198.51.100.1/", "198.51.100.1", false},
+        {&local, "http://hang.invalid/", "", true},
+        {&pinned, "https://far.invalid/", "127.0.0.9", true},
+        {&pinned, "http://far.invalid/", "", false},
+        {&far_pin, "https://far.invalid/", "192.0.2.9", false},
+        {&moved, "http://far.invalid/", "127.0.0.8", true},
+        {&proxied, "http://far.invalid/", "", false}, /* its address will not be seen */
+        {&proxied, "http://192.0.2.3/", "127.0.0.1", true},
+    };
+    int before = atomic_load(&interpose_names);
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        char address[64];
+        struct e8_err err = {0};
+        enum e8_rc rc = e8_reach_may_permit(rows[i].reach, e8_str(rows[i].url), address, &err);
+        if ((rc == E8_OK) != rows[i].good)
+            print_error("row %zu: %s %s\n", i, rows[i].url, err.what);
+        assert_int_equal(rc, rows[i].good ? E8_OK : E8_INPUT);
+        if (rows[i].good)
+            assert_string_equal(address, rows[i].address);
+        if (!rows[i].good && strncmp(rows[i].url, "ftp", 3) != 0)
+            assert_non_null(strstr(err.hint, "--allow-target"));
+    }
+    assert_int_equal(atomic_load(&interpose_names), before);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_addresses), cmocka_unit_test(test_blocks),  cmocka_unit_test(test_names),
-    cmocka_unit_test(test_check),     cmocka_unit_test(test_permits),
+    cmocka_unit_test(test_may_permit), cmocka_unit_test(test_addresses), cmocka_unit_test(test_blocks),
+    cmocka_unit_test(test_names),      cmocka_unit_test(test_check),     cmocka_unit_test(test_permits),
 };
 
 int run_allow(void)
