@@ -82,7 +82,7 @@ static enum e8_rc check_kind(const char *path, bool *missing, struct e8_err *err
 
     *missing = false;
     if (!path[0])
-        return e8_fail(err, E8_INPUT, another, "the delivery log's path is empty");
+        return e8_fail(err, E8_INPUT, "name a file: --log FILE", "the delivery log's path is empty");
     if (stat(path, &st) != 0) {
         *missing = errno == ENOENT;
         return *missing ? E8_OK : fail_errno(path, "cannot be opened", errno, err);

@@ -46,7 +46,7 @@ function asked(filter) {
 }
 
 function statusFits(row, wanted) {
-    if (wanted === "none") return !row.status && row.attempts > 0;
+    if (wanted === "none") return !row.status && row.outcome !== null;
     return String(row.status ?? "")[0] === wanted[0];
 }
 

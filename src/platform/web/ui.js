@@ -250,7 +250,7 @@ export function deliveryBadge(row) {
     if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
     if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");
     if (row.state === "cancelled") return badge("idle", "minus", "cancelled");
-    return row.attempts ? badge("warn", "retry", statusText(row), "retrying") : badge("idle", "clock", "pending");
+    return row.outcome ? badge("warn", "retry", statusText(row), "retrying") : badge("idle", "clock", "pending");
 }
 
 export function attemptBadge(attempt) {
@@ -262,7 +262,7 @@ export function stateText(row) {
     if (row.state === "delivered") return row.attempts > 1 ? `Delivered by attempt ${row.attempts}` : "Delivered";
     if (row.state === "failed") return `Failed for good after ${row.attempts === 1 ? "one attempt" : `${row.attempts} attempts`}`;
     if (row.state === "cancelled") return "Cancelled";
-    return row.attempts ? "Retrying" : "Pending";
+    return row.outcome ? "Retrying" : "Pending";
 }
 
 /* An endpoint in few words: its host and path, the scheme where it is not https. */
