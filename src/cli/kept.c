@@ -115,6 +115,8 @@ static const char *notes_of(const struct e8_engine_result *result, const struct 
     e8_json_int(&w, "idle_bytes", (int64_t)counts->idle_bytes);
     e8_json_int(&w, "http2_goaways", (int64_t)counts->goaways);
     e8_json_int(&w, "http2_refused_streams", (int64_t)counts->refused);
+    e8_json_int(&w, "http2_answers", (int64_t)counts->over_h2);
+    e8_json_int(&w, "http2_declined", (int64_t)counts->declined_h2);
     e8_json_int(&w, "multi_rebuilt", (int64_t)counts->rebuilt);
     e8_json_int(&w, "endpoints_disabled", (int64_t)result->disabled);
     if (more) {

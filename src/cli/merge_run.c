@@ -162,6 +162,8 @@ static void add_generator(struct e8_report_more *into, const struct e8_report_mo
     into->receipts += from->receipts;
     into->goaways += from->goaways;
     into->refused += from->refused;
+    into->over_h2 += from->over_h2;
+    into->declined_h2 += from->declined_h2;
     into->by_hand = into->by_hand || from->by_hand;
     into->paused = from->paused > into->paused ? from->paused : into->paused;
 }

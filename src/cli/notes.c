@@ -169,6 +169,8 @@ static void read_generator(const struct e8_node *root, struct e8_report_more *mo
     more->receipts = count_of(root, "receipts");
     more->goaways = count_of(root, "http2_goaways");
     more->refused = count_of(root, "http2_refused_streams");
+    more->over_h2 = count_of(root, "http2_answers");
+    more->declined_h2 = count_of(root, "http2_declined");
 }
 
 static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)

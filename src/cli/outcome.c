@@ -157,6 +157,8 @@ void e8_execution_more(struct execution *x)
         .pressure = x->result.pressure,
         .goaways = x->result.transport.goaways,
         .refused = x->result.transport.refused,
+        .over_h2 = x->result.transport.over_h2,
+        .declined_h2 = x->result.transport.declined_h2,
         .by_hand = x->result.by_hand,
         .paused = x->result.paused,
         .log = x->log_path,

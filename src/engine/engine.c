@@ -247,6 +247,8 @@ static void add_counts(struct e8_transport_counts *into, struct e8_transport_cou
     into->rebuilt += from.rebuilt;
     into->goaways += from.goaways;
     into->refused += from.refused;
+    into->over_h2 += from.over_h2;
+    into->declined_h2 += from.declined_h2;
 }
 
 /* What each worker has gathered, as one. */

@@ -58,6 +58,12 @@ struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_sta
     return totals;
 }
 
+double e8_report_streams(const struct e8_report *report)
+{
+    uint64_t connections = e8_stats_all(report->stats)->n.connects;
+    return (double)report->more.over_h2 / (double)(connections ? connections : 1);
+}
+
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats)
 {
     const struct e8_tally *all = e8_stats_all(stats);

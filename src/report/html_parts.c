@@ -558,6 +558,8 @@ static void put_traffic(struct e8_buf *out, const struct e8_report *report)
     char text[E8_NUMBER_MAX];
     e8_html_fact(out, "Connections", e8_count_text(n->connects, text));
     e8_html_fact(out, "TLS handshakes", n->handshakes ? e8_count_text(n->handshakes, text) : NULL);
+    e8_html_fact(out, "Streams of HTTP/2",
+                 report->more.over_h2 ? e8_count_text(report->more.over_h2, text) : NULL);
     e8_html_fact(out, "Sent", e8_bytes_text(n->bytes_sent, text));
     e8_html_fact(out, "Received", e8_bytes_text(n->bytes_received, text));
     e8_html_fact(out, "Attempts to warm up, not counted", n->warmup ? e8_count_text(n->warmup, text) : NULL);

@@ -254,6 +254,20 @@ static void put_steps(struct e8_json *w, const struct e8_report_more *more, size
     e8_json_end(w, ']');
 }
 
+static void put_http2(struct e8_json *w, const struct e8_report *report)
+{
+    const struct e8_report_more *more = &report->more;
+    if (!more->over_h2 && !more->declined_h2)
+        return;
+    e8_json_object(w, "http2");
+    e8_json_int(w, "streams", (int64_t)more->over_h2);
+    e8_json_int(w, "declined", (int64_t)more->declined_h2);
+    e8_json_int(w, "goaways", (int64_t)more->goaways);
+    e8_json_int(w, "refused_streams", (int64_t)more->refused);
+    e8_json_num(w, "streams_per_connection", e8_report_streams(report), 2);
+    e8_json_end(w, '}');
+}
+
 /* null: there were none. */
 static void put_more(struct e8_json *w, const struct e8_report_more *more, size_t most)
 {
@@ -297,6 +311,7 @@ void e8_json_report(const struct e8_report *report, size_t most, struct e8_json 
     e8_json_series(report, w);
     e8_json_generator(report, w);
     put_more(w, &report->more, most);
+    put_http2(w, report);
     e8_json_array(w, "warnings");
     for (size_t i = 0; i < report->warning_count; i++)
         e8_json_cstr(w, NULL, report->warnings[i]);

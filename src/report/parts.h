@@ -15,6 +15,7 @@ struct e8_totals {
 };
 /* Over all: what the end of the run wrote down goes before what its attempts say. */
 struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_stats *stats);
+double e8_report_streams(const struct e8_report *report); /* of HTTP/2, for each connection */
 struct e8_totals e8_totals_of(const struct e8_tally *tally);
 uint64_t e8_totals_ended(const struct e8_totals *totals);
 bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run */

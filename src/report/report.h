@@ -69,7 +69,9 @@ struct e8_report_more {
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
     uint64_t goaways,
-        refused;      /* HTTP/2: connections that receivers ended by GOAWAY, streams that they refused */
+        refused; /* HTTP/2: connections that receivers ended by GOAWAY, streams that they refused */
+    /* Answers over HTTP/2 and, where that was asked for, over another version. */
+    uint64_t over_h2, declined_h2;
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
     const char *log;  /* the file of the log; NULL: there is none */

@@ -102,7 +102,7 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     struct e8_arena *arena = e8_arena_new();
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], d[E8_NUMBER_MAX], e[E8_NUMBER_MAX],
-        f[E8_NUMBER_MAX], g[E8_NUMBER_MAX];
+        f[E8_NUMBER_MAX], g[E8_NUMBER_MAX], h[E8_NUMBER_MAX];
     const char *facts[] = {
         e8_arena_printf(arena, "%s attempt%s", e8_count_text(totals->attempts, a),
                         e8_plural(totals->attempts)),
@@ -112,6 +112,10 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
         n->handshakes ? e8_arena_printf(arena, "%s TLS handshake%s", e8_count_text(n->handshakes, d),
                                         e8_plural(n->handshakes))
                       : NULL,
+        report->more.over_h2 ? e8_arena_printf(arena, "%s stream%s of HTTP/2, %.1f a connection",
+                                               e8_count_text(report->more.over_h2, h),
+                                               e8_plural(report->more.over_h2), e8_report_streams(report))
+                             : NULL,
         e8_arena_printf(arena, "%s sent", e8_bytes_text(n->bytes_sent, e)),
         e8_arena_printf(arena, "%s received", e8_bytes_text(n->bytes_received, f)),
         n->warmup ? e8_arena_printf(arena, "%s more attempt%s to warm up, not counted",

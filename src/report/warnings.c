@@ -1,4 +1,5 @@
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/parts.h"
@@ -111,10 +112,38 @@ static void warn_connections(struct e8_report *report)
                        e8_share_text(reconnects, n->attempts, text), (unsigned long long)reconnects);
 }
 
+/* libcurl before 8.0 opens a connection for each request, where there is no TLS to agree on the protocol. */
+static bool is_alone(const struct e8_report *report)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    const char *curl = report->run->curl_version;
+    return report->more.over_h2 > 1 && n->handshakes == 0 && n->connects >= n->attempts && curl &&
+           strtol(curl, NULL, 10) < 8;
+}
+
+static void warn_version(struct e8_report *report)
+{
+    const struct e8_report_more *more = &report->more;
+    char some[E8_NUMBER_MAX], all[E8_NUMBER_MAX];
+    if (more->declined_h2)
+        e8_report_warn(report,
+                       "HTTP/2 was asked for, but %s of %s answers came over HTTP/1: the receiver does not "
+                       "offer it there",
+                       e8_count_text(more->declined_h2, some),
+                       e8_count_text(more->declined_h2 + more->over_h2, all));
+    if (is_alone(report))
+        e8_report_warn(
+            report,
+            "each request had a connection of its own: over plain http curl %s cannot send several over one "
+            "connection of HTTP/2; use https, or libcurl 8.0 or later",
+            report->run->curl_version);
+}
+
 static void warn_http2(struct e8_report *report)
 {
     const struct e8_report_more *more = &report->more;
     const char *curl = report->run->curl_version;
+    warn_version(report);
     if (more->goaways || more->refused)
         e8_report_warn(
             report,

@@ -259,6 +259,16 @@ static void fill_address(struct e8_slot *slot)
         e8_addr_text(&addr, slot->exchange->address);
 }
 
+static void count_version(struct e8_slot *slot)
+{
+    struct e8_transport_counts *counts = &slot->transport->counts;
+    int version = slot->exchange->http_version;
+    if (slot->reach.http == E8_HTTP_2 && version >= 20)
+        counts->over_h2++;
+    else if (slot->reach.http == E8_HTTP_2 && version)
+        counts->declined_h2++;
+}
+
 void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *why)
 {
     struct e8_transport *t = slot->transport;
@@ -272,6 +282,7 @@ void e8_transfer_end(struct e8_slot *slot, enum e8_outcome outcome, const char *
         x->sent = x->done;
     }
     fill_phases(slot);
+    count_version(slot);
     e8_transfer_why(x, why);
     fill_address(slot);
     curl_multi_remove_handle(slot->multi->curl, slot->easy);

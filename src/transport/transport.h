@@ -130,6 +130,8 @@ struct e8_transport_counts {
     uint64_t rebuilt;     /* multi handles torn down after an error of libcurl */
     uint64_t goaways;     /* HTTP/2 connections that the receiver ended by GOAWAY */
     uint64_t refused;     /* HTTP/2 streams that it refused (RFC 9113, 8.7) */
+    uint64_t over_h2;     /* answers over HTTP/2 */
+    uint64_t declined_h2; /* answers over another version, where HTTP/2 was asked for */
 };
 struct e8_transport_counts e8_transport_counts(const struct e8_transport *transport);
 

@@ -1,4 +1,4 @@
-"""Every line of the list of bad input in RELIABILITY.md: told with file, line and column, exit code 2, at once, and nothing has
+"""Bad input of every kind: told with file, line and column, exit code 2, at once, and nothing has
 happened: no request, no log, and no secret in the message. A mark (¶) in a text is where the fault is planted; the places that
 emit8 tells are held against the marks."""
 

@@ -1,4 +1,4 @@
-"""The table of outcomes in LIBCURL.md, told by the binary about scripted peers: what the log says, what is tried again, and that
+"""Outcomes, told by the binary about scripted peers: what the log says, what is tried again, and that
 one recorded attempt is one request on the wire. Certificates are made by openssl when the tests run; nginx is Debian's."""
 
 import collections
@@ -801,7 +801,22 @@ def test_http2(tmp_path, nginx, certificates, workers):
     assert done.returncode == 0, done.out + done.err
     lines, attempts = check_nginx(nginx, tmp_path / "log.db", "HTTP/2.0", 300)
     assert {a["outcome"] for a in attempts} == {"delivered"}
-    assert len({line[1] for line in lines}) <= 2 * workers, "one connection carries many requests"
+    connections = len({line[1] for line in lines})
+    assert connections <= 2 * workers, "one connection carries many requests"
+    assert "300 streams of HTTP/2" in done.out
+    http2 = json.loads(kit.emit8("report", "--format", "json", tmp_path / "log.db").out)["http2"]
+    assert http2 == {"streams": 300, "declined": 0, "goaways": 0, "refused_streams": 0,
+                     "streams_per_connection": round(300 / connections, 2)}
+
+
+def test_http2_declined(tmp_path, certificates):
+    """The receiver agrees on HTTP/1.1: it is told."""
+    with Tls(certificates) as server:
+        done = send(tmp_path / "log.db", server.url, "--http", "2", "--cacert", certificates["ca.pem"], "--timeout", "20s", "--retries", "0")
+    assert done.returncode == 0, done.out + done.err
+    told = kit.emit8("report", tmp_path / "log.db").out
+    assert "HTTP/2 was asked for, but 1 of 1 answers came over HTTP/1" in " ".join(told.split()), told
+    assert json.loads(kit.emit8("report", "--format", "json", tmp_path / "log.db").out)["http2"]["declined"] == 1
 
 
 def test_http2_goaway(tmp_path, nginx, certificates):

@@ -9,7 +9,7 @@
 #include "cases.h"
 #include "delivery/delivery.h"
 
-/* As the table of LIBCURL.md has it. */
+/* The whole table once more. */
 static const struct {
     const char *name;
     enum e8_outcome outcome;

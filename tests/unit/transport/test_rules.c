@@ -1,4 +1,4 @@
-/* The rules of LIBCURL.md: each test fails without its rule. */
+/* What transport must do where libcurl alone would do wrong: each test fails without its rule. */
 #include "peer.h"
 #include "tests.h"
 

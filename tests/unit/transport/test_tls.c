@@ -266,6 +266,26 @@ static void test_trust_is_apart(void **state)
     tls_close(&peer, &client);
 }
 
+/* A file of trusted certificates is read once, not for each connection: the system's takes 30 ms. */
+static void test_trust_is_read_once(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    char copy[80];
+    snprintf(copy, sizeof copy, "%s.copy", good_cert);
+    assert_int_equal(link(good_cert, copy), 0);
+    tls_open(&peer, &client, good_cert);
+    client.reach.cacert = copy;
+    client.exchange.fresh = true;
+    assert_ended(client_run(&client), E8_DELIVERED);
+    assert_int_equal(unlink(copy), 0);
+    for (int i = 0; i < 5; i++)
+        assert_ended(client_run(&client), E8_DELIVERED);
+    assert_int_equal(e8_transport_counts(client.transport).connections, 6);
+    tls_close(&peer, &client);
+}
+
 /* The server wants to know who calls. In TLS 1.3 it says no when the request is on its way already. */
 static void test_client_certificate(void **state)
 {
@@ -697,6 +717,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_unusual),
     cmocka_unit_test(test_certificates),
     cmocka_unit_test(test_trust_is_apart),
+    cmocka_unit_test(test_trust_is_read_once),
     cmocka_unit_test(test_client_certificate),
     cmocka_unit_test(test_no_handshake),
     cmocka_unit_test(test_plain_to_tls),
