@@ -140,6 +140,24 @@ static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
     e8_transfer_end(slot, outcome, why);
 }
 
+/* In libcurl's words, and what they leave out: it tells of the URL's host where a unix socket was asked for, and of no answer where the
+ * receiver did not know the protocol. */
+static const char *words_of(const struct e8_slot *slot, CURLcode code, char out[E8_ERROR_MAX])
+{
+    const char *said = slot->error[0] ? slot->error : curl_easy_strerror(code);
+    long error = 0;
+    if (code == CURLE_COULDNT_CONNECT && slot->reach.unix_socket) {
+        curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &error);
+        snprintf(out, E8_ERROR_MAX, "the unix socket: %.70s", error ? strerror((int)error) : said);
+        return out;
+    }
+    if (slot->reach.http == E8_HTTP_2 && !slot->tls && !slot->response.complete && slot->exchange->sent) {
+        snprintf(out, E8_ERROR_MAX, "%.50s (does it speak HTTP/2 without TLS?)", said);
+        return out;
+    }
+    return said;
+}
+
 void e8_transfer_done(struct e8_slot *slot, CURLcode code)
 {
     struct e8_exchange *x = slot->exchange;
@@ -159,9 +177,10 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code)
         e8_transport_opened(slot);
         return;
     }
+    char text[E8_ERROR_MAX];
     const char *why = slot->why;
     if (!why && code)
-        why = slot->error[0] ? slot->error : curl_easy_strerror(code);
+        why = words_of(slot, code, text);
     if (slot->verdict >= 0)
         e8_transfer_end(slot, (enum e8_outcome)slot->verdict, why);
     else if (slot->capped)

@@ -227,6 +227,7 @@ def test_connect_failed(tmp_path):
     done = send(tmp_path / "log.db", "http://localhost/", "--retries", "0", "--unix-socket", "/nonexistent/socket")
     assert done.returncode == 1
     assert the_attempt(tmp_path / "log.db")["outcome"] == "connect_failed"
+    assert the_attempt(tmp_path / "log.db")["error"] == "the unix socket: No such file or directory"
 
 
 @contextlib.contextmanager
