@@ -58,13 +58,16 @@ static enum e8_rc make_default_dir(const char *path, struct e8_err *err)
     return rc;
 }
 
-static enum e8_rc fail_errno(const char *path, const char *what, int cause, struct e8_err *err)
+/* What may not be written is the system's refusal; what may not be read is bad input. */
+static enum e8_rc fail_errno(const char *path, const char *what, bool writes, int cause, struct e8_err *err)
 {
+    bool refused = writes && (cause == EACCES || cause == EPERM);
     bool of_host = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
                    cause == ENFILE || cause == ENOMEM;
     const char *hint = cause == ENOENT ? "make its directory first, or name another file" : another;
 
-    return e8_db_fail_with(err, of_host ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what, strerror(cause));
+    return e8_db_fail_with(err, of_host || refused ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what,
+                           strerror(cause));
 }
 
 /* SQLite makes its files as the umask says, and the side files with the mode of the first. The file is never opened here, nor
@@ -72,7 +75,7 @@ static enum e8_rc fail_errno(const char *path, const char *what, int cause, stru
 static enum e8_rc make_private(const char *path, struct e8_err *err)
 {
     if (mknod(path, S_IFREG | 0600, 0) != 0 && errno != EEXIST)
-        return fail_errno(path, "cannot be made", errno, err);
+        return fail_errno(path, "cannot be made", true, errno, err);
     return E8_OK;
 }
 
@@ -85,7 +88,7 @@ static enum e8_rc check_kind(const char *path, bool *missing, struct e8_err *err
         return e8_fail(err, E8_INPUT, "name a file: --log FILE", "the delivery log's path is empty");
     if (stat(path, &st) != 0) {
         *missing = errno == ENOENT;
-        return *missing ? E8_OK : fail_errno(path, "cannot be opened", errno, err);
+        return *missing ? E8_OK : fail_errno(path, "cannot be opened", false, errno, err);
     }
     if (S_ISDIR(st.st_mode))
         return e8_db_fail_with(err, E8_INPUT, path, another, "is a directory, not a delivery log");
@@ -258,7 +261,7 @@ static enum e8_rc check_writable(sqlite3 *db, const char *path, struct e8_err *e
 {
     if (sqlite3_db_readonly(db, "main") != 1)
         return E8_OK;
-    return fail_errno(path, "cannot be written", access(path, W_OK) != 0 ? errno : EACCES, err);
+    return fail_errno(path, "cannot be written", true, access(path, W_OK) != 0 ? errno : EACCES, err);
 }
 
 static enum e8_rc prepare_write(sqlite3 *db, const char *path, struct e8_err *err)

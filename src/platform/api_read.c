@@ -215,6 +215,16 @@ const char *e8_call_query_webhook(struct e8_call *call)
     return id;
 }
 
+const char *e8_call_query_run(struct e8_call *call)
+{
+    const char *id = e8_call_query(call, "run");
+    if (id && !was_there(call, E8_NAME_RUN, id)) {
+        e8_call_fault_at(call, "run", "deliveries tell the run_id of what a run has sent",
+                         "there is no run \"%.60s\" in the log", id);
+    }
+    return id;
+}
+
 const char *e8_call_query_type(struct e8_call *call)
 {
     const char *type = e8_call_query(call, "type");

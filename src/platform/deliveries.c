@@ -66,7 +66,7 @@ static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
     filter->test = e8_call_query_choice(call, "test", tests, -1);
     filter->type = e8_call_query_type(call);
     filter->event = read_event(call);
-    filter->run = e8_call_query(call, "run");
+    filter->run = e8_call_query_run(call);
     filter->environment = e8_call_query_environment(call);
     e8_call_query_window(call, &filter->since, &filter->until);
     read_cursor(call, &filter->before);

@@ -229,7 +229,7 @@ enum e8_rc e8_store_list(struct e8_store *store, const struct e8_store_filter *f
 
 /* Is there an endpoint of that id, deleted ones included as long as the log has something of them; has there been a delivery of that type or
  * environment? */
-enum e8_store_name { E8_NAME_WEBHOOK, E8_NAME_TYPE, E8_NAME_ENVIRONMENT };
+enum e8_store_name { E8_NAME_WEBHOOK, E8_NAME_TYPE, E8_NAME_ENVIRONMENT, E8_NAME_RUN };
 enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const char *name, bool *known,
                           struct e8_err *err);
 

@@ -73,6 +73,7 @@ enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const
         [E8_NAME_WEBHOOK] = "SELECT 1 FROM webhook WHERE id = ?1",
         [E8_NAME_TYPE] = "SELECT 1 FROM kind WHERE type = (SELECT n FROM word WHERE text = ?1)",
         [E8_NAME_ENVIRONMENT] = "SELECT 1 FROM kind WHERE environment = (SELECT n FROM word WHERE text = ?1)",
+        [E8_NAME_RUN] = "SELECT 1 FROM run WHERE id = ?1",
     };
 
     e8_side_begin(&store->reader, E8_READ);

@@ -420,7 +420,7 @@ static int reads_but_writes_not(const char *path)
 
     if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 1;
-    if (e8_dlog_open(path, 1, &log, &err) != E8_INPUT || !strstr(err.what, "cannot be written"))
+    if (e8_dlog_open(path, 1, &log, &err) != E8_ENV || !strstr(err.what, "cannot be written"))
         return 2;
     if (e8_dlog_read(path, &reader, &err) != E8_OK)
         return 3;
