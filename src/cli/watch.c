@@ -149,7 +149,9 @@ static void show(struct execution *x, struct e8_engine *engine, const struct e8_
         return;
     }
     e8_engine_look(engine, &now);
+    e8_dur_ns warmup = (e8_dur_ns)((double)e8_plan_warmup(x->run->plan) / x->run->speed);
     const struct e8_live_now state = {
+        .warming = at - x->facts.epoch < warmup,
         .paused = now.paused,
         .stopping = x->stopped_by || x->lost,
         .factor = now.factor,

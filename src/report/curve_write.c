@@ -69,7 +69,9 @@ static void put_row(struct e8_table *table, const struct e8_curve *curve, const 
     bool confirmed = step->stage == E8_SEARCH_CONFIRM && step->result == E8_SEARCH_HOLDS;
     e8_table_cell(table, E8_PLAIN, e8_rate_text(step->rate, text));
     e8_table_cell(table, inks[step->result], confirmed ? "confirmed" : e8_search_result_name(step->result));
-    e8_table_cell(table, E8_PLAIN, e8_share_text(step->delivered, step->planned, text));
+    uint64_t ended = step->delivered + step->failed, cut = step->dropped + step->aborted;
+    e8_table_cell(table, E8_PLAIN, ended ? e8_share_text(step->delivered, ended, text) : "–");
+    e8_table_cell(table, E8_DIM, cut ? e8_count_text(cut, text) : "–");
     put_time(table, step->p50, step);
     put_time(table, step->p95, step);
     put_time(table, step->p99, step);
@@ -81,6 +83,7 @@ static void put_curve(const struct e8_curve *curve, struct e8_page *page)
     static const struct e8_column columns[] = {{.title = "rate", .right = true},
                                                {.title = ""},
                                                {.title = "success", .right = true},
+                                               {.title = "cut off", .right = true, .drop = 3},
                                                {.title = "p50", .right = true, .drop = 2},
                                                {.title = "p95", .right = true, .drop = 1},
                                                {.title = "p99", .right = true},
@@ -95,6 +98,20 @@ static void put_curve(const struct e8_curve *curve, struct e8_page *page)
     e8_table_write(&table, page);
     e8_table_fini(&table);
     free(list);
+}
+
+/* What emit8 itself gave up when it stopped a step says nothing of the receiver. */
+static void explain_cut(const struct e8_curve *curve, struct e8_page *page)
+{
+    bool any = false;
+    for (size_t i = 0; i < curve->count; i++) {
+        any = any || curve->steps[i].dropped + curve->steps[i].aborted > 0;
+    }
+    if (any) {
+        e8_page_spaces(page, 2);
+        e8_page_wrap(
+            page, E8_LIT("cut off: not ended when emit8 stopped a step that could not hold any more"), 2, 2);
+    }
 }
 
 static void put_reasons(const struct e8_curve *curve, struct e8_page *page)
@@ -153,6 +170,7 @@ static void write_text(const struct e8_curve *curve, struct e8_style style, stru
     put_head(curve, &page);
     if (curve->count) {
         put_curve(curve, &page);
+        explain_cut(curve, &page);
         put_reasons(curve, &page);
     }
     put_verdict(curve, &page);

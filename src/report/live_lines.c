@@ -69,8 +69,9 @@ static const char *quantile_text(const struct e8_hist *hist, const struct e8_his
 
 static const char *state_of(const struct e8_view *v, enum e8_ink *ink)
 {
-    *ink = v->now->stopping || v->now->paused ? E8_YELLOW : E8_GREEN;
-    return v->now->stopping ? "stopping" : v->now->paused ? "paused" : "running";
+    const struct e8_live_now *now = v->now;
+    *ink = now->stopping || now->paused || now->warming ? E8_YELLOW : E8_GREEN;
+    return now->stopping ? "stopping" : now->paused ? "paused" : now->warming ? "warming up" : "running";
 }
 
 static void put_title(struct e8_view *v)
@@ -139,7 +140,10 @@ static void put_rate(struct e8_view *v)
     char text[2 * E8_NUMBER_MAX + 16], rate[E8_NUMBER_MAX], number[E8_NUMBER_MAX];
     put_label(v, "now");
     e8_rate_text(v->rate, rate);
-    snprintf(text, sizeof(text), "%s%s%s", rate, now->intended >= 0 ? " of " : "",
+    snprintf(text, sizeof(text), "%s%s%s", now->warming ? "not counted" : rate,
+             now->intended < 0 ? ""
+             : now->warming    ? ": "
+                               : " of ",
              now->intended >= 0 ? e8_rate_text(now->intended, number) : "");
     put_pair(v, E8_BOLD, "", text, 0);
     if (now->closed > 0) {
@@ -150,7 +154,8 @@ static void put_rate(struct e8_view *v)
         snprintf(text, sizeof(text), "×%.2f", now->factor);
         put_pair(v, E8_YELLOW, "", text, 0);
     }
-    put_count(v, E8_PLAIN, "in flight", v->in_flight);
+    if (!now->warming)
+        put_count(v, E8_PLAIN, "in flight", v->in_flight);
     snprintf(text, sizeof(text), "%.0f %%", v->live->busy * 100);
     put_pair(v, v->live->busy > 0.8 ? E8_YELLOW : E8_PLAIN, "busiest worker", text, 0);
 }

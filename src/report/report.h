@@ -143,6 +143,7 @@ struct e8_live_options {
 };
 /* What the statistics do not tell. */
 struct e8_live_now {
+    bool warming; /* what is sent now is not counted */
     bool paused, stopping;
     double factor;   /* of the planned rate, by hand; 1: as planned */
     bool rated;      /* there is a rate to change */

@@ -201,6 +201,22 @@ static void what_is_not_known_is_not_shown(void **state)
     sample_fini(&s);
 }
 
+static void a_warm_up_says_so(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct screen screen;
+    sample_init(&s);
+    screen_open(&screen, &s, 80, 24);
+    screen.now.warming = true;
+    screen.now.intended = 100;
+    draw(&screen, &s, E8_NS_S);
+    assert_has(screen.text, "support-day  warming up");
+    assert_has(screen.text, " now         not counted: 100/s  busiest worker");
+    screen_close(&screen);
+    sample_fini(&s);
+}
+
 /* ---- how it is drawn ---- */
 
 static void fewer_rows_show_what_matters_most(void **state)
@@ -418,6 +434,7 @@ const struct CMUnitTest live_tests[] = {
     cmocka_unit_test(at_200_columns),
     cmocka_unit_test(at_40_columns_without_unicode),
     cmocka_unit_test(what_is_not_known_is_not_shown),
+    cmocka_unit_test(a_warm_up_says_so),
     cmocka_unit_test(fewer_rows_show_what_matters_most),
     cmocka_unit_test(a_terminal_is_redrawn_in_place),
     cmocka_unit_test(a_narrower_terminal_has_more_rows),
