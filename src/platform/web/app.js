@@ -72,7 +72,7 @@ function heading(of, text, actions) {
 
 function parseHash() {
     const [path, search = ""] = location.hash.replace(/^#/, "").split("?");
-    return [path || "/overview", search];
+    return [!path || path === "/" ? "/overview" : path, search];
 }
 
 function markNav(path) {

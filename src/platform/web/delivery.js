@@ -25,7 +25,7 @@ const PHASES = [
     ["first_byte_ms", "waited for the first byte", "wait"],
 ];
 const TRIGGERS = {
-    event: "the event",
+    event: "the first attempt",
     retry: "a retry",
     stale: "the connection had been closed",
     resend: "sent again by hand",

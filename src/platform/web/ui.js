@@ -26,6 +26,9 @@ function advice(error, hint) {
 }
 
 /* What happened, and what to do. */
+/* One fault is what the message says already. */
+const several = (details) => (details?.length > 1 ? details : []);
+
 export function errorBox(error, again, name = "Try again") {
     const [what, hint] = halves(String(error.message ?? error));
     return h(
@@ -37,7 +40,7 @@ export function errorBox(error, again, name = "Try again") {
             null,
             h("p", { class: "error-what" }, clipped(sentence(what), 600)),
             h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
-            (error.details ?? []).map((each) =>
+            several(error.details).map((each) =>
                 h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600)),
             ),
             again ? h("button", { type: "button", onclick: again }, name) : null,
