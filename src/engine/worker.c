@@ -19,7 +19,6 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
         engine->options.in_flight / engine->count + (index < engine->options.in_flight % engine->count);
     worker->bound = worker->bound ? worker->bound : 1;
     worker->ring = engine->options.log ? e8_dlog_ring(engine->options.log, index) : NULL;
-    worker->memo = e8_memo_new();
     worker->stats = e8_stats_new(endpoints, types);
     worker->uncounted = e8_stats_new(endpoints, types);
     atomic_init(&worker->published, NULL);
@@ -48,7 +47,6 @@ void e8_worker_fini(struct e8_worker *worker)
     free(worker->owed);
     free(worker->expected);
     e8_hist_free(&worker->spread);
-    e8_memo_free(&worker->memo);
     free(worker->phases);
     e8_stats_free(&worker->stats);
     e8_stats_free(&worker->uncounted);

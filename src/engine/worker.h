@@ -235,7 +235,6 @@ struct e8_worker {
     char command_why[E8_WHY_MAX]; /* of the first of them */
     struct e8_expected *expected; /* by emit; NULL: no step expects anything */
     struct e8_hist *spread;       /* NULL: no release so far */
-    struct e8_memo *memo;         /* of what was rendered */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
     struct e8_stats *stats;       /* ours; changes hands through `published` */

@@ -16,9 +16,6 @@
 #define E8_TPL_ENTITIES_MAX 64
 #define E8_TPL_ARGS_MAX     3
 #define E8_TPL_KEYS_MAX     8 /* of word lists that a rendering keeps */
-#define E8_TPL_MEMO_COUNT   1024
-#define E8_TPL_MEMO_TEXT    110 /* bytes; what is longer is rendered each time */
-#define E8_TPL_MEMO_POOL    64  /* members; those of larger pools come too rarely */
 
 enum form { FORM_VALUE, FORM_TEXT, FORM_COUNT };
 
@@ -39,18 +36,6 @@ struct found_key {
     const struct program *field; /* NULL: none */
     const struct word_list *list;
     size_t index;
-};
-
-/* By the key of its stream and what was rendered from it. */
-struct remembered {
-    uint64_t key;
-    const struct program *body; /* NULL: nothing */
-    uint16_t n;
-    char text[E8_TPL_MEMO_TEXT];
-};
-
-struct e8_memo {
-    struct remembered texts[E8_TPL_MEMO_COUNT];
 };
 
 struct render {
@@ -375,11 +360,6 @@ struct item *e8_tpl_macro(const struct e8_vocab *vocab, struct e8_str name);
 struct entity *e8_tpl_entity(const struct e8_vocab *vocab, struct e8_str name);
 struct item *e8_tpl_field(const struct entity *entity, struct e8_str name);
 bool e8_tpl_scope(struct compiler *c, struct entity *entity); /* once the types are known */
-
-/* memo.c */
-/* Writes the text, if it is known. Else *place says where e8_tpl_remember puts it; NULL: nowhere. */
-bool e8_tpl_recall(struct render *r, const struct op *op, uint64_t key, struct remembered **place);
-void e8_tpl_remember(struct remembered *place, const struct op *op, uint64_t key, struct e8_str text);
 
 /* references.c */
 /* ENTITY.FIELD or ENTITY.FIELD.COLUMN, or a macro; compiles it if need be. */

@@ -191,18 +191,11 @@ static uint64_t mixed_scope(struct render *r, const struct entity *entity)
 
 static void render_field(struct render *r, const struct op *op)
 {
-    uint64_t key = e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash);
     struct e8_rng around = r->rng;
-    struct remembered *place;
-    size_t start = r->out->n;
 
-    if (e8_tpl_recall(r, op, key, &place))
-        return;
-    r->rng = e8_rng_new(key);
+    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
     e8_tpl_run(r, op->call.body);
     r->rng = around;
-    if (!r->out->full)
-        e8_tpl_remember(place, op, key, (struct e8_str){r->out->p + start, r->out->n - start});
 }
 
 /* Using items */

@@ -16,13 +16,7 @@
     ((size_t)2 << 20)  /* a template whose output could be larger is refused when compiled */
 #define E8_FACT_MAX 96 /* bytes; a longer text among the facts is a bug of the caller */
 
-/* What entities of a run or of a small pool are called is the same in very many events: a memory of those texts, of one thread and one
- * catalogue. Owned by the caller. */
-struct e8_memo;
-struct e8_memo *e8_memo_new(void);
-void e8_memo_free(struct e8_memo **memo);
-
-/* Everything that rendering depends on. The same facts give the same bytes, with a memo or without. */
+/* Everything that rendering depends on. The same facts give the same bytes. */
 struct e8_facts {
     uint64_t seed;     /* of the run */
     uint64_t flow;     /* e8_hash_str of the flow's name */
@@ -34,7 +28,6 @@ struct e8_facts {
     const uint16_t
         *counts; /* events of each type so far in this instance, this one included; NULL: this one alone */
     uint16_t type_index;
-    struct e8_memo *memo; /* NULL: none */
 };
 
 struct e8_vocab;
