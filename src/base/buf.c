@@ -83,17 +83,9 @@ void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 
 void e8_buf_putu(struct e8_buf *buf, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    for (; value >= 100; value /= 100) {
-        unsigned two = (unsigned)(value % 100);
-        digits[--at] = (char)('0' + two % 10);
-        digits[--at] = (char)('0' + two / 10);
-    }
-    digits[--at] = (char)('0' + value % 10);
-    if (value >= 10)
-        digits[--at] = (char)('0' + value / 10);
-    e8_buf_put(buf, digits + at, sizeof(digits) - at);
+    char text[E8_DIGITS_MAX], *end = text + sizeof(text);
+    const char *p = e8_digits(value, end);
+    e8_buf_put(buf, p, (size_t)(end - p));
 }
 
 void e8_buf_puti(struct e8_buf *buf, int64_t value)
@@ -234,8 +226,8 @@ static bool any_special(uint64_t eight)
     return ((low | eight) & high) != 0;
 }
 
-/* Eight bytes at a time, the last eight perhaps once more. False says nothing. */
-static bool is_plain(struct e8_str str)
+/* Eight bytes at a time, the last eight perhaps once more. */
+bool e8_json_plain(struct e8_str str)
 {
     uint64_t eight;
     if (str.n < sizeof eight)
@@ -251,7 +243,7 @@ static bool is_plain(struct e8_str str)
 
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
 {
-    if (is_plain(str)) {
+    if (e8_json_plain(str)) {
         put_chars(buf, str.p, str.n);
         return;
     }

@@ -2,6 +2,8 @@
 
 #include "template/program.h"
 
+#define KEY_WINDOW 256
+
 static struct e8_str before(struct e8_str text, char separator, struct e8_str *after)
 {
     const char *at = text.n ? memchr(text.p, separator, text.n) : NULL;
@@ -94,14 +96,16 @@ E8_TPL_COMPILE(pick)
 /* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
 static size_t read_key(struct render *r, const struct op *op)
 {
-    char memory[E8_TPL_WORD_MAX + 1];
-    struct e8_buf key, *out = r->out;
+    char memory[E8_TPL_WORD_MAX + 1], window[KEY_WINDOW];
+    struct writer around = r->to;
+    struct e8_buf key;
     const struct word_list *list = op->pick.list;
 
     e8_buf_fixed(&key, memory, sizeof(memory));
-    r->out = &key;
+    e8_tpl_write(&r->to, window, sizeof(window), &key);
     e8_tpl_run(r, op->pick.key);
-    r->out = out;
+    e8_tpl_flush(&r->to);
+    r->to = around;
     uint64_t start = e8_tpl_start(e8_buf_str(&key));
     for (size_t i = 0; i < list->key_count && !key.full; i++)
         if (list->starts[i] == start && e8_str_eq(list->keys[i], e8_buf_str(&key)))
@@ -127,7 +131,7 @@ E8_TPL_RENDER(pick)
     if (op->pick.key)
         choices += find_key(r, op);
     /* Without a division; no word is likelier than another by more than count / 2^32. */
-    e8_buf_putstr(r->out, choices->at[(e8_rng_next(&r->rng) >> 32) * choices->count >> 32]);
+    e8_tpl_put_piece(&r->to, choices->at[(e8_rng_next(&r->rng) >> 32) * choices->count >> 32]);
 }
 
 /* $weighted */
@@ -199,9 +203,9 @@ static bool weighted_value(struct compiler *c, struct e8_str word, enum form for
     if (kind == KIND_STRING)
         *text = e8_tpl_escape(c->arena, word, form == FORM_VALUE);
     else if (kind == KIND_NULL && form == FORM_TEXT)
-        *text = (struct e8_str){NULL, 0};
+        *text = e8_tpl_piece(c->arena, E8_LIT(""));
     else
-        *text = e8_arena_str(c->arena, word);
+        *text = e8_tpl_piece(c->arena, word);
     return true;
 }
 
@@ -249,7 +253,7 @@ uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
 
 E8_TPL_RENDER(weighted)
 {
-    e8_buf_putstr(r->out, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);
+    e8_tpl_put_piece(&r->to, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);
 }
 
 /* $optional */
@@ -278,7 +282,7 @@ E8_TPL_RENDER(optional)
     if (e8_rng_unit(&r->rng) < op->optional.share)
         e8_tpl_run(r, op->optional.body);
     else if (op->optional.null)
-        e8_buf_putstr(r->out, E8_LIT("null"));
+        e8_tpl_put_bytes(&r->to, "null", 4);
 }
 
 /* $lower, $upper */
@@ -307,11 +311,14 @@ E8_TPL_COMPILE(upper)
 E8_TPL_RENDER(letters)
 {
     char low = op->letters.upper ? 'a' : 'A', high = op->letters.upper ? 'z' : 'Z';
-    size_t i = r->out->n;
+    struct e8_buf *out = r->to.out;
 
+    e8_tpl_flush(&r->to);
+    size_t i = out->n;
     e8_tpl_run(r, op->letters.body);
-    for (; i < r->out->n; i++) {
-        char *p = r->out->p + i;
+    e8_tpl_flush(&r->to);
+    for (; i < out->n; i++) {
+        char *p = out->p + i;
         if (*p == '\\')
             i++;
         else if (*p >= low && *p <= high)

@@ -6,6 +6,7 @@
 #define E8_TEMPLATE_PROGRAM_H
 
 #include "template/template.h"
+#include "template/write.h"
 
 #define E8_TPL_DEPTH_MAX    64 /* programs within programs */
 #define E8_TPL_NEST_MAX     64 /* brackets within brackets: what doc reads again */
@@ -39,7 +40,7 @@ struct found_key {
 };
 
 struct render {
-    struct e8_buf *out;
+    struct writer to;
     const struct e8_facts *facts;
     struct e8_rng rng;
     uint64_t flow_key; /* of (seed, flow, instance) */
@@ -55,7 +56,7 @@ typedef void (*render_fn)(struct render *r, const struct op *op);
 
 /* The words that can be chosen, in one form. */
 struct choices {
-    struct e8_str *at;
+    struct e8_str *at; /* pieces */
     uint32_t count;
     size_t longest;
 };
@@ -87,7 +88,7 @@ struct weights {
 };
 
 struct op {
-    struct e8_str before; /* literal text, written first */
+    struct e8_str before; /* literal text, written first; a piece */
     render_fn render;
     union {
         struct e8_str text;
@@ -113,7 +114,7 @@ struct op {
         } pick;
         struct {
             struct weights weights;
-            const struct e8_str *texts;
+            const struct e8_str *texts; /* pieces */
         } weighted;
         struct {
             struct weights weights;
@@ -140,10 +141,11 @@ struct op {
 struct program {
     const struct op *ops;
     size_t count;
-    size_t max;     /* upper bound of what it writes; saturates */
-    uint64_t steps; /* upper bound of what it executes; saturates */
-    unsigned depth; /* of programs in it */
-    unsigned nest;  /* of brackets in what it writes */
+    struct e8_str after; /* literal text, written last; a piece */
+    size_t max;          /* upper bound of what it writes; saturates */
+    uint64_t steps;      /* upper bound of what it executes; saturates */
+    unsigned depth;      /* of programs in it */
+    unsigned nest;       /* of brackets in what it writes */
 };
 
 enum scope { SCOPE_FLOW, SCOPE_RUN, SCOPE_POOL, SCOPE_COUNT };
@@ -259,7 +261,7 @@ void e8_tpl_op(struct builder *b, const struct op *op, size_t max, const struct 
 void e8_tpl_op_array(struct builder *b, const struct op *op, const struct program *body, uint64_t times);
 void e8_tpl_op_value(struct builder *b, size_t value);
 void e8_tpl_run(struct render *r, const struct program *program);
-struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes);
+struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes); /* a piece */
 
 /* compile.c */
 bool e8_tpl_fail(struct compiler *c, const char *hint, const char *format, ...)

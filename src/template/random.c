@@ -3,6 +3,7 @@
 #include "template/program.h"
 
 #define CHARS_MAX    1024
+#define GUID_SIZE    36
 #define DRAWN        4 /* letters of one random number */
 #define DECIMALS_MAX 6
 #define SCALED_MAX   ((int64_t)1 << 53)
@@ -12,18 +13,17 @@ static const char hex_digits[] = "0123456789abcdef";
 void e8_tpl_render_guid(struct render *r, const struct op *op)
 {
     uint64_t bits[2] = {e8_rng_next(&r->rng), e8_rng_next(&r->rng)};
-    char text[36];
-    size_t n = 0;
+    char *at = e8_tpl_room(&r->to, GUID_SIZE);
 
     (void)op;
     bits[0] = (bits[0] & ~(uint64_t)0xf000) | 0x4000;
     bits[1] = (bits[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
     for (int i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
-            text[n++] = '-';
-        text[n++] = hex_digits[bits[i / 16] >> (60 - 4 * (i % 16)) & 15];
+            *at++ = '-';
+        *at++ = hex_digits[bits[i / 16] >> (60 - 4 * (i % 16)) & 15];
     }
-    e8_buf_put(r->out, text, sizeof(text));
+    r->to.at = at;
 }
 
 static bool check_range(struct compiler *c, const struct op *op)
@@ -109,12 +109,10 @@ E8_TPL_RENDER(decimal)
         *--p = (char)('0' + rest % 10);
     if (op->range.decimals > 0)
         *--p = '.';
-    do
-        *--p = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
+    p = e8_digits(rest, p);
     if (value < 0)
         *--p = '-';
-    e8_buf_put(r->out, p, (size_t)(text + sizeof(text) - p));
+    e8_tpl_put_bytes(&r->to, p, (size_t)(text + sizeof(text) - p));
 }
 
 E8_TPL_COMPILE(bool)
@@ -125,7 +123,8 @@ E8_TPL_COMPILE(bool)
 
 E8_TPL_RENDER(bool)
 {
-    e8_buf_putstr(r->out, e8_rng_unit(&r->rng) < op->share ? E8_LIT("true") : E8_LIT("false"));
+    struct e8_str text = e8_rng_unit(&r->rng) < op->share ? E8_LIT("true") : E8_LIT("false");
+    e8_tpl_put_bytes(&r->to, text.p, text.n);
 }
 
 static bool compile_chars(struct compiler *c, struct call *call, const char *alphabet)
@@ -168,31 +167,32 @@ E8_TPL_COMPILE(base62)
     return compile_chars(c, call, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS);
 }
 
-/* A random number read as a fraction in base `letters`, most significant digit first. Four digits take 24 of its 56 bits at
- * most, so no text is likelier than another by more than 2^-32. */
-static inline void put_letters(char text[DRAWN], uint64_t bits, const char *alphabet, uint32_t letters)
+__extension__ typedef unsigned __int128 wide;
+
+/* A random number's upper 56 bits read as a fraction in base `letters`, most significant digit first. Four digits take 24 of
+ * them at most, so no text is likelier than another by more than 2^-32. */
+static inline void put_letters(char text[DRAWN], uint64_t random, const char *alphabet, uint32_t letters)
 {
+    uint64_t fraction = random & ~(uint64_t)0xff;
+
     for (int i = 0; i < DRAWN; i++) {
-        bits *= letters;
-        text[i] = alphabet[bits >> 56];
-        bits &= ((uint64_t)1 << 56) - 1;
+        wide product = (wide)fraction * letters;
+        text[i] = alphabet[(size_t)(product >> 64)];
+        fraction = (uint64_t)product;
     }
 }
 
 E8_TPL_RENDER(chars)
 {
-    const char *alphabet = op->chars.alphabet;
-    uint32_t letters = op->chars.letters;
-    char text[64];
-    size_t n = 0;
+    struct e8_rng rng = r->rng;
+    size_t n;
 
-    for (size_t left = op->chars.count; left > 0; left -= left < DRAWN ? left : DRAWN) {
-        if (n == sizeof(text)) {
-            e8_buf_put(r->out, text, n);
-            n = 0;
-        }
-        put_letters(text + n, e8_rng_next(&r->rng) >> 8, alphabet, letters);
-        n += left < DRAWN ? left : DRAWN;
+    for (size_t left = op->chars.count; left > 0; left -= n) {
+        char *at = e8_tpl_room(&r->to, E8_TPL_ROOM);
+        n = left < E8_TPL_ROOM ? left : E8_TPL_ROOM;
+        for (size_t i = 0; i < n; i += DRAWN)
+            put_letters(at + i, e8_rng_next(&rng), op->chars.alphabet, op->chars.letters);
+        r->to.at += n;
     }
-    e8_buf_put(r->out, text, n);
+    r->rng = rng;
 }

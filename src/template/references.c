@@ -248,6 +248,12 @@ static int find_column(struct compiler *c, const struct item *item, struct e8_st
     return -1;
 }
 
+/* An op and nothing else. */
+static bool is_one(const struct program *program)
+{
+    return program->count == 1 && program->ops[0].before.n == 0 && program->after.n == 0;
+}
+
 static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
                              unsigned kinds, const struct word_list *rows)
 {
@@ -256,7 +262,7 @@ static struct value put_item(struct builder *b, const struct item *item, const s
     op.call.body = program;
     op.call.entity = item->entity;
     op.call.hash = item->hash;
-    if (program->count == 1 && program->ops[0].before.n == 0 && program->ops[0].render == render_field)
+    if (is_one(program) && program->ops[0].render == render_field)
         op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
     e8_tpl_op(b, &op, 0, op.call.body, 1);
     return (struct value){kinds, rows};

@@ -3,6 +3,8 @@
 
 #include "template/program.h"
 
+#define WINDOW 4096 /* more than most renderings write */
+
 static enum e8_rc compile(struct compiler *c, const struct e8_node *tree, struct e8_template **out)
 {
     struct e8_template *t = e8_new(1, sizeof(*t));
@@ -91,9 +93,10 @@ void e8_template_free(struct e8_template **t)
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out)
 {
     struct render r; /* not all of it is worth clearing */
+    char window[WINDOW];
 
     E8_ASSERT(facts->type_index < E8_TYPES_MAX);
-    r.out = out;
+    e8_tpl_write(&r.to, window, sizeof(window), out);
     r.facts = facts;
     r.index = 0;
     r.values = t->values;
@@ -104,6 +107,7 @@ enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts
     r.flow_key = e8_mix(e8_mix(facts->seed, facts->flow), facts->instance);
     r.rng = e8_rng_new(e8_mix(r.flow_key, facts->sequence));
     e8_tpl_run(&r, t->program);
+    e8_tpl_flush(&r.to);
     return out->full ? E8_LIMIT : E8_OK;
 }
 
