@@ -136,6 +136,11 @@ void e8_tpl_run(struct render *r, const struct program *program)
         e8_tpl_put_piece(&r->to, program->after);
 }
 
+bool e8_tpl_is_one(const struct program *program)
+{
+    return program->count == 1 && program->ops[0].before.n == 0 && program->after.n == 0;
+}
+
 struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes)
 {
     struct e8_buf buf;

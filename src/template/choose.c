@@ -70,6 +70,45 @@ static bool check_key(struct compiler *c, const struct word_list *list, struct e
     return true;
 }
 
+/* 0 where there is no such key. */
+static uint32_t find_index(const struct word_list *list, struct e8_str key)
+{
+    uint64_t start = e8_tpl_start(key);
+
+    for (size_t i = 0; i < list->key_count; i++)
+        if (list->starts[i] == start && e8_str_eq(list->keys[i], key))
+            return (uint32_t)i;
+    return 0;
+}
+
+/* What the op chooses among, if it does nothing else; NULL if it does. */
+static const struct e8_str *choices_of(const struct op *op, uint32_t *count)
+{
+    if (op->render == e8_tpl_render_weighted) {
+        *count = op->weighted.weights.count;
+        return op->weighted.texts;
+    }
+    if (op->render == e8_tpl_render_pick && !op->pick.key) {
+        *count = op->pick.choices->count;
+        return op->pick.choices->at;
+    }
+    return NULL;
+}
+
+static const uint32_t *find_indices(struct compiler *c, const struct word_list *list,
+                                    const struct program *field)
+{
+    uint32_t count;
+    const struct e8_str *keys = e8_tpl_is_one(field) ? choices_of(field->ops, &count) : NULL;
+
+    if (!keys)
+        return NULL;
+    uint32_t *indices = e8_arena_alloc(c->arena, count * sizeof(*indices));
+    for (uint32_t i = 0; i < count; i++)
+        indices[i] = find_index(list, keys[i]);
+    return indices;
+}
+
 E8_TPL_COMPILE(pick)
 {
     struct e8_str key, name = before(call->args[0], ':', &key);
@@ -81,6 +120,7 @@ E8_TPL_COMPILE(pick)
     if (list->keyed && !(op->pick.key = compile_key(c, key)))
         return false;
     op->pick.list = list;
+    op->pick.indices = list->keyed ? find_indices(c, list, op->pick.key->ops[0].call.body) : NULL;
     op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
     op->pick.choices = e8_tpl_choices(list, c->column, call->form);
     for (size_t i = 0; i < list->key_count; i++)
@@ -93,34 +133,49 @@ E8_TPL_COMPILE(pick)
     return true;
 }
 
+/* Without a division; no word is likelier than another by more than count / 2^32. */
+static inline uint32_t draw_word(struct render *r, const struct choices *choices)
+{
+    return (uint32_t)((e8_rng_next(&r->rng) >> 32) * choices->count >> 32);
+}
+
+static uint32_t choose_index(struct render *r, const struct op *op)
+{
+    const struct op *field = op->pick.key->ops, *one = field->call.body->ops;
+    struct e8_rng around = r->rng;
+
+    e8_tpl_begin_field(r, field);
+    uint32_t choice = one->render == e8_tpl_render_pick ? draw_word(r, one->pick.choices)
+                                                        : e8_tpl_draw(&r->rng, &one->weighted.weights);
+    r->rng = around;
+    return op->pick.indices[choice];
+}
+
 /* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
-static size_t read_key(struct render *r, const struct op *op)
+static uint32_t read_index(struct render *r, const struct op *op)
 {
     char memory[E8_TPL_WORD_MAX + 1], window[KEY_WINDOW];
     struct writer around = r->to;
     struct e8_buf key;
-    const struct word_list *list = op->pick.list;
 
     e8_buf_fixed(&key, memory, sizeof(memory));
     e8_tpl_write(&r->to, window, sizeof(window), &key);
     e8_tpl_run(r, op->pick.key);
     e8_tpl_flush(&r->to);
     r->to = around;
-    uint64_t start = e8_tpl_start(e8_buf_str(&key));
-    for (size_t i = 0; i < list->key_count && !key.full; i++)
-        if (list->starts[i] == start && e8_str_eq(list->keys[i], e8_buf_str(&key)))
-            return i;
-    return 0;
+    return key.full ? 0 : find_index(op->pick.list, e8_buf_str(&key));
 }
 
 /* An entity's field is the same wherever it stands, and its program the same one. */
-static size_t find_key(struct render *r, const struct op *op)
+static uint32_t find_key(struct render *r, const struct op *op)
 {
     const struct program *field = op->pick.key->ops[0].call.body;
     struct found_key *known = &r->keys[op->pick.place];
 
-    if (known->field != field || known->list != op->pick.list)
-        *known = (struct found_key){field, op->pick.list, read_key(r, op)};
+    if (known->field != field || known->list != op->pick.list) {
+        uint32_t index = op->pick.indices ? choose_index(r, op) : read_index(r, op);
+        *known = (struct found_key){field, op->pick.list, index};
+    }
     return known->index;
 }
 
@@ -130,8 +185,7 @@ E8_TPL_RENDER(pick)
 
     if (op->pick.key)
         choices += find_key(r, op);
-    /* Without a division; no word is likelier than another by more than count / 2^32. */
-    e8_tpl_put_piece(&r->to, choices->at[(e8_rng_next(&r->rng) >> 32) * choices->count >> 32]);
+    e8_tpl_put_piece(&r->to, choices->at[draw_word(r, choices)]);
 }
 
 /* $weighted */

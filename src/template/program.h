@@ -36,7 +36,7 @@ struct stamp {
 struct found_key {
     const struct program *field; /* NULL: none */
     const struct word_list *list;
-    size_t index;
+    uint32_t index;
 };
 
 struct render {
@@ -82,6 +82,14 @@ struct type_set {
     uint16_t types[];
 };
 
+enum alphabet { LETTERS_HEX, LETTERS_DIGITS, LETTERS_LOWER, LETTERS_ALNUM, LETTERS_BASE62, LETTERS_COUNT };
+
+/* All pairs of an alphabet's letters, in its order. */
+struct pairs {
+    const char *text;
+    uint32_t count;
+};
+
 struct weights {
     const uint64_t *upto; /* running sums */
     uint32_t count;
@@ -97,8 +105,8 @@ struct op {
             int decimals;
         } range;
         struct {
-            const char *alphabet;
-            uint32_t letters, count;
+            struct pairs pairs;
+            uint32_t count;
         } chars;
         double share;
         struct {
@@ -110,7 +118,8 @@ struct op {
             const struct choices *choices; /* for each key of the list */
             const struct word_list *list;
             const struct program *key;
-            unsigned place; /* of the key in render->keys, which others may have, too */
+            const uint32_t *indices; /* of the keys that the field chooses among; NULL: it writes its key */
+            unsigned place;          /* of the key in render->keys, which others may have, too */
         } pick;
         struct {
             struct weights weights;
@@ -199,6 +208,7 @@ struct e8_vocab {
     struct entity *entities, *last_entity;
     unsigned entity_count;
     const char **names;
+    struct pairs pairs[LETTERS_COUNT];
 };
 
 struct e8_template {
@@ -261,6 +271,7 @@ void e8_tpl_op(struct builder *b, const struct op *op, size_t max, const struct 
 void e8_tpl_op_array(struct builder *b, const struct op *op, const struct program *body, uint64_t times);
 void e8_tpl_op_value(struct builder *b, size_t value);
 void e8_tpl_run(struct render *r, const struct program *program);
+bool e8_tpl_is_one(const struct program *program); /* an op and nothing else */
 struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes); /* a piece */
 
 /* compile.c */
@@ -323,6 +334,7 @@ const struct function *e8_tpl_function(struct e8_str name);
 /* random.c, choose.c */
 #define E8_TPL_COMPILE(name) bool e8_tpl_compile_##name(struct compiler *c, struct call *call)
 #define E8_TPL_RENDER(name)  void e8_tpl_render_##name(struct render *r, const struct op *op)
+void e8_tpl_make_pairs(struct e8_vocab *vocab);
 E8_TPL_RENDER(guid);
 E8_TPL_COMPILE(int);
 E8_TPL_COMPILE(float);
@@ -366,6 +378,8 @@ bool e8_tpl_scope(struct compiler *c, struct entity *entity); /* once the types 
 /* references.c */
 /* ENTITY.FIELD or ENTITY.FIELD.COLUMN, or a macro; compiles it if need be. */
 struct value e8_tpl_reference(struct builder *b, struct e8_str name, enum form form);
+/* A field's draws are from a stream of its own; the caller sets the one before again. */
+void e8_tpl_begin_field(struct render *r, const struct op *op);
 bool e8_tpl_compile_items(struct e8_vocab *vocab, struct e8_errs *errs);
 /* Notes that what is being compiled uses something that changes; reports and returns false if it must not. */
 bool e8_tpl_uses(struct compiler *c, const struct changes *changes, struct e8_str name);

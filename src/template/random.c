@@ -127,63 +127,89 @@ E8_TPL_RENDER(bool)
     e8_tpl_put_bytes(&r->to, text.p, text.n);
 }
 
-static bool compile_chars(struct compiler *c, struct call *call, const char *alphabet)
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TENS  "0123456789"
+
+static const char *const alphabets[LETTERS_COUNT] = {[LETTERS_HEX] = hex_digits,
+                                                     [LETTERS_DIGITS] = TENS,
+                                                     [LETTERS_LOWER] = LOWER,
+                                                     [LETTERS_ALNUM] = TENS LOWER,
+                                                     [LETTERS_BASE62] = TENS UPPER LOWER};
+
+static struct pairs make_pairs(struct e8_arena *arena, const char *alphabet)
+{
+    size_t letters = strlen(alphabet), count = letters * letters;
+    char *text = e8_arena_alloc(arena, 2 * count);
+
+    for (size_t i = 0; i < count; i++) {
+        text[2 * i] = alphabet[i / letters];
+        text[2 * i + 1] = alphabet[i % letters];
+    }
+    return (struct pairs){text, (uint32_t)count};
+}
+
+void e8_tpl_make_pairs(struct e8_vocab *vocab)
+{
+    for (size_t i = 0; i < LETTERS_COUNT; i++)
+        vocab->pairs[i] = make_pairs(vocab->arena, alphabets[i]);
+}
+
+static bool compile_chars(struct compiler *c, struct call *call, enum alphabet alphabet)
 {
     int64_t count;
 
     if (!e8_tpl_integer(c, call->args[0], 1, CHARS_MAX, &count))
         return false;
-    call->op.chars.alphabet = alphabet;
-    call->op.chars.letters = (uint32_t)strlen(alphabet);
+    call->op.chars.pairs = c->vocab->pairs[alphabet];
     call->op.chars.count = (uint32_t)count;
     call->max = (size_t)count;
     return true;
 }
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-
 E8_TPL_COMPILE(hex)
 {
-    return compile_chars(c, call, hex_digits);
+    return compile_chars(c, call, LETTERS_HEX);
 }
 
 E8_TPL_COMPILE(digits)
 {
-    return compile_chars(c, call, "0123456789");
+    return compile_chars(c, call, LETTERS_DIGITS);
 }
 
 E8_TPL_COMPILE(letters)
 {
-    return compile_chars(c, call, LETTERS);
+    return compile_chars(c, call, LETTERS_LOWER);
 }
 
 E8_TPL_COMPILE(alnum)
 {
-    return compile_chars(c, call, "0123456789" LETTERS);
+    return compile_chars(c, call, LETTERS_ALNUM);
 }
 
 E8_TPL_COMPILE(base62)
 {
-    return compile_chars(c, call, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS);
+    return compile_chars(c, call, LETTERS_BASE62);
 }
 
 __extension__ typedef unsigned __int128 wide;
 
-/* A random number's upper 56 bits read as a fraction in base `letters`, most significant digit first. Four digits take 24 of
- * them at most, so no text is likelier than another by more than 2^-32. */
-static inline void put_letters(char text[DRAWN], uint64_t random, const char *alphabet, uint32_t letters)
+/* A random number's upper 56 bits read as a fraction in base `letters`, most significant digit first, two digits at a time. Four
+ * digits take 24 of the bits at most, so no text is likelier than another by more than 2^-32. */
+static inline void put_letters(char text[DRAWN], uint64_t random, struct pairs pairs)
 {
     uint64_t fraction = random & ~(uint64_t)0xff;
 
-    for (int i = 0; i < DRAWN; i++) {
-        wide product = (wide)fraction * letters;
-        text[i] = alphabet[(size_t)(product >> 64)];
+    for (int i = 0; i < DRAWN; i += 2) {
+        wide product = (wide)fraction * pairs.count;
+        memcpy(text + i, pairs.text + 2 * (size_t)(product >> 64), 2);
         fraction = (uint64_t)product;
     }
 }
 
 E8_TPL_RENDER(chars)
 {
+    struct pairs pairs = op->chars.pairs;
     struct e8_rng rng = r->rng;
     size_t n;
 
@@ -191,7 +217,7 @@ E8_TPL_RENDER(chars)
         char *at = e8_tpl_room(&r->to, E8_TPL_ROOM);
         n = left < E8_TPL_ROOM ? left : E8_TPL_ROOM;
         for (size_t i = 0; i < n; i += DRAWN)
-            put_letters(at + i, e8_rng_next(&rng), op->chars.alphabet, op->chars.letters);
+            put_letters(at + i, e8_rng_next(&rng), pairs);
         r->to.at += n;
     }
     r->rng = rng;

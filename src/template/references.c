@@ -164,7 +164,7 @@ static void render_macro(struct render *r, const struct op *op)
     e8_tpl_run(r, op->call.body);
 }
 
-static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
+__attribute__((noinline)) static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
 {
     switch (entity->scope) {
     case SCOPE_RUN:
@@ -189,12 +189,28 @@ static uint64_t mixed_scope(struct render *r, const struct entity *entity)
     return r->scopes[entity->number];
 }
 
+void e8_tpl_begin_field(struct render *r, const struct op *op)
+{
+    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
+}
+
 static void render_field(struct render *r, const struct op *op)
 {
     struct e8_rng around = r->rng;
 
-    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
+    e8_tpl_begin_field(r, op);
     e8_tpl_run(r, op->call.body);
+    r->rng = around;
+}
+
+/* A field that is one op, as most are. */
+static void render_one(struct render *r, const struct op *op)
+{
+    const struct op *one = op->call.body->ops;
+    struct e8_rng around = r->rng;
+
+    e8_tpl_begin_field(r, op);
+    one->render(r, one);
     r->rng = around;
 }
 
@@ -248,21 +264,21 @@ static int find_column(struct compiler *c, const struct item *item, struct e8_st
     return -1;
 }
 
-/* An op and nothing else. */
-static bool is_one(const struct program *program)
+static bool is_field(const struct op *op)
 {
-    return program->count == 1 && program->ops[0].before.n == 0 && program->after.n == 0;
+    return op->render == render_field || op->render == render_one;
 }
 
 static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
                              unsigned kinds, const struct word_list *rows)
 {
-    struct op op = {.render = item->entity ? render_field : render_macro};
+    render_fn of_field = e8_tpl_is_one(program) ? render_one : render_field;
+    struct op op = {.render = item->entity ? of_field : render_macro};
 
     op.call.body = program;
     op.call.entity = item->entity;
     op.call.hash = item->hash;
-    if (is_one(program) && program->ops[0].render == render_field)
+    if (e8_tpl_is_one(program) && is_field(program->ops))
         op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
     e8_tpl_op(b, &op, 0, op.call.body, 1);
     return (struct value){kinds, rows};
