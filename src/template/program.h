@@ -16,7 +16,10 @@
 #define E8_TPL_WEIGHT_MAX   1000000000
 #define E8_TPL_ENTITIES_MAX 64
 #define E8_TPL_ARGS_MAX     3
-#define E8_TPL_KEYS_MAX     8 /* of word lists that a rendering keeps */
+#define E8_TPL_KEYS_MAX     8   /* of word lists that a rendering keeps */
+#define E8_TPL_MEMO_TEXT    104 /* bytes of a field that a memo keeps */
+#define E8_TPL_MEMO_PLACES  512
+#define E8_TPL_MEMO_POOL    64 /* members of a pool of which it does */
 
 enum form { FORM_VALUE, FORM_TEXT, FORM_COUNT };
 
@@ -39,6 +42,19 @@ struct found_key {
     uint32_t index;
 };
 
+/* A field as it was once written; body NULL: none. */
+struct remembered {
+    uint64_t scope; /* e8_mixed of its key */
+    const struct program *body;
+    size_t n;
+    char text[E8_TPL_MEMO_TEXT];
+};
+
+/* Each has one place; who comes later takes it. */
+struct e8_memo {
+    struct remembered places[E8_TPL_MEMO_PLACES];
+};
+
 struct render {
     struct writer to;
     const struct e8_facts *facts;
@@ -46,6 +62,7 @@ struct render {
     uint64_t flow_key; /* of (seed, flow, instance) */
     uint32_t index;    /* in the innermost repeat */
     const struct e8_str *values;
+    struct e8_memo *memo; /* or NULL */
     struct stamp at, flow_started;
     uint64_t known;                         /* bits of the entities whose scopes are set */
     uint64_t scopes[E8_TPL_ENTITIES_MAX];   /* e8_mixed of their keys */

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "template/program.h"
@@ -164,7 +165,7 @@ static void render_macro(struct render *r, const struct op *op)
     e8_tpl_run(r, op->call.body);
 }
 
-__attribute__((noinline)) static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
+static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
 {
     switch (entity->scope) {
     case SCOPE_RUN:
@@ -179,13 +180,16 @@ __attribute__((noinline)) static uint64_t make_scope_key(const struct render *r,
     return r->flow_key;
 }
 
-static uint64_t mixed_scope(struct render *r, const struct entity *entity)
+__attribute__((noinline)) static void learn_scope(struct render *r, const struct entity *entity)
 {
-    uint64_t bit = (uint64_t)1 << entity->number;
+    r->scopes[entity->number] = e8_mixed(make_scope_key(r, entity));
+    r->known |= (uint64_t)1 << entity->number;
+}
 
-    if (!(r->known & bit))
-        r->scopes[entity->number] = e8_mixed(make_scope_key(r, entity));
-    r->known |= bit;
+static inline uint64_t mixed_scope(struct render *r, const struct entity *entity)
+{
+    if (!(r->known >> entity->number & 1))
+        learn_scope(r, entity);
     return r->scopes[entity->number];
 }
 
@@ -212,6 +216,57 @@ static void render_one(struct render *r, const struct op *op)
     e8_tpl_begin_field(r, op);
     one->render(r, one);
     r->rng = around;
+}
+
+/* The place of few others: scope keys are well mixed, and so are multiples of the golden ratio. */
+static struct remembered *place_of(struct e8_memo *memo, uint64_t scope, const struct program *body)
+{
+    uint64_t hash = scope + (uint64_t)(uintptr_t)body * E8_GOLDEN;
+
+    return &memo->places[(hash >> 32) % E8_TPL_MEMO_PLACES];
+}
+
+/* What was flushed meanwhile, or is long, is not kept. */
+__attribute__((noinline)) static void remember(struct render *r, const struct op *op,
+                                               struct remembered *known)
+{
+    const char *from = e8_tpl_room(&r->to, E8_TPL_ROOM);
+    size_t before = r->to.out->n;
+
+    render_field(r, op);
+    size_t n = (size_t)(r->to.at - from);
+    if (r->to.out->n != before || r->to.out->full || n > sizeof(known->text))
+        return;
+    known->scope = r->scopes[op->call.entity->number];
+    known->body = op->call.body;
+    known->n = n;
+    memcpy(known->text, from, n);
+}
+
+/* A field that is the same in many renderings. */
+static void render_shared(struct render *r, const struct op *op)
+{
+    if (!r->memo) {
+        render_field(r, op);
+        return;
+    }
+    uint64_t scope = mixed_scope(r, op->call.entity);
+    struct remembered *known = place_of(r->memo, scope, op->call.body);
+    if (known->scope == scope && known->body == op->call.body)
+        e8_tpl_put_piece(&r->to, (struct e8_str){known->text, known->n});
+    else
+        remember(r, op, known);
+}
+
+struct e8_memo *e8_memo_new(void)
+{
+    return e8_new(1, sizeof(struct e8_memo));
+}
+
+void e8_memo_free(struct e8_memo **memo)
+{
+    free(*memo);
+    *memo = NULL;
 }
 
 /* Using items */
@@ -266,14 +321,27 @@ static int find_column(struct compiler *c, const struct item *item, struct e8_st
 
 static bool is_field(const struct op *op)
 {
-    return op->render == render_field || op->render == render_one;
+    return op->render == render_field || op->render == render_one || op->render == render_shared;
+}
+
+static bool is_shared(const struct entity *entity)
+{
+    return entity->scope == SCOPE_RUN || (entity->scope == SCOPE_POOL && entity->members <= E8_TPL_MEMO_POOL);
+}
+
+static render_fn renderer_of(const struct item *item, const struct program *program)
+{
+    if (!item->entity)
+        return render_macro;
+    if (is_shared(item->entity))
+        return render_shared;
+    return e8_tpl_is_one(program) ? render_one : render_field;
 }
 
 static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
                              unsigned kinds, const struct word_list *rows)
 {
-    render_fn of_field = e8_tpl_is_one(program) ? render_one : render_field;
-    struct op op = {.render = item->entity ? of_field : render_macro};
+    struct op op = {.render = renderer_of(item, program)};
 
     op.call.body = program;
     op.call.entity = item->entity;

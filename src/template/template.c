@@ -92,6 +92,12 @@ void e8_template_free(struct e8_template **t)
 
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out)
 {
+    return e8_template_render_with(t, facts, NULL, out);
+}
+
+enum e8_rc e8_template_render_with(const struct e8_template *t, const struct e8_facts *facts,
+                                   struct e8_memo *memo, struct e8_buf *out)
+{
     struct render r; /* not all of it is worth clearing */
     char window[WINDOW];
 
@@ -100,6 +106,7 @@ enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts
     r.facts = facts;
     r.index = 0;
     r.values = t->values;
+    r.memo = memo;
     r.known = 0;
     for (size_t i = 0; i < E8_TPL_KEYS_MAX; i++)
         r.keys[i].field = NULL;

@@ -33,6 +33,7 @@ void e8_tpl_put_unsigned(struct writer *w, uint64_t value)
 {
     char text[E8_DIGITS_MAX], *end = text + sizeof(text);
     const char *p = e8_digits(value, end);
+
     e8_tpl_put_bytes(w, p, (size_t)(end - p));
 }
 

@@ -18,12 +18,12 @@ struct writer {
 
 /* The window has at least E8_TPL_ROOM bytes. */
 void e8_tpl_write(struct writer *w, char *window, size_t size, struct e8_buf *out);
-__attribute__((cold, noinline)) void
+__attribute__((noinline)) void
 e8_tpl_flush(struct writer *w); /* all that was written is in the buffer then, as far as it fits */
 /* A copy from which E8_TPL_PIECE bytes may be read, wherever in it one begins. */
 struct e8_str e8_tpl_piece(struct e8_arena *arena, struct e8_str text);
-__attribute__((cold, noinline)) void e8_tpl_put_long(struct writer *w, const char *bytes,
-                                                     size_t n); /* e8_tpl_put_bytes where it does not fit */
+__attribute__((noinline)) void e8_tpl_put_long(struct writer *w, const char *bytes,
+                                               size_t n); /* e8_tpl_put_bytes where it does not fit */
 void e8_tpl_put_unsigned(struct writer *w, uint64_t value);
 void e8_tpl_put_signed(struct writer *w, int64_t value);
 
