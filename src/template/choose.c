@@ -88,7 +88,7 @@ static const struct e8_str *choices_of(const struct op *op, uint32_t *count)
         *count = op->weighted.weights.count;
         return op->weighted.texts;
     }
-    if (op->render == e8_tpl_render_pick && !op->pick.key) {
+    if (op->render == e8_tpl_render_pick) {
         *count = op->pick.choices->count;
         return op->pick.choices->at;
     }
@@ -109,34 +109,15 @@ static const uint32_t *find_indices(struct compiler *c, const struct word_list *
     return indices;
 }
 
-E8_TPL_COMPILE(pick)
+/* Without a division; no word is likelier than another by more than count / 2^32. */
+static inline size_t draw_choice(struct render *r, const struct choices *choices)
 {
-    struct e8_str key, name = before(call->args[0], ':', &key);
-    const struct word_list *list = find_list(c, name);
-    struct op *op = &call->op;
-
-    if (!list || !check_key(c, list, call->args[0], key))
-        return false;
-    if (list->keyed && !(op->pick.key = compile_key(c, key)))
-        return false;
-    op->pick.list = list;
-    op->pick.indices = list->keyed ? find_indices(c, list, op->pick.key->ops[0].call.body) : NULL;
-    op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
-    op->pick.choices = e8_tpl_choices(list, c->column, call->form);
-    for (size_t i = 0; i < list->key_count; i++)
-        if (op->pick.choices[i].longest > call->max)
-            call->max = op->pick.choices[i].longest;
-    call->value.kinds = list->kinds[1 + c->column];
-    if (list->column_count && c->column < 0)
-        call->value.rows = list;
-    call->body = op->pick.key;
-    return true;
+    return (e8_rng_next(&r->rng) >> 32) * choices->count >> 32;
 }
 
-/* Without a division; no word is likelier than another by more than count / 2^32. */
-static inline uint32_t draw_word(struct render *r, const struct choices *choices)
+static inline struct e8_str draw_word(struct render *r, const struct choices *choices)
 {
-    return (uint32_t)((e8_rng_next(&r->rng) >> 32) * choices->count >> 32);
+    return choices->at[draw_choice(r, choices)];
 }
 
 static uint32_t choose_index(struct render *r, const struct op *op)
@@ -145,8 +126,8 @@ static uint32_t choose_index(struct render *r, const struct op *op)
     struct e8_rng around = r->rng;
 
     e8_tpl_begin_field(r, field);
-    uint32_t choice = one->render == e8_tpl_render_pick ? draw_word(r, one->pick.choices)
-                                                        : e8_tpl_draw(&r->rng, &one->weighted.weights);
+    size_t choice = one->render == e8_tpl_render_pick ? draw_choice(r, one->pick.choices)
+                                                      : e8_tpl_draw(&r->rng, &one->weighted.weights);
     r->rng = around;
     return op->pick.indices[choice];
 }
@@ -167,7 +148,7 @@ static uint32_t read_index(struct render *r, const struct op *op)
 }
 
 /* An entity's field is the same wherever it stands, and its program the same one. */
-static uint32_t find_key(struct render *r, const struct op *op)
+__attribute__((noinline)) static uint32_t find_key(struct render *r, const struct op *op)
 {
     const struct program *field = op->pick.key->ops[0].call.body;
     struct found_key *known = &r->keys[op->pick.place];
@@ -181,11 +162,39 @@ static uint32_t find_key(struct render *r, const struct op *op)
 
 E8_TPL_RENDER(pick)
 {
-    const struct choices *choices = op->pick.choices;
+    e8_tpl_put_piece(&r->to, draw_word(r, op->pick.choices));
+}
 
-    if (op->pick.key)
-        choices += find_key(r, op);
-    e8_tpl_put_piece(&r->to, choices->at[draw_word(r, choices)]);
+static void render_keyed(struct render *r, const struct op *op)
+{
+    e8_tpl_put_piece(&r->to, draw_word(r, op->pick.choices + find_key(r, op)));
+}
+
+E8_TPL_COMPILE(pick)
+{
+    struct e8_str key, name = before(call->args[0], ':', &key);
+    const struct word_list *list = find_list(c, name);
+    struct op *op = &call->op;
+
+    if (!list || !check_key(c, list, call->args[0], key))
+        return false;
+    if (list->keyed && !(op->pick.key = compile_key(c, key)))
+        return false;
+    if (list->keyed) {
+        op->render = render_keyed;
+        op->pick.indices = find_indices(c, list, op->pick.key->ops[0].call.body);
+        op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
+    }
+    op->pick.list = list;
+    op->pick.choices = e8_tpl_choices(list, c->column, call->form);
+    for (size_t i = 0; i < list->key_count; i++)
+        if (op->pick.choices[i].longest > call->max)
+            call->max = op->pick.choices[i].longest;
+    call->value.kinds = list->kinds[1 + c->column];
+    if (list->column_count && c->column < 0)
+        call->value.rows = list;
+    call->body = op->pick.key;
+    return true;
 }
 
 /* $weighted */

@@ -30,7 +30,7 @@ static void put_stamp(struct render *r, struct stamp *stamp, e8_wall_ns wall)
 {
     if (stamp->n == 0)
         stamp->n = e8_wall_format(wall, 3, stamp->text);
-    e8_tpl_put_bytes(&r->to, stamp->text, stamp->n);
+    e8_tpl_put_piece(&r->to, (struct e8_str){stamp->text, stamp->n});
 }
 
 static void put_fact(struct render *r, struct e8_str fact)

@@ -219,7 +219,7 @@ static void render_one(struct render *r, const struct op *op)
 }
 
 /* The place of few others: scope keys are well mixed, and so are multiples of the golden ratio. */
-static struct remembered *place_of(struct e8_memo *memo, uint64_t scope, const struct program *body)
+static inline struct remembered *place_of(struct e8_memo *memo, uint64_t scope, const struct program *body)
 {
     uint64_t hash = scope + (uint64_t)(uintptr_t)body * E8_GOLDEN;
 
@@ -235,7 +235,7 @@ __attribute__((noinline)) static void remember(struct render *r, const struct op
 
     render_field(r, op);
     size_t n = (size_t)(r->to.at - from);
-    if (r->to.out->n != before || r->to.out->full || n > sizeof(known->text))
+    if (!known || r->to.out->n != before || r->to.out->full || n > sizeof(known->text))
         return;
     known->scope = r->scopes[op->call.entity->number];
     known->body = op->call.body;
@@ -246,13 +246,10 @@ __attribute__((noinline)) static void remember(struct render *r, const struct op
 /* A field that is the same in many renderings. */
 static void render_shared(struct render *r, const struct op *op)
 {
-    if (!r->memo) {
-        render_field(r, op);
-        return;
-    }
     uint64_t scope = mixed_scope(r, op->call.entity);
-    struct remembered *known = place_of(r->memo, scope, op->call.body);
-    if (known->scope == scope && known->body == op->call.body)
+    struct remembered *known = r->memo ? place_of(r->memo, scope, op->call.body) : NULL;
+
+    if (known && known->scope == scope && known->body == op->call.body)
         e8_tpl_put_piece(&r->to, (struct e8_str){known->text, known->n});
     else
         remember(r, op, known);

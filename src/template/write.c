@@ -8,14 +8,19 @@ void e8_tpl_write(struct writer *w, char *window, size_t size, struct e8_buf *ou
     *w = (struct writer){.start = window, .at = window, .end = window + size, .out = out};
 }
 
-void e8_tpl_flush(struct writer *w)
+__attribute__((noinline)) void e8_tpl_flush(struct writer *w)
 {
     e8_buf_put(w->out, w->start, (size_t)(w->at - w->start));
     w->at = w->start;
 }
 
-void e8_tpl_put_long(struct writer *w, const char *bytes, size_t n)
+__attribute__((noinline)) void e8_tpl_put_bytes(struct writer *w, const char *bytes, size_t n)
 {
+    if (n <= (size_t)(w->end - w->at)) {
+        memcpy(w->at, bytes, n);
+        w->at += n;
+        return;
+    }
     e8_tpl_flush(w);
     e8_buf_put(w->out, bytes, n);
 }
@@ -31,6 +36,11 @@ struct e8_str e8_tpl_piece(struct e8_arena *arena, struct e8_str text)
 
 void e8_tpl_put_unsigned(struct writer *w, uint64_t value)
 {
+    if (value < 10) { /* most counts */
+        *e8_tpl_room(w, 1) = (char)('0' + value);
+        w->at++;
+        return;
+    }
     char text[E8_DIGITS_MAX], *end = text + sizeof(text);
     const char *p = e8_digits(value, end);
 

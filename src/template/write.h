@@ -18,24 +18,13 @@ struct writer {
 
 /* The window has at least E8_TPL_ROOM bytes. */
 void e8_tpl_write(struct writer *w, char *window, size_t size, struct e8_buf *out);
-__attribute__((noinline)) void
-e8_tpl_flush(struct writer *w); /* all that was written is in the buffer then, as far as it fits */
-/* A copy from which E8_TPL_PIECE bytes may be read, wherever in it one begins. */
-struct e8_str e8_tpl_piece(struct e8_arena *arena, struct e8_str text);
-__attribute__((noinline)) void e8_tpl_put_long(struct writer *w, const char *bytes,
-                                               size_t n); /* e8_tpl_put_bytes where it does not fit */
+/* All that was written is in the buffer then, as far as it fits. */
+void e8_tpl_flush(struct writer *w);
+void e8_tpl_put_bytes(struct writer *w, const char *bytes, size_t n);
 void e8_tpl_put_unsigned(struct writer *w, uint64_t value);
 void e8_tpl_put_signed(struct writer *w, int64_t value);
-
-static inline void e8_tpl_put_bytes(struct writer *w, const char *bytes, size_t n)
-{
-    if (n > (size_t)(w->end - w->at)) {
-        e8_tpl_put_long(w, bytes, n);
-        return;
-    }
-    memcpy(w->at, bytes, n);
-    w->at += n;
-}
+/* A copy from which E8_TPL_PIECE bytes may be read, wherever in it one begins. */
+struct e8_str e8_tpl_piece(struct e8_arena *arena, struct e8_str text);
 
 /* What e8_tpl_piece returned, or a part of it. Most are short: to copy a fixed number of bytes takes no call. */
 static inline void e8_tpl_put_piece(struct writer *w, struct e8_str piece)
