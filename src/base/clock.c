@@ -83,7 +83,19 @@ static char *put_parts(char *at, uint32_t first, uint32_t second, uint32_t third
     return put_two(at, third);
 }
 
-size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
+enum { DATE_SIZE = sizeof("2026-03-01T") - 1 };
+
+static void write_date(struct e8_wall_day *day, int64_t number)
+{
+    struct civil date;
+    civil_of_days(number, &date);
+    uint32_t year = (uint32_t)date.year;
+    char *at = put_two(day->text, year / 100);
+    *put_parts(at, year % 100, (uint32_t)date.month, (uint32_t)date.day, '-') = 'T';
+    day->number = number;
+}
+
+size_t e8_wall_format_on(struct e8_wall_day *day, e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
 {
     E8_ASSERT(digits == 0 || digits == 3 || digits == 6 || digits == 9);
     int64_t seconds = floor_div(wall, E8_NS_S);
@@ -91,14 +103,11 @@ size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
     uint32_t nanos = (uint32_t)(rest < 0 ? rest + E8_NS_S : rest);
     int64_t days = floor_div(seconds, DAY_S);
     uint32_t of_day = (uint32_t)(seconds - days * DAY_S);
-    struct civil date;
-    civil_of_days(days, &date);
+    if (day->text[0] == '\0' || day->number != days)
+        write_date(day, days);
 
-    uint32_t year = (uint32_t)date.year;
-    char *at = put_two(out, year / 100);
-    at = put_parts(at, year % 100, (uint32_t)date.month, (uint32_t)date.day, '-');
-    *at++ = 'T';
-    at = put_parts(at, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
+    memcpy(out, day->text, DATE_SIZE);
+    char *at = put_parts(out + DATE_SIZE, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
     const uint32_t fraction[] = {nanos / 1000000, nanos / 1000 % 1000, nanos % 1000};
     if (digits > 0)
         *at++ = '.';
@@ -107,6 +116,12 @@ size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - out);
+}
+
+size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
+{
+    struct e8_wall_day day = {0};
+    return e8_wall_format_on(&day, wall, digits, out);
 }
 
 static bool take(struct e8_str *text, char c)

@@ -22,14 +22,14 @@ static e8_dur_ns elapsed(const struct e8_facts *facts)
 static void put_time(struct render *r, e8_wall_ns wall)
 {
     char *at = e8_tpl_room(&r->to, E8_RFC3339_MAX);
-    r->to.at = at + e8_wall_format(wall, 3, at);
+    r->to.at = at + e8_wall_format_on(r->day, wall, 3, at);
 }
 
 /* Most payloads write these two more than once. */
 static void put_stamp(struct render *r, struct stamp *stamp, e8_wall_ns wall)
 {
     if (stamp->n == 0)
-        stamp->n = e8_wall_format(wall, 3, stamp->text);
+        stamp->n = e8_wall_format_on(r->day, wall, 3, stamp->text);
     e8_tpl_put_piece(&r->to, (struct e8_str){stamp->text, stamp->n});
 }
 

@@ -53,16 +53,19 @@ struct remembered {
 /* Each has one place; who comes later takes it. */
 struct e8_memo {
     struct remembered places[E8_TPL_MEMO_PLACES];
+    struct e8_wall_day day; /* of the last time that was written */
 };
 
 struct render {
     struct writer to;
     const struct e8_facts *facts;
     struct e8_rng rng;
-    uint64_t flow_key; /* of (seed, flow, instance) */
-    uint32_t index;    /* in the innermost repeat */
+    uint64_t mixed_seed; /* e8_mixed of it */
+    uint64_t mixed_flow; /* the same of the key of (seed, flow, instance) */
+    uint32_t index;      /* in the innermost repeat */
     const struct e8_str *values;
     struct e8_memo *memo; /* or NULL */
+    struct e8_wall_day *day;
     struct stamp at, flow_started;
     uint64_t known;                         /* bits of the entities whose scopes are set */
     uint64_t scopes[E8_TPL_ENTITIES_MAX];   /* e8_mixed of their keys */

@@ -165,24 +165,25 @@ static void render_macro(struct render *r, const struct op *op)
     e8_tpl_run(r, op->call.body);
 }
 
-static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
+static uint64_t mix_scope_key(const struct render *r, const struct entity *entity)
 {
     switch (entity->scope) {
     case SCOPE_RUN:
-        return r->facts->seed;
+        return r->mixed_seed;
     case SCOPE_POOL:
-        return e8_mix(r->facts->seed, e8_mix(r->flow_key, entity->hash) % entity->members);
+        return e8_mixed(
+            e8_mix_with(r->mixed_seed, e8_mix_with(r->mixed_flow, entity->hash) % entity->members));
     case SCOPE_COUNT:
-        return e8_mix(r->flow_key, e8_tpl_count(entity->types, r->facts));
+        return e8_mixed(e8_mix_with(r->mixed_flow, e8_tpl_count(entity->types, r->facts)));
     case SCOPE_FLOW:
         break;
     }
-    return r->flow_key;
+    return r->mixed_flow;
 }
 
 __attribute__((noinline)) static void learn_scope(struct render *r, const struct entity *entity)
 {
-    r->scopes[entity->number] = e8_mixed(make_scope_key(r, entity));
+    r->scopes[entity->number] = mix_scope_key(r, entity);
     r->known |= (uint64_t)1 << entity->number;
 }
 
@@ -207,12 +208,14 @@ static void render_field(struct render *r, const struct op *op)
     r->rng = around;
 }
 
-/* A field that is one op, as most are. */
+/* A field that is one op, as most are, perhaps behind a text. */
 static void render_one(struct render *r, const struct op *op)
 {
     const struct op *one = op->call.body->ops;
     struct e8_rng around = r->rng;
 
+    if (one->before.n > 0)
+        e8_tpl_put_piece(&r->to, one->before);
     e8_tpl_begin_field(r, op);
     one->render(r, one);
     r->rng = around;
@@ -332,7 +335,7 @@ static render_fn renderer_of(const struct item *item, const struct program *prog
         return render_macro;
     if (is_shared(item->entity))
         return render_shared;
-    return e8_tpl_is_one(program) ? render_one : render_field;
+    return program->count == 1 && program->after.n == 0 ? render_one : render_field;
 }
 
 static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
