@@ -108,11 +108,11 @@ size_t e8_wall_format_on(struct e8_wall_day *day, e8_wall_ns wall, int digits, c
 
     memcpy(out, day->text, DATE_SIZE);
     char *at = put_parts(out + DATE_SIZE, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
-    const uint32_t fraction[] = {nanos / 1000000, nanos / 1000 % 1000, nanos % 1000};
     if (digits > 0)
         *at++ = '.';
-    for (int i = 0; i < digits / 3; i++)
-        at = put_three(at, fraction[i]);
+    uint32_t unit = 1000000;
+    for (int i = 0; i < digits; i += 3, unit /= 1000)
+        at = put_three(at, nanos / unit % 1000);
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - out);

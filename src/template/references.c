@@ -208,7 +208,7 @@ static void render_field(struct render *r, const struct op *op)
     r->rng = around;
 }
 
-/* A field that is one op, as most are, perhaps behind a text. */
+/* A field that is one op, as most are, perhaps between texts. */
 static void render_one(struct render *r, const struct op *op)
 {
     const struct op *one = op->call.body->ops;
@@ -219,6 +219,8 @@ static void render_one(struct render *r, const struct op *op)
     e8_tpl_begin_field(r, op);
     one->render(r, one);
     r->rng = around;
+    if (op->call.body->after.n > 0)
+        e8_tpl_put_piece(&r->to, op->call.body->after);
 }
 
 /* The place of few others: scope keys are well mixed, and so are multiples of the golden ratio. */
@@ -335,11 +337,10 @@ static render_fn renderer_of(const struct item *item, const struct program *prog
         return render_macro;
     if (is_shared(item->entity))
         return render_shared;
-    return program->count == 1 && program->after.n == 0 ? render_one : render_field;
+    return program->count == 1 ? render_one : render_field;
 }
 
-static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
-                             unsigned kinds, const struct word_list *rows)
+static void put_item(struct builder *b, const struct item *item, const struct program *program)
 {
     struct op op = {.render = renderer_of(item, program)};
 
@@ -349,7 +350,20 @@ static struct value put_item(struct builder *b, const struct item *item, const s
     if (e8_tpl_is_one(program) && is_field(program->ops))
         op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
     e8_tpl_op(b, &op, 0, op.call.body, 1);
-    return (struct value){kinds, rows};
+}
+
+/* The quotes of a string stand with the text around it. */
+static struct value put_form(struct builder *b, const struct item *item, const struct program *const *forms,
+                             enum form form, struct value value)
+{
+    bool quotes = form == FORM_VALUE && value.kinds == KIND_STRING;
+
+    if (quotes)
+        e8_tpl_put(b, E8_LIT("\""));
+    put_item(b, item, forms[quotes ? FORM_TEXT : form]);
+    if (quotes)
+        e8_tpl_put(b, E8_LIT("\""));
+    return value;
 }
 
 static bool note_use(struct compiler *c, const struct item *item)
@@ -363,8 +377,8 @@ static bool note_use(struct compiler *c, const struct item *item)
 
 static struct value put_column(struct builder *b, const struct item *item, int column, enum form form)
 {
-    return put_item(b, item, item->columns[(size_t)column * FORM_COUNT + (size_t)form],
-                    item->column_kinds[column], NULL);
+    return put_form(b, item, item->columns + (size_t)column * FORM_COUNT, form,
+                    (struct value){.kinds = item->column_kinds[column]});
 }
 
 static struct value put_whole(struct builder *b, const struct item *item, enum form form)
@@ -374,7 +388,7 @@ static struct value put_whole(struct builder *b, const struct item *item, enum f
     if (c->column >= 0)
         return put_column(b, item, c->column, form);
     if (form == FORM_VALUE || !(item->kinds & KIND_TREE))
-        return put_item(b, item, item->forms[form], item->kinds, item->rows);
+        return put_form(b, item, item->forms, form, (struct value){item->kinds, item->rows});
     e8_tpl_fail(c, item->rows && item->entity ? list_columns(c, item->rows) : "use it alone: \"{{...}}\"",
                 "%.*s is an array or an object, which cannot stand within a text", E8_STR(item->name));
     return fault;
