@@ -227,7 +227,7 @@ static bool any_special(uint64_t eight)
 }
 
 /* Eight bytes at a time, the last eight perhaps once more. */
-bool e8_json_plain(struct e8_str str)
+bool e8_json_copy(char *to, struct e8_str str)
 {
     uint64_t eight;
     if (str.n < sizeof eight)
@@ -236,15 +236,18 @@ bool e8_json_plain(struct e8_str str)
         memcpy(&eight, str.p + i, sizeof eight);
         if (any_special(eight))
             return false;
+        memcpy(to + i, &eight, sizeof eight);
     }
     memcpy(&eight, str.p + str.n - sizeof eight, sizeof eight);
+    memcpy(to + str.n - sizeof eight, &eight, sizeof eight);
     return !any_special(eight);
 }
 
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
 {
-    if (e8_json_plain(str)) {
-        put_chars(buf, str.p, str.n);
+    e8_buf_reserve(buf, str.n);
+    if (!buf->full && str.n <= buf->limit - buf->n && e8_json_copy(buf->p + buf->n, str)) {
+        buf->n += str.n;
         return;
     }
     put_stretches(buf, str, "\xEF\xBF\xBD", put_json_valid);

@@ -128,8 +128,7 @@ void e8_tpl_run(struct render *r, const struct program *program)
     const struct op *end = program->ops + program->count;
 
     for (const struct op *op = program->ops; op < end; op++) {
-        if (op->before.n > 0)
-            e8_tpl_put_piece(&r->to, op->before);
+        e8_tpl_put_piece(&r->to, op->before);
         op->render(r, op);
     }
     if (program->after.n > 0)

@@ -3,6 +3,8 @@
 #define FLOAT_MAX   24 /* sign, 19 digits, point, leading zero */
 #define INT_MAX_LEN 20
 
+_Static_assert(E8_FACT_MAX <= E8_TPL_ROOM, "a fact has room");
+
 /* Times are written to the millisecond. */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -36,8 +38,8 @@ static void put_stamp(struct render *r, struct stamp *stamp, e8_wall_ns wall)
 static void put_fact(struct render *r, struct e8_str fact)
 {
     E8_ASSERT(fact.n <= E8_FACT_MAX);
-    if (e8_json_plain(fact)) {
-        e8_tpl_put_bytes(&r->to, fact.p, fact.n);
+    if (e8_json_copy(e8_tpl_room(&r->to, E8_FACT_MAX), fact)) {
+        r->to.at += fact.n;
         return;
     }
     e8_tpl_flush(&r->to);

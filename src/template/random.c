@@ -4,6 +4,7 @@
 
 #define CHARS_MAX    1024
 #define GUID_SIZE    36
+#define DECIMAL_SIZE 24
 #define DRAWN        4 /* letters of one random number */
 #define DECIMALS_MAX 6
 #define SCALED_MAX   ((int64_t)1 << 53)
@@ -102,8 +103,8 @@ E8_TPL_RENDER(decimal)
 {
     int64_t value = e8_rng_range(&r->rng, op->range.low, op->range.high);
     uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
-    char text[24];
-    char *p = text + sizeof(text);
+    char text[2 * DECIMAL_SIZE] = {0}; /* the number ends in the middle, so that a fixed size can be copied */
+    char *const end = text + DECIMAL_SIZE, *p = end;
 
     for (int i = 0; i < op->range.decimals; i++, rest /= 10)
         *--p = (char)('0' + rest % 10);
@@ -112,7 +113,8 @@ E8_TPL_RENDER(decimal)
     p = e8_digits(rest, p);
     if (value < 0)
         *--p = '-';
-    e8_tpl_put_bytes(&r->to, p, (size_t)(text + sizeof(text) - p));
+    memcpy(e8_tpl_room(&r->to, DECIMAL_SIZE), p, DECIMAL_SIZE);
+    r->to.at += end - p;
 }
 
 E8_TPL_COMPILE(bool)

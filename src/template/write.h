@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 #define E8_TPL_PIECE 32 /* so many bytes are copied of a piece, however short it is */
-#define E8_TPL_ROOM  64 /* the most that e8_tpl_room gives */
+#define E8_TPL_ROOM  96 /* the most that e8_tpl_room gives */
 
 struct writer {
     char *start, *at, *end; /* the window, written up to `at` */
