@@ -208,19 +208,30 @@ static void render_field(struct render *r, const struct op *op)
     r->rng = around;
 }
 
-/* A field that is one op, as most are, perhaps between texts. */
-static void render_one(struct render *r, const struct op *op)
+static inline void run_one(struct render *r, const struct op *op)
 {
     const struct op *one = op->call.body->ops;
     struct e8_rng around = r->rng;
 
-    if (one->before.n > 0)
-        e8_tpl_put_piece(&r->to, one->before);
     e8_tpl_begin_field(r, op);
     one->render(r, one);
     r->rng = around;
-    if (op->call.body->after.n > 0)
-        e8_tpl_put_piece(&r->to, op->call.body->after);
+}
+
+/* A field that is one op, as most are. */
+static void render_one(struct render *r, const struct op *op)
+{
+    run_one(r, op);
+}
+
+/* The same between texts. */
+static void render_between(struct render *r, const struct op *op)
+{
+    const struct program *body = op->call.body;
+
+    e8_tpl_put_piece(&r->to, body->ops->before);
+    run_one(r, op);
+    e8_tpl_put_piece(&r->to, body->after);
 }
 
 /* The place of few others: scope keys are well mixed, and so are multiples of the golden ratio. */
@@ -323,7 +334,8 @@ static int find_column(struct compiler *c, const struct item *item, struct e8_st
 
 static bool is_field(const struct op *op)
 {
-    return op->render == render_field || op->render == render_one || op->render == render_shared;
+    return op->render == render_field || op->render == render_one || op->render == render_between ||
+           op->render == render_shared;
 }
 
 static bool is_shared(const struct entity *entity)
@@ -337,7 +349,9 @@ static render_fn renderer_of(const struct item *item, const struct program *prog
         return render_macro;
     if (is_shared(item->entity))
         return render_shared;
-    return program->count == 1 ? render_one : render_field;
+    if (e8_tpl_is_one(program))
+        return render_one;
+    return program->count == 1 ? render_between : render_field;
 }
 
 static void put_item(struct builder *b, const struct item *item, const struct program *program)
