@@ -304,16 +304,6 @@ E8_TPL_COMPILE(weighted)
     return e8_tpl_weights(c, weights, count, &call->op.weighted.weights);
 }
 
-uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
-{
-    uint64_t at = e8_rng_below(rng, weights->upto[weights->count - 1]);
-    uint32_t i = 0;
-
-    while (weights->upto[i] <= at)
-        i++;
-    return i;
-}
-
 E8_TPL_RENDER(weighted)
 {
     e8_tpl_put_piece(&r->to, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);

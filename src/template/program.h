@@ -381,7 +381,16 @@ E8_TPL_RENDER(letters);
 bool e8_tpl_is_directive(const struct e8_node *map);
 bool e8_tpl_is_directive_name(struct e8_str name);
 struct value e8_tpl_directive(struct builder *b, const struct e8_node *map, enum form form);
-uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights);
+
+static inline uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
+{
+    uint64_t at = e8_rng_below(rng, weights->upto[weights->count - 1]);
+    uint32_t i = 0;
+
+    while (weights->upto[i] <= at)
+        i++;
+    return i;
+}
 
 /* words.c */
 uint64_t

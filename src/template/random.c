@@ -196,17 +196,20 @@ E8_TPL_COMPILE(base62)
 
 __extension__ typedef unsigned __int128 wide;
 
-/* A random number's upper 56 bits read as a fraction in base `letters`, most significant digit first, two digits at a time. Four
- * digits take 24 of the bits at most, so no text is likelier than another by more than 2^-32. */
+/* A digit of the fraction in base pairs.count; what is left of it. */
+static inline uint64_t put_pair(char text[2], uint64_t fraction, struct pairs pairs)
+{
+    wide product = (wide)fraction * pairs.count;
+    memcpy(text, pairs.text + 2 * (size_t)(product >> 64), 2);
+    return (uint64_t)product;
+}
+
+/* A random number's upper 56 bits read as a fraction, most significant digit first. Four letters take 24 of the bits at most, so
+ * no text is likelier than another by more than 2^-32. */
 static inline void put_letters(char text[DRAWN], uint64_t random, struct pairs pairs)
 {
-    uint64_t fraction = random & ~(uint64_t)0xff;
-
-    for (int i = 0; i < DRAWN; i += 2) {
-        wide product = (wide)fraction * pairs.count;
-        memcpy(text + i, pairs.text + 2 * (size_t)(product >> 64), 2);
-        fraction = (uint64_t)product;
-    }
+    uint64_t rest = put_pair(text, random & ~(uint64_t)0xff, pairs);
+    put_pair(text + 2, rest, pairs);
 }
 
 E8_TPL_RENDER(chars)
