@@ -83,17 +83,9 @@ void e8_buf_put_slow(struct e8_buf *buf, const void *bytes, size_t n)
 
 void e8_buf_putu(struct e8_buf *buf, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    for (; value >= 100; value /= 100) {
-        unsigned two = (unsigned)(value % 100);
-        digits[--at] = (char)('0' + two % 10);
-        digits[--at] = (char)('0' + two / 10);
-    }
-    digits[--at] = (char)('0' + value % 10);
-    if (value >= 10)
-        digits[--at] = (char)('0' + value / 10);
-    e8_buf_put(buf, digits + at, sizeof(digits) - at);
+    char text[E8_DIGITS_MAX], *end = text + sizeof(text);
+    const char *p = e8_digits(value, end);
+    e8_buf_put(buf, p, (size_t)(end - p));
 }
 
 void e8_buf_puti(struct e8_buf *buf, int64_t value)
@@ -234,8 +226,8 @@ static bool any_special(uint64_t eight)
     return ((low | eight) & high) != 0;
 }
 
-/* Eight bytes at a time, the last eight perhaps once more. False says nothing. */
-static bool is_plain(struct e8_str str)
+/* Eight bytes at a time, the last eight perhaps once more. */
+bool e8_json_copy(char *to, struct e8_str str)
 {
     uint64_t eight;
     if (str.n < sizeof eight)
@@ -244,15 +236,18 @@ static bool is_plain(struct e8_str str)
         memcpy(&eight, str.p + i, sizeof eight);
         if (any_special(eight))
             return false;
+        memcpy(to + i, &eight, sizeof eight);
     }
     memcpy(&eight, str.p + str.n - sizeof eight, sizeof eight);
+    memcpy(to + str.n - sizeof eight, &eight, sizeof eight);
     return !any_special(eight);
 }
 
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
 {
-    if (is_plain(str)) {
-        put_chars(buf, str.p, str.n);
+    e8_buf_reserve(buf, str.n);
+    if (!buf->full && str.n <= buf->limit - buf->n && e8_json_copy(buf->p + buf->n, str)) {
+        buf->n += str.n;
         return;
     }
     put_stretches(buf, str, "\xEF\xBF\xBD", put_json_valid);

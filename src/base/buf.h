@@ -40,6 +40,8 @@ void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
 /* The same bytes as a JSON string body, without the quotes: RFC 8259 escapes; a byte that is not
  * valid UTF-8 becomes U+FFFD. At the limit no escape and no character is cut. */
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str);
+/* Copies a text that is its own JSON string body. False: it may be none, and is not copied, or in part. */
+bool e8_json_copy(char *to, struct e8_str str);
 /* Printable text for a terminal: control characters (C0, DEL, C1) become '?' (tab and newline a space). */
 void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str);
 /* One argument of a POSIX shell's command, in single quotes. */

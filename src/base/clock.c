@@ -39,17 +39,17 @@ static int64_t days_of(int year, int month, int day)
     return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
+/* What an e8_wall_ns can hold lies in the years 1677 to 2262: all of these are small and none is negative. */
 static void civil_of_days(int64_t days, struct civil *out)
 {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153;
+    uint32_t since = (uint32_t)(days + 719468);
+    uint32_t era = since / 146097, day_of_era = since % 146097;
+    uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t month = (5 * day_of_year + 2) / 153;
     out->day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
     out->month = (int)(month < 10 ? month + 3 : month - 9);
-    out->year = (int)(year_of_era + era * 400 + (out->month <= 2));
+    out->year = (int)(year_of_era + era * 400) + (out->month <= 2);
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -57,20 +57,24 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-static char *put_two(char *at, int value)
+/* "000102…99" */
+#define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+static const char two_digits[] =
+    TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
+
+static char *put_two(char *at, uint32_t value)
 {
-    at[0] = (char)('0' + value / 10);
-    at[1] = (char)('0' + value % 10);
+    memcpy(at, two_digits + (size_t)value * 2, 2);
     return at + 2;
 }
 
-static char *put_three(char *at, int value)
+static char *put_three(char *at, uint32_t value)
 {
     *at = (char)('0' + value / 100);
     return put_two(at + 1, value % 100);
 }
 
-static char *put_parts(char *at, int first, int second, int third, char between)
+static char *put_parts(char *at, uint32_t first, uint32_t second, uint32_t third, char between)
 {
     at = put_two(at, first);
     *at++ = between;
@@ -79,28 +83,45 @@ static char *put_parts(char *at, int first, int second, int third, char between)
     return put_two(at, third);
 }
 
-size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
+enum { DATE_SIZE = sizeof("2026-03-01T") - 1 };
+
+static void write_date(struct e8_wall_day *day, int64_t number)
+{
+    struct civil date;
+    civil_of_days(number, &date);
+    uint32_t year = (uint32_t)date.year;
+    char *at = put_two(day->text, year / 100);
+    *put_parts(at, year % 100, (uint32_t)date.month, (uint32_t)date.day, '-') = 'T';
+    day->number = number;
+}
+
+size_t e8_wall_format_on(struct e8_wall_day *day, e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
 {
     E8_ASSERT(digits == 0 || digits == 3 || digits == 6 || digits == 9);
     int64_t seconds = floor_div(wall, E8_NS_S);
-    int nanos = (int)(wall % E8_NS_S + (wall % E8_NS_S < 0 ? E8_NS_S : 0));
+    int64_t rest = wall % E8_NS_S;
+    uint32_t nanos = (uint32_t)(rest < 0 ? rest + E8_NS_S : rest);
     int64_t days = floor_div(seconds, DAY_S);
-    int of_day = (int)(seconds - days * DAY_S);
-    struct civil date;
-    civil_of_days(days, &date);
+    uint32_t of_day = (uint32_t)(seconds - days * DAY_S);
+    if (day->text[0] == '\0' || day->number != days)
+        write_date(day, days);
 
-    char *at = put_two(out, date.year / 100);
-    at = put_parts(at, date.year % 100, date.month, date.day, '-');
-    *at++ = 'T';
-    at = put_parts(at, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
-    const int fraction[] = {nanos / 1000000, nanos / 1000 % 1000, nanos % 1000};
+    memcpy(out, day->text, DATE_SIZE);
+    char *at = put_parts(out + DATE_SIZE, of_day / 3600, of_day / 60 % 60, of_day % 60, ':');
     if (digits > 0)
         *at++ = '.';
-    for (int i = 0; i < digits / 3; i++)
-        at = put_three(at, fraction[i]);
+    uint32_t unit = 1000000;
+    for (int i = 0; i < digits; i += 3, unit /= 1000)
+        at = put_three(at, nanos / unit % 1000);
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - out);
+}
+
+size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX])
+{
+    struct e8_wall_day day = {0};
+    return e8_wall_format_on(&day, wall, digits, out);
 }
 
 static bool take(struct e8_str *text, char c)

@@ -23,6 +23,12 @@ e8_wall_ns e8_wall_now(void);
 /* "2026-03-01T12:00:00.123Z" with `digits` (0, 3, 6 or 9) fraction digits; years 0000 to 9999. */
 #define E8_RFC3339_MAX 32
 size_t e8_wall_format(e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX]);
+/* The same, sooner where most times are of one day: *day keeps its date. All zero: none yet. */
+struct e8_wall_day {
+    int64_t number; /* since 1970 */
+    char text[12];  /* "2026-03-01T" */
+};
+size_t e8_wall_format_on(struct e8_wall_day *day, e8_wall_ns wall, int digits, char out[E8_RFC3339_MAX]);
 /* RFC 3339 ("2026-03-01", "2026-03-01T12:00:00Z", fractions, offsets); false if it is none. */
 bool e8_wall_parse(struct e8_str text, e8_wall_ns *out);
 /* HTTP-date, IMF-fixdate form (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT". Dates after 2262, which an e8_wall_ns

@@ -23,10 +23,11 @@ uint64_t e8_hash_str(struct e8_str text); /* FNV-1a, then mixed; stable over ver
 static inline struct e8_rng e8_rng_new(uint64_t key);
 static inline uint64_t e8_rng_next(struct e8_rng *rng);
 static inline uint64_t e8_rng_below(struct e8_rng *rng, uint64_t bound); /* unbiased; bound > 0 */
-int64_t e8_rng_range(struct e8_rng *rng, int64_t low, int64_t high);     /* both included; low <= high */
-double e8_rng_unit(struct e8_rng *rng);                                  /* [0, 1), 53 bits */
-double e8_rng_exp(struct e8_rng *rng);                                   /* exponential with mean 1 */
-double e8_rng_normal(struct e8_rng *rng);                                /* mean 0, deviation 1 */
+static inline int64_t e8_rng_range(struct e8_rng *rng, int64_t low,
+                                   int64_t high); /* both included; low <= high */
+double e8_rng_unit(struct e8_rng *rng);           /* [0, 1), 53 bits */
+double e8_rng_exp(struct e8_rng *rng);            /* exponential with mean 1 */
+double e8_rng_normal(struct e8_rng *rng);         /* mean 0, deviation 1 */
 
 #define E8_GOLDEN 0x9E3779B97F4A7C15U
 
@@ -71,6 +72,14 @@ static inline uint64_t e8_rng_below(struct e8_rng *rng, uint64_t bound)
         x = e8_rng_next(rng);
     while (x < bound && x < (0 - bound) % bound);
     return x % bound;
+}
+
+static inline int64_t e8_rng_range(struct e8_rng *rng, int64_t low, int64_t high)
+{
+    E8_ASSERT(low <= high);
+    uint64_t span = (uint64_t)high - (uint64_t)low;
+    uint64_t offset = span == UINT64_MAX ? e8_rng_next(rng) : e8_rng_below(rng, span + 1);
+    return (int64_t)((uint64_t)low + offset);
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct e8_str {
@@ -46,6 +47,9 @@ struct e8_str e8_str_trim_blanks(struct e8_str s); /* spaces and tabs alone */
 bool e8_str_split(struct e8_str *rest, char separator, struct e8_str *word);
 /* Length of valid UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF) at the start of s; s.n when all is. */
 size_t e8_utf8_valid(struct e8_str s);
+/* Writes the decimal digits so that they end before `end`, E8_DIGITS_MAX of them at most, and returns the first. */
+#define E8_DIGITS_MAX 20
+char *e8_digits(uint64_t value, char *end);
 /* The name in the NULL-terminated list that `unknown` was probably meant to be, or NULL. */
 const char *e8_suggest(struct e8_str unknown, const char *const *names);
 

@@ -38,7 +38,7 @@ static struct e8_event *make_event(struct e8_worker *worker, struct e8_strand *s
     struct e8_facts facts =
         e8_event_facts(engine->plan, engine->catalog, event->emit, &place, strand->instance->flow_started,
                        event->at, strand->counts, event->id);
-    e8_event_render(event->emit, &facts, &event->body);
+    e8_event_render(event->emit, &facts, worker->memo, &event->body);
     return event;
 }
 

@@ -62,13 +62,14 @@ struct e8_facts e8_event_facts(const struct e8_plan *plan, const struct e8_catal
     };
 }
 
-void e8_event_render(const struct e8_emit *emit, const struct e8_facts *facts, struct e8_buf *body)
+void e8_event_render(const struct e8_emit *emit, const struct e8_facts *facts, struct e8_memo *memo,
+                     struct e8_buf *body)
 {
     if (emit->raw.p) {
         e8_buf_putstr(body, emit->raw);
         return;
     }
-    enum e8_rc rc = e8_template_render(emit->body, facts, body);
+    enum e8_rc rc = e8_template_render_with(emit->body, facts, memo, body);
     E8_ASSERT(rc == E8_OK); /* the template's bound was checked when it was compiled */
 }
 

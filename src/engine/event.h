@@ -20,8 +20,9 @@ void e8_delivery_id(const struct e8_place *place, e8_wall_ns at, const char *end
 void e8_delivery_name(const struct e8_place *place, const struct e8_emit *emit, e8_wall_ns at,
                       const char *endpoint, char *out);
 
-/* Renders the event's body (or copies its raw one) into *body, which must have room for it. */
-void e8_event_render(const struct e8_emit *emit, const struct e8_facts *facts, struct e8_buf *body);
+/* Renders the event's body (or copies its raw one) into *body, which must have room for it. The memo is e8_template_render_with's. */
+void e8_event_render(const struct e8_emit *emit, const struct e8_facts *facts, struct e8_memo *memo,
+                     struct e8_buf *body);
 /* Facts of an event; counts may be NULL. `id` must outlive the facts. */
 struct e8_facts e8_event_facts(const struct e8_plan *plan, const struct e8_catalog *catalog,
                                const struct e8_emit *emit, const struct e8_place *place,

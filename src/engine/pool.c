@@ -203,6 +203,7 @@ void e8_group_drop(struct e8_worker *worker, struct e8_group *group)
 void e8_pools_init(struct e8_worker *worker)
 {
     worker->slots = e8_arena_new_large();
+    worker->memo = e8_memo_new();
 }
 
 void e8_pools_fini(struct e8_worker *worker)
@@ -215,6 +216,7 @@ void e8_pools_fini(struct e8_worker *worker)
         e8_buf_fini(&d->scratch);
     }
     e8_arena_free(&worker->slots);
+    e8_memo_free(&worker->memo);
     for (struct e8_group *next, *g = worker->free_groups; g; g = next) {
         next = g->next;
         free(g->list);

@@ -14,6 +14,7 @@ struct previewer {
     uint16_t *counts;
     struct e8_trace *traces;
     struct e8_buf body, scratch;
+    struct e8_memo *memo;
     char memory[E8_REQUEST_MAX];
 };
 
@@ -130,7 +131,7 @@ static void make_event(struct previewer *p, struct story *story, const struct e8
     struct e8_facts facts = e8_event_facts(p->plan, p->catalog, emit, &place, story->flow_started, story->at,
                                            p->counts, story->event_id);
     e8_buf_reset(&p->body);
-    e8_event_render(emit, &facts, &p->body);
+    e8_event_render(emit, &facts, p->memo, &p->body);
 }
 
 static bool preview_emit(struct previewer *p, struct story *story, const struct e8_emit *emit,
@@ -251,6 +252,7 @@ static void free_previewer(struct previewer *p)
     }
     e8_buf_fini(&p->body);
     e8_buf_fini(&p->scratch);
+    e8_memo_free(&p->memo);
     free(p->keys);
     free(p->rotations);
     free(p->counts);
@@ -269,6 +271,7 @@ enum e8_rc e8_preview_plan(const struct e8_plan *plan, const struct e8_catalog *
     p->counts = e8_new(plan->type_count + 1, sizeof *p->counts);
     e8_buf_init(&p->body, SIZE_MAX / 2);
     e8_buf_init(&p->scratch, 2 * E8_TAMPER_BODY_MAX);
+    p->memo = e8_memo_new();
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < plan->endpoint_count; i++) {
         rc = e8_keyring_init(&p->keys[i], &plan->endpoints[i], err);

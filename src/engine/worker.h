@@ -210,6 +210,7 @@ struct e8_worker {
     struct e8_timers ready;      /* deliveries, by when their attempt is due */
     struct e8_instance *started; /* instances that have not ended */
     struct e8_arena *slots;      /* what the lists of free ones hold lies here */
+    struct e8_memo *memo;        /* of the templates */
     struct e8_instance *free_instances;
     struct e8_strand *free_strands;
     struct e8_event *free_events;

@@ -21,37 +21,37 @@ void e8_tpl_begin(struct builder *b, struct compiler *c)
     e8_buf_init(&b->text, E8_TEMPLATE_OUT_MAX + 1);
 }
 
+/* The literal text so far. */
+static struct e8_str take_text(struct builder *b)
+{
+    struct e8_str text = e8_tpl_piece(b->c->arena, e8_buf_str(&b->text));
+
+    b->steps = add(b->steps, text.n > 0);
+    b->max = b->text.full ? SIZE_MAX : add(b->max, text.n);
+    e8_buf_reset(&b->text);
+    return text;
+}
+
 /* The literal text so far goes before it. */
 static void append(struct builder *b, const struct op *op)
 {
-    if (b->text.full)
-        b->max = SIZE_MAX;
     if (b->count == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 8;
         b->ops = e8_resize(b->ops, b->cap, sizeof(*b->ops));
     }
     b->ops[b->count] = *op;
-    b->ops[b->count++].before = e8_arena_str(b->c->arena, e8_buf_str(&b->text));
-    b->steps = add(b->steps, 1 + (b->text.n > 0));
-    b->max = add(b->max, b->text.n);
-    e8_buf_reset(&b->text);
-}
-
-static void render_nothing(struct render *r, const struct op *op)
-{
-    (void)r;
-    (void)op;
+    b->ops[b->count++].before = take_text(b);
+    b->steps = add(b->steps, 1);
 }
 
 const struct program *e8_tpl_end(struct builder *b)
 {
-    if (b->text.n > 0 || b->text.full)
-        append(b, &(struct op){.render = render_nothing});
+    struct e8_str after = take_text(b);
     struct program *program = e8_arena_alloc(b->c->arena, sizeof(*program));
     struct op *ops = e8_arena_alloc(b->c->arena, (b->count ? b->count : 1) * sizeof(*ops));
     if (b->count)
         memcpy(ops, b->ops, b->count * sizeof(*ops));
-    *program = (struct program){ops, b->count, b->max, b->steps, b->depth, b->nest};
+    *program = (struct program){ops, b->count, after, b->max, b->steps, b->depth, b->nest};
     free(b->ops);
     e8_buf_fini(&b->text);
     *b = (struct builder){0};
@@ -114,7 +114,7 @@ void e8_tpl_op_array(struct builder *b, const struct op *op, const struct progra
 
 static void render_value(struct render *r, const struct op *op)
 {
-    e8_buf_putstr(r->out, r->values[op->value]);
+    e8_tpl_put_bytes(&r->to, r->values[op->value].p, r->values[op->value].n);
 }
 
 void e8_tpl_op_value(struct builder *b, size_t value)
@@ -128,10 +128,16 @@ void e8_tpl_run(struct render *r, const struct program *program)
     const struct op *end = program->ops + program->count;
 
     for (const struct op *op = program->ops; op < end; op++) {
-        if (op->before.n > 0)
-            e8_buf_putstr(r->out, op->before);
+        e8_tpl_put_piece(&r->to, op->before);
         op->render(r, op);
     }
+    if (program->after.n > 0)
+        e8_tpl_put_piece(&r->to, program->after);
+}
+
+bool e8_tpl_is_one(const struct program *program)
+{
+    return program->count == 1 && program->ops[0].before.n == 0 && program->after.n == 0;
 }
 
 struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes)
@@ -143,7 +149,7 @@ struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quo
     e8_buf_put_json(&buf, text);
     if (quotes)
         e8_buf_putc(&buf, '"');
-    struct e8_str escaped = e8_arena_str(arena, e8_buf_str(&buf));
+    struct e8_str escaped = e8_tpl_piece(arena, e8_buf_str(&buf));
     e8_buf_fini(&buf);
     return escaped;
 }

@@ -2,6 +2,8 @@
 
 #include "template/program.h"
 
+#define KEY_WINDOW 256
+
 static struct e8_str before(struct e8_str text, char separator, struct e8_str *after)
 {
     const char *at = text.n ? memchr(text.p, separator, text.n) : NULL;
@@ -68,6 +70,106 @@ static bool check_key(struct compiler *c, const struct word_list *list, struct e
     return true;
 }
 
+/* 0 where there is no such key. */
+static uint32_t find_index(const struct word_list *list, struct e8_str key)
+{
+    uint64_t start = e8_tpl_start(key);
+
+    for (size_t i = 0; i < list->key_count; i++)
+        if (list->starts[i] == start && e8_str_eq(list->keys[i], key))
+            return (uint32_t)i;
+    return 0;
+}
+
+/* What the op chooses among, if it does nothing else; NULL if it does. */
+static const struct e8_str *choices_of(const struct op *op, uint32_t *count)
+{
+    if (op->render == e8_tpl_render_weighted) {
+        *count = op->weighted.weights.count;
+        return op->weighted.texts;
+    }
+    if (op->render == e8_tpl_render_pick) {
+        *count = op->pick.choices->count;
+        return op->pick.choices->at;
+    }
+    return NULL;
+}
+
+static const uint32_t *find_indices(struct compiler *c, const struct word_list *list,
+                                    const struct program *field)
+{
+    uint32_t count;
+    const struct e8_str *keys = e8_tpl_is_one(field) ? choices_of(field->ops, &count) : NULL;
+
+    if (!keys)
+        return NULL;
+    uint32_t *indices = e8_arena_alloc(c->arena, count * sizeof(*indices));
+    for (uint32_t i = 0; i < count; i++)
+        indices[i] = find_index(list, keys[i]);
+    return indices;
+}
+
+/* Without a division; no word is likelier than another by more than count / 2^32. */
+static inline size_t draw_choice(struct render *r, const struct choices *choices)
+{
+    return (e8_rng_next(&r->rng) >> 32) * choices->count >> 32;
+}
+
+static inline struct e8_str draw_word(struct render *r, const struct choices *choices)
+{
+    return choices->at[draw_choice(r, choices)];
+}
+
+static uint32_t choose_index(struct render *r, const struct op *op)
+{
+    const struct op *field = op->pick.key->ops, *one = field->call.body->ops;
+    struct e8_rng around = r->rng;
+
+    e8_tpl_begin_field(r, field);
+    size_t choice = one->render == e8_tpl_render_pick ? draw_choice(r, one->pick.choices)
+                                                      : e8_tpl_draw(&r->rng, &one->weighted.weights);
+    r->rng = around;
+    return op->pick.indices[choice];
+}
+
+/* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
+static uint32_t read_index(struct render *r, const struct op *op)
+{
+    char memory[E8_TPL_WORD_MAX + 1], window[KEY_WINDOW];
+    struct writer around = r->to;
+    struct e8_buf key;
+
+    e8_buf_fixed(&key, memory, sizeof(memory));
+    e8_tpl_write(&r->to, window, sizeof(window), &key);
+    e8_tpl_run(r, op->pick.key);
+    e8_tpl_flush(&r->to);
+    r->to = around;
+    return key.full ? 0 : find_index(op->pick.list, e8_buf_str(&key));
+}
+
+/* An entity's field is the same wherever it stands, and its program the same one. */
+__attribute__((noinline)) static uint32_t find_key(struct render *r, const struct op *op)
+{
+    const struct program *field = op->pick.key->ops[0].call.body;
+    struct found_key *known = &r->keys[op->pick.place];
+
+    if (known->field != field || known->list != op->pick.list) {
+        uint32_t index = op->pick.indices ? choose_index(r, op) : read_index(r, op);
+        *known = (struct found_key){field, op->pick.list, index};
+    }
+    return known->index;
+}
+
+E8_TPL_RENDER(pick)
+{
+    e8_tpl_put_piece(&r->to, draw_word(r, op->pick.choices));
+}
+
+static void render_keyed(struct render *r, const struct op *op)
+{
+    e8_tpl_put_piece(&r->to, draw_word(r, op->pick.choices + find_key(r, op)));
+}
+
 E8_TPL_COMPILE(pick)
 {
     struct e8_str key, name = before(call->args[0], ':', &key);
@@ -78,8 +180,12 @@ E8_TPL_COMPILE(pick)
         return false;
     if (list->keyed && !(op->pick.key = compile_key(c, key)))
         return false;
+    if (list->keyed) {
+        op->render = render_keyed;
+        op->pick.indices = find_indices(c, list, op->pick.key->ops[0].call.body);
+        op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
+    }
     op->pick.list = list;
-    op->pick.place = (unsigned)(e8_hash_str(call->args[0]) % E8_TPL_KEYS_MAX);
     op->pick.choices = e8_tpl_choices(list, c->column, call->form);
     for (size_t i = 0; i < list->key_count; i++)
         if (op->pick.choices[i].longest > call->max)
@@ -89,45 +195,6 @@ E8_TPL_COMPILE(pick)
         call->value.rows = list;
     call->body = op->pick.key;
     return true;
-}
-
-/* The key is not written: it goes to memory of its own, and what is longer than any key matches none. */
-static size_t read_key(struct render *r, const struct op *op)
-{
-    char memory[E8_TPL_WORD_MAX + 1];
-    struct e8_buf key, *out = r->out;
-    const struct word_list *list = op->pick.list;
-
-    e8_buf_fixed(&key, memory, sizeof(memory));
-    r->out = &key;
-    e8_tpl_run(r, op->pick.key);
-    r->out = out;
-    uint64_t start = e8_tpl_start(e8_buf_str(&key));
-    for (size_t i = 0; i < list->key_count && !key.full; i++)
-        if (list->starts[i] == start && e8_str_eq(list->keys[i], e8_buf_str(&key)))
-            return i;
-    return 0;
-}
-
-/* An entity's field is the same wherever it stands, and its program the same one. */
-static size_t find_key(struct render *r, const struct op *op)
-{
-    const struct program *field = op->pick.key->ops[0].call.body;
-    struct found_key *known = &r->keys[op->pick.place];
-
-    if (known->field != field || known->list != op->pick.list)
-        *known = (struct found_key){field, op->pick.list, read_key(r, op)};
-    return known->index;
-}
-
-E8_TPL_RENDER(pick)
-{
-    const struct choices *choices = op->pick.choices;
-
-    if (op->pick.key)
-        choices += find_key(r, op);
-    /* Without a division; no word is likelier than another by more than count / 2^32. */
-    e8_buf_putstr(r->out, choices->at[(e8_rng_next(&r->rng) >> 32) * choices->count >> 32]);
 }
 
 /* $weighted */
@@ -199,9 +266,9 @@ static bool weighted_value(struct compiler *c, struct e8_str word, enum form for
     if (kind == KIND_STRING)
         *text = e8_tpl_escape(c->arena, word, form == FORM_VALUE);
     else if (kind == KIND_NULL && form == FORM_TEXT)
-        *text = (struct e8_str){NULL, 0};
+        *text = e8_tpl_piece(c->arena, E8_LIT(""));
     else
-        *text = e8_arena_str(c->arena, word);
+        *text = e8_tpl_piece(c->arena, word);
     return true;
 }
 
@@ -237,19 +304,9 @@ E8_TPL_COMPILE(weighted)
     return e8_tpl_weights(c, weights, count, &call->op.weighted.weights);
 }
 
-uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
-{
-    uint64_t at = e8_rng_below(rng, weights->upto[weights->count - 1]);
-    uint32_t i = 0;
-
-    while (weights->upto[i] <= at)
-        i++;
-    return i;
-}
-
 E8_TPL_RENDER(weighted)
 {
-    e8_buf_putstr(r->out, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);
+    e8_tpl_put_piece(&r->to, op->weighted.texts[e8_tpl_draw(&r->rng, &op->weighted.weights)]);
 }
 
 /* $optional */
@@ -278,7 +335,7 @@ E8_TPL_RENDER(optional)
     if (e8_rng_unit(&r->rng) < op->optional.share)
         e8_tpl_run(r, op->optional.body);
     else if (op->optional.null)
-        e8_buf_putstr(r->out, E8_LIT("null"));
+        e8_tpl_put_bytes(&r->to, "null", 4);
 }
 
 /* $lower, $upper */
@@ -307,11 +364,14 @@ E8_TPL_COMPILE(upper)
 E8_TPL_RENDER(letters)
 {
     char low = op->letters.upper ? 'a' : 'A', high = op->letters.upper ? 'z' : 'Z';
-    size_t i = r->out->n;
+    struct e8_buf *out = r->to.out;
 
+    e8_tpl_flush(&r->to);
+    size_t i = out->n;
     e8_tpl_run(r, op->letters.body);
-    for (; i < r->out->n; i++) {
-        char *p = r->out->p + i;
+    e8_tpl_flush(&r->to);
+    for (; i < out->n; i++) {
+        char *p = out->p + i;
         if (*p == '\\')
             i++;
         else if (*p >= low && *p <= high)

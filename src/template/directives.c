@@ -20,13 +20,13 @@ static void render_repeat(struct render *r, const struct op *op)
 
     if (op->repeat.high > low)
         count += (uint32_t)e8_rng_below(&r->rng, op->repeat.high - low + 1);
-    e8_buf_putc(r->out, '[');
-    for (r->index = 0; r->index < count && !r->out->full; r->index++) {
+    e8_tpl_put_bytes(&r->to, "[", 1);
+    for (r->index = 0; r->index < count && !r->to.out->full; r->index++) {
         if (r->index > 0)
-            e8_buf_putc(r->out, ',');
+            e8_tpl_put_bytes(&r->to, ",", 1);
         e8_tpl_run(r, op->repeat.body);
     }
-    e8_buf_putc(r->out, ']');
+    e8_tpl_put_bytes(&r->to, "]", 1);
     r->index = around;
 }
 

@@ -3,6 +3,8 @@
 #define FLOAT_MAX   24 /* sign, 19 digits, point, leading zero */
 #define INT_MAX_LEN 20
 
+_Static_assert(E8_FACT_MAX <= E8_TPL_ROOM, "a fact has room");
+
 /* Times are written to the millisecond. */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -21,22 +23,27 @@ static e8_dur_ns elapsed(const struct e8_facts *facts)
 
 static void put_time(struct render *r, e8_wall_ns wall)
 {
-    char text[E8_RFC3339_MAX];
-    e8_buf_put(r->out, text, e8_wall_format(wall, 3, text));
+    char *at = e8_tpl_room(&r->to, E8_RFC3339_MAX);
+    r->to.at = at + e8_wall_format_on(r->day, wall, 3, at);
 }
 
 /* Most payloads write these two more than once. */
 static void put_stamp(struct render *r, struct stamp *stamp, e8_wall_ns wall)
 {
     if (stamp->n == 0)
-        stamp->n = e8_wall_format(wall, 3, stamp->text);
-    e8_buf_put(r->out, stamp->text, stamp->n);
+        stamp->n = e8_wall_format_on(r->day, wall, 3, stamp->text);
+    e8_tpl_put_piece(&r->to, (struct e8_str){stamp->text, stamp->n});
 }
 
 static void put_fact(struct render *r, struct e8_str fact)
 {
     E8_ASSERT(fact.n <= E8_FACT_MAX);
-    e8_buf_put_json(r->out, fact);
+    if (e8_json_copy(e8_tpl_room(&r->to, E8_FACT_MAX), fact)) {
+        r->to.at += fact.n;
+        return;
+    }
+    e8_tpl_flush(&r->to);
+    e8_buf_put_json(r->to.out, fact);
 }
 
 static void event_id(struct render *r, const struct op *op)
@@ -72,7 +79,7 @@ static void event_time(struct render *r, const struct op *op)
 static void event_sequence(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_putu(r->out, r->facts->sequence);
+    e8_tpl_put_unsigned(&r->to, r->facts->sequence);
 }
 
 static void flow_started(struct render *r, const struct op *op)
@@ -84,48 +91,48 @@ static void flow_started(struct render *r, const struct op *op)
 static void flow_elapsed(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_puti(r->out, elapsed(r->facts) / E8_NS_S);
+    e8_tpl_put_signed(&r->to, elapsed(r->facts) / E8_NS_S);
 }
 
 static void flow_elapsed_ms(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_puti(r->out, elapsed(r->facts) / E8_NS_MS);
+    e8_tpl_put_signed(&r->to, elapsed(r->facts) / E8_NS_MS);
 }
 
 static void unix_seconds(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_puti(r->out, floor_div(r->facts->at, E8_NS_S));
+    e8_tpl_put_signed(&r->to, floor_div(r->facts->at, E8_NS_S));
 }
 
 static void unix_ms(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_puti(r->out, floor_div(r->facts->at, E8_NS_MS));
+    e8_tpl_put_signed(&r->to, floor_div(r->facts->at, E8_NS_MS));
 }
 
 static void index_of_item(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_putu(r->out, r->index);
+    e8_tpl_put_unsigned(&r->to, r->index);
 }
 
 static void count_events(struct render *r, const struct op *op)
 {
-    e8_buf_putu(r->out, e8_tpl_count(op->types, r->facts));
+    e8_tpl_put_unsigned(&r->to, e8_tpl_count(op->types, r->facts));
 }
 
 static void version(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_puts(r->out, E8_VERSION);
+    e8_tpl_put_bytes(&r->to, E8_VERSION, sizeof(E8_VERSION) - 1);
 }
 
 static void run_seed(struct render *r, const struct op *op)
 {
     (void)op;
-    e8_buf_putu(r->out, r->facts->seed);
+    e8_tpl_put_unsigned(&r->to, r->facts->seed);
 }
 
 static e8_wall_ns offset_time(struct render *r, const struct op *op)
@@ -147,7 +154,7 @@ static void date(struct render *r, const struct op *op)
 
 static void unix_date(struct render *r, const struct op *op)
 {
-    e8_buf_puti(r->out, floor_div(offset_time(r, op), E8_NS_S));
+    e8_tpl_put_signed(&r->to, floor_div(offset_time(r, op), E8_NS_S));
 }
 
 static bool parse_offset(struct compiler *c, struct e8_str text, int64_t *ms)

@@ -6,6 +6,7 @@
 #define E8_TEMPLATE_PROGRAM_H
 
 #include "template/template.h"
+#include "template/write.h"
 
 #define E8_TPL_DEPTH_MAX    64 /* programs within programs */
 #define E8_TPL_NEST_MAX     64 /* brackets within brackets: what doc reads again */
@@ -15,7 +16,10 @@
 #define E8_TPL_WEIGHT_MAX   1000000000
 #define E8_TPL_ENTITIES_MAX 64
 #define E8_TPL_ARGS_MAX     3
-#define E8_TPL_KEYS_MAX     8 /* of word lists that a rendering keeps */
+#define E8_TPL_KEYS_MAX     8   /* of word lists that a rendering keeps */
+#define E8_TPL_MEMO_TEXT    104 /* bytes of a field that a memo keeps */
+#define E8_TPL_MEMO_PLACES  512
+#define E8_TPL_MEMO_POOL    64 /* members of a pool of which it does */
 
 enum form { FORM_VALUE, FORM_TEXT, FORM_COUNT };
 
@@ -35,16 +39,33 @@ struct stamp {
 struct found_key {
     const struct program *field; /* NULL: none */
     const struct word_list *list;
-    size_t index;
+    uint32_t index;
+};
+
+/* A field as it was once written; body NULL: none. */
+struct remembered {
+    uint64_t scope; /* e8_mixed of its key */
+    const struct program *body;
+    size_t n;
+    char text[E8_TPL_MEMO_TEXT];
+};
+
+/* Each has one place; who comes later takes it. */
+struct e8_memo {
+    struct remembered places[E8_TPL_MEMO_PLACES];
+    struct e8_wall_day day; /* of the last time that was written */
 };
 
 struct render {
-    struct e8_buf *out;
+    struct writer to;
     const struct e8_facts *facts;
     struct e8_rng rng;
-    uint64_t flow_key; /* of (seed, flow, instance) */
-    uint32_t index;    /* in the innermost repeat */
+    uint64_t mixed_seed; /* e8_mixed of it */
+    uint64_t mixed_flow; /* the same of the key of (seed, flow, instance) */
+    uint32_t index;      /* in the innermost repeat */
     const struct e8_str *values;
+    struct e8_memo *memo; /* or NULL */
+    struct e8_wall_day *day;
     struct stamp at, flow_started;
     uint64_t known;                         /* bits of the entities whose scopes are set */
     uint64_t scopes[E8_TPL_ENTITIES_MAX];   /* e8_mixed of their keys */
@@ -55,7 +76,7 @@ typedef void (*render_fn)(struct render *r, const struct op *op);
 
 /* The words that can be chosen, in one form. */
 struct choices {
-    struct e8_str *at;
+    struct e8_str *at; /* pieces */
     uint32_t count;
     size_t longest;
 };
@@ -81,13 +102,21 @@ struct type_set {
     uint16_t types[];
 };
 
+enum alphabet { LETTERS_HEX, LETTERS_DIGITS, LETTERS_LOWER, LETTERS_ALNUM, LETTERS_BASE62, LETTERS_COUNT };
+
+/* All pairs of an alphabet's letters, in its order. */
+struct pairs {
+    const char *text;
+    uint32_t count;
+};
+
 struct weights {
     const uint64_t *upto; /* running sums */
     uint32_t count;
 };
 
 struct op {
-    struct e8_str before; /* literal text, written first */
+    struct e8_str before; /* literal text, written first; a piece */
     render_fn render;
     union {
         struct e8_str text;
@@ -96,8 +125,8 @@ struct op {
             int decimals;
         } range;
         struct {
-            const char *alphabet;
-            uint32_t letters, count;
+            struct pairs pairs;
+            uint32_t count;
         } chars;
         double share;
         struct {
@@ -109,11 +138,12 @@ struct op {
             const struct choices *choices; /* for each key of the list */
             const struct word_list *list;
             const struct program *key;
-            unsigned place; /* of the key in render->keys, which others may have, too */
+            const uint32_t *indices; /* of the keys that the field chooses among; NULL: it writes its key */
+            unsigned place;          /* of the key in render->keys, which others may have, too */
         } pick;
         struct {
             struct weights weights;
-            const struct e8_str *texts;
+            const struct e8_str *texts; /* pieces */
         } weighted;
         struct {
             struct weights weights;
@@ -140,10 +170,11 @@ struct op {
 struct program {
     const struct op *ops;
     size_t count;
-    size_t max;     /* upper bound of what it writes; saturates */
-    uint64_t steps; /* upper bound of what it executes; saturates */
-    unsigned depth; /* of programs in it */
-    unsigned nest;  /* of brackets in what it writes */
+    struct e8_str after; /* literal text, written last; a piece */
+    size_t max;          /* upper bound of what it writes; saturates */
+    uint64_t steps;      /* upper bound of what it executes; saturates */
+    unsigned depth;      /* of programs in it */
+    unsigned nest;       /* of brackets in what it writes */
 };
 
 enum scope { SCOPE_FLOW, SCOPE_RUN, SCOPE_POOL, SCOPE_COUNT };
@@ -197,6 +228,7 @@ struct e8_vocab {
     struct entity *entities, *last_entity;
     unsigned entity_count;
     const char **names;
+    struct pairs pairs[LETTERS_COUNT];
 };
 
 struct e8_template {
@@ -259,7 +291,8 @@ void e8_tpl_op(struct builder *b, const struct op *op, size_t max, const struct 
 void e8_tpl_op_array(struct builder *b, const struct op *op, const struct program *body, uint64_t times);
 void e8_tpl_op_value(struct builder *b, size_t value);
 void e8_tpl_run(struct render *r, const struct program *program);
-struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes);
+bool e8_tpl_is_one(const struct program *program); /* an op and nothing else */
+struct e8_str e8_tpl_escape(struct e8_arena *arena, struct e8_str text, bool quotes); /* a piece */
 
 /* compile.c */
 bool e8_tpl_fail(struct compiler *c, const char *hint, const char *format, ...)
@@ -321,6 +354,7 @@ const struct function *e8_tpl_function(struct e8_str name);
 /* random.c, choose.c */
 #define E8_TPL_COMPILE(name) bool e8_tpl_compile_##name(struct compiler *c, struct call *call)
 #define E8_TPL_RENDER(name)  void e8_tpl_render_##name(struct render *r, const struct op *op)
+void e8_tpl_make_pairs(struct e8_vocab *vocab);
 E8_TPL_RENDER(guid);
 E8_TPL_COMPILE(int);
 E8_TPL_COMPILE(float);
@@ -347,7 +381,16 @@ E8_TPL_RENDER(letters);
 bool e8_tpl_is_directive(const struct e8_node *map);
 bool e8_tpl_is_directive_name(struct e8_str name);
 struct value e8_tpl_directive(struct builder *b, const struct e8_node *map, enum form form);
-uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights);
+
+static inline uint32_t e8_tpl_draw(struct e8_rng *rng, const struct weights *weights)
+{
+    uint64_t at = e8_rng_below(rng, weights->upto[weights->count - 1]);
+    uint32_t i = 0;
+
+    while (weights->upto[i] <= at)
+        i++;
+    return i;
+}
 
 /* words.c */
 uint64_t
@@ -364,6 +407,8 @@ bool e8_tpl_scope(struct compiler *c, struct entity *entity); /* once the types 
 /* references.c */
 /* ENTITY.FIELD or ENTITY.FIELD.COLUMN, or a macro; compiles it if need be. */
 struct value e8_tpl_reference(struct builder *b, struct e8_str name, enum form form);
+/* A field's draws are from a stream of its own; the caller sets the one before again. */
+void e8_tpl_begin_field(struct render *r, const struct op *op);
 bool e8_tpl_compile_items(struct e8_vocab *vocab, struct e8_errs *errs);
 /* Notes that what is being compiled uses something that changes; reports and returns false if it must not. */
 bool e8_tpl_uses(struct compiler *c, const struct changes *changes, struct e8_str name);

@@ -3,6 +3,8 @@
 #include "template/program.h"
 
 #define CHARS_MAX    1024
+#define GUID_SIZE    36
+#define DECIMAL_SIZE 24
 #define DRAWN        4 /* letters of one random number */
 #define DECIMALS_MAX 6
 #define SCALED_MAX   ((int64_t)1 << 53)
@@ -12,18 +14,17 @@ static const char hex_digits[] = "0123456789abcdef";
 void e8_tpl_render_guid(struct render *r, const struct op *op)
 {
     uint64_t bits[2] = {e8_rng_next(&r->rng), e8_rng_next(&r->rng)};
-    char text[36];
-    size_t n = 0;
+    char *at = e8_tpl_room(&r->to, GUID_SIZE);
 
     (void)op;
     bits[0] = (bits[0] & ~(uint64_t)0xf000) | 0x4000;
     bits[1] = (bits[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
     for (int i = 0; i < 32; i++) {
         if (i == 8 || i == 12 || i == 16 || i == 20)
-            text[n++] = '-';
-        text[n++] = hex_digits[bits[i / 16] >> (60 - 4 * (i % 16)) & 15];
+            *at++ = '-';
+        *at++ = hex_digits[bits[i / 16] >> (60 - 4 * (i % 16)) & 15];
     }
-    e8_buf_put(r->out, text, sizeof(text));
+    r->to.at = at;
 }
 
 static bool check_range(struct compiler *c, const struct op *op)
@@ -102,19 +103,18 @@ E8_TPL_RENDER(decimal)
 {
     int64_t value = e8_rng_range(&r->rng, op->range.low, op->range.high);
     uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
-    char text[24];
-    char *p = text + sizeof(text);
+    char text[2 * DECIMAL_SIZE] = {0}; /* the number ends in the middle, so that a fixed size can be copied */
+    char *const end = text + DECIMAL_SIZE, *p = end;
 
     for (int i = 0; i < op->range.decimals; i++, rest /= 10)
         *--p = (char)('0' + rest % 10);
     if (op->range.decimals > 0)
         *--p = '.';
-    do
-        *--p = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
+    p = e8_digits(rest, p);
     if (value < 0)
         *--p = '-';
-    e8_buf_put(r->out, p, (size_t)(text + sizeof(text) - p));
+    memcpy(e8_tpl_room(&r->to, DECIMAL_SIZE), p, DECIMAL_SIZE);
+    r->to.at += end - p;
 }
 
 E8_TPL_COMPILE(bool)
@@ -125,74 +125,105 @@ E8_TPL_COMPILE(bool)
 
 E8_TPL_RENDER(bool)
 {
-    e8_buf_putstr(r->out, e8_rng_unit(&r->rng) < op->share ? E8_LIT("true") : E8_LIT("false"));
+    struct e8_str text = e8_rng_unit(&r->rng) < op->share ? E8_LIT("true") : E8_LIT("false");
+    e8_tpl_put_bytes(&r->to, text.p, text.n);
 }
 
-static bool compile_chars(struct compiler *c, struct call *call, const char *alphabet)
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TENS  "0123456789"
+
+static const char *const alphabets[LETTERS_COUNT] = {[LETTERS_HEX] = hex_digits,
+                                                     [LETTERS_DIGITS] = TENS,
+                                                     [LETTERS_LOWER] = LOWER,
+                                                     [LETTERS_ALNUM] = TENS LOWER,
+                                                     [LETTERS_BASE62] = TENS UPPER LOWER};
+
+static struct pairs make_pairs(struct e8_arena *arena, const char *alphabet)
+{
+    size_t letters = strlen(alphabet), count = letters * letters;
+    char *text = e8_arena_alloc(arena, 2 * count);
+
+    for (size_t i = 0; i < count; i++) {
+        text[2 * i] = alphabet[i / letters];
+        text[2 * i + 1] = alphabet[i % letters];
+    }
+    return (struct pairs){text, (uint32_t)count};
+}
+
+void e8_tpl_make_pairs(struct e8_vocab *vocab)
+{
+    for (size_t i = 0; i < LETTERS_COUNT; i++)
+        vocab->pairs[i] = make_pairs(vocab->arena, alphabets[i]);
+}
+
+static bool compile_chars(struct compiler *c, struct call *call, enum alphabet alphabet)
 {
     int64_t count;
 
     if (!e8_tpl_integer(c, call->args[0], 1, CHARS_MAX, &count))
         return false;
-    call->op.chars.alphabet = alphabet;
-    call->op.chars.letters = (uint32_t)strlen(alphabet);
+    call->op.chars.pairs = c->vocab->pairs[alphabet];
     call->op.chars.count = (uint32_t)count;
     call->max = (size_t)count;
     return true;
 }
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-
 E8_TPL_COMPILE(hex)
 {
-    return compile_chars(c, call, hex_digits);
+    return compile_chars(c, call, LETTERS_HEX);
 }
 
 E8_TPL_COMPILE(digits)
 {
-    return compile_chars(c, call, "0123456789");
+    return compile_chars(c, call, LETTERS_DIGITS);
 }
 
 E8_TPL_COMPILE(letters)
 {
-    return compile_chars(c, call, LETTERS);
+    return compile_chars(c, call, LETTERS_LOWER);
 }
 
 E8_TPL_COMPILE(alnum)
 {
-    return compile_chars(c, call, "0123456789" LETTERS);
+    return compile_chars(c, call, LETTERS_ALNUM);
 }
 
 E8_TPL_COMPILE(base62)
 {
-    return compile_chars(c, call, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS);
+    return compile_chars(c, call, LETTERS_BASE62);
 }
 
-/* A random number read as a fraction in base `letters`, most significant digit first. Four digits take 24 of its 56 bits at
- * most, so no text is likelier than another by more than 2^-32. */
-static inline void put_letters(char text[DRAWN], uint64_t bits, const char *alphabet, uint32_t letters)
+__extension__ typedef unsigned __int128 wide;
+
+/* A digit of the fraction in base pairs.count; what is left of it. */
+static inline uint64_t put_pair(char text[2], uint64_t fraction, struct pairs pairs)
 {
-    for (int i = 0; i < DRAWN; i++) {
-        bits *= letters;
-        text[i] = alphabet[bits >> 56];
-        bits &= ((uint64_t)1 << 56) - 1;
-    }
+    wide product = (wide)fraction * pairs.count;
+    memcpy(text, pairs.text + 2 * (size_t)(product >> 64), 2);
+    return (uint64_t)product;
+}
+
+/* A random number's upper 56 bits read as a fraction, most significant digit first. Four letters take 24 of the bits at most, so
+ * no text is likelier than another by more than 2^-32. */
+static inline void put_letters(char text[DRAWN], uint64_t random, struct pairs pairs)
+{
+    uint64_t rest = put_pair(text, random & ~(uint64_t)0xff, pairs);
+    put_pair(text + 2, rest, pairs);
 }
 
 E8_TPL_RENDER(chars)
 {
-    const char *alphabet = op->chars.alphabet;
-    uint32_t letters = op->chars.letters;
-    char text[64];
-    size_t n = 0;
+    struct pairs pairs = op->chars.pairs;
+    struct e8_rng rng = r->rng;
+    size_t n;
 
-    for (size_t left = op->chars.count; left > 0; left -= left < DRAWN ? left : DRAWN) {
-        if (n == sizeof(text)) {
-            e8_buf_put(r->out, text, n);
-            n = 0;
-        }
-        put_letters(text + n, e8_rng_next(&r->rng) >> 8, alphabet, letters);
-        n += left < DRAWN ? left : DRAWN;
+    for (size_t left = op->chars.count; left > 0; left -= n) {
+        char *at = e8_tpl_room(&r->to, E8_TPL_ROOM);
+        n = left < E8_TPL_ROOM ? left : E8_TPL_ROOM;
+        for (size_t i = 0; i < n; i += DRAWN)
+            put_letters(at + i, e8_rng_next(&rng), pairs);
+        r->to.at += n;
     }
-    e8_buf_put(r->out, text, n);
+    r->rng = rng;
 }

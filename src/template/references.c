@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "template/program.h"
@@ -164,38 +165,121 @@ static void render_macro(struct render *r, const struct op *op)
     e8_tpl_run(r, op->call.body);
 }
 
-static uint64_t make_scope_key(const struct render *r, const struct entity *entity)
+static uint64_t mix_scope_key(const struct render *r, const struct entity *entity)
 {
     switch (entity->scope) {
     case SCOPE_RUN:
-        return r->facts->seed;
+        return r->mixed_seed;
     case SCOPE_POOL:
-        return e8_mix(r->facts->seed, e8_mix(r->flow_key, entity->hash) % entity->members);
+        return e8_mixed(
+            e8_mix_with(r->mixed_seed, e8_mix_with(r->mixed_flow, entity->hash) % entity->members));
     case SCOPE_COUNT:
-        return e8_mix(r->flow_key, e8_tpl_count(entity->types, r->facts));
+        return e8_mixed(e8_mix_with(r->mixed_flow, e8_tpl_count(entity->types, r->facts)));
     case SCOPE_FLOW:
         break;
     }
-    return r->flow_key;
+    return r->mixed_flow;
 }
 
-static uint64_t mixed_scope(struct render *r, const struct entity *entity)
+__attribute__((noinline)) static void learn_scope(struct render *r, const struct entity *entity)
 {
-    uint64_t bit = (uint64_t)1 << entity->number;
+    r->scopes[entity->number] = mix_scope_key(r, entity);
+    r->known |= (uint64_t)1 << entity->number;
+}
 
-    if (!(r->known & bit))
-        r->scopes[entity->number] = e8_mixed(make_scope_key(r, entity));
-    r->known |= bit;
+static inline uint64_t mixed_scope(struct render *r, const struct entity *entity)
+{
+    if (!(r->known >> entity->number & 1))
+        learn_scope(r, entity);
     return r->scopes[entity->number];
+}
+
+void e8_tpl_begin_field(struct render *r, const struct op *op)
+{
+    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
 }
 
 static void render_field(struct render *r, const struct op *op)
 {
     struct e8_rng around = r->rng;
 
-    r->rng = e8_rng_new(e8_mix_with(mixed_scope(r, op->call.entity), op->call.hash));
+    e8_tpl_begin_field(r, op);
     e8_tpl_run(r, op->call.body);
     r->rng = around;
+}
+
+static inline void run_one(struct render *r, const struct op *op)
+{
+    const struct op *one = op->call.body->ops;
+    struct e8_rng around = r->rng;
+
+    e8_tpl_begin_field(r, op);
+    one->render(r, one);
+    r->rng = around;
+}
+
+/* A field that is one op, as most are. */
+static void render_one(struct render *r, const struct op *op)
+{
+    run_one(r, op);
+}
+
+/* The same between texts. */
+static void render_between(struct render *r, const struct op *op)
+{
+    const struct program *body = op->call.body;
+
+    e8_tpl_put_piece(&r->to, body->ops->before);
+    run_one(r, op);
+    e8_tpl_put_piece(&r->to, body->after);
+}
+
+/* The place of few others: scope keys are well mixed, and so are multiples of the golden ratio. */
+static inline struct remembered *place_of(struct e8_memo *memo, uint64_t scope, const struct program *body)
+{
+    uint64_t hash = scope + (uint64_t)(uintptr_t)body * E8_GOLDEN;
+
+    return &memo->places[(hash >> 32) % E8_TPL_MEMO_PLACES];
+}
+
+/* What was flushed meanwhile, or is long, is not kept. */
+__attribute__((noinline)) static void remember(struct render *r, const struct op *op,
+                                               struct remembered *known)
+{
+    const char *from = e8_tpl_room(&r->to, E8_TPL_ROOM);
+    size_t before = r->to.out->n;
+
+    render_field(r, op);
+    size_t n = (size_t)(r->to.at - from);
+    if (!known || r->to.out->n != before || r->to.out->full || n > sizeof(known->text))
+        return;
+    known->scope = r->scopes[op->call.entity->number];
+    known->body = op->call.body;
+    known->n = n;
+    memcpy(known->text, from, n);
+}
+
+/* A field that is the same in many renderings. */
+static void render_shared(struct render *r, const struct op *op)
+{
+    uint64_t scope = mixed_scope(r, op->call.entity);
+    struct remembered *known = r->memo ? place_of(r->memo, scope, op->call.body) : NULL;
+
+    if (known && known->scope == scope && known->body == op->call.body)
+        e8_tpl_put_piece(&r->to, (struct e8_str){known->text, known->n});
+    else
+        remember(r, op, known);
+}
+
+struct e8_memo *e8_memo_new(void)
+{
+    return e8_new(1, sizeof(struct e8_memo));
+}
+
+void e8_memo_free(struct e8_memo **memo)
+{
+    free(*memo);
+    *memo = NULL;
 }
 
 /* Using items */
@@ -248,18 +332,52 @@ static int find_column(struct compiler *c, const struct item *item, struct e8_st
     return -1;
 }
 
-static struct value put_item(struct builder *b, const struct item *item, const struct program *program,
-                             unsigned kinds, const struct word_list *rows)
+static bool is_field(const struct op *op)
 {
-    struct op op = {.render = item->entity ? render_field : render_macro};
+    return op->render == render_field || op->render == render_one || op->render == render_between ||
+           op->render == render_shared;
+}
+
+static bool is_shared(const struct entity *entity)
+{
+    return entity->scope == SCOPE_RUN || (entity->scope == SCOPE_POOL && entity->members <= E8_TPL_MEMO_POOL);
+}
+
+static render_fn renderer_of(const struct item *item, const struct program *program)
+{
+    if (!item->entity)
+        return render_macro;
+    if (is_shared(item->entity))
+        return render_shared;
+    if (e8_tpl_is_one(program))
+        return render_one;
+    return program->count == 1 ? render_between : render_field;
+}
+
+static void put_item(struct builder *b, const struct item *item, const struct program *program)
+{
+    struct op op = {.render = renderer_of(item, program)};
 
     op.call.body = program;
     op.call.entity = item->entity;
     op.call.hash = item->hash;
-    if (program->count == 1 && program->ops[0].before.n == 0 && program->ops[0].render == render_field)
+    if (e8_tpl_is_one(program) && is_field(program->ops))
         op = program->ops[0]; /* another field and nothing else: it draws from a stream of its own */
     e8_tpl_op(b, &op, 0, op.call.body, 1);
-    return (struct value){kinds, rows};
+}
+
+/* The quotes of a string stand with the text around it. */
+static struct value put_form(struct builder *b, const struct item *item, const struct program *const *forms,
+                             enum form form, struct value value)
+{
+    bool quotes = form == FORM_VALUE && value.kinds == KIND_STRING;
+
+    if (quotes)
+        e8_tpl_put(b, E8_LIT("\""));
+    put_item(b, item, forms[quotes ? FORM_TEXT : form]);
+    if (quotes)
+        e8_tpl_put(b, E8_LIT("\""));
+    return value;
 }
 
 static bool note_use(struct compiler *c, const struct item *item)
@@ -273,8 +391,8 @@ static bool note_use(struct compiler *c, const struct item *item)
 
 static struct value put_column(struct builder *b, const struct item *item, int column, enum form form)
 {
-    return put_item(b, item, item->columns[(size_t)column * FORM_COUNT + (size_t)form],
-                    item->column_kinds[column], NULL);
+    return put_form(b, item, item->columns + (size_t)column * FORM_COUNT, form,
+                    (struct value){.kinds = item->column_kinds[column]});
 }
 
 static struct value put_whole(struct builder *b, const struct item *item, enum form form)
@@ -284,7 +402,7 @@ static struct value put_whole(struct builder *b, const struct item *item, enum f
     if (c->column >= 0)
         return put_column(b, item, c->column, form);
     if (form == FORM_VALUE || !(item->kinds & KIND_TREE))
-        return put_item(b, item, item->forms[form], item->kinds, item->rows);
+        return put_form(b, item, item->forms, form, (struct value){item->kinds, item->rows});
     e8_tpl_fail(c, item->rows && item->entity ? list_columns(c, item->rows) : "use it alone: \"{{...}}\"",
                 "%.*s is an array or an object, which cannot stand within a text", E8_STR(item->name));
     return fault;

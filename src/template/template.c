@@ -3,6 +3,8 @@
 
 #include "template/program.h"
 
+#define WINDOW 4096 /* more than most renderings write */
+
 static enum e8_rc compile(struct compiler *c, const struct e8_node *tree, struct e8_template **out)
 {
     struct e8_template *t = e8_new(1, sizeof(*t));
@@ -90,20 +92,32 @@ void e8_template_free(struct e8_template **t)
 
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out)
 {
+    return e8_template_render_with(t, facts, NULL, out);
+}
+
+enum e8_rc e8_template_render_with(const struct e8_template *t, const struct e8_facts *facts,
+                                   struct e8_memo *memo, struct e8_buf *out)
+{
     struct render r; /* not all of it is worth clearing */
+    struct e8_wall_day day = {0};
+    char window[WINDOW];
 
     E8_ASSERT(facts->type_index < E8_TYPES_MAX);
-    r.out = out;
+    e8_tpl_write(&r.to, window, sizeof(window), out);
     r.facts = facts;
     r.index = 0;
     r.values = t->values;
+    r.memo = memo;
+    r.day = memo ? &memo->day : &day;
     r.known = 0;
     for (size_t i = 0; i < E8_TPL_KEYS_MAX; i++)
         r.keys[i].field = NULL;
     r.at.n = r.flow_started.n = 0;
-    r.flow_key = e8_mix(e8_mix(facts->seed, facts->flow), facts->instance);
-    r.rng = e8_rng_new(e8_mix(r.flow_key, facts->sequence));
+    r.mixed_seed = e8_mixed(facts->seed);
+    r.mixed_flow = e8_mixed(e8_mix(e8_mix_with(r.mixed_seed, facts->flow), facts->instance));
+    r.rng = e8_rng_new(e8_mix_with(r.mixed_flow, facts->sequence));
     e8_tpl_run(&r, t->program);
+    e8_tpl_flush(&r.to);
     return out->full ? E8_LIMIT : E8_OK;
 }
 

@@ -64,6 +64,14 @@ const struct e8_template *e8_template_filled(struct e8_arena *arena, const struc
 void e8_template_free(struct e8_template **t);
 /* Appends the compact JSON text. E8_LIMIT when it did not fit `out` (then nothing of it may be used); never otherwise. */
 enum e8_rc e8_template_render(const struct e8_template *t, const struct e8_facts *facts, struct e8_buf *out);
+/* The same bytes, sooner: what is the same in many renderings (fields of entities with the scope run, or a small pool) is kept in
+ * the memo, which belongs to one thread and to templates of one vocab. */
+struct e8_memo;
+struct e8_memo *e8_memo_new(void);
+void e8_memo_free(struct e8_memo **memo);
+enum e8_rc e8_template_render_with(const struct e8_template *t, const struct e8_facts *facts,
+                                   struct e8_memo *memo,
+                                   struct e8_buf *out); /* memo NULL: as the one above */
 /* An upper bound of what rendering can write. */
 size_t e8_template_max(const struct e8_template *t);
 

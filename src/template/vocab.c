@@ -56,6 +56,7 @@ struct e8_vocab *e8_vocab_new(void)
     struct e8_vocab *vocab = e8_new(1, sizeof(*vocab));
 
     vocab->arena = e8_arena_new();
+    e8_tpl_make_pairs(vocab);
     vocab->types = e8_arena_alloc(vocab->arena, sizeof(*vocab->types));
     collect_names(vocab);
     return vocab;

@@ -61,7 +61,7 @@ static struct e8_str json_of(struct loading *l, const struct e8_node *node)
     struct e8_buf buf;
     e8_buf_init(&buf, 6 * E8_FILE_MAX);
     e8_node_json(node, &buf);
-    struct e8_str json = e8_arena_str(l->vocab->arena, e8_buf_str(&buf));
+    struct e8_str json = e8_tpl_piece(l->vocab->arena, e8_buf_str(&buf));
     e8_buf_fini(&buf);
     return json;
 }
