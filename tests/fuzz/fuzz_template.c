@@ -57,7 +57,7 @@ static void check_output(struct e8_str text)
     e8_doc_free(&doc);
 }
 
-static void render(const struct e8_template *t, const struct e8_facts *facts)
+static void render(const struct e8_template *t, const struct e8_facts *facts, struct e8_memo *memo)
 {
     size_t max = e8_template_max(t);
     char *memory = malloc(2 * max + 1);
@@ -69,6 +69,11 @@ static void render(const struct e8_template *t, const struct e8_facts *facts)
     E8_ASSERT(e8_template_render(t, facts, &once) == E8_OK);
     E8_ASSERT(e8_template_render(t, facts, &again) == E8_OK);
     E8_ASSERT(e8_str_eq(e8_buf_str(&once), e8_buf_str(&again)));
+    for (int i = 0; i < 2; i++) { /* what is remembered is the same */
+        e8_buf_reset(&again);
+        E8_ASSERT(e8_template_render_with(t, facts, memo, &again) == E8_OK);
+        E8_ASSERT(e8_str_eq(e8_buf_str(&once), e8_buf_str(&again)));
+    }
     check_output(e8_buf_str(&once));
     if (once.n > 0) {
         e8_buf_fixed(&again, memory + max, once.n - 1);
@@ -88,13 +93,15 @@ static void render_some(const struct e8_template *t, uint64_t seed)
                              .category = E8_LIT("message"),
                              .environment = E8_LIT("\n"),
                              .type_index = 2};
+    struct e8_memo *memo = e8_memo_new();
 
     for (facts.instance = 0; facts.instance < 3; facts.instance++) {
         facts.at = (e8_wall_ns)e8_mix(seed, facts.instance);
         facts.flow_started = (e8_wall_ns)e8_mix(facts.instance, seed);
         facts.counts = facts.instance == 1 ? counts : NULL;
-        render(t, &facts);
+        render(t, &facts, memo);
     }
+    e8_memo_free(&memo);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
