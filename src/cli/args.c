@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "threshold/threshold.h"
-
 const struct e8_command *e8_command_find(const char *name)
 {
     for (const struct e8_command *c = e8_commands; c->name; c++) {
@@ -316,15 +314,4 @@ enum e8_rc e8_arg_time(const struct e8_args *args, const char *name, e8_wall_ns 
                        "--%s \"%s\" is no time", name, text);
     }
     return E8_OK;
-}
-
-enum e8_rc e8_arg_rule(const char *option, const char *text, struct e8_threshold *out, struct e8_err *err)
-{
-    struct e8_err why = {0};
-    char name[160];
-    if (!e8_threshold_parse(e8_str(text), out, &why)) {
-        return E8_OK;
-    }
-    snprintf(name, sizeof name, "%s '%.120s'", option, text);
-    return e8_fail_of(err, name, &why);
 }

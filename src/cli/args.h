@@ -57,9 +57,6 @@ const char *e8_arg(const struct e8_args *args, const char *name);
 bool e8_arg_set(const struct e8_args *args, const char *name); /* switch given, or a value */
 /* All values of a repeated option, NULL-terminated; the caller frees the array (not the texts). NULL if none. */
 const char **e8_arg_all(const struct e8_args *args, const char *name);
-/* A rule that is a value of the option: what is wrong with it names both. */
-struct e8_threshold;
-enum e8_rc e8_arg_rule(const char *option, const char *text, struct e8_threshold *out, struct e8_err *err);
 /* Typed values; *out keeps what it had where the option is absent. E8_INPUT names the option and says what would be right. */
 enum e8_rc e8_arg_dur(const struct e8_args *args, const char *name, e8_dur_ns *out, struct e8_err *err);
 enum e8_rc e8_arg_rate(const struct e8_args *args, const char *name, struct e8_rate *out, struct e8_err *err);

@@ -118,7 +118,7 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
     }
     f->objectives = e8_arena_alloc(f->arena, (n + 1) * sizeof *f->objectives);
     for (size_t i = 0; !rc && rules && i < n; i++) {
-        rc = e8_arg_rule("--slo", rules[i], &f->objectives[i], err);
+        rc = e8_threshold_parse(e8_str(rules[i]), &f->objectives[i], err);
         f->objective_count += !rc;
     }
     free(rules);

@@ -90,7 +90,7 @@ static enum e8_rc collect_thresholds(struct execution *x, struct e8_err *err)
         x->thresholds[x->threshold_count++] = plan->thresholds[i];
     }
     for (size_t i = 0; !rc && i < n; i++) {
-        rc = e8_arg_rule("--threshold", rules[i], &x->thresholds[x->threshold_count], err);
+        rc = e8_threshold_parse(e8_str(rules[i]), &x->thresholds[x->threshold_count], err);
         x->threshold_count += !rc;
     }
     for (size_t i = 0; i < x->threshold_count; i++) {

@@ -301,13 +301,6 @@ def test_what_is_refused(log, args, what, hint):
     assert not log.exists()
 
 
-def test_rules_are_named():
-    done = kit.emit8("load", "--to", "http://127.0.0.1:9", "-n", "1", "--threshold", "success > 9%", "--threshold", "p(99) < 250")
-    assert done.returncode == 2 and """--threshold 'p(99) < 250': "250" is no duration""" in done.err
-    done = kit.emit8("find-max", "--to", "http://127.0.0.1:9", "--slo", "success > 200%")
-    assert done.returncode == 2 and """--slo 'success > 200%': "200%" is no share""" in done.err
-
-
 def test_a_target_is_needed():
     done = kit.emit8("load", "-n", 1)
     assert done.returncode == 2 and "--to is missing" in done.err
