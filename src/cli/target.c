@@ -41,18 +41,6 @@ static enum e8_rc add_endpoint(struct e8_cli_target *t, const char *to, struct e
     return e8_url_parse(e8_str(to), &url, err);
 }
 
-/* What is missing may stand where event types do. */
-static enum e8_rc without_url(const struct e8_args *args, struct e8_err *err)
-{
-    char hint[200] = "--to http://127.0.0.1:9000/webhooks";
-    for (size_t i = 0; i < args->word_count; i++) {
-        if (strstr(args->words[i], "://")) {
-            snprintf(hint, sizeof hint, "did you mean --to %.150s?", args->words[i]);
-        }
-    }
-    return e8_fail(err, E8_INPUT, hint, "where to? --to is missing");
-}
-
 static enum e8_rc read_urls(const struct e8_args *args, bool several, struct e8_cli_target *t,
                             struct e8_err *err)
 {
@@ -64,7 +52,7 @@ static enum e8_rc read_urls(const struct e8_args *args, bool several, struct e8_
     }
     t->endpoints = e8_arena_alloc(t->arena, (n + 1) * sizeof *t->endpoints);
     if (n == 0) {
-        rc = without_url(args, err);
+        rc = e8_fail(err, E8_INPUT, "--to http://127.0.0.1:9000/webhooks", "where to? --to is missing");
     } else if (several && n > ENDPOINTS_MAX) {
         rc = e8_fail(err, E8_INPUT, NULL, "--to is given more than %d times", ENDPOINTS_MAX);
     }

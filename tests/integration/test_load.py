@@ -304,5 +304,3 @@ def test_what_is_refused(log, args, what, hint):
 def test_a_target_is_needed():
     done = kit.emit8("load", "-n", 1)
     assert done.returncode == 2 and "--to is missing" in done.err
-    done = kit.emit8("load", "http://127.0.0.1:9/hook", "--rate", "1/s", "-z", "1s")
-    assert done.returncode == 2 and "did you mean --to http://127.0.0.1:9/hook?" in done.err
