@@ -20,7 +20,8 @@ static enum e8_rc take_thresholds(struct e8_merge *merge, struct e8_err *err)
     merge->thresholds = e8_arena_alloc(merge->arena, (n + 1) * sizeof *merge->thresholds);
     for (size_t i = 0; !rc && i < n; i++) {
         struct e8_threshold *threshold = &merge->thresholds[i];
-        rc = e8_threshold_parse(e8_str(texts[i]), threshold, err);
+        rc = given ? e8_cli_threshold("threshold", texts[i], threshold, err)
+                   : e8_threshold_parse(e8_str(texts[i]), threshold, err);
         rc = rc ? rc
                 : e8_threshold_check(threshold, merge->run.endpoints, merge->run.endpoint_count,
                                      merge->run.types, err);
