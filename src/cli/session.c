@@ -141,10 +141,12 @@ void e8_cli_reach_fini(struct e8_cli_reach *reach)
     memset(reach, 0, sizeof *reach);
 }
 
-/* What is wrong with the file of an option is told as of the option: it is no document with lines. */
-static enum e8_rc fail_file(const char *path, const struct e8_err *fault, struct e8_err *err)
+enum e8_rc e8_cli_secret(const char *name, const char *path, char **out, struct e8_err *err)
 {
-    return e8_fail(err, fault->rc, fault->hint, "--secret-file %s: %s", path, fault->what);
+    struct e8_err fault = {0};
+    return e8_secret_read(path, out, &fault)
+               ? e8_fail(err, fault.rc, fault.hint, "--%s %s: %s", name, path, fault.what)
+               : E8_OK;
 }
 
 enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out, struct e8_err *err)
@@ -154,12 +156,10 @@ enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out
     enum e8_rc rc = E8_OK;
     memset(out, 0, sizeof *out);
     for (size_t i = 0; !rc && files && files[i]; i++) {
-        struct e8_err fault = {0};
         if (out->count == E8_SECRETS_MAX) {
             rc = e8_fail(err, E8_INPUT, NULL, "at most %d secrets at a time", E8_SECRETS_MAX);
         } else {
-            rc = e8_secret_read(files[i], &out->list[out->count], &fault);
-            rc = rc ? fail_file(files[i], &fault, err) : E8_OK;
+            rc = e8_cli_secret("secret-file", files[i], &out->list[out->count], err);
             out->count += !rc;
         }
     }

@@ -36,6 +36,8 @@ struct e8_cli_secrets {
 };
 enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out, struct e8_err *err);
 void e8_cli_secrets_fini(struct e8_cli_secrets *secrets);
+/* e8_secret_read of the file that the option `name` gives; an error names both. */
+enum e8_rc e8_cli_secret(const char *name, const char *path, char **out, struct e8_err *err);
 /* --scheme: a name, or a JSON file with one scheme. *doc (may stay NULL) and *arena own what it points to. */
 enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *catalog, struct e8_arena *arena,
                          struct e8_doc **doc, const struct e8_scheme **out, struct e8_errs *errs);
