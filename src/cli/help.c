@@ -7,7 +7,7 @@
 const struct e8_option e8_options_general[] = {
     {"help", 'h', NULL, "this text", false},
     {"color", 0, "auto|always|never", "NO_COLOR is honoured", true},
-    {"quiet", 'q', NULL, "no progress on stderr; notes on what is not as it may seem stay", false},
+    {"quiet", 'q', NULL, "no progress; notes and warnings on stderr stay", false},
     {"fixtures", 0, "DIR", "a directory laid over the built-in fixtures, file by file", true},
     {NULL, 0, NULL, NULL, false},
 };

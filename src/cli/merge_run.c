@@ -236,7 +236,7 @@ static void add_run(struct e8_log_run *into, const struct e8_log_run *from)
 static void say_urls(const struct e8_merge *merge)
 {
     const struct e8_log_run *first = &merge->parts[0].run;
-    for (size_t i = 0; i < first->endpoint_count && !e8_arg_set(merge->args, "quiet"); i++) {
+    for (size_t i = 0; i < first->endpoint_count; i++) {
         for (size_t k = 1; k < merge->count; k++) {
             const char *url = merge->parts[k].run.endpoints[i].url;
             if (strcmp(url ? url : "", first->endpoints[i].url ? first->endpoints[i].url : "") != 0) {
