@@ -54,6 +54,21 @@ static void add_value(struct e8_args *out, const struct e8_option *option, const
     out->set[out->set_count++].value = value;
 }
 
+/* One of two values would be passed over; a switch is on, however often it is given. */
+static enum e8_rc check_once(const struct e8_args *args, struct e8_err *err)
+{
+    for (size_t i = 0; i < args->set_count; i++) {
+        const struct e8_option *option = args->set[i].option;
+        bool once = option->arg && !strstr(option->help, "(repeatable");
+        for (size_t j = 0; once && j < i; j++) {
+            if (args->set[j].option == option) {
+                return e8_fail(err, E8_INPUT, "leave one of them out", "--%s is given twice", option->name);
+            }
+        }
+    }
+    return E8_OK;
+}
+
 static enum e8_rc need_value(const struct e8_option *option, struct e8_err *err)
 {
     return e8_fail(err, E8_INPUT, option->help, "option --%s needs a value %s", option->name, option->arg);
@@ -171,7 +186,8 @@ enum e8_rc e8_args_parse(const struct e8_command *command, int argc, char **argv
             return rc;
         }
     }
-    return check_words(out, err);
+    enum e8_rc rc = check_once(out, err);
+    return rc ? rc : check_words(out, err);
 }
 
 void e8_args_fini(struct e8_args *args)

@@ -12,8 +12,8 @@ struct e8_option {
     const char *name; /* long, without the dashes */
     char letter;      /* 0: none */
     const char *arg;  /* what help calls its value, or all that it may be: "text|json"; NULL: a switch */
-    const char *help;
-    bool env; /* EMIT8_NAME stands in where the option is not given */
+    const char *help; /* what may be given more than once says so: "(repeatable)" */
+    bool env;         /* EMIT8_NAME stands in where the option is not given */
 };
 
 /* Groups of options that several commands share; each ends with a row whose name is NULL. */

@@ -209,7 +209,7 @@ int e8_checker_run(struct e8_checker *c)
     struct e8_err err = {0};
     const char *path = NULL;
     int code = E8_EXIT_PASS;
-    if (!c->secrets.count && !e8_arg_set(c->args, "quiet")) {
+    if (!c->secrets.count) {
         fputs("emit8: not signed: no secret; give --secret-file or EMIT8_SECRET\n", stderr);
     }
     e8_signals_init();

@@ -9,7 +9,7 @@
 
 const struct e8_option e8_check_options[] = {
     {"to", 't', "URL", "the receiver", true},
-    {"secret-file", 0, "FILE", "its secret; EMIT8_SECRET holds it otherwise", true},
+    {"secret-file", 0, "FILE", "its secret, a single one; EMIT8_SECRET holds it otherwise", true},
     {"next-secret-file", 0, "FILE", "a second secret that it accepts as well, for the rotation drill", false},
     {"scheme", 0, "NAME", "signature scheme: 8bit, standard-webhooks, stripe, github, slack, or a JSON file",
      true},
@@ -53,13 +53,10 @@ static enum e8_rc read_secrets(struct e8_checker *c, struct e8_err *err)
 {
     const char *next = e8_arg(c->args, "next-secret-file");
     enum e8_rc rc = e8_cli_secrets(c->args, &c->secrets, err);
-    if (!rc && c->secrets.count > 1) {
-        rc = e8_fail(err, E8_INPUT, "the second one is --next-secret-file", "a check signs with one secret");
-    }
     if (!rc && next && c->secrets.count == 0) {
         rc = e8_fail(err, E8_INPUT, "--secret-file FILE", "--next-secret-file without a first secret");
     }
-    rc = rc || !next ? rc : e8_secret_read(next, &c->next_secret, err);
+    rc = rc || !next ? rc : e8_cli_secret("next-secret-file", next, &c->next_secret, err);
     c->options.scenario.secret = c->secrets.count ? c->secrets.list[0] : NULL;
     c->options.scenario.next_secret = c->next_secret;
     return rc;

@@ -32,9 +32,12 @@ static enum e8_rc read_rules(struct differ *d, struct e8_err *err)
     enum e8_rc rc = E8_OK;
     d->rules = e8_new(E8_RULES_MOST, sizeof *d->rules);
     for (size_t i = 0; !rc && texts && texts[i]; i++) {
+        struct e8_err fault = {0};
         rc = d->rule_count == E8_RULES_MOST
                  ? e8_fail(err, E8_INPUT, NULL, "at most %d rules of --fail-if", E8_RULES_MOST)
-                 : e8_regression_parse(e8_str(texts[i]), &d->rules[d->rule_count], err);
+             : e8_regression_parse(e8_str(texts[i]), &d->rules[d->rule_count], &fault)
+                 ? e8_cli_fail_rule("fail-if", texts[i], &fault, err)
+                 : E8_OK;
         d->rule_count += !rc;
     }
     free(texts);

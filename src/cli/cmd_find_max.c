@@ -23,7 +23,8 @@ const struct e8_option e8_find_max_options[] = {
     {"max", 0, "RATE", "the highest that is tried; default 100000/s", false},
     {"for", 0, "DUR", "each step takes so long, the one that confirms twice as long; default 10s", false},
     {"precision", 0, "SHARE", "of the rate: 1% to 50%; default 5%", false},
-    {"process", 0, "constant|poisson", "how events arrive; poisson: at random", false},
+    {"process", 0, "constant|poisson", "how events arrive; poisson: at random; no sine and burst here",
+     false},
     {"warmup", 0, "DUR", "before each step: sent, but not counted; default 1s", false},
     {"in-flight", 0, "N",
      "deliveries in flight at most; default 2000, or what the limit of open files allows", true},
@@ -118,7 +119,7 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
     }
     f->objectives = e8_arena_alloc(f->arena, (n + 1) * sizeof *f->objectives);
     for (size_t i = 0; !rc && rules && i < n; i++) {
-        rc = e8_threshold_parse(e8_str(rules[i]), &f->objectives[i], err);
+        rc = e8_cli_threshold("slo", rules[i], &f->objectives[i], err);
         f->objective_count += !rc;
     }
     free(rules);
@@ -139,6 +140,7 @@ static enum e8_rc read_in_flight(struct finder *f, struct e8_err *err)
 static enum e8_rc read_options(struct finder *f, struct e8_err *err)
 {
     bool given;
+    struct e8_cli_threads threads;
     enum e8_rc rc = read_rates(f, err);
     rc = rc ? rc : read_objectives(f, err);
     rc = rc ? rc : read_precision(f, err);
@@ -148,7 +150,8 @@ static enum e8_rc read_options(struct finder *f, struct e8_err *err)
     rc = rc ? rc : e8_cli_seed(f->args, &given, &f->seed, err);
     rc = rc ? rc : e8_arg_u64(f->args, "workers", 1, 256, &f->workers, err);
     rc = rc ? rc : e8_cli_format(f->args, E8_FORMAT_TEXT, &f->format, err);
-    f->workers = f->workers ? f->workers : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    f->workers = f->workers ? f->workers : e8_cli_cores();
+    rc = rc ? rc : e8_cli_threads(f->args, (unsigned)f->workers, &threads, err);
     return rc ? rc : e8_cli_environment(f->args, f->catalog, &f->load.environment, err);
 }
 
@@ -308,7 +311,7 @@ static int conclude(struct finder *f)
 static int find(struct finder *f, struct e8_errs *errs)
 {
     char length[E8_DUR_MAX];
-    e8_cli_target_note(f->args, &f->target);
+    e8_cli_target_note(&f->target);
     if (!e8_arg_set(f->args, "quiet")) {
         fprintf(stderr, "emit8: at most %u steps of %s\n", e8_search_most(f->from, f->top, f->precision),
                 e8_dur_text(f->length, length));

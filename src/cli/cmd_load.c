@@ -14,7 +14,8 @@ const struct e8_option e8_load_options[] = {
     {"number", 'n', "N", "at most so many events", false},
     {"stages", 0, "LIST", "open loop, in pieces of a rate or a ramp and its length: 0..500/s:1m,500/s:5m",
      false},
-    {"process", 0, "constant|poisson", "how they arrive at a rate; poisson: at random", false},
+    {"process", 0, "constant|poisson",
+     "how they arrive at a rate; poisson: at random; sine and burst: in scenarios", false},
     {"warmup", 0, "DUR", "so long before it, at the mean rate or the same concurrency: sent, but not counted",
      false},
     {"in-flight", 0, "N", "deliveries in flight at most; default 10000", true},
@@ -50,6 +51,9 @@ static enum e8_rc read_options(struct loader *l, struct e8_err *err)
     rc = rc ? rc : e8_arg_time(l->args, "clock", &l->clock, err);
     rc = rc ? rc : e8_arg_u64(l->args, "workers", 1, 256, &l->workers, err);
     rc = rc ? rc : e8_arg_u64(l->args, "in-flight", 1, 10000000, &l->in_flight, err);
+    if (!l->in_flight && l->pacing.phase.concurrency > E8_IN_FLIGHT_DEFAULT) {
+        l->in_flight = l->pacing.phase.concurrency;
+    }
     return rc ? rc : e8_cli_environment(l->args, l->catalog, &l->options.environment, err);
 }
 
@@ -77,7 +81,7 @@ static enum e8_rc make_plan(struct loader *l, struct e8_errs *errs)
     l->options.phase = l->pacing.phase;
     l->options.warmup = l->pacing.warmup;
     enum e8_rc rc = e8_plan_load(l->catalog, &l->options, &l->plan, errs);
-    if (!rc && e8_cli_divide(l->args, &l->shard, l->clock, l->preview.dry, l->plan, &err)) {
+    if (!rc && e8_cli_divide(&l->shard, l->clock, l->preview.dry, l->plan, &err)) {
         rc = e8_errs_add(errs, &err);
     }
     return rc;
@@ -98,7 +102,7 @@ static int send_load(struct loader *l)
         .start_at = l->shard.start_at,
     };
     e8_wall_ns clock = l->clock ? l->clock : l->shard.start_at;
-    e8_cli_target_note(l->args, &l->target);
+    e8_cli_target_note(&l->target);
     return l->preview.dry ? e8_cli_preview_show(l->args, l->plan, l->catalog, clock, &l->preview)
                           : e8_cli_execute(l->args, &run);
 }

@@ -80,7 +80,7 @@ static enum e8_rc load(struct e8_merge *merge, bool lines, struct e8_err *err)
     rc = rc ? rc : e8_merge_check(merge, err);
     rc = rc ? rc : read_stats(merge, err);
     rc = rc ? rc : e8_merge_run(merge, err);
-    if (!rc && merge->passed && !e8_arg_set(merge->args, "quiet")) {
+    if (!rc && merge->passed) {
         fprintf(stderr, "emit8: %zu line%s of stdin told no shard, and %s passed over\n", merge->passed,
                 merge->passed == 1 ? "" : "s", merge->passed == 1 ? "was" : "were");
     }

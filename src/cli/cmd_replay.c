@@ -205,7 +205,7 @@ static void warn_times(const struct replayer *r)
 {
     e8_dur_ns tolerance = r->endpoint.scheme->tolerance;
     int64_t now = e8_wall_now() / E8_NS_S;
-    if (r->mode == REPLAY_FRESH || tolerance <= 0 || e8_arg_set(r->args, "quiet")) {
+    if (r->mode == REPLAY_FRESH || tolerance <= 0) {
         return;
     }
     for (size_t i = 0; i < r->count; i++) {

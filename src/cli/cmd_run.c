@@ -224,7 +224,7 @@ static enum e8_rc load_plan(struct runner *r, struct e8_errs *errs)
     if (parse_plan(r, errs) || (r->resumes && resume_plan(r, errs))) {
         return e8_errs_rc(errs);
     }
-    if (e8_cli_divide(r->args, &r->shard, r->clock, r->preview.dry, r->plan, &err)) {
+    if (e8_cli_divide(&r->shard, r->clock, r->preview.dry, r->plan, &err)) {
         return e8_errs_add(errs, &err);
     }
     bool executes = r->plan->executes || r->effect.command;

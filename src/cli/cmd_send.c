@@ -186,7 +186,7 @@ static bool print_preview(void *state, const struct e8_preview *preview)
 static int send_plan(struct sender *s)
 {
     struct e8_err err = {0};
-    e8_cli_target_note(s->args, &s->target);
+    e8_cli_target_note(&s->target);
     if (e8_arg_set(s->args, "dry-run")) {
         return e8_preview_plan(s->plan, s->catalog, s->clock ? s->clock : e8_wall_now(), print_preview, s,
                                &err)

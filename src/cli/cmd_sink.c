@@ -12,7 +12,10 @@ const struct e8_option e8_sink_options[] = {
     {"reject", 0, NULL, "answer 401 to what does not verify, instead of only counting it", false},
     {"status", 0, "MIX", "statuses in shares: 200:95,503:4,429:1", false},
     {"latency", 0, "DIST",
-     "20ms, 5ms..50ms, exp:20ms, normal:20ms,5ms, lognormal:20ms,1.5, bimodal:5ms,500ms,2%", false},
+     "20ms, 5ms..50ms (evenly), exp:MEAN, normal:MEAN,DEVIATION, lognormal:MEDIAN,FACTOR (two thirds lie "
+     "between MEDIAN/FACTOR and MEDIAN*FACTOR; 1: all are the median), bimodal:MOST,REST,SHARE-OF-REST: "
+     "exp:20ms, normal:20ms,5ms, lognormal:20ms,1.5, bimodal:5ms,500ms,2%",
+     false},
     {"fail", 0, "MIX", "faults in shares: reset:1%,close:0.5%,hang:0.1%,truncate:1%", false},
     {"retry-after", 0, "VALUE", "Retry-After header of 429 and 503 answers", false},
     {"event-header", 0, "NAME", "header with the event type, where it is not X-8bit-Event", false},
@@ -43,8 +46,11 @@ static enum e8_rc read_mixes(struct receiver *r, struct e8_err *err)
 {
     const char *status = e8_arg(r->args, "status"), *latency = e8_arg(r->args, "latency");
     const char *fail = e8_arg(r->args, "fail");
+    struct e8_err fault = {0};
     enum e8_rc rc = status ? e8_status_mix_parse(e8_str(status), &r->options.status, err) : E8_OK;
-    rc = rc || !latency ? rc : e8_spread_parse(e8_str(latency), &r->options.latency, err);
+    if (!rc && latency && e8_spread_parse(e8_str(latency), &r->options.latency, &fault)) {
+        rc = e8_fail_of(err, "--latency", &fault);
+    }
     return rc || !fail ? rc : e8_fault_mix_parse(e8_str(fail), &r->options.fault, err);
 }
 

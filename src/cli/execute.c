@@ -90,7 +90,7 @@ static enum e8_rc collect_thresholds(struct execution *x, struct e8_err *err)
         x->thresholds[x->threshold_count++] = plan->thresholds[i];
     }
     for (size_t i = 0; !rc && i < n; i++) {
-        rc = e8_threshold_parse(e8_str(rules[i]), &x->thresholds[x->threshold_count], err);
+        rc = e8_cli_threshold("threshold", rules[i], &x->thresholds[x->threshold_count], err);
         x->threshold_count += !rc;
     }
     for (size_t i = 0; i < x->threshold_count; i++) {
@@ -173,10 +173,11 @@ static enum e8_rc prepare(struct execution *x, struct e8_err *err)
     enum e8_rc rc = e8_plan_check(x->run->plan, x->run->catalog, &note, err);
     const char *format = e8_arg(x->args, "format");
     rc = rc || !format ? rc : e8_report_format(format, &x->format, err);
-    rc = rc ? rc : e8_cli_threads(x->args, &x->threads, err);
+    rc = rc || !x->run->start_at ? rc : e8_cli_check_start(x->run->start_at, err);
+    rc = rc ? rc : e8_cli_threads(x->args, x->run->workers, &x->threads, err);
     rc = rc ? rc : collect_thresholds(x, err);
     rc = rc ? rc : e8_execution_files(x, err);
-    if (!rc && note.n && !e8_arg_set(x->args, "quiet")) {
+    if (!rc && note.n) {
         fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
     }
     e8_buf_fini(&note);
@@ -218,7 +219,7 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
     struct execution x = {.args = args, .run = run, .arena = e8_arena_new()};
     struct e8_err err = {0};
     int code;
-    run->workers = run->workers ? run->workers : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    run->workers = run->workers ? run->workers : e8_cli_cores();
     e8_signals_init();
     if (e8_execution_on_terminal(&x)) {
         e8_terminal_open();

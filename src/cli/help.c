@@ -7,7 +7,7 @@
 const struct e8_option e8_options_general[] = {
     {"help", 'h', NULL, "this text", false},
     {"color", 0, "auto|always|never", "NO_COLOR is honoured", true},
-    {"quiet", 'q', NULL, "no progress on stderr", false},
+    {"quiet", 'q', NULL, "no progress; notes and warnings on stderr stay", false},
     {"fixtures", 0, "DIR", "a directory laid over the built-in fixtures, file by file", true},
     {NULL, 0, NULL, NULL, false},
 };
@@ -33,7 +33,7 @@ const struct e8_option e8_options_reach[] = {
 
 const struct e8_option e8_options_endpoint[] = {
     {"secret-file", 0, "FILE",
-     "the endpoint's secret; EMIT8_SECRET holds it otherwise; repeat during a rotation", true},
+     "the endpoint's secret; EMIT8_SECRET holds it otherwise; during a rotation (repeatable)", true},
     {"scheme", 0, "NAME", "signature scheme: 8bit, standard-webhooks, stripe, github, slack, or a JSON file",
      true},
     {"header", 'H', "'NAME: VALUE'", "another request header (repeatable)", false},
@@ -44,8 +44,11 @@ const struct e8_option e8_options_endpoint[] = {
 };
 
 const struct e8_option e8_options_workers[] = {
-    {"workers", 0, "N", "threads that send; default: the cores", true},
-    {"pin", 0, NULL, "each of them stays on a core of its own", true},
+    {"workers", 0, "N", "threads that send; default: the cores that emit8 may use", true},
+    {"pin", 0, NULL,
+     "worker k stays on the k-th core that emit8 may use (taskset narrows them down); at most so many "
+     "workers",
+     true},
     {"spin", 0, "DUR",
      "look instead of sleeping for so long before anything is due: 60us and a core for microseconds of "
      "lateness",

@@ -20,7 +20,8 @@ static enum e8_rc take_thresholds(struct e8_merge *merge, struct e8_err *err)
     merge->thresholds = e8_arena_alloc(merge->arena, (n + 1) * sizeof *merge->thresholds);
     for (size_t i = 0; !rc && i < n; i++) {
         struct e8_threshold *threshold = &merge->thresholds[i];
-        rc = e8_threshold_parse(e8_str(texts[i]), threshold, err);
+        rc = given ? e8_cli_threshold("threshold", texts[i], threshold, err)
+                   : e8_threshold_parse(e8_str(texts[i]), threshold, err);
         rc = rc ? rc
                 : e8_threshold_check(threshold, merge->run.endpoints, merge->run.endpoint_count,
                                      merge->run.types, err);
@@ -237,7 +238,7 @@ static void add_run(struct e8_log_run *into, const struct e8_log_run *from)
 static void say_urls(const struct e8_merge *merge)
 {
     const struct e8_log_run *first = &merge->parts[0].run;
-    for (size_t i = 0; i < first->endpoint_count && !e8_arg_set(merge->args, "quiet"); i++) {
+    for (size_t i = 0; i < first->endpoint_count; i++) {
         for (size_t k = 1; k < merge->count; k++) {
             const char *url = merge->parts[k].run.endpoints[i].url;
             if (strcmp(url ? url : "", first->endpoints[i].url ? first->endpoints[i].url : "") != 0) {

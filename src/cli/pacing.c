@@ -7,10 +7,10 @@
 
 /* The value, and whether it is given. */
 struct given {
-    bool rate, length, concurrency, number, stages, process;
+    bool rate, length, concurrency, number, stages, process, drop;
     struct e8_rate per;
     e8_dur_ns within;
-    uint64_t places, times;
+    uint64_t places, times, bound;
 };
 
 static enum e8_rc read_given(const struct e8_args *args, struct given *g, struct e8_err *err)
@@ -22,12 +22,15 @@ static enum e8_rc read_given(const struct e8_args *args, struct given *g, struct
         .number = e8_arg_set(args, "number"),
         .stages = e8_arg_set(args, "stages"),
         .process = e8_arg_set(args, "process"),
+        .drop = e8_arg_set(args, "drop"),
         .places = 1,
+        .bound = UINT64_MAX,
     };
     enum e8_rc rc = e8_arg_rate(args, "rate", &g->per, err);
     rc = rc ? rc : e8_arg_dur(args, "duration", &g->within, err);
     rc = rc ? rc : e8_arg_u64(args, "concurrency", 1, 1000000, &g->places, err);
     rc = rc ? rc : e8_arg_u64(args, "number", 1, E8_TIMES_MAX, &g->times, err);
+    rc = rc ? rc : e8_arg_u64(args, "in-flight", 1, 10000000, &g->bound, err);
     if (!rc && g->length && g->within <= 0) {
         rc = e8_fail(err, E8_INPUT, "--duration 30s", "a duration of 0 sends nothing");
     }
@@ -52,6 +55,10 @@ static enum e8_rc check_given(const struct given *g, struct e8_err *err)
          "--stages and --duration exclude each other"},
         {g->concurrency && (g->rate || g->stages), "--in-flight bounds what is sent at a rate",
          "--concurrency and a rate exclude each other"},
+        {g->drop && !g->rate && !g->stages, "leave --drop out: a closed loop sends when there is room",
+         "--drop is for a rate"},
+        {!g->rate && !g->stages && g->bound < g->places, "raise it, or leave it out",
+         "--in-flight is lower than --concurrency"},
         {g->process && !g->rate && !g->stages, "add --rate or --stages", "--process is for a rate"},
         {!g->stages && !g->length && !g->number, "add -z 1m or -n 1000", "nothing says for how long"},
     };
@@ -69,7 +76,9 @@ enum e8_rc e8_cli_process(const struct e8_args *args, bool *poisson, struct e8_e
     *poisson = name && strcmp(name, "poisson") == 0;
     return !name || *poisson || strcmp(name, "constant") == 0
                ? E8_OK
-               : e8_fail(err, E8_INPUT, "constant or poisson", "unknown process \"%s\"", name);
+               : e8_fail(err, E8_INPUT,
+                         "constant or poisson; sine and burst are arrivals of scenarios (emit8 run)",
+                         "--process: unknown process \"%s\"", name);
 }
 
 static enum e8_rc read_stages(const char *text, struct e8_cli_pacing *out, struct e8_err *err)
@@ -92,6 +101,10 @@ static enum e8_rc read_stages(const char *text, struct e8_cli_pacing *out, struc
             return e8_fail(err, E8_INPUT, NULL, "--stages: the lengths overflow");
         }
         pace->length += piece->length;
+    }
+    if (pace->piece_count && e8_pace_mean(pace) <= 0) {
+        return e8_fail(err, E8_INPUT, "a stage with a rate above 0 and a length: 0..500/s:1m",
+                       "--stages '%s' sends nothing", text);
     }
     return pace->piece_count ? E8_OK
                              : e8_fail(err, E8_INPUT, "--stages '0..500/s:1m,500/s:5m'", "--stages is empty");

@@ -9,12 +9,14 @@
 #define FILES_WORKER 8
 #define PORT_RESTS   60     /* seconds after use, on Linux (TCP_TIMEWAIT_LEN) */
 #define SIZED_EVENTS 200000 /* of a plan that is walked to know its size */
+#define WORKER_RATE  500000 /* deliveries a second; no core sends so many */
 
 struct need {
     uint64_t sure;     /* connections at a time, whatever the receiver does */
     uint64_t possible; /* where it answers nothing before the deadline */
     double fresh;      /* connections per second that are not used again */
     double resting;    /* of them, those whose ports rest at a time */
+    double rate;       /* deliveries per second at most */
 };
 
 static double higher(struct e8_rate from, struct e8_rate to)
@@ -109,6 +111,7 @@ static struct need need_of(const struct execution *x)
         double in_flight =
             phase->open ? open_in_flight(&phase->pace, rate, each, timeout) : (double)at_once * each;
         uint64_t possible = at_most(in_flight, limit);
+        need.rate = rate > need.rate ? rate : need.rate;
         at_once = phase->open ? 0 : at_once < limit ? at_once : limit;
         need.sure = at_once > need.sure ? at_once : need.sure;
         need.possible = possible > need.possible ? possible : need.possible;
@@ -133,8 +136,7 @@ static void raise_files(uint64_t needed, uint64_t *limit)
     *limit = now.rlim_cur == RLIM_INFINITY ? UINT64_MAX : now.rlim_cur;
 }
 
-static enum e8_rc check_files(const struct execution *x, const struct need *need, bool quiet,
-                              struct e8_err *err)
+static enum e8_rc check_files(const struct execution *x, const struct need *need, struct e8_err *err)
 {
     uint64_t ends = x->sink_count ? 2 : 1; /* of a connection are in this process */
     uint64_t apart = FILES_APART + (uint64_t)FILES_WORKER * x->run->workers, limit;
@@ -145,7 +147,7 @@ static enum e8_rc check_files(const struct execution *x, const struct need *need
                        "%llu deliveries at a time need more files than the %llu that may be open",
                        (unsigned long long)need->sure, (unsigned long long)limit);
     }
-    if (need->possible * ends + apart > limit && !quiet) {
+    if (need->possible * ends + apart > limit) {
         uint64_t room = limit > apart ? (limit - apart) / ends : 1;
         fprintf(stderr,
                 "emit8: a slow receiver may bring %llu deliveries in flight; with at most\n"
@@ -175,8 +177,7 @@ static uint64_t local_ports(void)
     return good ? high - low + 1 : 0;
 }
 
-static enum e8_rc check_ports(const struct execution *x, const struct need *need, bool quiet,
-                              struct e8_err *err)
+static enum e8_rc check_ports(const struct execution *x, const struct need *need, struct e8_err *err)
 {
     uint64_t ports = x->reach.reach.unix_socket ? 0 : local_ports();
     if (ports == 0) {
@@ -186,9 +187,6 @@ static enum e8_rc check_ports(const struct execution *x, const struct need *need
         return e8_fail(err, E8_ENV, "widen net.ipv4.ip_local_port_range, or send fewer at a time",
                        "%llu deliveries at a time need more local ports than the %llu of this machine",
                        (unsigned long long)need->sure, (unsigned long long)ports);
-    }
-    if (quiet) {
-        return E8_OK;
     }
     if (need->possible > ports) {
         fprintf(stderr,
@@ -206,10 +204,24 @@ static enum e8_rc check_ports(const struct execution *x, const struct need *need
     return E8_OK;
 }
 
+/* Of one phase, that is; what machines can do differs too much to refuse it. */
+static void note_rate(const struct execution *x, const struct need *need)
+{
+    unsigned cores = e8_cli_cores(), workers = x->run->workers;
+    workers = workers < cores ? workers : cores;
+    if (need->rate > (double)workers * WORKER_RATE) {
+        fprintf(stderr,
+                "emit8: %.0f deliveries a second are far beyond what %u worker%s of this machine\n"
+                "       can send: the run will be late, and invalid; lower the rate, or share it\n"
+                "       with --shard\n",
+                need->rate, workers, workers == 1 ? "" : "s");
+    }
+}
+
 enum e8_rc e8_execution_preflight(const struct execution *x, struct e8_err *err)
 {
-    bool quiet = e8_arg_set(x->args, "quiet");
     struct need need = need_of(x);
-    enum e8_rc rc = check_files(x, &need, quiet, err);
-    return rc ? rc : check_ports(x, &need, quiet, err);
+    note_rate(x, &need);
+    enum e8_rc rc = check_files(x, &need, err);
+    return rc ? rc : check_ports(x, &need, err);
 }

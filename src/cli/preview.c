@@ -39,7 +39,7 @@ int e8_cli_preview_show(const struct e8_args *args, const struct e8_plan *plan,
     struct e8_buf note;
     e8_buf_init(&note, 64 << 10);
     enum e8_rc rc = e8_plan_check(plan, catalog, &note, &err);
-    if (!rc && note.n && !e8_arg_set(args, "quiet")) {
+    if (!rc && note.n) {
         fprintf(stderr, "emit8: %s", e8_buf_cstr(&note));
     }
     e8_buf_fini(&note);

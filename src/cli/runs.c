@@ -44,7 +44,9 @@ static enum e8_rc read_thresholds(struct e8_cli_logged *logged, const char *cons
     }
     logged->thresholds = e8_new(n + 1, sizeof *logged->thresholds);
     for (size_t i = 0; !rc && i < n; i++) {
-        rc = e8_threshold_parse(e8_str(texts[i]), &logged->thresholds[logged->threshold_count], err);
+        rc = given
+                 ? e8_cli_threshold("threshold", texts[i], &logged->thresholds[logged->threshold_count], err)
+                 : e8_threshold_parse(e8_str(texts[i]), &logged->thresholds[logged->threshold_count], err);
         logged->threshold_count += !rc;
     }
     return rc;

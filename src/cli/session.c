@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,10 @@ enum e8_rc e8_cli_reach(const struct e8_args *args, const char *const *also_allo
     reach->connect_to = out->connect_to;
     reach->resolve = out->resolve;
     reach->allow = out->allow;
+    if (reach->unix_socket && reach->proxy) {
+        return e8_fail(err, E8_INPUT, "leave one of them out",
+                       "--unix-socket and --proxy exclude each other");
+    }
     enum e8_rc rc = parse_http(args, &reach->http, err);
     rc = rc ? rc : e8_arg_dur(args, "connect-timeout", &reach->connect_timeout, err);
     return rc ? rc : e8_reach_check(reach, err);
@@ -136,6 +141,14 @@ void e8_cli_reach_fini(struct e8_cli_reach *reach)
     memset(reach, 0, sizeof *reach);
 }
 
+enum e8_rc e8_cli_secret(const char *name, const char *path, char **out, struct e8_err *err)
+{
+    struct e8_err fault = {0};
+    return e8_secret_read(path, out, &fault)
+               ? e8_fail(err, fault.rc, fault.hint, "--%s %s: %s", name, path, fault.what)
+               : E8_OK;
+}
+
 enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out, struct e8_err *err)
 {
     const char **files = e8_arg_all(args, "secret-file");
@@ -146,7 +159,7 @@ enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out
         if (out->count == E8_SECRETS_MAX) {
             rc = e8_fail(err, E8_INPUT, NULL, "at most %d secrets at a time", E8_SECRETS_MAX);
         } else {
-            rc = e8_secret_read(files[i], &out->list[out->count], err);
+            rc = e8_cli_secret("secret-file", files[i], &out->list[out->count], err);
             out->count += !rc;
         }
     }
@@ -277,14 +290,51 @@ enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, str
     return get ? e8_url_parse(e8_str(get), &url, err) : E8_OK;
 }
 
-enum e8_rc e8_cli_threads(const struct e8_args *args, struct e8_cli_threads *out, struct e8_err *err)
+enum e8_rc e8_cli_fail_rule(const char *name, const char *text, const struct e8_err *fault,
+                            struct e8_err *err)
+{
+    return e8_fail(err, fault->rc, fault->hint, "--%s '%s': %s", name, text, fault->what);
+}
+
+enum e8_rc e8_cli_threshold(const char *name, const char *text, struct e8_threshold *out, struct e8_err *err)
+{
+    struct e8_err fault = {0};
+    return e8_threshold_parse(e8_str(text), out, &fault) ? e8_cli_fail_rule(name, text, &fault, err) : E8_OK;
+}
+
+unsigned e8_cli_cores(void)
+{
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) == 0 && CPU_COUNT(&usable) > 0) {
+        return (unsigned)CPU_COUNT(&usable);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
+static enum e8_rc check_pin(unsigned workers, struct e8_err *err)
+{
+    char hint[80];
+    struct e8_buf buf;
+    unsigned cores = e8_cli_cores();
+    if (workers <= cores) {
+        return E8_OK;
+    }
+    e8_buf_fixed(&buf, hint, sizeof hint - 1);
+    e8_buf_printf(&buf, "--workers %u at most, or leave --pin out", cores);
+    return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf),
+                   "--pin: %u workers cannot have a core each: this process may use %u", workers, cores);
+}
+
+enum e8_rc e8_cli_threads(const struct e8_args *args, unsigned workers, struct e8_cli_threads *out,
+                          struct e8_err *err)
 {
     *out = (struct e8_cli_threads){.pin = e8_arg_set(args, "pin")};
     enum e8_rc rc = e8_arg_dur(args, "spin", &out->spin, err);
     if (!rc && (out->spin < 0 || out->spin > E8_NS_S)) {
         rc = e8_fail(err, E8_INPUT, "60us is plenty", "--spin takes at most a second");
     }
-    return rc;
+    return rc || !out->pin ? rc : check_pin(workers, err);
 }
 
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err)

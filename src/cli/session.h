@@ -36,6 +36,8 @@ struct e8_cli_secrets {
 };
 enum e8_rc e8_cli_secrets(const struct e8_args *args, struct e8_cli_secrets *out, struct e8_err *err);
 void e8_cli_secrets_fini(struct e8_cli_secrets *secrets);
+/* e8_secret_read of the file that the option `name` gives; an error names both. */
+enum e8_rc e8_cli_secret(const char *name, const char *path, char **out, struct e8_err *err);
 /* --scheme: a name, or a JSON file with one scheme. *doc (may stay NULL) and *arena own what it points to. */
 enum e8_rc e8_cli_scheme(const struct e8_args *args, const struct e8_catalog *catalog, struct e8_arena *arena,
                          struct e8_doc **doc, const struct e8_scheme **out, struct e8_errs *errs);
@@ -55,12 +57,22 @@ enum e8_rc e8_cli_effect(const struct e8_args *args, struct e8_arena *arena, str
                          struct e8_err *err);
 enum e8_rc e8_cli_seed(const struct e8_args *args, bool *given, uint64_t *seed, struct e8_err *err);
 
+/* A rule of the option `name`: e8_threshold_parse, and an error that names both. */
+enum e8_rc e8_cli_threshold(const char *name, const char *text, struct e8_threshold *out, struct e8_err *err);
+/* "--name 'rule': what is wrong with it". */
+enum e8_rc e8_cli_fail_rule(const char *name, const char *text, const struct e8_err *fault,
+                            struct e8_err *err);
+
 /* How a plan is run. */
 struct e8_cli_threads {
     bool pin;
     e8_dur_ns spin;
 };
-enum e8_rc e8_cli_threads(const struct e8_args *args, struct e8_cli_threads *out, struct e8_err *err);
+/* The cores that this process may use: those of the machine, or fewer (taskset, a container). */
+unsigned e8_cli_cores(void);
+/* E8_INPUT also where --pin has fewer cores than workers. */
+enum e8_rc e8_cli_threads(const struct e8_args *args, unsigned workers, struct e8_cli_threads *out,
+                          struct e8_err *err);
 
 struct e8_cli_run {
     struct e8_plan *plan;

@@ -174,18 +174,18 @@ enum e8_rc e8_cli_shard(const struct e8_args *args, struct e8_cli_shard *out, st
     return rc ? rc : find_start(args, out, err);
 }
 
-static void say_note(const struct e8_args *args, struct e8_buf *note)
+static void say_note(struct e8_buf *note)
 {
     struct e8_str rest = e8_buf_str(note), line;
-    while (!e8_arg_set(args, "quiet") && e8_str_split(&rest, '\n', &line)) {
+    while (e8_str_split(&rest, '\n', &line)) {
         if (line.n) {
             fprintf(stderr, "emit8: %.*s\n", E8_STR(line));
         }
     }
 }
 
-enum e8_rc e8_cli_divide(const struct e8_args *args, const struct e8_cli_shard *shard, e8_wall_ns clock,
-                         bool dry, struct e8_plan *plan, struct e8_err *err)
+enum e8_rc e8_cli_divide(const struct e8_cli_shard *shard, e8_wall_ns clock, bool dry, struct e8_plan *plan,
+                         struct e8_err *err)
 {
     struct e8_buf note;
     if (!shard->shard.count) {
@@ -206,7 +206,7 @@ enum e8_rc e8_cli_divide(const struct e8_args *args, const struct e8_cli_shard *
     e8_buf_init(&note, 64 << 10);
     enum e8_rc rc = e8_shard_check(plan, &note, err);
     if (!rc) {
-        say_note(args, &note);
+        say_note(&note);
     }
     e8_buf_fini(&note);
     return rc;
@@ -234,7 +234,7 @@ static int taken_to_end(e8_dur_ns timeout)
     return taken == SIGINT || taken == SIGTERM || taken == SIGHUP ? taken : 0;
 }
 
-static enum e8_rc check_late(e8_wall_ns at, bool quiet, struct e8_err *err)
+enum e8_rc e8_cli_check_start(e8_wall_ns at, struct e8_err *err)
 {
     char moment[E8_RFC3339_MAX], text[E8_DUR_MAX];
     e8_dur_ns late = e8_wall_now() - at;
@@ -244,17 +244,26 @@ static enum e8_rc check_late(e8_wall_ns at, bool quiet, struct e8_err *err)
                        "choose a moment that all shards can wait for; date -u says what time it is",
                        "--start-at: %s has passed, %s ago", moment, e8_dur_text(late, text));
     }
-    if (late > 0 && !quiet) {
+    return E8_OK;
+}
+
+static void note_late(e8_wall_ns at)
+{
+    char text[E8_DUR_MAX];
+    e8_dur_ns late = e8_wall_now() - at;
+    if (late > 0) {
         fprintf(stderr, "emit8: begins %s late; what was due goes out at once\n", e8_dur_text(late, text));
     }
-    return E8_OK;
 }
 
 enum e8_rc e8_cli_wait(e8_wall_ns at, bool quiet, int *signal, struct e8_err *err)
 {
     bool terminal = !quiet && isatty(STDERR_FILENO);
     e8_dur_ns left, said = INT64_MAX;
-    enum e8_rc rc = check_late(at, quiet, err);
+    enum e8_rc rc = e8_cli_check_start(at, err);
+    if (!rc) {
+        note_late(at);
+    }
     *signal = 0;
     while (!rc && !*signal && (left = at - LEAD - e8_wall_now()) > 0) {
         if (!quiet && said - left >= E8_NS_S) {

@@ -17,8 +17,10 @@ struct e8_cli_shard {
 enum e8_rc e8_cli_shard(const struct e8_args *args, struct e8_cli_shard *out, struct e8_err *err);
 /* Makes it the plan's. E8_INPUT where the shards would not be parts of one plan: without a seed that was given; and, unless `dry`,
  * without a moment at which the events' time begins for all (--start-at, or `clock` other than 0). */
-enum e8_rc e8_cli_divide(const struct e8_args *args, const struct e8_cli_shard *given, e8_wall_ns clock,
-                         bool dry, struct e8_plan *plan, struct e8_err *err);
+enum e8_rc e8_cli_divide(const struct e8_cli_shard *given, e8_wall_ns clock, bool dry, struct e8_plan *plan,
+                         struct e8_err *err);
+/* E8_INPUT where `at` has passed by more than a second. */
+enum e8_rc e8_cli_check_start(e8_wall_ns at, struct e8_err *err);
 /* Waits until shortly before `at`, and says so unless `quiet`. *signal: what ended the waiting; 0: the time has come. E8_INPUT where
  * it has passed by more than a second. */
 enum e8_rc e8_cli_wait(e8_wall_ns at, bool quiet, int *signal, struct e8_err *err);

@@ -41,6 +41,23 @@ static enum e8_rc add_endpoint(struct e8_cli_target *t, const char *to, struct e
     return e8_url_parse(e8_str(to), &url, err);
 }
 
+static enum e8_rc fail_missing(const struct e8_args *args, struct e8_err *err)
+{
+    for (size_t i = 0; i < args->word_count; i++) {
+        if (strstr(args->words[i], "://")) {
+            char hint[E8_HINT_MAX];
+            struct e8_buf buf;
+            e8_buf_fixed(&buf, hint, sizeof hint - 1);
+            e8_buf_puts(&buf, "did you mean --to ");
+            e8_url_redacted(e8_str(args->words[i]), &buf);
+            e8_buf_putc(&buf, '?');
+            return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf),
+                           "where to? --to is missing, and a URL stands where event types do");
+        }
+    }
+    return e8_fail(err, E8_INPUT, "--to http://127.0.0.1:9000/webhooks", "where to? --to is missing");
+}
+
 static enum e8_rc read_urls(const struct e8_args *args, bool several, struct e8_cli_target *t,
                             struct e8_err *err)
 {
@@ -52,7 +69,7 @@ static enum e8_rc read_urls(const struct e8_args *args, bool several, struct e8_
     }
     t->endpoints = e8_arena_alloc(t->arena, (n + 1) * sizeof *t->endpoints);
     if (n == 0) {
-        rc = e8_fail(err, E8_INPUT, "--to http://127.0.0.1:9000/webhooks", "where to? --to is missing");
+        rc = fail_missing(args, err);
     } else if (several && n > ENDPOINTS_MAX) {
         rc = e8_fail(err, E8_INPUT, NULL, "--to is given more than %d times", ENDPOINTS_MAX);
     }
@@ -110,9 +127,9 @@ void e8_cli_target_fini(struct e8_cli_target *target)
     e8_arena_free(&target->arena);
 }
 
-void e8_cli_target_note(const struct e8_args *args, const struct e8_cli_target *target)
+void e8_cli_target_note(const struct e8_cli_target *target)
 {
-    if (target->secrets.count == 0 && !e8_arg_set(args, "quiet")) {
+    if (target->secrets.count == 0) {
         fputs("emit8: not signed: no secret; give --secret-file or EMIT8_SECRET\n", stderr);
     }
 }

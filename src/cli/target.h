@@ -17,6 +17,6 @@ enum e8_rc e8_cli_target(const struct e8_args *args, const struct e8_catalog *ca
                          struct e8_cli_target *out, struct e8_errs *errs);
 void e8_cli_target_fini(struct e8_cli_target *target);
 /* Says so on stderr where nothing will be signed. */
-void e8_cli_target_note(const struct e8_args *args, const struct e8_cli_target *target);
+void e8_cli_target_note(const struct e8_cli_target *target);
 
 #endif

@@ -66,8 +66,8 @@ static e8_dur_ns used_time(void)
 static double busy_share(const struct e8_cli_trial *t, e8_dur_ns used, bool spins)
 {
     double awake = (double)t->result.pressure.busy / 1000;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    double threads = cores > 0 && (long)t->workers > cores ? (double)cores : (double)t->workers;
+    unsigned cores = e8_cli_cores();
+    double threads = (double)(t->workers > cores ? cores : t->workers);
     double share = t->result.elapsed > 0 ? (double)used / ((double)t->result.elapsed * threads) : 0;
     return spins && awake < share ? awake : share;
 }
@@ -79,7 +79,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
     const char *path = NULL;
     describe(t);
     struct e8_cli_threads threads;
-    enum e8_rc rc = e8_cli_threads(t->args, &threads, err);
+    enum e8_rc rc = e8_cli_threads(t->args, t->workers, &threads, err);
     rc = rc ? rc : e8_cli_log(t->args, t->arena, &t->facts, &log, &path, err);
     if (rc) {
         if (log) {

@@ -247,6 +247,20 @@ static bool parse_operator(struct e8_str *rest, enum e8_compare *out)
     return false;
 }
 
+static enum e8_rc fail_duration(struct e8_str text, struct e8_err *err)
+{
+    double number;
+    char hint[80];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, hint, sizeof hint - 1);
+    if (text.n < 16 && e8_parse_double(text, &number) && number >= 0) {
+        e8_buf_printf(&buf, "with its unit: %.*sms", E8_STR(text));
+    } else {
+        e8_buf_puts(&buf, "a number with a unit: 500ms, 2s");
+    }
+    return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "\"%.*s\" is no duration", E8_STR(text));
+}
+
 static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row, double *out,
                               struct e8_err *err)
 {
@@ -256,14 +270,14 @@ static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row,
     switch (row->bound) {
     case BOUND_DUR:
         if (!e8_parse_dur(text, &dur)) {
-            return e8_fail(err, E8_INPUT, "a number with a unit: 500ms, 2s", "\"%.*s\" is no duration",
-                           E8_STR(text));
+            return fail_duration(text, err);
         }
         *out = (double)dur;
         break;
     case BOUND_SHARE:
         if (!e8_parse_share(text, out)) {
-            return e8_fail(err, E8_INPUT, "a share: 99.9%, 0.1%", "\"%.*s\" is no share", E8_STR(text));
+            return e8_fail(err, E8_INPUT, "a share from 0% to 100%: 99.9%, 0.1%", "\"%.*s\" is no share",
+                           E8_STR(text));
         }
         break;
     case BOUND_RATE:

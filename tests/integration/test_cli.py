@@ -141,7 +141,11 @@ def test_every_option_of_help_is_parsed(command):
         (["completion", "tcsh"], "bash, zsh or fish"),
         (["sink", "--status", "99"], "no status"),
         (["sink", "--fail", "rset:1%"], 'did you mean "reset"?'),
-        (["sink", "--latency", "soon"], "soon"),
+        (["sink", "--latency", "soon"], '--latency: "soon" is no duration'),
+        (["sink", "--latency", "lognormal:20ms"], "MEDIAN,FACTOR"),
+        (["sink", "--seed", "1", "--seed", "2"], "--seed is given twice"),
+        (["find-max", "--to", "http://127.0.0.1:9/", "--slo", "p(99) < 200"], """--slo 'p(99) < 200': "200" is no duration; with its unit: 200ms"""),
+        (["diff", "a", "b", "--fail-if", "p(99) > +10"], "--fail-if 'p(99) > +10'"),
     ],
 )
 def test_a_wrong_command_line_says_what_would_be_right(args, said):

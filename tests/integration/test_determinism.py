@@ -27,9 +27,9 @@ def bytes_of(requests):
     return collections.Counter(request["raw"] for request in requests)
 
 
-def send(capture, secret, *args):
+def send(capture, secret, *args, clock=kit.CLOCK):
     done = kit.emit8(
-        "send", "*", "-n", 320, "--to", capture.url, "--clock", kit.CLOCK, "--secret-file", secret, "--no-log", *args
+        "send", "*", "-n", 320, "--to", capture.url, "--clock", clock, "--secret-file", secret, "--no-log", *args
     )
     assert done.returncode == 0, done.err
     return capture.take()
@@ -85,7 +85,7 @@ def test_another_seed_gives_other_bytes(capture, secret):
 
 def test_another_clock_gives_other_ids_and_the_same_entities(capture, secret):
     first = send(capture, secret, "--seed", 7)
-    second = send(capture, secret, "--seed", 7, "--clock", "2026-03-02T12:00:00Z")
+    second = send(capture, secret, "--seed", 7, clock="2026-03-02T12:00:00Z")
     assert_other(first, second)
     organizations = {json.loads(request["body"])["organization_id"] for request in first + second}
     assert len(organizations) == 1, "of the run's seed alone"

@@ -2,8 +2,10 @@
 
 import collections
 import json
+import os
 import pathlib
 import signal
+import subprocess
 import threading
 import time
 
@@ -282,9 +284,18 @@ def test_a_signal_ends_it_with_its_report(log):
     (["--stages", "5/s"], '"5/s" is no stage', "500/s:5m"),
     (["--stages", "5/s:1s,,5/s:1s"], "is no stage", "500/s:5m"),
     (["--stages", ""], "--stages", ""),
-    (["--stages", "0:5s"], "the plan starts no flow", ""),
+    (["--stages", "0:5s"], "--stages '0:5s' sends nothing", "0..500/s:1m"),
+    (["-c", "50", "--in-flight", "5", "-n", "9"], "--in-flight is lower than --concurrency", "leave it out"),
+    (["-c", "5", "--drop", "-n", "9"], "--drop is for a rate", "closed loop"),
+    (["--rate", "5/s", "--rate", "6/s", "-n", "9"], "--rate is given twice", "leave one of them out"),
+    (["-n", "5", "-n5"], "--number is given twice", "leave one of them out"),
+    (["-n", "5", "--unix-socket", "u.sock", "-x", "http://127.0.0.1:1"], "--unix-socket and --proxy exclude each other", "leave one"),
+    (["-n", "5", "--pin", "--workers", "256"], "--pin: 256 workers cannot have a core each", "leave --pin out"),
+    (["-n", "5", "--secret-file", "nope"], "emit8: --secret-file nope: cannot be read: No such file", ""),
+    (["-n", "5", "--start-at", "2026-01-01T00:00:00Z"], "--start-at: 2026-01-01T00:00:00Z has passed", "date -u"),
     (["-c", "5", "-z", "1s", "--process", "poisson"], "--process is for a rate", "--rate"),
     (["--rate", "5/s", "-z", "1s", "--process", "gauss"], 'unknown process "gauss"', "poisson"),
+    (["--rate", "5/s", "-z", "1s", "--process", "sine"], '--process: unknown process "sine"', "sine and burst are arrivals of scenarios"),
     (["--rate", "1000000/s", "-z", "365d"], "overflows", "10^12"),
     (["-n", "5", "--warmup", "soon"], '"soon" is no duration', "5s"),
     (["-n", "5", "mesage.sent"], 'no event type matches "mesage.sent"', "message.sent"),
@@ -293,6 +304,8 @@ def test_a_signal_ends_it_with_its_report(log):
     (["-n", "5", "--plan", "xml"], '"xml" is not known', "ndjson"),
     (["-n", "5", "--limit", "5"], "--limit is for", "--dry-run"),
     (["-n", "5", "--threshold", "p(99) under 5"], "p(99) under 5", ""),
+    (["-n", "5", "--threshold", "p(99) < 250"], """--threshold 'p(99) < 250': "250" is no duration""", "250ms"),
+    (["-n", "5", "--threshold", "success >= 200%"], """--threshold 'success >= 200%': "200%" is no share""", "0% to 100%"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
 def test_what_is_refused(log, args, what, hint):
     done = kit.emit8("load", "--to", "http://127.0.0.1:9", "--log", log, *args)
@@ -304,3 +317,39 @@ def test_what_is_refused(log, args, what, hint):
 def test_a_target_is_needed():
     done = kit.emit8("load", "-n", 1)
     assert done.returncode == 2 and "--to is missing" in done.err
+
+
+@pytest.mark.parametrize("command", ["load", "send", "find-max"])
+def test_a_url_among_the_types_is_recognised(command):
+    done = kit.emit8(command, "http://ann:hush@127.0.0.1:9/h")
+    assert done.returncode == 2 and "--to is missing" in done.err and "hush" not in done.err
+    assert "did you mean --to http://127.0.0.1:9/h?" in done.err
+
+
+def on_one_core():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def test_pinned_workers_are_as_many_as_the_cores_that_may_be_used(log):
+    """The default follows them; what does not fit is refused, by find-max as well."""
+    with kit.Capture() as capture:
+        common = [kit.EMIT8, "load", "--to", capture.url, "-n", "3", "--pin", "--log", log, "--format", "json"]
+        done = subprocess.run(common, capture_output=True, text=True, env=kit.environment(), preexec_fn=on_one_core, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["run"]["workers"] == 1
+        done = subprocess.run([*common, "--workers", "2"], capture_output=True, text=True, env=kit.environment(), preexec_fn=on_one_core, timeout=60)
+        assert done.returncode == 2 and "this process may use 1; --workers 1 at most" in done.stderr
+        assert len(capture.take()) == 3
+        done = kit.emit8("find-max", "--to", capture.url, "--slo", "p(99) < 2s", "--no-log", "--pin", "--workers", 256)
+        assert done.returncode == 2 and "256 workers" in done.err and capture.take() == []
+
+
+def test_notes_stay_without_progress(log):
+    """What is not signed, what takes no part, and what no machine can send is told with -q, too."""
+    with kit.Capture() as capture:
+        done = load(log, capture.url, "-n", 2, "--shard", "1/4", "--clock", "2026-03-01T12:00:00Z")
+        assert done.err.count("emit8: not signed: no secret") == 1 and "take no part" in done.err
+        done = load(log, capture.url, "--rate", "90000000000/s", "-n", 3)
+        assert "90000000000 deliveries a second are far beyond" in done.err
+        done = load(log, capture.url, "--rate", "1000/s", "-n", 3, env={"EMIT8_SECRET": kit.SECRET})
+        assert done.err == ""

@@ -126,7 +126,8 @@ ROWS = {
 
 def send(log, url, *args, secret=True, **kwargs):
     env = {"EMIT8_SECRET": kit.SECRET} if secret else {}
-    return kit.emit8("send", "message.received", "--to", url, "--log", log, "--timeout", DEADLINE, *args, env=env, **kwargs)
+    deadline = () if "--timeout" in args else ("--timeout", DEADLINE)
+    return kit.emit8("send", "message.received", "--to", url, "--log", log, *deadline, *args, env=env, **kwargs)
 
 
 @pytest.fixture(scope="module")
