@@ -2,7 +2,8 @@
 
 #include "cli/notes.h"
 
-#define TEXT_MAX ((size_t)1024) /* bytes of one text of a step, so that all of them stay below E8_NOTES_MAX */
+#define TEXT_MAX   ((size_t)1024) /* bytes of one text of a step, so that all of them stay below E8_NOTES_MAX */
+#define SIGNAL_MAX 64
 
 /* ---- writing ---- */
 
@@ -74,6 +75,25 @@ static void put_generator(struct e8_json *w, const struct e8_report_more *more)
     }
 }
 
+static void put_end(struct e8_json *w, const struct e8_report_more *more)
+{
+    if (more->early && more->sized) {
+        e8_json_int(w, "not_begun", (int64_t)more->not_begun);
+    } else if (more->early) {
+        e8_json_null(w, "not_begun");
+    }
+    if (more->signal) {
+        e8_json_int(w, "signal", more->signal);
+    }
+    if (more->remark_count) {
+        e8_json_array(w, "remarks");
+        for (size_t i = 0; i < more->remark_count; i++) {
+            e8_json_cstr(w, NULL, more->remarks[i]);
+        }
+        e8_json_end(w, ']');
+    }
+}
+
 void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
 {
     size_t count = more->step_count > E8_NOTED_STEPS_MAX ? E8_NOTED_STEPS_MAX - 1 : more->step_count;
@@ -95,9 +115,14 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
     put_generator(w, more);
+    put_end(w, more);
     if (more->by_hand) {
         e8_json_bool(w, "by_hand", true);
         e8_json_int(w, "paused_ns", more->paused);
+        e8_json_num(w, "factor_least", more->factor_least, 9);
+        e8_json_num(w, "factor_most", more->factor_most, 9);
+        e8_json_int(w, "changed_ns", more->changed_at);
+        e8_json_num(w, "plan_per_s", more->plan_rate, 9);
     }
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
@@ -171,6 +196,48 @@ static void read_generator(const struct e8_node *root, struct e8_report_more *mo
     more->refused = count_of(root, "http2_refused_streams");
 }
 
+static void read_remarks(const struct e8_node *list, struct e8_arena *arena, struct e8_report_more *more)
+{
+    if (!list || list->kind != E8_SEQ || !list->count) {
+        return;
+    }
+    const char **remarks = e8_arena_alloc(arena, list->count * sizeof *remarks);
+    more->remarks = remarks;
+    for (const struct e8_node *node = list->first; node; node = node->next) {
+        if (node->kind == E8_STRING) {
+            remarks[more->remark_count++] = e8_arena_str(arena, node->text).p;
+        }
+    }
+}
+
+static void read_end(const struct e8_node *root, struct e8_arena *arena, struct e8_report_more *more)
+{
+    const struct e8_node *node = e8_node_get(root, "not_begun");
+    uint64_t signal = count_of(root, "signal");
+    more->early = node != NULL;
+    more->sized = node && node->kind == E8_INT;
+    more->not_begun = count_of(root, "not_begun");
+    more->signal = signal <= SIGNAL_MAX ? (int)signal : 0;
+    read_remarks(e8_node_get(root, "remarks"), arena, more);
+}
+
+static double number_of(const struct e8_node *map, const char *key)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    double number = node && e8_node_is_number(node) ? e8_node_number(node) : 0;
+    return number > 0 ? number : 0;
+}
+
+static void read_hand(const struct e8_node *root, struct e8_report_more *more)
+{
+    more->by_hand = is_set(root, "by_hand");
+    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
+    more->factor_least = number_of(root, "factor_least");
+    more->factor_most = number_of(root, "factor_most");
+    more->changed_at = (e8_dur_ns)count_of(root, "changed_ns");
+    more->plan_rate = number_of(root, "plan_per_s");
+}
+
 static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)
 {
     return node && node->kind == E8_STRING ? e8_hist_decode(node->text, out, err) : E8_OK;
@@ -196,8 +263,8 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     more->command_why = text_of(root, "command_why", arena);
     more->stopped_by_step = is_set(root, "stopped_by_step");
     read_generator(root, more);
-    more->by_hand = is_set(root, "by_hand");
-    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
+    read_end(root, arena, more);
+    read_hand(root, more);
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

@@ -7,7 +7,8 @@ const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
 
 uint64_t e8_totals_ended(const struct e8_totals *totals)
 {
-    return totals->delivered + totals->failed + totals->dropped + totals->aborted + totals->withheld;
+    return totals->delivered + totals->failed + totals->dropped + totals->aborted + totals->withheld +
+           totals->not_begun;
 }
 
 bool e8_totals_any(const struct e8_totals *totals)
@@ -55,6 +56,24 @@ struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_sta
         totals.dropped = run->dropped;
         totals.aborted = run->aborted;
     }
+    return totals;
+}
+
+bool e8_report_early(const struct e8_report *report)
+{
+    return report->more.early || report->run->interrupted || report->run->ended == 0;
+}
+
+bool e8_totals_sized(const struct e8_report *report)
+{
+    return report->more.sized || !e8_report_early(report);
+}
+
+struct e8_totals e8_totals_whole(const struct e8_report *report)
+{
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    totals.not_begun = report->more.sized ? report->more.not_begun : 0;
+    totals.planned += totals.not_begun;
     return totals;
 }
 

@@ -222,7 +222,7 @@ static void put_outages(const struct e8_feedback *f, struct e8_page *page)
 
 void e8_text_feedback(const struct e8_report *report, struct e8_page *page)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     struct e8_feedback f = e8_feedback_of(report);
     char note[96];
     if (totals.retries == 0)

@@ -35,7 +35,8 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
     e8_dur_ns planned = pacing->last_due - pacing->first_due;
     g->late = pacing->last_begun - pacing->last_due;
-    g->planned = rate_of(pacing->count, planned);
+    g->due = rate_of(pacing->count, planned);
+    g->planned = report->more.by_hand && report->more.plan_rate > 0 ? report->more.plan_rate : g->due;
     g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* A run that goes on with another is behind its schedule from the start. */
     g->rate_judged =
@@ -111,6 +112,27 @@ static void put_rate(struct e8_json *w, const char *key, double rate)
         e8_json_null(w, key);
 }
 
+/* null: nobody changed it. */
+static void put_hand(struct e8_json *w, const struct e8_report *report, const struct e8_generator *g)
+{
+    const struct e8_report_more *more = &report->more;
+    bool known = more->factor_least > 0;
+    if (!more->by_hand) {
+        e8_json_null(w, "by_hand");
+        return;
+    }
+    e8_json_object(w, "by_hand");
+    put_rate(w, "due_per_s", g->due);
+    put_rate(w, "factor_least", more->factor_least);
+    put_rate(w, "factor_most", more->factor_most);
+    if (known)
+        e8_json_num(w, "first_s", (double)more->changed_at / (double)E8_NS_S, 3);
+    else
+        e8_json_null(w, "first_s");
+    e8_json_num(w, "paused_s", (double)more->paused / (double)E8_NS_S, 3);
+    e8_json_end(w, '}');
+}
+
 void e8_json_generator(const struct e8_report *report, struct e8_json *w)
 {
     const struct e8_pressure *pressure = &report->more.pressure;
@@ -125,5 +147,6 @@ void e8_json_generator(const struct e8_report *report, struct e8_json *w)
     e8_json_bool(w, "busy_judged", g.busy_judged);
     put_share(w, "processors", pressure->cpu > 0, pressure->cpu);
     e8_json_bool(w, "receiver_here", report->more.local);
+    put_hand(w, report, &g);
     e8_json_end(w, '}');
 }

@@ -81,12 +81,13 @@ static void put_rate_card(struct e8_buf *out, const struct e8_report *report)
 void e8_html_cards(struct e8_buf *out, const struct e8_report *report)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
-    struct e8_totals t = e8_totals_all(report->run, report->stats);
-    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], note[3 * E8_NUMBER_MAX];
+    struct e8_totals t = e8_totals_whole(report);
+    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], note[4 * E8_NUMBER_MAX];
     char lag[E8_DUR_MAX];
     e8_buf_puts(out, "<ul class=\"cards\">\n");
-    snprintf(note, sizeof(note), "%s of %s deliveries", e8_count_text(t.delivered, a),
-             e8_count_text(t.planned, b));
+    snprintf(note, sizeof(note), "%s of %s deliveries%s%s%s", e8_count_text(t.delivered, a),
+             e8_count_text(t.planned, b), t.not_begun ? "; " : "",
+             t.not_begun ? e8_count_text(t.not_begun, c) : "", t.not_begun ? " were not begun" : "");
     put_card(out, t.delivered >= t.planned ? "good" : "", "Delivered",
              e8_share_text(t.delivered, t.planned, share), note);
     snprintf(note, sizeof(note), "%s attempts, %s of them retries", e8_count_text(t.attempts, a),
@@ -485,7 +486,7 @@ static void put_outages(struct e8_buf *out, const struct e8_feedback *f)
 
 static void put_feedback(struct e8_buf *out, const struct e8_report *report, const char *prefix)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     struct e8_feedback f = e8_feedback_of(report);
     struct e8_arena *arena = e8_arena_new();
     char peak[E8_NUMBER_MAX], at[E8_DUR_MAX];

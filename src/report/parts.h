@@ -12,9 +12,15 @@ struct e8_totals {
     uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
     uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
+    uint64_t not_begun; /* deliveries of the plan, because the run was stopped; planned contains them */
 };
 /* Over all: what the end of the run wrote down goes before what its attempts say. */
 struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_stats *stats);
+/* The same with what was not begun. */
+struct e8_totals e8_totals_whole(const struct e8_report *report);
+bool e8_report_early(const struct e8_report *report); /* it ended before its plan, or has not ended */
+/* False: how much of the plan was not begun is not known. */
+bool e8_totals_sized(const struct e8_report *report);
 struct e8_totals e8_totals_of(const struct e8_tally *tally);
 uint64_t e8_totals_ended(const struct e8_totals *totals);
 bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run */
@@ -46,6 +52,7 @@ struct e8_step_sums e8_steps_sum(const struct e8_report_more *more);
 /* The generator: what it did, and whether there is enough of it to be judged (generator.c). */
 struct e8_generator {
     double planned, achieved;      /* deliveries begun per second; 0: nothing to tell */
+    double due;                    /* the same as planned, but for what was changed by hand */
     e8_dur_ns late;                /* of the last of them */
     bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
     bool rate_off, full;           /* whatever is judged */

@@ -72,10 +72,25 @@ struct e8_report_more {
         refused;      /* HTTP/2: connections that receivers ended by GOAWAY, streams that they refused */
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
-    const char *log;  /* the file of the log; NULL: there is none */
+    /* How the rate was changed by hand: the least and the most of what it was multiplied with, and when first, from the start of what is
+     * measured. least 0: it was not, or nobody knows. plan_rate: what the plan alone would have begun per second; 0: not known. */
+    double factor_least, factor_most, plan_rate;
+    e8_dur_ns changed_at;
+    const char *log; /* the file of the log; NULL: there is none */
+    /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
+     * known. signal: the one that stopped it; 0: none, or not known. */
+    bool early, sized;
+    uint64_t not_begun;
+    int signal;
+    const char *const *remarks; /* of a merged run: what its shards have to say, for the warnings */
+    size_t remark_count;
     const struct e8_course
         *course; /* the run over time (course.h), which HTML alone shows; NULL: it is not known */
 };
+
+/* How a run was changed by hand: "×0.68 to ×1.33, first at 2.1 s; paused for 1.2 s". "": nothing is known of it. */
+#define E8_HAND_MAX 160
+const char *e8_hand_text(const struct e8_report_more *more, char out[E8_HAND_MAX]);
 
 #define E8_WARNINGS_MAX 32
 struct e8_report {

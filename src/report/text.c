@@ -126,7 +126,7 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
 {
     static const struct e8_column columns[] = {
         {.title = NULL}, {.right = true}, {.right = true}, {.bar = true}};
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     uint64_t ended = e8_totals_ended(&totals);
     uint64_t open = totals.planned > ended ? totals.planned - ended : 0;
     char note[96], count[E8_NUMBER_MAX], per_s[E8_NUMBER_MAX];
@@ -145,6 +145,8 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
         delivery_row(&table, "dropped", totals.dropped, totals.planned, E8_YELLOW);
     if (totals.aborted)
         delivery_row(&table, "aborted", totals.aborted, totals.planned, E8_YELLOW);
+    if (totals.not_begun)
+        delivery_row(&table, "not begun", totals.not_begun, totals.planned, E8_YELLOW);
     if (open)
         delivery_row(&table, "without an end", open, totals.planned, E8_YELLOW);
     e8_table_write(&table, page);

@@ -131,12 +131,13 @@ static void check_generator(struct e8_report *report)
 static void check_dropped(struct e8_report *report, const struct e8_totals *totals)
 {
     char of[E8_NUMBER_MAX], reason[REASON_MAX];
-    if ((double)totals->dropped <= DROPPED_MOST * (double)totals->planned)
+    uint64_t reached = totals->planned - totals->not_begun;
+    if ((double)totals->dropped <= DROPPED_MOST * (double)reached)
         return;
     snprintf(reason, sizeof(reason),
              "%s of the planned deliveries were dropped (at most 0.1 %% may be); raise --in-flight, or "
              "lower the rate",
-             e8_share_text(totals->dropped, totals->planned, of));
+             e8_share_text(totals->dropped, reached, of));
     invalid(report, reason);
 }
 
@@ -360,7 +361,7 @@ void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
     if (more)
         out->more = *more;
     judge_thresholds(out, thresholds, count, &j);
-    struct e8_totals totals = e8_totals_all(run, stats);
+    struct e8_totals totals = e8_totals_whole(out);
     pass_or_fail(out, &totals, &j);
     check_invalid(out, &totals);
     e8_report_warnings(out);

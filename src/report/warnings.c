@@ -35,14 +35,33 @@ static void warn_run(struct e8_report *report)
                        (unsigned long long)run->stalls, e8_plural(run->stalls));
 }
 
+static void warn_shards(struct e8_report *report)
+{
+    for (size_t i = 0; i < report->more.remark_count; i++)
+        e8_report_warn(report, "%s", report->more.remarks[i]);
+}
+
+const char *e8_hand_text(const struct e8_report_more *more, char out[E8_HAND_MAX])
+{
+    char text[E8_DUR_MAX];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, out, E8_HAND_MAX);
+    if (more->factor_least > 0)
+        e8_buf_printf(&buf, "×%.3g to ×%.3g, first at %s", more->factor_least, more->factor_most,
+                      e8_dur_text(more->changed_at, text));
+    if (more->paused > 0)
+        e8_buf_printf(&buf, "%spaused for %s", buf.n ? "; " : "", e8_dur_text(more->paused, text));
+    return e8_buf_cstr(&buf);
+}
+
 static void warn_hand(struct e8_report *report)
 {
-    char paused[E8_DUR_MAX];
-    if (report->more.by_hand && report->more.paused > 0)
-        e8_report_warn(report, "the rate was changed by hand: paused for %s",
-                       e8_dur_text(report->more.paused, paused));
-    else if (report->more.by_hand)
-        e8_report_warn(report, "the rate was changed by hand");
+    char how[E8_HAND_MAX];
+    if (!report->more.by_hand)
+        return;
+    e8_hand_text(&report->more, how);
+    e8_report_warn(report, "the rate was changed by hand%s%s%s", how[0] ? ": " : "", how,
+                   report->more.open ? "; whether it was kept is not judged" : "");
 }
 
 /* What was therefore not sent is in no count. */
@@ -147,7 +166,7 @@ static void warn_flags(struct e8_report *report)
 
 static void warn_dropped(struct e8_report *report)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     if (totals.dropped > 0 && report->verdict != E8_INVALID)
         e8_report_warn(report, "%llu deliver%s dropped at the in-flight limit",
                        (unsigned long long)totals.dropped, totals.dropped == 1 ? "y was" : "ies were");
@@ -183,6 +202,7 @@ static void warn_samples(struct e8_report *report)
 void e8_report_warnings(struct e8_report *report)
 {
     warn_run(report);
+    warn_shards(report);
     warn_hand(report);
     warn_disabled(report);
     warn_lag(report);
