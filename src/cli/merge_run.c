@@ -37,13 +37,31 @@ static enum e8_rc take_thresholds(struct e8_merge *merge, struct e8_err *err)
 /* What e8_notes_read and e8_notes_write know. */
 static bool is_told(struct e8_str key)
 {
-    static const char *const told[] = {
-        "expectations", "copies_spread",       "flows_stopped", "commands_failed",
-        "command_why",  "stopped_by_step",     "aborted_by",    "open",
-        "load",         "receiver_here",       "busy_permille", "windows",
-        "full_windows", "processors_permille", "receipts",      "by_hand",
-        "paused_ns",    "not_begun",           "signal",        "remarks",
-        "factor_least", "factor_most",         "changed_ns",    "plan_per_s"};
+    static const char *const told[] = {"expectations",
+                                       "copies_spread",
+                                       "flows_stopped",
+                                       "commands_failed",
+                                       "command_why",
+                                       "stopped_by_step",
+                                       "aborted_by",
+                                       "open",
+                                       "load",
+                                       "receiver_here",
+                                       "busy_permille",
+                                       "windows",
+                                       "full_windows",
+                                       "processors_permille",
+                                       "receipts",
+                                       "by_hand",
+                                       "paused_ns",
+                                       "not_begun",
+                                       "signal",
+                                       "remarks",
+                                       "in_flight_reached",
+                                       "factor_least",
+                                       "factor_most",
+                                       "changed_ns",
+                                       "plan_per_s"};
     for (size_t i = 0; i < E8_COUNT(told); i++) {
         if (e8_str_is(key, told[i])) {
             return true;
@@ -159,6 +177,7 @@ static void add_generator(struct e8_report_more *into, const struct e8_report_mo
     into->load = into->load || from->load;
     into->local = into->local || from->local;
     e8_pressure_merge(&into->pressure, &from->pressure);
+    into->bound = from->bound > into->bound ? from->bound : into->bound;
     into->has_receipts = from->has_receipts && (first || into->has_receipts);
     into->receipts += from->receipts;
     into->goaways += from->goaways;

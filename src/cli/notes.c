@@ -70,6 +70,9 @@ static void put_generator(struct e8_json *w, const struct e8_report_more *more)
     e8_json_int(w, "windows", (int64_t)pressure->windows);
     e8_json_int(w, "full_windows", (int64_t)pressure->full);
     e8_json_int(w, "processors_permille", pressure->cpu);
+    if (more->bound) {
+        e8_json_int(w, "in_flight_reached", (int64_t)more->bound);
+    }
     if (more->has_receipts) {
         e8_json_int(w, "receipts", (int64_t)more->receipts);
     }
@@ -190,6 +193,7 @@ static void read_generator(const struct e8_node *root, struct e8_report_more *mo
         .full = count_of(root, "full_windows"),
         .cpu = permille_of(root, "processors_permille"),
     };
+    more->bound = count_of(root, "in_flight_reached");
     more->has_receipts = e8_node_get(root, "receipts") != NULL;
     more->receipts = count_of(root, "receipts");
     more->goaways = count_of(root, "http2_goaways");

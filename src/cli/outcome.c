@@ -183,6 +183,13 @@ static void tell_hand(const struct execution *x, struct e8_report_more *more)
     }
 }
 
+/* With --drop nothing waits. */
+static uint64_t bound_of(const struct execution *x)
+{
+    size_t bound = x->run->in_flight ? x->run->in_flight : E8_IN_FLIGHT_DEFAULT;
+    return x->result.bounded && !x->run->drop ? bound : 0;
+}
+
 void e8_execution_more(struct execution *x)
 {
     x->more = (struct e8_report_more){
@@ -195,6 +202,7 @@ void e8_execution_more(struct execution *x)
         .open = is_open(x->run->plan),
         .local = x->local,
         .pressure = x->result.pressure,
+        .bound = bound_of(x),
         .goaways = x->result.transport.goaways,
         .refused = x->result.transport.refused,
         .by_hand = x->result.by_hand,

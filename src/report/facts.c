@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "report/parts.h"
 
 const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
@@ -75,6 +77,17 @@ struct e8_totals e8_totals_whole(const struct e8_report *report)
     totals.not_begun = report->more.sized ? report->more.not_begun : 0;
     totals.planned += totals.not_begun;
     return totals;
+}
+
+uint64_t e8_report_unanswered(const struct e8_counts *n)
+{
+    uint64_t ours = n->outcomes[E8_ABORTED] + n->generator;
+    return n->classes[0] > ours ? n->classes[0] - ours : 0;
+}
+
+bool e8_report_signed(const struct e8_log_endpoint *endpoint)
+{
+    return !endpoint->scheme || strcmp(endpoint->scheme, "none") != 0;
 }
 
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats)

@@ -38,9 +38,10 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->due = rate_of(pacing->count, planned);
     g->planned = report->more.by_hand && report->more.plan_rate > 0 ? report->more.plan_rate : g->due;
     g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
-    /* A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged =
-        report->more.open && !report->more.by_hand && report->run->resumes == 0 && is_long_enough(pacing);
+    /* What waited at the bound of --in-flight did not wait by chance, however short the run.
+     * A run that goes on with another is behind its schedule from the start. */
+    g->rate_judged = report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
+                     (is_long_enough(pacing) || (report->more.bound && pacing->count > 1));
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 
@@ -59,12 +60,21 @@ struct e8_generator e8_generator_of(const struct e8_report *report)
     return g;
 }
 
-static const char *rate_fact(struct e8_arena *arena, const struct e8_generator *g)
+static int decimals(double rate)
 {
-    if (!g->rate_judged)
+    return rate < 999.95 ? 1 : 0;
+}
+
+static const char *rate_fact(const struct e8_report *report, struct e8_arena *arena,
+                             const struct e8_generator *g)
+{
+    if (!report->more.open || g->due <= 0)
         return NULL;
-    return e8_arena_printf(arena, "rate %.*f/s of %.*f/s", g->achieved < 999.95 ? 1 : 0, g->achieved,
-                           g->planned < 999.95 ? 1 : 0, g->planned);
+    const char *kept = e8_arena_printf(arena, "rate %.*f/s of %.*f/s", decimals(g->achieved), g->achieved,
+                                       decimals(g->due), g->due);
+    return report->more.by_hand
+               ? e8_arena_printf(arena, "%s by hand, %.*f/s planned", kept, decimals(g->planned), g->planned)
+               : kept;
 }
 
 static const char *share_fact(struct e8_arena *arena, const char *what, bool known, unsigned share)
@@ -81,10 +91,10 @@ void e8_text_generator(const struct e8_report *report, struct e8_page *page)
     struct e8_generator g = e8_generator_of(report);
     struct e8_arena *arena = e8_arena_new();
     char p99[E8_DUR_MAX];
-    if (g.rate_judged || g.busy_judged) {
+    if (g.rate_judged || g.busy_judged || (report->more.open && g.due > 0)) {
         const char *facts[] = {
             share_fact(arena, "busy", pressure->windows > 0, pressure->busy),
-            rate_fact(arena, &g),
+            rate_fact(report, arena, &g),
             lag && e8_hist_count(lag)
                 ? e8_arena_printf(arena, "send lag p99 %s", e8_dur_text(e8_hist_quantile(lag, 0.99), p99))
                 : NULL,

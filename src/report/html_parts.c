@@ -432,6 +432,18 @@ void e8_html_groups(struct e8_buf *out, const struct e8_report *report, const ch
 
 /* ---- deadlines, retries, the generator ---- */
 
+static void put_unanswered(struct e8_buf *out, const struct e8_counts *n)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], text[3 * E8_NUMBER_MAX];
+    uint64_t count = e8_report_unanswered(n);
+    if (count == 0)
+        return;
+    snprintf(text, sizeof(text), "%s of %s attempts", e8_count_text(count, a), e8_count_text(n->attempts, b));
+    e8_buf_puts(out, "<dl class=\"facts\">\n");
+    e8_html_fact(out, "Never answered", text);
+    e8_buf_puts(out, "</dl>\n");
+}
+
 static void put_deadlines(struct e8_buf *out, const struct e8_report *report, const char *prefix)
 {
     static const char *const titles[] = {"Within", "#Missed", "#Share", "#Not known", "|", NULL};
@@ -451,13 +463,14 @@ static void put_deadlines(struct e8_buf *out, const struct e8_report *report, co
         e8_html_row_end(out);
     }
     e8_html_table_end(out);
+    put_unanswered(out, n);
     e8_html_section_end(out);
 }
 
 static void put_outage(struct e8_buf *out, const struct e8_outage *outage)
 {
     char text[E8_DUR_MAX];
-    e8_html_row(out, e8_dur_text(outage->from > 0 ? outage->from : 0, text));
+    e8_html_row(out, e8_dur_text(outage->from, text));
     e8_html_number(out, NULL, e8_dur_text(outage->to, text));
     e8_html_count(out, "bad", outage->failed);
     e8_html_count(out, NULL, outage->peak);
@@ -558,6 +571,8 @@ static void put_traffic(struct e8_buf *out, const struct e8_report *report)
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     char text[E8_NUMBER_MAX];
     e8_html_fact(out, "Connections", e8_count_text(n->connects, text));
+    e8_html_fact(out, "Connections of the warm-up",
+                 n->warmup_connects ? e8_count_text(n->warmup_connects, text) : NULL);
     e8_html_fact(out, "TLS handshakes", n->handshakes ? e8_count_text(n->handshakes, text) : NULL);
     e8_html_fact(out, "Sent", e8_bytes_text(n->bytes_sent, text));
     e8_html_fact(out, "Received", e8_bytes_text(n->bytes_received, text));

@@ -168,6 +168,7 @@ static void put_endpoints(struct e8_json *w, const struct e8_report *report, siz
         e8_json_cstr(w, "name", endpoint->name);
         e8_json_cstr(w, "url", endpoint->url);
         e8_json_cstr(w, "scheme", endpoint->scheme);
+        e8_json_bool(w, "signed", e8_report_signed(endpoint));
         put_totals(w, &totals, !e8_report_early(report));
         put_times(w, "response_time_ms", tally->response);
         e8_json_end(w, '}');
@@ -298,6 +299,7 @@ void e8_json_report(const struct e8_report *report, size_t most, struct e8_json 
     put_types(w, report, most);
     put_thresholds(w, report);
     e8_json_deadlines(report, w);
+    e8_json_int(w, "unanswered", (int64_t)e8_report_unanswered(&all->n));
     e8_json_feedback(report, w);
     e8_json_series(report, w);
     e8_json_generator(report, w);

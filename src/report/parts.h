@@ -31,6 +31,11 @@ double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 
+/* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
+uint64_t e8_report_unanswered(const struct e8_counts *n);
+
+bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
+
 struct e8_percentile {
     const char *name, *key; /* "p99.9", "p99_9" */
     double q;
@@ -60,7 +65,7 @@ struct e8_generator {
 struct e8_generator e8_generator_of(const struct e8_report *report);
 double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows, 0 to 1 */
 
-/* Retries and what they did (feedback.c). Times are from the start of the run. */
+/* Retries and what they did (feedback.c). Times are from the start of the run or, where there was a warm-up, from its end. */
 struct e8_outage {
     e8_dur_ns from, to; /* in which most attempts failed */
     uint64_t failed;    /* attempts, until it had recovered */
@@ -89,6 +94,8 @@ const char *e8_measured_text(const struct e8_threshold_result *result, char out[
 
 #define E8_NUMBER_MAX 32
 const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]); /* "4,812" */
+/* The same, valid to the end of the block. */
+#define E8_COUNT_TEXT(count) e8_count_text((count), (char[E8_NUMBER_MAX]){0})
 /* "99.54 %". "100 %" is all and "0 %" is nothing: what lies between never rounds to either. */
 const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]);
 const char *e8_permille_text(unsigned share, char out[E8_NUMBER_MAX]); /* "12 %", "0.4 %" */

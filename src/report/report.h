@@ -66,6 +66,8 @@ struct e8_report_more {
      * receiver, so that being the limit makes it invalid; open runs do. local: a receiver is on this machine. */
     bool open, load, local;
     struct e8_pressure pressure;
+    uint64_t
+        bound; /* so many deliveries in flight were the most, and were reached, so that events waited; 0: they were not */
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
     uint64_t goaways,

@@ -2,7 +2,7 @@
 
 #include "report/parts.h"
 
-enum { DIGEST_SHOWN = 12 };
+enum { DIGEST_SHOWN = 12, NAMED = 3 };
 
 static const struct {
     const char *word;
@@ -63,6 +63,24 @@ static const char *divided(struct e8_arena *arena, const struct e8_log_run *run)
                       : e8_arena_printf(arena, "%u shard%s merged", run->shards, e8_plural(run->shards));
 }
 
+/* "not signed", "not signed: crm, audit"; NULL: everything was. */
+static const char *unsigned_fact(struct e8_arena *arena, const struct e8_log_run *run)
+{
+    const char *names = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->endpoint_count; i++) {
+        if (e8_report_signed(&run->endpoints[i]))
+            continue;
+        if (++count <= NAMED)
+            names = e8_arena_printf(arena, "%s%s%s", names ? names : "", names ? ", " : "",
+                                    run->endpoints[i].name);
+    }
+    if (count == 0 || count == run->endpoint_count)
+        return count ? "not signed: no secret" : NULL;
+    return count > NAMED ? e8_arena_printf(arena, "not signed: %s and %zu more", names, count - NAMED)
+                         : e8_arena_printf(arena, "not signed: %s", names);
+}
+
 static void put_header(const struct e8_report *report, struct e8_page *page)
 {
     const struct e8_log_run *run = report->run;
@@ -81,6 +99,7 @@ static void put_header(const struct e8_report *report, struct e8_page *page)
         digest(arena, "fixtures", run->fixtures_digest),
         resumed(arena, run),
         divided(arena, run),
+        unsigned_fact(arena, run),
     };
     put_title(report, page);
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_DIM);
@@ -102,13 +121,16 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     struct e8_arena *arena = e8_arena_new();
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], d[E8_NUMBER_MAX], e[E8_NUMBER_MAX],
-        f[E8_NUMBER_MAX], g[E8_NUMBER_MAX];
+        f[E8_NUMBER_MAX], g[E8_NUMBER_MAX], h[E8_NUMBER_MAX];
     const char *facts[] = {
         e8_arena_printf(arena, "%s attempt%s", e8_count_text(totals->attempts, a),
                         e8_plural(totals->attempts)),
         e8_arena_printf(arena, "%s retr%s", e8_count_text(totals->retries, b),
                         totals->retries == 1 ? "y" : "ies"),
-        e8_arena_printf(arena, "%s connection%s", e8_count_text(n->connects, c), e8_plural(n->connects)),
+        e8_arena_printf(arena, "%s connection%s%s", e8_count_text(n->connects, c), e8_plural(n->connects),
+                        n->warmup_connects ? e8_arena_printf(arena, " opened, %s in the warm-up",
+                                                             e8_count_text(n->warmup_connects, h))
+                                           : ""),
         n->handshakes ? e8_arena_printf(arena, "%s TLS handshake%s", e8_count_text(n->handshakes, d),
                                         e8_plural(n->handshakes))
                       : NULL,

@@ -31,8 +31,8 @@ static void warn_run(struct e8_report *report)
         e8_report_warn(report, "certificates were not verified (--insecure)");
     if (run->stalls > 0)
         e8_report_warn(report,
-                       "the log was too slow: %llu time%s a worker had to wait for it, which delays sending",
-                       (unsigned long long)run->stalls, e8_plural(run->stalls));
+                       "the log was too slow: %s time%s a worker had to wait for it, which delays sending",
+                       E8_COUNT_TEXT(run->stalls), e8_plural(run->stalls));
 }
 
 static void warn_shards(struct e8_report *report)
@@ -92,7 +92,13 @@ static void warn_lag(struct e8_report *report)
     e8_dur_ns lag = e8_hist_quantile(all->lag, 0.99), most = e8_hist_quantile(all->response, 0.5) / 10;
     if (most < E8_NS_MS)
         most = E8_NS_MS;
-    if (lag > most)
+    if (lag > most && report->more.bound)
+        e8_report_warn(
+            report,
+            "--in-flight %llu was reached, so that deliveries waited for a place: send lag p99 is %s; "
+            "response times contain it",
+            (unsigned long long)report->more.bound, e8_dur_text(lag, lag_text));
+    else if (lag > most)
         e8_report_warn(
             report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",
             e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
@@ -126,8 +132,8 @@ static void warn_connections(struct e8_report *report)
     uint64_t reconnects = e8_counts_flag(n, E8_FLAG_RECONNECTED) + n->outcomes[E8_STALE_CONNECTION];
     char text[E8_NUMBER_MAX];
     if ((double)reconnects > RECONNECTS_MOST * (double)n->attempts)
-        e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%llu)",
-                       e8_share_text(reconnects, n->attempts, text), (unsigned long long)reconnects);
+        e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%s)",
+                       e8_share_text(reconnects, n->attempts, text), E8_COUNT_TEXT(reconnects));
 }
 
 static void warn_http2(struct e8_report *report)
@@ -136,10 +142,9 @@ static void warn_http2(struct e8_report *report)
     const char *curl = report->run->curl_version;
     if (more->goaways || more->refused)
         e8_report_warn(
-            report,
-            "HTTP/2 by curl %s: the receiver ended %llu connection%s by GOAWAY and refused %llu stream%s",
-            curl ? curl : "(unknown)", (unsigned long long)more->goaways, e8_plural(more->goaways),
-            (unsigned long long)more->refused, e8_plural(more->refused));
+            report, "HTTP/2 by curl %s: the receiver ended %s connection%s by GOAWAY and refused %s stream%s",
+            curl ? curl : "(unknown)", E8_COUNT_TEXT(more->goaways), e8_plural(more->goaways),
+            E8_COUNT_TEXT(more->refused), e8_plural(more->refused));
 }
 
 static void warn_flags(struct e8_report *report)
@@ -156,36 +161,35 @@ static void warn_flags(struct e8_report *report)
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         uint64_t count = e8_counts_flag(n, rows[i].flag);
         if (count > 0)
-            e8_report_warn(report, "%llu attempt%s %s", (unsigned long long)count, e8_plural(count),
-                           rows[i].text);
+            e8_report_warn(report, "%s attempt%s %s", E8_COUNT_TEXT(count), e8_plural(count), rows[i].text);
     }
     if (n->outcomes[E8_UNKNOWN] > 0)
-        e8_report_warn(report, "emit8 lost track of %llu attempt%s, which may have been sent",
-                       (unsigned long long)n->outcomes[E8_UNKNOWN], e8_plural(n->outcomes[E8_UNKNOWN]));
+        e8_report_warn(report, "emit8 lost track of %s attempt%s, which may have been sent",
+                       E8_COUNT_TEXT(n->outcomes[E8_UNKNOWN]), e8_plural(n->outcomes[E8_UNKNOWN]));
 }
 
 static void warn_dropped(struct e8_report *report)
 {
     struct e8_totals totals = e8_totals_whole(report);
     if (totals.dropped > 0 && report->verdict != E8_INVALID)
-        e8_report_warn(report, "%llu deliver%s dropped at the in-flight limit",
-                       (unsigned long long)totals.dropped, totals.dropped == 1 ? "y was" : "ies were");
+        e8_report_warn(report, "%s deliver%s dropped at the in-flight limit", E8_COUNT_TEXT(totals.dropped),
+                       totals.dropped == 1 ? "y was" : "ies were");
 }
 
 static void warn_flows(struct e8_report *report)
 {
     uint64_t stopped = report->more.flows_stopped, unmeasured = e8_steps_sum(&report->more).not_measured;
     if (stopped > 0)
-        e8_report_warn(report, "%llu flow instance%s ended early, because something they waited for failed",
-                       (unsigned long long)stopped, e8_plural(stopped));
+        e8_report_warn(report, "%s flow instance%s ended early, because something they waited for failed",
+                       E8_COUNT_TEXT(stopped), e8_plural(stopped));
     if (report->more.commands_failed > 0)
-        e8_report_warn(report, "%llu command%s failed; the first: %s",
-                       (unsigned long long)report->more.commands_failed,
-                       e8_plural(report->more.commands_failed), report->more.command_why);
+        e8_report_warn(report, "%s command%s failed; the first: %s",
+                       E8_COUNT_TEXT(report->more.commands_failed), e8_plural(report->more.commands_failed),
+                       report->more.command_why);
     if (unmeasured > 0)
-        e8_report_warn(
-            report, "%llu expected effect%s not measured: the scenario's `effect` or --effect-get says how",
-            (unsigned long long)unmeasured, unmeasured == 1 ? " was" : "s were");
+        e8_report_warn(report,
+                       "%s expected effect%s not measured: the scenario's `effect` or --effect-get says how",
+                       E8_COUNT_TEXT(unmeasured), unmeasured == 1 ? " was" : "s were");
 }
 
 static void warn_samples(struct e8_report *report)

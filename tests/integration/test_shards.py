@@ -733,3 +733,19 @@ def test_a_shard_that_was_changed_by_hand_is_named(tmp_path):
     assert "; paused for " in named
     assert any(w.startswith("the rate was changed by hand: ×1 to ×1.33, first at ") and "is not judged" in w for w in report["warnings"])
     assert kit.report(tmp_path / "1.db")["generator"]["planned_per_s"] == pytest.approx(50, rel=0.02)
+
+
+def test_what_cannot_be_merged_is_told_in_the_words_of_a_load(tmp_path):
+    with kit.Capture() as target:
+        lines = ""
+        for number, rate in ((1, "20/s"), (2, "30/s")):
+            done = emit8(*load_shard(tmp_path, target, number, "-q", "--format", "shard", "--rate", rate, "-z", "200ms"))
+            assert done.returncode == 0, done.err
+            lines += done.out
+        report = emit8("report", tmp_path / "1.db", "--format", "ndjson").out
+    done = emit8("merge", "-", stdin=lines.encode())
+    assert done.returncode == 2 and "its options differ; give every shard the same options" in done.err
+    done = emit8("merge", "-", stdin=(report * 2).encode())
+    assert done.returncode == 2 and "stdin holds reports" in done.err and "run or load with --shard … --format shard prints" in done.err
+    done = emit8("merge", "-", stdin=b"a\nb\n")
+    assert done.returncode == 2 and "stdin holds no shard's result (2 other lines)" in done.err

@@ -90,15 +90,16 @@ static void json_has_exactly_these_keys(void **state)
     char *text = sample_text(sample_report(&s), E8_FORMAT_JSON, plain);
     cJSON *root = cJSON_ParseWithOpts(text, NULL, true);
     assert_non_null(root);
-    keys_are(root, "schema_version run verdict reason totals warmup_attempts rate_per_s response_time_ms "
-                   "service_time_ms send_lag_ms "
-                   "status outcomes "
-                   "endpoints types thresholds deadlines retry_feedback series generator expectations "
-                   "copies_spread_ms flows_stopped warnings");
+    keys_are(root,
+             "schema_version run verdict reason totals warmup_attempts rate_per_s response_time_ms "
+             "service_time_ms send_lag_ms "
+             "status outcomes "
+             "endpoints types thresholds deadlines unanswered retry_feedback series generator expectations "
+             "copies_spread_ms flows_stopped warnings");
     keys_are(at(root, "run"),
              "id name seed started ended elapsed_s version curl_version workers scenario_digest "
              "fixtures_digest command timer_floor_ms interrupted insecure");
-    keys_are(cJSON_GetArrayItem(at(root, "endpoints"), 0), "name url scheme totals response_time_ms");
+    keys_are(cJSON_GetArrayItem(at(root, "endpoints"), 0), "name url scheme signed totals response_time_ms");
     keys_are(cJSON_GetArrayItem(at(root, "types"), 0), "name totals response_time_ms");
     keys_are(cJSON_GetArrayItem(at(root, "thresholds"), 0), "rule measured pass aborted");
     keys_are(at(root, "status"), "200 202 422 503 none");

@@ -661,6 +661,60 @@ static void the_rate_is_told_with_its_cause(void **state)
     sample_fini(&s);
 }
 
+/* What waits at the bound of our own does not wait by chance: 30 deliveries are enough to tell. */
+static void a_bound_that_was_reached_is_named(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    paced(&s, 30, 10 * MS, 2500 * MS);
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "rate 10.4/s of 100.0/s");
+    free(text);
+    s.more.bound = 5;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_string_equal(s.report.reason,
+                        "the rate was not kept: 10.4/s of 100/s planned, the last delivery began 2.5 s late; "
+                        "--in-flight 5 was reached; raise it, or lower the rate");
+    assert_true(sample_warns(&s.report, "--in-flight 5 was reached, so that deliveries waited for a place: "
+                                        "send lag p99 is 2.5 s"));
+    assert_false(sample_warns(&s.report, "emit8 was late"));
+    sample_fini(&s);
+    sample_init(&s); /* reached, and nobody waited long */
+    paced(&s, 30, 10 * MS, 40 * MS);
+    s.more.bound = 5;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    sample_fini(&s);
+}
+
+static void what_was_not_signed_is_told(void **state)
+{
+    (void)state;
+    struct e8_log_endpoint endpoints[ENDPOINTS] = {{.name = "crm", .scheme = "none"},
+                                                   {.name = "audit", .scheme = "8bit"}};
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, MS, "");
+    char *text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_lacks(text, "signed");
+    free(text);
+    s.run.endpoints = endpoints;
+    text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "not signed: crm");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text, "\"scheme\":\"none\",\"signed\":false");
+    assert_has(text, "\"scheme\":\"8bit\",\"signed\":true");
+    free(text);
+    endpoints[1].scheme = "none";
+    text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "not signed: no secret");
+    assert_int_equal(s.report.verdict, E8_PASS);
+    free(text);
+    sample_fini(&s);
+}
+
 static enum e8_run_verdict verdict_of_pressure(struct sample *s, struct e8_pressure pressure, bool load)
 {
     sample_init(s);
@@ -693,7 +747,7 @@ static void a_full_loop_is_invalid(void **state)
         if (rows[i].verdict == E8_INVALID)
             assert_string_equal(
                 s.report.reason,
-                "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1000 "
+                "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1,000 "
                 "windows of 100 ms; lower the rate, or use more --workers, cores or machines");
         assert_int_equal(sample_warns(&s.report, "busy"), rows[i].says != NULL);
         if (rows[i].says)
@@ -801,6 +855,8 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(samples_warn_once),
     cmocka_unit_test(a_rate_that_is_not_kept_is_invalid),
     cmocka_unit_test(the_rate_is_told_with_its_cause),
+    cmocka_unit_test(a_bound_that_was_reached_is_named),
+    cmocka_unit_test(what_was_not_signed_is_told),
     cmocka_unit_test(a_full_loop_is_invalid),
     cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
     cmocka_unit_test(receipts_must_add_up),
