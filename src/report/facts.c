@@ -2,6 +2,8 @@
 
 #include "report/parts.h"
 
+#define UNSIGNED_NAMED 3 /* endpoints */
+
 const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
     {"p50", "p50", 0.5},  {"p75", "p75", 0.75}, {"p90", "p90", 0.9},
     {"p95", "p95", 0.95}, {"p99", "p99", 0.99}, {"p99.9", "p99_9", 0.999},
@@ -88,6 +90,24 @@ uint64_t e8_report_unanswered(const struct e8_counts *n)
 bool e8_report_signed(const struct e8_log_endpoint *endpoint)
 {
     return !endpoint->scheme || strcmp(endpoint->scheme, "none") != 0;
+}
+
+const char *e8_report_unsigned(struct e8_arena *arena, const struct e8_log_run *run)
+{
+    const char *names = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->endpoint_count; i++) {
+        if (e8_report_signed(&run->endpoints[i]))
+            continue;
+        if (++count <= UNSIGNED_NAMED)
+            names = e8_arena_printf(arena, "%s%s%s", names ? names : "", names ? ", " : "",
+                                    run->endpoints[i].name);
+    }
+    if (count == 0 || count == run->endpoint_count)
+        return count ? "not signed: no secret" : NULL;
+    return count > UNSIGNED_NAMED
+               ? e8_arena_printf(arena, "not signed: %s and %zu more", names, count - UNSIGNED_NAMED)
+               : e8_arena_printf(arena, "not signed: %s", names);
 }
 
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats)

@@ -591,6 +591,7 @@ void e8_html_facts(struct e8_buf *out, const struct e8_report *report, const cha
     e8_html_fact(out, "Started", wall_text(run->started, wall));
     e8_html_fact(out, "Ended", run->ended ? wall_text(run->ended, wall) : "it has no end");
     e8_html_fact(out, "Part", origin_of(run, arena));
+    e8_html_fact(out, "Signatures", e8_report_unsigned(arena, run));
     e8_html_fact(out, "emit8", run->version);
     e8_html_fact(out, "curl", run->curl_version);
     e8_html_fact(out, "Scenario’s digest",

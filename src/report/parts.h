@@ -36,6 +36,9 @@ uint64_t e8_report_unanswered(const struct e8_counts *n);
 
 bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
 
+/* "not signed: no secret", "not signed: crm, audit"; NULL: everything was. */
+const char *e8_report_unsigned(struct e8_arena *arena, const struct e8_log_run *run);
+
 struct e8_percentile {
     const char *name, *key; /* "p99.9", "p99_9" */
     double q;

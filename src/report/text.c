@@ -2,7 +2,7 @@
 
 #include "report/parts.h"
 
-enum { DIGEST_SHOWN = 12, NAMED = 3 };
+enum { DIGEST_SHOWN = 12 };
 
 static const struct {
     const char *word;
@@ -63,24 +63,6 @@ static const char *divided(struct e8_arena *arena, const struct e8_log_run *run)
                       : e8_arena_printf(arena, "%u shard%s merged", run->shards, e8_plural(run->shards));
 }
 
-/* "not signed", "not signed: crm, audit"; NULL: everything was. */
-static const char *unsigned_fact(struct e8_arena *arena, const struct e8_log_run *run)
-{
-    const char *names = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < run->endpoint_count; i++) {
-        if (e8_report_signed(&run->endpoints[i]))
-            continue;
-        if (++count <= NAMED)
-            names = e8_arena_printf(arena, "%s%s%s", names ? names : "", names ? ", " : "",
-                                    run->endpoints[i].name);
-    }
-    if (count == 0 || count == run->endpoint_count)
-        return count ? "not signed: no secret" : NULL;
-    return count > NAMED ? e8_arena_printf(arena, "not signed: %s and %zu more", names, count - NAMED)
-                         : e8_arena_printf(arena, "not signed: %s", names);
-}
-
 static void put_header(const struct e8_report *report, struct e8_page *page)
 {
     const struct e8_log_run *run = report->run;
@@ -99,7 +81,7 @@ static void put_header(const struct e8_report *report, struct e8_page *page)
         digest(arena, "fixtures", run->fixtures_digest),
         resumed(arena, run),
         divided(arena, run),
-        unsigned_fact(arena, run),
+        e8_report_unsigned(arena, run),
     };
     put_title(report, page);
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_DIM);

@@ -3,6 +3,7 @@
 import collections
 import json
 import pathlib
+import re
 import signal
 import threading
 import time

@@ -147,6 +147,9 @@ static void both_rates_are_told(void **state)
     assert_has(text, "\"by_hand\":{\"due_per_s\":4.000,\"factor_least\":1.000,\"factor_most\":2.000,\"first_"
                      "s\":0.040,\"paused_s\":0.000}");
     free(text);
+    text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "rate 4.0/s of 4.0/s by hand, 3.0/s planned");
+    free(text);
     sample_fini(&s);
 }
 
@@ -701,6 +704,9 @@ static void what_was_not_signed_is_told(void **state)
     free(text);
     s.run.endpoints = endpoints;
     text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "not signed: crm");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
     assert_has(text, "not signed: crm");
     free(text);
     text = sample_text(&s.report, E8_FORMAT_NDJSON, (struct e8_style){80, false});
