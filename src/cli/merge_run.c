@@ -226,6 +226,7 @@ static const char *end_remark(const struct e8_merge *merge, const struct e8_merg
                               const struct e8_report_more *more)
 {
     const struct e8_log_run *run = &part->run;
+    unsigned long long unbegun = more->not_begun, planned = run->planned + more->not_begun;
     const char *what = run->interrupted && !more->aborted ? "was interrupted" : "was stopped early";
     if (!more->early && !run->interrupted) {
         return NULL;
@@ -236,8 +237,7 @@ static const char *end_remark(const struct e8_merge *merge, const struct e8_merg
                                run->shard, run->shards, what);
     }
     return e8_arena_printf(merge->arena, "shard %u/%u %s: %llu of its %llu deliveries were not begun",
-                           run->shard, run->shards, what, (unsigned long long)more->not_begun,
-                           (unsigned long long)(run->planned + more->not_begun));
+                           run->shard, run->shards, what, unbegun, planned);
 }
 
 static const char *hand_remark(const struct e8_merge *merge, const struct e8_merge_part *part,
