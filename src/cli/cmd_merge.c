@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,10 +88,20 @@ static enum e8_rc load(struct e8_merge *merge, bool lines, struct e8_err *err)
     return rc;
 }
 
-static int report(struct e8_merge *merge, enum e8_format format)
+/* What an interrupted shard left out makes the whole an interrupted run, whatever the verdict of the rest. */
+static int exit_code(const struct e8_merge *merge, const struct e8_report *report)
 {
     static const int codes[] = {
         [E8_PASS] = E8_EXIT_PASS, [E8_FAIL] = E8_EXIT_FAIL, [E8_INVALID] = E8_EXIT_INVALID};
+    bool interrupted = merge->run.interrupted && !merge->more.aborted;
+    if (merge->more.signal || interrupted) {
+        return 128 + (merge->more.signal ? merge->more.signal : SIGINT);
+    }
+    return codes[report->verdict];
+}
+
+static int report(struct e8_merge *merge, enum e8_format format)
+{
     struct e8_report *report = e8_new(1, sizeof *report);
     bool html = format == E8_FORMAT_HTML || e8_arg(merge->args, "report-html");
     struct e8_course *course = NULL;
@@ -102,7 +113,7 @@ static int report(struct e8_merge *merge, enum e8_format format)
     merge->more.course = course;
     e8_report_make(&merge->run, merge->stats, merge->thresholds, merge->threshold_count, &merge->more,
                    report);
-    int code = codes[report->verdict];
+    int code = exit_code(merge, report);
     if (rc || e8_cli_files_write(merge->args, files, E8_COUNT(files), write_report, report, &err)) {
         code = e8_exit_error(&err);
     }

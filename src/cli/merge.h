@@ -5,6 +5,8 @@
 #include "cli/args.h"
 #include "report/report.h"
 
+#define E8_REMARKS_MOST 5 /* shards that are named, for each kind of remark */
+
 /* A shard's run. Its times are wall times: run.epoch is run.started. */
 struct e8_merge_part {
     const char *from;              /* for people: the file, or the line of stdin */
@@ -25,6 +27,8 @@ struct e8_merge {
     size_t threshold_count;
     struct e8_report_more more;
     struct e8_hist *spread;
+    size_t ended_early, changed; /* shards: before the end of their plan; by hand */
+    const char *remarks[2 * E8_REMARKS_MOST + 2];
 };
 
 /* merge_log.c, merge_lines.c: all that the words or stdin name; of logs the statistics come later. */

@@ -3,6 +3,7 @@
 
 #include "cli/merge.h"
 
+#define LOAD  "emit8 load"
 #define NAMED 5 /* shards that are missing, at most */
 
 static bool same(const char *a, const char *b)
@@ -66,11 +67,20 @@ static bool same_lists(const struct e8_log_run *a, const struct e8_log_run *b)
     return good;
 }
 
+/* Its plan is of options alone. */
+static bool is_load(const struct e8_log_run *run)
+{
+    return run->command && strncmp(run->command, LOAD, sizeof LOAD - 1) == 0;
+}
+
 /* What a person would have got wrong comes first. */
 static enum e8_rc check_plan(const struct e8_merge_part *part, const struct e8_merge_part *first, bool judged,
                              struct e8_err *err)
 {
     const struct e8_log_run *a = &part->run, *b = &first->run;
+    if (!same(a->scenario_digest, b->scenario_digest) && is_load(a) && is_load(b)) {
+        return fail_foreign(part, first, "give every shard the same options", "its options differ", err);
+    }
     if (!same(a->scenario_digest, b->scenario_digest)) {
         return fail_foreign(part, first, "run the same file, with the same --var", "it ran another scenario",
                             err);

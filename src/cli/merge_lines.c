@@ -156,7 +156,7 @@ static const char *read_shard(const struct e8_node *root, struct e8_arena *arena
 static enum e8_rc fail_line(const char *from, const char *why, struct e8_err *err)
 {
     return e8_fail(err, E8_INPUT,
-                   "was it cut short? emit8 run --shard … --format shard prints it on one line",
+                   "was it cut short? run or load with --shard … --format shard prints it on one line",
                    "%s: the shard's result is damaged: %s", from, why);
 }
 
@@ -181,12 +181,27 @@ static enum e8_rc read_line(struct e8_merge *merge, struct e8_str text, size_t n
     return E8_OK;
 }
 
+static bool is_report(struct e8_str line)
+{
+    return memmem(line.p, line.n, "\"schema_version\":", 17) != NULL;
+}
+
+static enum e8_rc fail_nothing(size_t lines, size_t reports, struct e8_err *err)
+{
+    static const char hint[] =
+        "merge what run or load with --shard … --format shard prints, or the shards' logs";
+    return reports ? e8_fail(err, E8_INPUT, hint, "stdin holds reports, of which no exact whole can be made")
+                   : e8_fail(err, E8_INPUT, hint, "stdin holds no shard's result (%zu other line%s)", lines,
+                             lines == 1 ? "" : "s");
+}
+
 /* Before the result may stand what kubectl logs --prefix or --timestamps put there. */
 enum e8_rc e8_merge_read_lines(struct e8_merge *merge, struct e8_err *err)
 {
     static const char head[] = E8_SHARD_HEAD;
     struct e8_buf all;
     enum e8_rc rc = e8_file_read("-", STDIN_MAX, &all, err);
+    size_t reports = 0;
     struct e8_str rest = rc ? E8_LIT("") : e8_buf_str(&all), line;
     for (size_t number = 1; !rc && e8_str_split(&rest, '\n', &line); number++) {
         const char *at = line.n ? memmem(line.p, line.n, head, sizeof head - 1) : NULL;
@@ -195,13 +210,12 @@ enum e8_rc e8_merge_read_lines(struct e8_merge *merge, struct e8_err *err)
             rc = read_line(merge, e8_str_trim(text), number, err);
         } else {
             merge->passed += e8_str_trim(line).n > 0;
+            reports += is_report(line);
         }
     }
     e8_buf_fini(&all);
     if (!rc && !merge->count) {
-        rc = e8_fail(err, E8_INPUT, "emit8 run --shard … --format shard prints it",
-                     "stdin holds no shard's result (%zu other line%s)", merge->passed,
-                     merge->passed == 1 ? "" : "s");
+        rc = fail_nothing(merge->passed, reports, err);
     }
     return rc;
 }

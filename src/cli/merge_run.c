@@ -38,12 +38,31 @@ static enum e8_rc take_thresholds(struct e8_merge *merge, struct e8_err *err)
 /* What e8_notes_read and e8_notes_write know. */
 static bool is_told(struct e8_str key)
 {
-    static const char *const told[] = {
-        "expectations", "copies_spread",       "flows_stopped", "commands_failed",
-        "command_why",  "stopped_by_step",     "aborted_by",    "open",
-        "load",         "receiver_here",       "busy_permille", "windows",
-        "full_windows", "processors_permille", "receipts",      "by_hand",
-        "paused_ns"};
+    static const char *const told[] = {"expectations",
+                                       "copies_spread",
+                                       "flows_stopped",
+                                       "commands_failed",
+                                       "command_why",
+                                       "stopped_by_step",
+                                       "aborted_by",
+                                       "open",
+                                       "load",
+                                       "receiver_here",
+                                       "busy_permille",
+                                       "windows",
+                                       "full_windows",
+                                       "processors_permille",
+                                       "receipts",
+                                       "by_hand",
+                                       "paused_ns",
+                                       "not_begun",
+                                       "signal",
+                                       "remarks",
+                                       "in_flight_reached",
+                                       "factor_least",
+                                       "factor_most",
+                                       "changed_ns",
+                                       "plan_per_s"};
     for (size_t i = 0; i < E8_COUNT(told); i++) {
         if (e8_str_is(key, told[i])) {
             return true;
@@ -159,14 +178,100 @@ static void add_generator(struct e8_report_more *into, const struct e8_report_mo
     into->load = into->load || from->load;
     into->local = into->local || from->local;
     e8_pressure_merge(&into->pressure, &from->pressure);
+    into->bound = from->bound > into->bound ? from->bound : into->bound;
     into->has_receipts = from->has_receipts && (first || into->has_receipts);
     into->receipts += from->receipts;
     into->goaways += from->goaways;
     into->refused += from->refused;
     into->over_h2 += from->over_h2;
     into->declined_h2 += from->declined_h2;
+}
+
+static void add_end(struct e8_report_more *into, const struct e8_report_more *from)
+{
+    into->signal = into->signal ? into->signal : from->signal;
+    if (from->early) {
+        into->sized = from->sized && (into->sized || !into->early);
+        into->early = true;
+        into->not_begun += from->not_begun;
+    }
+}
+
+static void add_factors(struct e8_report_more *into, const struct e8_report_more *from)
+{
+    bool first = !(into->factor_least > 0);
+    if (!(from->factor_least > 0)) {
+        return;
+    }
+    into->changed_at = first || from->changed_at < into->changed_at ? from->changed_at : into->changed_at;
+    into->factor_least =
+        first || from->factor_least < into->factor_least ? from->factor_least : into->factor_least;
+    into->factor_most = from->factor_most > into->factor_most ? from->factor_most : into->factor_most;
+}
+
+/* The rate of the whole is the sum of theirs; of a shard that nobody touched it is what was due. */
+static void add_hand(struct e8_report_more *into, const struct e8_report_more *from,
+                     const struct e8_stats *stats)
+{
+    const struct e8_pacing *pacing = e8_stats_pacing(stats);
+    e8_dur_ns length = pacing->last_due - pacing->first_due;
+    double due =
+        pacing->count > 1 && length > 0 ? (double)(pacing->count - 1) * (double)E8_NS_S / (double)length : 0;
     into->by_hand = into->by_hand || from->by_hand;
     into->paused = from->paused > into->paused ? from->paused : into->paused;
+    into->plan_rate += from->by_hand ? from->plan_rate : due;
+    add_factors(into, from);
+}
+
+/* ---- what single shards have to say ---- */
+
+static const char *end_remark(const struct e8_merge *merge, const struct e8_merge_part *part,
+                              const struct e8_report_more *more)
+{
+    const struct e8_log_run *run = &part->run;
+    unsigned long long unbegun = more->not_begun, planned = run->planned + more->not_begun;
+    const char *what = run->interrupted && !more->aborted ? "was interrupted" : "was stopped early";
+    if (!more->early && !run->interrupted) {
+        return NULL;
+    }
+    if (!more->sized) {
+        return e8_arena_printf(merge->arena,
+                               "shard %u/%u %s; how many deliveries it did not begin is not known",
+                               run->shard, run->shards, what);
+    }
+    return e8_arena_printf(merge->arena, "shard %u/%u %s: %llu of its %llu deliveries were not begun",
+                           run->shard, run->shards, what, unbegun, planned);
+}
+
+static const char *hand_remark(const struct e8_merge *merge, const struct e8_merge_part *part,
+                               const struct e8_report_more *more)
+{
+    char how[E8_HAND_MAX];
+    return more->by_hand ? e8_arena_printf(merge->arena, "the rate of shard %u/%u was changed by hand%s%s",
+                                           part->run.shard, part->run.shards,
+                                           e8_hand_text(more, how)[0] ? ": " : "", how)
+                         : NULL;
+}
+
+/* So many of a kind, so that the other warnings have room. */
+static void add_remark(struct e8_merge *merge, size_t *count, const char *remark)
+{
+    if (remark && ++*count <= E8_REMARKS_MOST) {
+        merge->remarks[merge->more.remark_count++] = remark;
+    }
+}
+
+static void end_remarks(struct e8_merge *merge)
+{
+    const size_t counts[] = {merge->ended_early, merge->changed};
+    static const char *const what[] = {"ended before the end of their plan", "were changed by hand"};
+    for (size_t i = 0; i < E8_COUNT(counts); i++) {
+        if (counts[i] > E8_REMARKS_MOST) {
+            merge->remarks[merge->more.remark_count++] =
+                e8_arena_printf(merge->arena, "%zu shards in all %s", counts[i], what[i]);
+        }
+    }
+    merge->more.remarks = merge->remarks;
 }
 
 static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *part, struct e8_err *err)
@@ -182,6 +287,10 @@ static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *p
     }
     e8_hist_free(&spread);
     add_generator(all, &more, part == merge->parts);
+    add_end(all, &more);
+    add_hand(all, &more, part->stats);
+    add_remark(merge, &merge->ended_early, end_remark(merge, part, &more));
+    add_remark(merge, &merge->changed, hand_remark(merge, part, &more));
     all->spread = merge->spread;
     all->flows_stopped += more.flows_stopped;
     all->commands_failed += more.commands_failed;
@@ -203,6 +312,7 @@ static enum e8_rc merge_notes(struct e8_merge *merge, struct e8_err *err)
                           &docs[i], err);
         rc = rc ? rc : add_more(merge, &merge->parts[i], err);
     }
+    end_remarks(merge);
     if (!rc) {
         struct e8_json w = e8_json_new(&text, 0);
         e8_json_object(&w, NULL);

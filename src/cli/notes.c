@@ -2,7 +2,8 @@
 
 #include "cli/notes.h"
 
-#define TEXT_MAX ((size_t)1024) /* bytes of one text of a step, so that all of them stay below E8_NOTES_MAX */
+#define TEXT_MAX   ((size_t)1024) /* bytes of one text of a step, so that all of them stay below E8_NOTES_MAX */
+#define SIGNAL_MAX 64
 
 /* ---- writing ---- */
 
@@ -69,8 +70,30 @@ static void put_generator(struct e8_json *w, const struct e8_report_more *more)
     e8_json_int(w, "windows", (int64_t)pressure->windows);
     e8_json_int(w, "full_windows", (int64_t)pressure->full);
     e8_json_int(w, "processors_permille", pressure->cpu);
+    if (more->bound) {
+        e8_json_int(w, "in_flight_reached", (int64_t)more->bound);
+    }
     if (more->has_receipts) {
         e8_json_int(w, "receipts", (int64_t)more->receipts);
+    }
+}
+
+static void put_end(struct e8_json *w, const struct e8_report_more *more)
+{
+    if (more->early && more->sized) {
+        e8_json_int(w, "not_begun", (int64_t)more->not_begun);
+    } else if (more->early) {
+        e8_json_null(w, "not_begun");
+    }
+    if (more->signal) {
+        e8_json_int(w, "signal", more->signal);
+    }
+    if (more->remark_count) {
+        e8_json_array(w, "remarks");
+        for (size_t i = 0; i < more->remark_count; i++) {
+            e8_json_cstr(w, NULL, more->remarks[i]);
+        }
+        e8_json_end(w, ']');
     }
 }
 
@@ -95,9 +118,14 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
     put_generator(w, more);
+    put_end(w, more);
     if (more->by_hand) {
         e8_json_bool(w, "by_hand", true);
         e8_json_int(w, "paused_ns", more->paused);
+        e8_json_num(w, "factor_least", more->factor_least, 9);
+        e8_json_num(w, "factor_most", more->factor_most, 9);
+        e8_json_int(w, "changed_ns", more->changed_at);
+        e8_json_num(w, "plan_per_s", more->plan_rate, 9);
     }
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
@@ -165,12 +193,55 @@ static void read_generator(const struct e8_node *root, struct e8_report_more *mo
         .full = count_of(root, "full_windows"),
         .cpu = permille_of(root, "processors_permille"),
     };
+    more->bound = count_of(root, "in_flight_reached");
     more->has_receipts = e8_node_get(root, "receipts") != NULL;
     more->receipts = count_of(root, "receipts");
     more->goaways = count_of(root, "http2_goaways");
     more->refused = count_of(root, "http2_refused_streams");
     more->over_h2 = count_of(root, "http2_answers");
     more->declined_h2 = count_of(root, "http2_declined");
+}
+
+static void read_remarks(const struct e8_node *list, struct e8_arena *arena, struct e8_report_more *more)
+{
+    if (!list || list->kind != E8_SEQ || !list->count) {
+        return;
+    }
+    const char **remarks = e8_arena_alloc(arena, list->count * sizeof *remarks);
+    more->remarks = remarks;
+    for (const struct e8_node *node = list->first; node; node = node->next) {
+        if (node->kind == E8_STRING) {
+            remarks[more->remark_count++] = e8_arena_str(arena, node->text).p;
+        }
+    }
+}
+
+static void read_end(const struct e8_node *root, struct e8_arena *arena, struct e8_report_more *more)
+{
+    const struct e8_node *node = e8_node_get(root, "not_begun");
+    uint64_t signal = count_of(root, "signal");
+    more->early = node != NULL;
+    more->sized = node && node->kind == E8_INT;
+    more->not_begun = count_of(root, "not_begun");
+    more->signal = signal <= SIGNAL_MAX ? (int)signal : 0;
+    read_remarks(e8_node_get(root, "remarks"), arena, more);
+}
+
+static double number_of(const struct e8_node *map, const char *key)
+{
+    const struct e8_node *node = e8_node_get(map, key);
+    double number = node && e8_node_is_number(node) ? e8_node_number(node) : 0;
+    return number > 0 ? number : 0;
+}
+
+static void read_hand(const struct e8_node *root, struct e8_report_more *more)
+{
+    more->by_hand = is_set(root, "by_hand");
+    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
+    more->factor_least = number_of(root, "factor_least");
+    more->factor_most = number_of(root, "factor_most");
+    more->changed_at = (e8_dur_ns)count_of(root, "changed_ns");
+    more->plan_rate = number_of(root, "plan_per_s");
 }
 
 static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)
@@ -198,8 +269,8 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     more->command_why = text_of(root, "command_why", arena);
     more->stopped_by_step = is_set(root, "stopped_by_step");
     read_generator(root, more);
-    more->by_hand = is_set(root, "by_hand");
-    more->paused = (e8_dur_ns)count_of(root, "paused_ns");
+    read_end(root, arena, more);
+    read_hand(root, more);
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

@@ -5,6 +5,8 @@
 #include "cli/hdr.h"
 #include "cli/runs.h"
 
+#define SIZED_MOST 2000000 /* events, up to which a plan that was stopped is walked to count its deliveries */
+
 static const struct e8_cli_file files[] = {
     {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
     {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
@@ -143,6 +145,51 @@ static void count_receipts(const struct execution *x, struct e8_report_more *mor
     }
 }
 
+/* Without what warms up. */
+static bool size_plan(struct execution *x, uint64_t *deliveries)
+{
+    struct e8_plan plan = *x->run->plan;
+    struct e8_phase *phases = e8_arena_alloc(x->arena, (plan.phase_count + 1) * sizeof *phases);
+    uint64_t events;
+    plan.phase_count = 0;
+    for (size_t i = 0; i < x->run->plan->phase_count; i++) {
+        if (!x->run->plan->phases[i].warmup) {
+            phases[plan.phase_count++] = x->run->plan->phases[i];
+        }
+    }
+    plan.phases = phases;
+    return e8_plan_size(&plan, x->run->catalog, SIZED_MOST, &events, deliveries);
+}
+
+/* What the plan holds, without what was over before this run and what this run came to. */
+static void count_unbegun(struct execution *x, struct e8_report_more *more)
+{
+    const struct e8_engine_result *result = &x->result;
+    uint64_t size = 0, reached = e8_stats_all(result->stats)->n.planned + x->facts.over;
+    more->early =
+        result->interrupted || result->log_failed || result->generator_limited || result->stopped_by_step;
+    more->sized = more->early && size_plan(x, &size);
+    more->not_begun = more->sized && size > reached ? size - reached : 0;
+}
+
+static void tell_hand(const struct execution *x, struct e8_report_more *more)
+{
+    const struct e8_tally *all = e8_stats_all(x->result.stats);
+    uint64_t begun = e8_stats_pacing(x->result.stats)->count;
+    e8_dur_ns warm = all->n.warmup && all->n.attempts ? all->span.first_due - x->facts.epoch : 0;
+    more->changed_at = x->result.changed_at > warm ? x->result.changed_at - warm : 0;
+    if (more->by_hand && begun > 1 && x->result.due > 0) {
+        more->plan_rate = (double)(begun - 1) * (double)E8_NS_S / (double)x->result.due;
+    }
+}
+
+/* With --drop nothing waits. */
+static uint64_t bound_of(const struct execution *x)
+{
+    size_t bound = x->run->in_flight ? x->run->in_flight : E8_IN_FLIGHT_DEFAULT;
+    return x->result.bounded && !x->run->drop ? bound : 0;
+}
+
 void e8_execution_more(struct execution *x)
 {
     x->more = (struct e8_report_more){
@@ -155,14 +202,20 @@ void e8_execution_more(struct execution *x)
         .open = is_open(x->run->plan),
         .local = x->local,
         .pressure = x->result.pressure,
+        .bound = bound_of(x),
         .goaways = x->result.transport.goaways,
         .refused = x->result.transport.refused,
         .over_h2 = x->result.transport.over_h2,
         .declined_h2 = x->result.transport.declined_h2,
         .by_hand = x->result.by_hand,
         .paused = x->result.paused,
+        .factor_least = x->result.factor_least,
+        .factor_most = x->result.factor_most,
         .log = x->log_path,
+        .signal = x->stopped_by,
     };
+    count_unbegun(x, &x->more);
+    tell_hand(x, &x->more);
     x->more.load = x->more.open || x->run->load;
     count_receipts(x, &x->more);
     collect_steps(x, &x->more);

@@ -283,6 +283,18 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
     }
 }
 
+static void tell_turns(const struct e8_engine *engine, e8_mono_ns now, struct e8_engine_result *result)
+{
+    const struct e8_turn *turn = atomic_load(&engine->turn);
+    const struct e8_pacing *pacing = e8_stats_pacing(engine->total);
+    e8_mono_ns at = engine->epoch;
+    result->by_hand = turn != NULL;
+    result->paused = e8_turns_paused(turn, now);
+    e8_turns_factors(turn, now, &result->factor_least, &result->factor_most, &at);
+    result->changed_at = at - engine->epoch;
+    result->due = e8_turn_moment(turn, pacing->last_due) - e8_turn_moment(turn, pacing->first_due);
+}
+
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result)
 {
     struct e8_engine *e = *engine;
@@ -302,8 +314,7 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
                           !result->stopped_by_step;
     result->workers = e->count;
     e8_mono_ns now = e8_mono_now();
-    result->by_hand = atomic_load(&e->turn) != NULL;
-    result->paused = e8_turns_paused(atomic_load(&e->turn), now);
+    tell_turns(e, now, result);
     result->elapsed = now > e->begun ? now - e->begun : 0;
     result->timer_floor = e->timer_floor;
     result->stats = e->total;

@@ -176,6 +176,10 @@ struct e8_engine_result {
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
     bool by_hand;     /* it was paused, or its rate changed: what was planned is not what was intended */
     e8_dur_ns paused; /* for so long, in all */
+    /* Of the rate, by hand: the least and the most of the factors, 1 included, and when it was changed first, from the start of the run.
+     * factor_least 0: it was not. due: how long by the schedule's own clock from the first delivery that was due to the last. */
+    double factor_least, factor_most;
+    e8_dur_ns changed_at, due;
     unsigned workers;
     bool stopped_by_step;     /* a step says `on_failure: stop-run`, and failed */
     uint64_t flows_stopped;   /* instances that ended early because an awaited delivery failed */

@@ -78,6 +78,28 @@ e8_dur_ns e8_turns_paused(const struct e8_turn *turn, e8_mono_ns until)
     return sum;
 }
 
+static bool is_changed(const struct e8_turn *turn)
+{
+    return !turn->paused && (turn->factor < 1 || turn->factor > 1);
+}
+
+void e8_turns_factors(const struct e8_turn *turn, e8_mono_ns until, double *least, double *most,
+                      e8_mono_ns *at)
+{
+    *least = *most = 0;
+    for (; turn; turn = turn->before) {
+        if (turn->at < until && is_changed(turn)) {
+            *least = *least > 0 && *least < turn->factor ? *least : turn->factor;
+            *most = *most > turn->factor ? *most : turn->factor;
+            *at = turn->at;
+        }
+    }
+    if (*least > 0) {
+        *least = *least < 1 ? *least : 1;
+        *most = *most > 1 ? *most : 1;
+    }
+}
+
 void e8_turns_free(struct e8_turn *turn)
 {
     while (turn) {

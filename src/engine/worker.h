@@ -309,6 +309,9 @@ e8_mono_ns e8_turn_due(const struct e8_turn *turn, e8_mono_ns moment);
 /* What the schedule's clock shows then. */
 e8_mono_ns e8_turn_moment(const struct e8_turn *turn, e8_mono_ns at);
 e8_dur_ns e8_turns_paused(const struct e8_turn *turn, e8_mono_ns until); /* the sum of all pauses */
+/* By how much the rate was changed until then; as in e8_engine_result. *at stays where it was not. */
+void e8_turns_factors(const struct e8_turn *turn, e8_mono_ns until, double *least, double *most,
+                      e8_mono_ns *at);
 void e8_turns_free(struct e8_turn *turn);
 /* Takes what was published; what a pause has kept waiting moves. */
 void e8_worker_turn(struct e8_worker *worker);

@@ -86,7 +86,7 @@ static const char *count_property(struct e8_arena *arena, uint64_t count)
 static const char *const *properties(struct e8_arena *arena, const struct e8_report *report)
 {
     const struct e8_log_run *run = report->run;
-    struct e8_totals totals = e8_totals_all(run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     const char **list = e8_arena_alloc(arena, 24 * sizeof(*list));
     const char *const pairs[] = {
         "seed",
@@ -105,6 +105,8 @@ static const char *const *properties(struct e8_arena *arena, const struct e8_rep
         count_property(arena, totals.delivered),
         "failed",
         count_property(arena, totals.failed),
+        "not begun",
+        totals.not_begun ? count_property(arena, totals.not_begun) : NULL,
         "withheld",
         totals.withheld ? count_property(arena, totals.withheld) : NULL,
         "attempts",

@@ -44,7 +44,7 @@ static void put_ms(struct e8_buf *out, const struct e8_hist *hist, double ns)
 }
 
 static void put_row(struct e8_buf *out, const char *scope, const char *name, const struct e8_totals *totals,
-                    const struct e8_hist *hist)
+                    const struct e8_hist *hist, bool sized)
 {
     const uint64_t counts[] = {totals->planned, totals->delivered, totals->failed, totals->attempts,
                                totals->retries};
@@ -67,27 +67,32 @@ static void put_row(struct e8_buf *out, const char *scope, const char *name, con
         e8_buf_putc(out, ',');
         e8_buf_putu(out, more[i]);
     }
+    e8_buf_putc(out, ',');
+    if (sized)
+        e8_buf_putu(out, totals->not_begun);
     e8_buf_putc(out, '\n');
 }
 
 void e8_report_csv(const struct e8_report *report, struct e8_buf *out)
 {
     const struct e8_log_run *run = report->run;
-    struct e8_totals totals = e8_totals_all(run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
+    bool whole = !e8_report_early(report);
     e8_buf_puts(out, "scope,name,planned,delivered,failed,attempts,retries");
     for (size_t i = 0; i < E8_PERCENTILES; i++)
         e8_buf_printf(out, ",%s_ms", e8_percentiles[i].key);
-    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet\n");
-    put_row(out, "overall", run->name, &totals, e8_stats_all(report->stats)->response);
+    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun\n");
+    put_row(out, "overall", run->name, &totals, e8_stats_all(report->stats)->response,
+            e8_totals_sized(report));
     for (unsigned i = 0; i < run->endpoint_count; i++) {
         const struct e8_tally *tally = e8_stats_endpoint(report->stats, i);
         totals = e8_totals_of(tally);
-        put_row(out, "endpoint", run->endpoints[i].name, &totals, tally->response);
+        put_row(out, "endpoint", run->endpoints[i].name, &totals, tally->response, whole);
     }
     for (unsigned i = 0; i < run->type_count; i++) {
         const struct e8_tally *tally = e8_stats_type(report->stats, i);
         totals = e8_totals_of(tally);
         if (e8_totals_any(&totals))
-            put_row(out, "type", run->types[i], &totals, tally->response);
+            put_row(out, "type", run->types[i], &totals, tally->response, whole);
     }
 }

@@ -1,4 +1,8 @@
+#include <string.h>
+
 #include "report/parts.h"
+
+#define UNSIGNED_NAMED 3 /* endpoints */
 
 const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
     {"p50", "p50", 0.5},  {"p75", "p75", 0.75}, {"p90", "p90", 0.9},
@@ -7,7 +11,8 @@ const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
 
 uint64_t e8_totals_ended(const struct e8_totals *totals)
 {
-    return totals->delivered + totals->failed + totals->dropped + totals->aborted + totals->withheld;
+    return totals->delivered + totals->failed + totals->dropped + totals->aborted + totals->withheld +
+           totals->not_begun;
 }
 
 bool e8_totals_any(const struct e8_totals *totals)
@@ -62,6 +67,53 @@ double e8_report_streams(const struct e8_report *report)
 {
     uint64_t connections = e8_stats_all(report->stats)->n.connects;
     return (double)report->more.over_h2 / (double)(connections ? connections : 1);
+}
+
+bool e8_report_early(const struct e8_report *report)
+{
+    return report->more.early || report->run->interrupted || report->run->ended == 0;
+}
+
+bool e8_totals_sized(const struct e8_report *report)
+{
+    return report->more.sized || !e8_report_early(report);
+}
+
+struct e8_totals e8_totals_whole(const struct e8_report *report)
+{
+    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    totals.not_begun = report->more.sized ? report->more.not_begun : 0;
+    totals.planned += totals.not_begun;
+    return totals;
+}
+
+uint64_t e8_report_unanswered(const struct e8_counts *n)
+{
+    uint64_t ours = n->outcomes[E8_ABORTED] + n->generator;
+    return n->classes[0] > ours ? n->classes[0] - ours : 0;
+}
+
+bool e8_report_signed(const struct e8_log_endpoint *endpoint)
+{
+    return !endpoint->scheme || strcmp(endpoint->scheme, "none") != 0;
+}
+
+const char *e8_report_unsigned(struct e8_arena *arena, const struct e8_log_run *run)
+{
+    const char *names = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->endpoint_count; i++) {
+        if (e8_report_signed(&run->endpoints[i]))
+            continue;
+        if (++count <= UNSIGNED_NAMED)
+            names = e8_arena_printf(arena, "%s%s%s", names ? names : "", names ? ", " : "",
+                                    run->endpoints[i].name);
+    }
+    if (count == 0 || count == run->endpoint_count)
+        return count ? "not signed: no secret" : NULL;
+    return count > UNSIGNED_NAMED
+               ? e8_arena_printf(arena, "not signed: %s and %zu more", names, count - UNSIGNED_NAMED)
+               : e8_arena_printf(arena, "not signed: %s", names);
 }
 
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats)

@@ -62,8 +62,9 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
     out->late += recovered && at > walk->last_begun;
     if (out->outage_count > E8_OUTAGES_MOST)
         return;
+    e8_dur_ns from = out->start + (e8_dur_ns)walk->from * width;
     out->outages[out->outage_count - 1] = (struct e8_outage){
-        .from = out->start + (e8_dur_ns)walk->from * width,
+        .from = from > 0 ? from : 0,
         .to = out->start + (e8_dur_ns)(walk->to + 1) * width,
         .failed = walk->failed,
         .peak = walk->peak,
@@ -128,18 +129,25 @@ static void find_backlog(const struct e8_series *series, struct e8_feedback *out
     }
 }
 
+/* Where what is measured begins: behind the warm-up, where there was one. */
+static e8_mono_ns origin_of(const struct e8_report *report)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    return all->n.warmup && all->n.attempts ? all->span.first_due : report->run->epoch;
+}
+
 struct e8_feedback e8_feedback_of(const struct e8_report *report)
 {
     const struct e8_series *series = e8_stats_series(report->stats);
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
-    uint64_t begun = e8_stats_pacing(report->stats)->count;
+    uint64_t begun = e8_stats_pacing(report->stats)->count, attempts = n->attempts - n->generator;
     struct e8_feedback out = {
-        .per_event = n->events ? (double)n->attempts / (double)n->events : 0,
-        .per_delivery = begun ? (double)n->attempts / (double)begun : 0,
+        .per_event = n->events ? (double)attempts / (double)n->events : 0,
+        .per_delivery = begun ? (double)attempts / (double)begun : 0,
     };
     if (series->count == 0)
         return out;
-    out.start = series->first * series->width - report->run->epoch;
+    out.start = series->first * series->width - origin_of(report);
     find_backlog(series, &out);
     find_outages(series, &out);
     return out;
@@ -205,10 +213,9 @@ static void put_outages(const struct e8_feedback *f, struct e8_page *page)
     for (size_t i = 0; i < f->outage_count && i < SHOWN_OUTAGES; i++) {
         const struct e8_outage *outage = &f->outages[i];
         char from[E8_DUR_MAX], to[E8_DUR_MAX], failed[E8_NUMBER_MAX];
-        const char *text = e8_arena_printf(arena, "from %s to %s, %s attempts failed; %s",
-                                           e8_dur_text(outage->from > 0 ? outage->from : 0, from),
-                                           e8_dur_text(outage->to, to), e8_count_text(outage->failed, failed),
-                                           recovery_text(outage, arena));
+        const char *text = e8_arena_printf(
+            arena, "from %s to %s, %s attempts failed; %s", e8_dur_text(outage->from, from),
+            e8_dur_text(outage->to, to), e8_count_text(outage->failed, failed), recovery_text(outage, arena));
         put_label(page, "outage");
         e8_page_wrap(page, e8_str(text), INDENT, INDENT);
     }
@@ -222,7 +229,7 @@ static void put_outages(const struct e8_feedback *f, struct e8_page *page)
 
 void e8_text_feedback(const struct e8_report *report, struct e8_page *page)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     struct e8_feedback f = e8_feedback_of(report);
     char note[96];
     if (totals.retries == 0)
@@ -328,27 +335,45 @@ void e8_json_series(const struct e8_report *report, struct e8_json *w)
 
 static const char *deadline_fact(struct e8_arena *arena, const struct e8_counts *n, size_t i)
 {
-    char deadline[E8_DUR_MAX], share[E8_NUMBER_MAX];
-    return e8_arena_printf(arena, "%s %s%s", e8_dur_text(e8_deadlines[i], deadline), n->open[i] ? "≥" : "",
-                           e8_share_text(n->late[i], n->acks, share));
+    char deadline[E8_DUR_MAX], low[E8_NUMBER_MAX], high[E8_NUMBER_MAX];
+    e8_dur_text(e8_deadlines[i], deadline);
+    e8_share_text(n->late[i], n->acks, low);
+    if (n->open[i] == 0)
+        return e8_arena_printf(arena, "%s %s", deadline, low);
+    return e8_arena_printf(arena, "%s %.*s–%s", deadline, (int)strcspn(low, " "), low,
+                           e8_share_text(n->late[i] + n->open[i], n->acks, high));
+}
+
+static const char *unanswered_fact(struct e8_arena *arena, const struct e8_counts *n)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];
+    uint64_t count = e8_report_unanswered(n);
+    return count ? e8_arena_printf(arena, "%s of %s attempts never answered", e8_count_text(count, a),
+                                   e8_count_text(n->attempts, b))
+                 : NULL;
 }
 
 void e8_text_deadlines(const struct e8_report *report, struct e8_page *page)
 {
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     struct e8_arena *arena = e8_arena_new();
-    const char *facts[E8_DEADLINES];
+    const char *facts[E8_DEADLINES + 1];
     bool any = false;
     for (size_t i = 0; i < E8_DEADLINES; i++) {
         facts[i] = deadline_fact(arena, n, i);
         any = any || n->late[i] || n->open[i];
     }
-    if (n->acks && (any || report->more.load)) {
+    facts[E8_DEADLINES] = unanswered_fact(arena, n);
+    if ((n->acks && any) || (n->attempts && report->more.load)) {
         e8_page_section(page, "Deadlines missed", "attempts without an answer within that time");
         if (any)
             e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_PLAIN);
         else
-            e8_page_facts(page, (const char *const[]){"none: every answer came within 3 s"}, 1, 2, E8_PLAIN);
+            e8_page_facts(
+                page,
+                (const char *const[]){n->acks ? "none: every answer came within 3 s" : "no answer came",
+                                      facts[E8_DEADLINES]},
+                2, 2, E8_PLAIN);
     }
     e8_arena_free(&arena);
 }

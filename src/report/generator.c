@@ -35,11 +35,13 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
     e8_dur_ns planned = pacing->last_due - pacing->first_due;
     g->late = pacing->last_begun - pacing->last_due;
-    g->planned = rate_of(pacing->count, planned);
+    g->due = rate_of(pacing->count, planned);
+    g->planned = report->more.by_hand && report->more.plan_rate > 0 ? report->more.plan_rate : g->due;
     g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
-    /* A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged =
-        report->more.open && !report->more.by_hand && report->run->resumes == 0 && is_long_enough(pacing);
+    /* What waited at the bound of --in-flight did not wait by chance, however short the run.
+     * A run that goes on with another is behind its schedule from the start. */
+    g->rate_judged = report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
+                     (is_long_enough(pacing) || (report->more.bound && pacing->count > 1));
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 
@@ -58,12 +60,21 @@ struct e8_generator e8_generator_of(const struct e8_report *report)
     return g;
 }
 
-static const char *rate_fact(struct e8_arena *arena, const struct e8_generator *g)
+static int decimals(double rate)
 {
-    if (!g->rate_judged)
+    return rate < 999.95 ? 1 : 0;
+}
+
+static const char *rate_fact(const struct e8_report *report, struct e8_arena *arena,
+                             const struct e8_generator *g)
+{
+    if (!report->more.open || g->due <= 0)
         return NULL;
-    return e8_arena_printf(arena, "rate %.*f/s of %.*f/s", g->achieved < 999.95 ? 1 : 0, g->achieved,
-                           g->planned < 999.95 ? 1 : 0, g->planned);
+    const char *kept = e8_arena_printf(arena, "rate %.*f/s of %.*f/s", decimals(g->achieved), g->achieved,
+                                       decimals(g->due), g->due);
+    return report->more.by_hand
+               ? e8_arena_printf(arena, "%s by hand, %.*f/s planned", kept, decimals(g->planned), g->planned)
+               : kept;
 }
 
 static const char *share_fact(struct e8_arena *arena, const char *what, bool known, unsigned share)
@@ -80,10 +91,10 @@ void e8_text_generator(const struct e8_report *report, struct e8_page *page)
     struct e8_generator g = e8_generator_of(report);
     struct e8_arena *arena = e8_arena_new();
     char p99[E8_DUR_MAX];
-    if (g.rate_judged || g.busy_judged) {
+    if (g.rate_judged || g.busy_judged || (report->more.open && g.due > 0)) {
         const char *facts[] = {
             share_fact(arena, "busy", pressure->windows > 0, pressure->busy),
-            rate_fact(arena, &g),
+            rate_fact(report, arena, &g),
             lag && e8_hist_count(lag)
                 ? e8_arena_printf(arena, "send lag p99 %s", e8_dur_text(e8_hist_quantile(lag, 0.99), p99))
                 : NULL,
@@ -111,6 +122,27 @@ static void put_rate(struct e8_json *w, const char *key, double rate)
         e8_json_null(w, key);
 }
 
+/* null: nobody changed it. */
+static void put_hand(struct e8_json *w, const struct e8_report *report, const struct e8_generator *g)
+{
+    const struct e8_report_more *more = &report->more;
+    bool known = more->factor_least > 0;
+    if (!more->by_hand) {
+        e8_json_null(w, "by_hand");
+        return;
+    }
+    e8_json_object(w, "by_hand");
+    put_rate(w, "due_per_s", g->due);
+    put_rate(w, "factor_least", more->factor_least);
+    put_rate(w, "factor_most", more->factor_most);
+    if (known)
+        e8_json_num(w, "first_s", (double)more->changed_at / (double)E8_NS_S, 3);
+    else
+        e8_json_null(w, "first_s");
+    e8_json_num(w, "paused_s", (double)more->paused / (double)E8_NS_S, 3);
+    e8_json_end(w, '}');
+}
+
 void e8_json_generator(const struct e8_report *report, struct e8_json *w)
 {
     const struct e8_pressure *pressure = &report->more.pressure;
@@ -125,5 +157,6 @@ void e8_json_generator(const struct e8_report *report, struct e8_json *w)
     e8_json_bool(w, "busy_judged", g.busy_judged);
     put_share(w, "processors", pressure->cpu > 0, pressure->cpu);
     e8_json_bool(w, "receiver_here", report->more.local);
+    put_hand(w, report, &g);
     e8_json_end(w, '}');
 }

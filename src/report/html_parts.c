@@ -81,12 +81,13 @@ static void put_rate_card(struct e8_buf *out, const struct e8_report *report)
 void e8_html_cards(struct e8_buf *out, const struct e8_report *report)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
-    struct e8_totals t = e8_totals_all(report->run, report->stats);
-    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], note[3 * E8_NUMBER_MAX];
+    struct e8_totals t = e8_totals_whole(report);
+    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], note[4 * E8_NUMBER_MAX];
     char lag[E8_DUR_MAX];
     e8_buf_puts(out, "<ul class=\"cards\">\n");
-    snprintf(note, sizeof(note), "%s of %s deliveries", e8_count_text(t.delivered, a),
-             e8_count_text(t.planned, b));
+    snprintf(note, sizeof(note), "%s of %s deliveries%s%s%s", e8_count_text(t.delivered, a),
+             e8_count_text(t.planned, b), t.not_begun ? "; " : "",
+             t.not_begun ? e8_count_text(t.not_begun, c) : "", t.not_begun ? " were not begun" : "");
     put_card(out, t.delivered >= t.planned ? "good" : "", "Delivered",
              e8_share_text(t.delivered, t.planned, share), note);
     snprintf(note, sizeof(note), "%s attempts, %s of them retries", e8_count_text(t.attempts, a),
@@ -431,6 +432,18 @@ void e8_html_groups(struct e8_buf *out, const struct e8_report *report, const ch
 
 /* ---- deadlines, retries, the generator ---- */
 
+static void put_unanswered(struct e8_buf *out, const struct e8_counts *n)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], text[3 * E8_NUMBER_MAX];
+    uint64_t count = e8_report_unanswered(n);
+    if (count == 0)
+        return;
+    snprintf(text, sizeof(text), "%s of %s attempts", e8_count_text(count, a), e8_count_text(n->attempts, b));
+    e8_buf_puts(out, "<dl class=\"facts\">\n");
+    e8_html_fact(out, "Never answered", text);
+    e8_buf_puts(out, "</dl>\n");
+}
+
 static void put_deadlines(struct e8_buf *out, const struct e8_report *report, const char *prefix)
 {
     static const char *const titles[] = {"Within", "#Missed", "#Share", "#Not known", "|", NULL};
@@ -450,13 +463,14 @@ static void put_deadlines(struct e8_buf *out, const struct e8_report *report, co
         e8_html_row_end(out);
     }
     e8_html_table_end(out);
+    put_unanswered(out, n);
     e8_html_section_end(out);
 }
 
 static void put_outage(struct e8_buf *out, const struct e8_outage *outage)
 {
     char text[E8_DUR_MAX];
-    e8_html_row(out, e8_dur_text(outage->from > 0 ? outage->from : 0, text));
+    e8_html_row(out, e8_dur_text(outage->from, text));
     e8_html_number(out, NULL, e8_dur_text(outage->to, text));
     e8_html_count(out, "bad", outage->failed);
     e8_html_count(out, NULL, outage->peak);
@@ -485,7 +499,7 @@ static void put_outages(struct e8_buf *out, const struct e8_feedback *f)
 
 static void put_feedback(struct e8_buf *out, const struct e8_report *report, const char *prefix)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     struct e8_feedback f = e8_feedback_of(report);
     struct e8_arena *arena = e8_arena_new();
     char peak[E8_NUMBER_MAX], at[E8_DUR_MAX];
@@ -557,6 +571,8 @@ static void put_traffic(struct e8_buf *out, const struct e8_report *report)
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
     char text[E8_NUMBER_MAX];
     e8_html_fact(out, "Connections", e8_count_text(n->connects, text));
+    e8_html_fact(out, "Connections of the warm-up",
+                 n->warmup_connects ? e8_count_text(n->warmup_connects, text) : NULL);
     e8_html_fact(out, "TLS handshakes", n->handshakes ? e8_count_text(n->handshakes, text) : NULL);
     e8_html_fact(out, "Streams of HTTP/2",
                  report->more.over_h2 ? e8_count_text(report->more.over_h2, text) : NULL);
@@ -577,6 +593,7 @@ void e8_html_facts(struct e8_buf *out, const struct e8_report *report, const cha
     e8_html_fact(out, "Started", wall_text(run->started, wall));
     e8_html_fact(out, "Ended", run->ended ? wall_text(run->ended, wall) : "it has no end");
     e8_html_fact(out, "Part", origin_of(run, arena));
+    e8_html_fact(out, "Signatures", e8_report_unsigned(arena, run));
     e8_html_fact(out, "emit8", run->version);
     e8_html_fact(out, "curl", run->curl_version);
     e8_html_fact(out, "Scenario’s digest",

@@ -111,7 +111,8 @@ static void put_reason(struct e8_json *w, const struct e8_report *report)
     e8_json_cstr(w, "reason", text);
 }
 
-static void put_totals(struct e8_json *w, const struct e8_totals *totals)
+/* sized: otherwise how much of the plan was not begun is not known. */
+static void put_totals(struct e8_json *w, const struct e8_totals *totals, bool sized)
 {
     e8_json_object(w, "totals");
     e8_json_int(w, "planned", (int64_t)totals->planned);
@@ -124,6 +125,10 @@ static void put_totals(struct e8_json *w, const struct e8_totals *totals)
     e8_json_int(w, "unmet", (int64_t)totals->unmet);
     e8_json_int(w, "attempts", (int64_t)totals->attempts);
     e8_json_int(w, "retries", (int64_t)totals->retries);
+    if (sized)
+        e8_json_int(w, "not_begun", (int64_t)totals->not_begun);
+    else
+        e8_json_null(w, "not_begun");
     e8_json_end(w, '}');
 }
 
@@ -163,7 +168,8 @@ static void put_endpoints(struct e8_json *w, const struct e8_report *report, siz
         e8_json_cstr(w, "name", endpoint->name);
         e8_json_cstr(w, "url", endpoint->url);
         e8_json_cstr(w, "scheme", endpoint->scheme);
-        put_totals(w, &totals);
+        e8_json_bool(w, "signed", e8_report_signed(endpoint));
+        put_totals(w, &totals, !e8_report_early(report));
         put_times(w, "response_time_ms", tally->response);
         e8_json_end(w, '}');
     }
@@ -182,7 +188,7 @@ static void put_types(struct e8_json *w, const struct e8_report *report, size_t 
         told++;
         e8_json_object(w, NULL);
         e8_json_cstr(w, "name", report->run->types[i]);
-        put_totals(w, &totals);
+        put_totals(w, &totals, !e8_report_early(report));
         put_times(w, "response_time_ms", tally->response);
         e8_json_end(w, '}');
     }
@@ -285,14 +291,14 @@ static void put_more(struct e8_json *w, const struct e8_report_more *more, size_
 void e8_json_report(const struct e8_report *report, size_t most, struct e8_json *w, const char *key)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     double rate = e8_report_rate(&all->n, &all->span);
     e8_json_object(w, key);
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     put_run(w, report);
     e8_json_cstr(w, "verdict", verdicts[report->verdict]);
     put_reason(w, report);
-    put_totals(w, &totals);
+    put_totals(w, &totals, e8_totals_sized(report));
     e8_json_int(w, "warmup_attempts", (int64_t)all->n.warmup);
     if (rate < 0)
         e8_json_null(w, "rate_per_s");
@@ -307,6 +313,7 @@ void e8_json_report(const struct e8_report *report, size_t most, struct e8_json 
     put_types(w, report, most);
     put_thresholds(w, report);
     e8_json_deadlines(report, w);
+    e8_json_int(w, "unanswered", (int64_t)e8_report_unanswered(&all->n));
     e8_json_feedback(report, w);
     e8_json_series(report, w);
     e8_json_generator(report, w);

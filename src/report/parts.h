@@ -12,10 +12,16 @@ struct e8_totals {
     uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
     uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
+    uint64_t not_begun; /* deliveries of the plan, because the run was stopped; planned contains them */
 };
 /* Over all: what the end of the run wrote down goes before what its attempts say. */
 struct e8_totals e8_totals_all(const struct e8_log_run *run, const struct e8_stats *stats);
 double e8_report_streams(const struct e8_report *report); /* of HTTP/2, for each connection */
+/* The same with what was not begun. */
+struct e8_totals e8_totals_whole(const struct e8_report *report);
+bool e8_report_early(const struct e8_report *report); /* it ended before its plan, or has not ended */
+/* False: how much of the plan was not begun is not known. */
+bool e8_totals_sized(const struct e8_report *report);
 struct e8_totals e8_totals_of(const struct e8_tally *tally);
 uint64_t e8_totals_ended(const struct e8_totals *totals);
 bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run */
@@ -25,6 +31,14 @@ e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats 
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
+
+/* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
+uint64_t e8_report_unanswered(const struct e8_counts *n);
+
+bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
+
+/* "not signed: no secret", "not signed: crm, audit"; NULL: everything was. */
+const char *e8_report_unsigned(struct e8_arena *arena, const struct e8_log_run *run);
 
 struct e8_percentile {
     const char *name, *key; /* "p99.9", "p99_9" */
@@ -47,6 +61,7 @@ struct e8_step_sums e8_steps_sum(const struct e8_report_more *more);
 /* The generator: what it did, and whether there is enough of it to be judged (generator.c). */
 struct e8_generator {
     double planned, achieved;      /* deliveries begun per second; 0: nothing to tell */
+    double due;                    /* the same as planned, but for what was changed by hand */
     e8_dur_ns late;                /* of the last of them */
     bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
     bool rate_off, full;           /* whatever is judged */
@@ -54,7 +69,7 @@ struct e8_generator {
 struct e8_generator e8_generator_of(const struct e8_report *report);
 double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows, 0 to 1 */
 
-/* Retries and what they did (feedback.c). Times are from the start of the run. */
+/* Retries and what they did (feedback.c). Times are from the start of the run or, where there was a warm-up, from its end. */
 struct e8_outage {
     e8_dur_ns from, to; /* in which most attempts failed */
     uint64_t failed;    /* attempts, until it had recovered */
@@ -83,6 +98,8 @@ const char *e8_measured_text(const struct e8_threshold_result *result, char out[
 
 #define E8_NUMBER_MAX 32
 const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]); /* "4,812" */
+/* The same, valid to the end of the block. */
+#define E8_COUNT_TEXT(count) e8_count_text((count), (char[E8_NUMBER_MAX]){0})
 /* "99.54 %". "100 %" is all and "0 %" is nothing: what lies between never rounds to either. */
 const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]);
 const char *e8_permille_text(unsigned share, char out[E8_NUMBER_MAX]); /* "12 %", "0.4 %" */

@@ -66,6 +66,8 @@ struct e8_report_more {
      * receiver, so that being the limit makes it invalid; open runs do. local: a receiver is on this machine. */
     bool open, load, local;
     struct e8_pressure pressure;
+    uint64_t
+        bound; /* so many deliveries in flight were the most, and were reached, so that events waited; 0: they were not */
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
     uint64_t goaways,
@@ -74,10 +76,25 @@ struct e8_report_more {
     uint64_t over_h2, declined_h2;
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
-    const char *log;  /* the file of the log; NULL: there is none */
+    /* How the rate was changed by hand: the least and the most of what it was multiplied with, and when first, from the start of what is
+     * measured. least 0: it was not, or nobody knows. plan_rate: what the plan alone would have begun per second; 0: not known. */
+    double factor_least, factor_most, plan_rate;
+    e8_dur_ns changed_at;
+    const char *log; /* the file of the log; NULL: there is none */
+    /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
+     * known. signal: the one that stopped it; 0: none, or not known. */
+    bool early, sized;
+    uint64_t not_begun;
+    int signal;
+    const char *const *remarks; /* of a merged run: what its shards have to say, for the warnings */
+    size_t remark_count;
     const struct e8_course
         *course; /* the run over time (course.h), which HTML alone shows; NULL: it is not known */
 };
+
+/* How a run was changed by hand: "×0.68 to ×1.33, first at 2.1 s; paused for 1.2 s". "": nothing is known of it. */
+#define E8_HAND_MAX 160
+const char *e8_hand_text(const struct e8_report_more *more, char out[E8_HAND_MAX]);
 
 #define E8_WARNINGS_MAX 32
 struct e8_report {

@@ -81,6 +81,7 @@ static void put_header(const struct e8_report *report, struct e8_page *page)
         digest(arena, "fixtures", run->fixtures_digest),
         resumed(arena, run),
         divided(arena, run),
+        e8_report_unsigned(arena, run),
     };
     put_title(report, page);
     e8_page_facts(page, facts, E8_COUNT(facts), 2, E8_DIM);
@@ -108,7 +109,10 @@ static void put_traffic(const struct e8_report *report, const struct e8_totals *
                         e8_plural(totals->attempts)),
         e8_arena_printf(arena, "%s retr%s", e8_count_text(totals->retries, b),
                         totals->retries == 1 ? "y" : "ies"),
-        e8_arena_printf(arena, "%s connection%s", e8_count_text(n->connects, c), e8_plural(n->connects)),
+        e8_arena_printf(arena, "%s connection%s%s", e8_count_text(n->connects, c), e8_plural(n->connects),
+                        n->warmup_connects ? e8_arena_printf(arena, " opened, %s in the warm-up",
+                                                             e8_count_text(n->warmup_connects, h))
+                                           : ""),
         n->handshakes ? e8_arena_printf(arena, "%s TLS handshake%s", e8_count_text(n->handshakes, d),
                                         e8_plural(n->handshakes))
                       : NULL,
@@ -130,7 +134,7 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
 {
     static const struct e8_column columns[] = {
         {.title = NULL}, {.right = true}, {.right = true}, {.bar = true}};
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     uint64_t ended = e8_totals_ended(&totals);
     uint64_t open = totals.planned > ended ? totals.planned - ended : 0;
     char note[96], count[E8_NUMBER_MAX], per_s[E8_NUMBER_MAX];
@@ -149,6 +153,8 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
         delivery_row(&table, "dropped", totals.dropped, totals.planned, E8_YELLOW);
     if (totals.aborted)
         delivery_row(&table, "aborted", totals.aborted, totals.planned, E8_YELLOW);
+    if (totals.not_begun)
+        delivery_row(&table, "not begun", totals.not_begun, totals.planned, E8_YELLOW);
     if (open)
         delivery_row(&table, "without an end", open, totals.planned, E8_YELLOW);
     e8_table_write(&table, page);

@@ -118,25 +118,26 @@ static void check_generator(struct e8_report *report)
         const struct e8_outcome_info *info = e8_outcome_info((enum e8_outcome)i);
         if (!info->generator || n->outcomes[i] == 0)
             continue;
-        e8_buf_printf(&names, "%s%s %llu", sum ? ", " : "", info->name, (unsigned long long)n->outcomes[i]);
+        e8_buf_printf(&names, "%s%s %s", sum ? ", " : "", info->name, E8_COUNT_TEXT(n->outcomes[i]));
         sum += n->outcomes[i];
     }
     if (sum == 0)
         return;
-    snprintf(reason, sizeof(reason), "%llu attempt%s failed on emit8's own side (%s); %s",
-             (unsigned long long)sum, e8_plural(sum), e8_buf_cstr(&names), remedy(n));
+    snprintf(reason, sizeof(reason), "%s attempt%s failed on emit8's own side (%s); %s", E8_COUNT_TEXT(sum),
+             e8_plural(sum), e8_buf_cstr(&names), remedy(n));
     invalid(report, reason);
 }
 
 static void check_dropped(struct e8_report *report, const struct e8_totals *totals)
 {
     char of[E8_NUMBER_MAX], reason[REASON_MAX];
-    if ((double)totals->dropped <= DROPPED_MOST * (double)totals->planned)
+    uint64_t reached = totals->planned - totals->not_begun;
+    if ((double)totals->dropped <= DROPPED_MOST * (double)reached)
         return;
     snprintf(reason, sizeof(reason),
              "%s of the planned deliveries were dropped (at most 0.1 %% may be); raise --in-flight, or "
              "lower the rate",
-             e8_share_text(totals->dropped, totals->planned, of));
+             e8_share_text(totals->dropped, reached, of));
     invalid(report, reason);
 }
 
@@ -150,8 +151,8 @@ static void check_clamped(struct e8_report *report)
     }
     if (sum == 0)
         return;
-    snprintf(reason, sizeof(reason), "%llu measured time%s outside the histogram's range (up to 1 h)",
-             (unsigned long long)sum, sum == 1 ? " is" : "s are");
+    snprintf(reason, sizeof(reason), "%s measured time%s outside the histogram's range (up to 1 h)",
+             E8_COUNT_TEXT(sum), sum == 1 ? " is" : "s are");
     invalid(report, reason);
 }
 
@@ -163,18 +164,17 @@ static void check_sum(struct e8_report *report, const struct e8_totals *totals)
         return;
     if (report->run->interrupted || report->run->ended == 0) {
         if (ended < totals->planned)
-            e8_report_warn(report, "%llu of %llu planned deliveries have no end, because the run %s",
-                           (unsigned long long)(totals->planned - ended), (unsigned long long)totals->planned,
+            e8_report_warn(report, "%s of %s planned deliveries have no end, because the run %s",
+                           E8_COUNT_TEXT(totals->planned - ended), E8_COUNT_TEXT(totals->planned),
                            report->run->interrupted ? "was interrupted" : "has not ended");
         return;
     }
     snprintf(reason, sizeof(reason),
-             "deliveries do not add up: %llu planned, %llu ended (%llu delivered, %llu failed, %llu dropped, "
-             "%llu aborted, %llu withheld)",
-             (unsigned long long)totals->planned, (unsigned long long)ended,
-             (unsigned long long)totals->delivered, (unsigned long long)totals->failed,
-             (unsigned long long)totals->dropped, (unsigned long long)totals->aborted,
-             (unsigned long long)totals->withheld);
+             "deliveries do not add up: %s planned, %s ended (%s delivered, %s failed, %s dropped, "
+             "%s aborted, %s withheld)",
+             E8_COUNT_TEXT(totals->planned), E8_COUNT_TEXT(ended), E8_COUNT_TEXT(totals->delivered),
+             E8_COUNT_TEXT(totals->failed), E8_COUNT_TEXT(totals->dropped), E8_COUNT_TEXT(totals->aborted),
+             E8_COUNT_TEXT(totals->withheld));
     invalid(report, reason);
 }
 
@@ -188,22 +188,26 @@ static void check_receipts(struct e8_report *report)
     if (!report->more.has_receipts || (accepted <= receipts && receipts <= sent))
         return;
     snprintf(reason, sizeof(reason),
-             "attempts and receipts do not add up: %llu sent, %llu answered 2xx, but the sinks received %llu",
-             (unsigned long long)sent, (unsigned long long)accepted, (unsigned long long)receipts);
+             "attempts and receipts do not add up: %s sent, %s answered 2xx, but the sinks received %s",
+             E8_COUNT_TEXT(sent), E8_COUNT_TEXT(accepted), E8_COUNT_TEXT(receipts));
     invalid(report, reason);
 }
 
 static void check_rate(struct e8_report *report)
 {
     struct e8_generator g = e8_generator_of(report);
-    char achieved[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], late[E8_DUR_MAX], reason[REASON_MAX];
+    char achieved[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], late[E8_DUR_MAX], what[96], reason[REASON_MAX];
     if (!g.rate_judged || !g.rate_off)
         return;
-    snprintf(
-        reason, sizeof(reason),
-        "the rate was not kept: %s of %s planned, the last delivery began %s late; lower the rate, raise "
-        "--in-flight, or use more --workers or machines",
-        e8_rate_text(g.achieved, achieved), e8_rate_text(g.planned, planned), e8_dur_text(g.late, late));
+    if (report->more.bound)
+        snprintf(what, sizeof(what), "--in-flight %llu was reached; raise it, or lower the rate",
+                 (unsigned long long)report->more.bound);
+    else
+        snprintf(what, sizeof(what), "lower the rate, raise --in-flight, or use more --workers or machines");
+    snprintf(reason, sizeof(reason),
+             "the rate was not kept: %s of %s planned, the last delivery began %s late; %s",
+             e8_rate_text(g.achieved, achieved), e8_rate_text(g.planned, planned), e8_dur_text(g.late, late),
+             what);
     invalid(report, reason);
 }
 
@@ -216,9 +220,9 @@ static void check_busy(struct e8_report *report)
         return;
     snprintf(
         reason, sizeof(reason),
-        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %llu windows of 100 ms; lower "
+        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; lower "
         "the rate, or use more --workers, cores or machines",
-        e8_share_text(pressure->full, pressure->windows, of), (unsigned long long)pressure->windows);
+        e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows));
     invalid(report, reason);
 }
 
@@ -360,7 +364,7 @@ void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
     if (more)
         out->more = *more;
     judge_thresholds(out, thresholds, count, &j);
-    struct e8_totals totals = e8_totals_all(run, stats);
+    struct e8_totals totals = e8_totals_whole(out);
     pass_or_fail(out, &totals, &j);
     check_invalid(out, &totals);
     e8_report_warnings(out);

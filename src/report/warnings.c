@@ -32,18 +32,37 @@ static void warn_run(struct e8_report *report)
         e8_report_warn(report, "certificates were not verified (--insecure)");
     if (run->stalls > 0)
         e8_report_warn(report,
-                       "the log was too slow: %llu time%s a worker had to wait for it, which delays sending",
-                       (unsigned long long)run->stalls, e8_plural(run->stalls));
+                       "the log was too slow: %s time%s a worker had to wait for it, which delays sending",
+                       E8_COUNT_TEXT(run->stalls), e8_plural(run->stalls));
+}
+
+static void warn_shards(struct e8_report *report)
+{
+    for (size_t i = 0; i < report->more.remark_count; i++)
+        e8_report_warn(report, "%s", report->more.remarks[i]);
+}
+
+const char *e8_hand_text(const struct e8_report_more *more, char out[E8_HAND_MAX])
+{
+    char text[E8_DUR_MAX];
+    struct e8_buf buf;
+    e8_buf_fixed(&buf, out, E8_HAND_MAX);
+    if (more->factor_least > 0)
+        e8_buf_printf(&buf, "×%.3g to ×%.3g, first at %s", more->factor_least, more->factor_most,
+                      e8_dur_text(more->changed_at, text));
+    if (more->paused > 0)
+        e8_buf_printf(&buf, "%spaused for %s", buf.n ? "; " : "", e8_dur_text(more->paused, text));
+    return e8_buf_cstr(&buf);
 }
 
 static void warn_hand(struct e8_report *report)
 {
-    char paused[E8_DUR_MAX];
-    if (report->more.by_hand && report->more.paused > 0)
-        e8_report_warn(report, "the rate was changed by hand: paused for %s",
-                       e8_dur_text(report->more.paused, paused));
-    else if (report->more.by_hand)
-        e8_report_warn(report, "the rate was changed by hand");
+    char how[E8_HAND_MAX];
+    if (!report->more.by_hand)
+        return;
+    e8_hand_text(&report->more, how);
+    e8_report_warn(report, "the rate was changed by hand%s%s%s", how[0] ? ": " : "", how,
+                   report->more.open ? "; whether it was kept is not judged" : "");
 }
 
 /* What was therefore not sent is in no count. */
@@ -74,7 +93,13 @@ static void warn_lag(struct e8_report *report)
     e8_dur_ns lag = e8_hist_quantile(all->lag, 0.99), most = e8_hist_quantile(all->response, 0.5) / 10;
     if (most < E8_NS_MS)
         most = E8_NS_MS;
-    if (lag > most)
+    if (lag > most && report->more.bound)
+        e8_report_warn(
+            report,
+            "--in-flight %llu was reached, so that deliveries waited for a place: send lag p99 is %s; "
+            "response times contain it",
+            (unsigned long long)report->more.bound, e8_dur_text(lag, lag_text));
+    else if (lag > most)
         e8_report_warn(
             report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",
             e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
@@ -108,8 +133,8 @@ static void warn_connections(struct e8_report *report)
     uint64_t reconnects = e8_counts_flag(n, E8_FLAG_RECONNECTED) + n->outcomes[E8_STALE_CONNECTION];
     char text[E8_NUMBER_MAX];
     if ((double)reconnects > RECONNECTS_MOST * (double)n->attempts)
-        e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%llu)",
-                       e8_share_text(reconnects, n->attempts, text), (unsigned long long)reconnects);
+        e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%s)",
+                       e8_share_text(reconnects, n->attempts, text), E8_COUNT_TEXT(reconnects));
 }
 
 /* libcurl before 8.0 opens a connection for each request, where there is no TLS to agree on the protocol. */
@@ -146,10 +171,9 @@ static void warn_http2(struct e8_report *report)
     warn_version(report);
     if (more->goaways || more->refused)
         e8_report_warn(
-            report,
-            "HTTP/2 by curl %s: the receiver ended %llu connection%s by GOAWAY and refused %llu stream%s",
-            curl ? curl : "(unknown)", (unsigned long long)more->goaways, e8_plural(more->goaways),
-            (unsigned long long)more->refused, e8_plural(more->refused));
+            report, "HTTP/2 by curl %s: the receiver ended %s connection%s by GOAWAY and refused %s stream%s",
+            curl ? curl : "(unknown)", E8_COUNT_TEXT(more->goaways), e8_plural(more->goaways),
+            E8_COUNT_TEXT(more->refused), e8_plural(more->refused));
 }
 
 static void warn_flags(struct e8_report *report)
@@ -166,36 +190,35 @@ static void warn_flags(struct e8_report *report)
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         uint64_t count = e8_counts_flag(n, rows[i].flag);
         if (count > 0)
-            e8_report_warn(report, "%llu attempt%s %s", (unsigned long long)count, e8_plural(count),
-                           rows[i].text);
+            e8_report_warn(report, "%s attempt%s %s", E8_COUNT_TEXT(count), e8_plural(count), rows[i].text);
     }
     if (n->outcomes[E8_UNKNOWN] > 0)
-        e8_report_warn(report, "emit8 lost track of %llu attempt%s, which may have been sent",
-                       (unsigned long long)n->outcomes[E8_UNKNOWN], e8_plural(n->outcomes[E8_UNKNOWN]));
+        e8_report_warn(report, "emit8 lost track of %s attempt%s, which may have been sent",
+                       E8_COUNT_TEXT(n->outcomes[E8_UNKNOWN]), e8_plural(n->outcomes[E8_UNKNOWN]));
 }
 
 static void warn_dropped(struct e8_report *report)
 {
-    struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    struct e8_totals totals = e8_totals_whole(report);
     if (totals.dropped > 0 && report->verdict != E8_INVALID)
-        e8_report_warn(report, "%llu deliver%s dropped at the in-flight limit",
-                       (unsigned long long)totals.dropped, totals.dropped == 1 ? "y was" : "ies were");
+        e8_report_warn(report, "%s deliver%s dropped at the in-flight limit", E8_COUNT_TEXT(totals.dropped),
+                       totals.dropped == 1 ? "y was" : "ies were");
 }
 
 static void warn_flows(struct e8_report *report)
 {
     uint64_t stopped = report->more.flows_stopped, unmeasured = e8_steps_sum(&report->more).not_measured;
     if (stopped > 0)
-        e8_report_warn(report, "%llu flow instance%s ended early, because something they waited for failed",
-                       (unsigned long long)stopped, e8_plural(stopped));
+        e8_report_warn(report, "%s flow instance%s ended early, because something they waited for failed",
+                       E8_COUNT_TEXT(stopped), e8_plural(stopped));
     if (report->more.commands_failed > 0)
-        e8_report_warn(report, "%llu command%s failed; the first: %s",
-                       (unsigned long long)report->more.commands_failed,
-                       e8_plural(report->more.commands_failed), report->more.command_why);
+        e8_report_warn(report, "%s command%s failed; the first: %s",
+                       E8_COUNT_TEXT(report->more.commands_failed), e8_plural(report->more.commands_failed),
+                       report->more.command_why);
     if (unmeasured > 0)
-        e8_report_warn(
-            report, "%llu expected effect%s not measured: the scenario's `effect` or --effect-get says how",
-            (unsigned long long)unmeasured, unmeasured == 1 ? " was" : "s were");
+        e8_report_warn(report,
+                       "%s expected effect%s not measured: the scenario's `effect` or --effect-get says how",
+                       E8_COUNT_TEXT(unmeasured), unmeasured == 1 ? " was" : "s were");
 }
 
 static void warn_samples(struct e8_report *report)
@@ -212,6 +235,7 @@ static void warn_samples(struct e8_report *report)
 void e8_report_warnings(struct e8_report *report)
 {
     warn_run(report);
+    warn_shards(report);
     warn_hand(report);
     warn_disabled(report);
     warn_lag(report);

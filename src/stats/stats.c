@@ -326,7 +326,7 @@ static void series_add(struct e8_series *series, const struct e8_attempt *attemp
     struct e8_slice *slice = e8_series_at(series, attempt->times.done);
 
     slice->ended += attempt->last;
-    if (attempt->outcome != E8_ABORTED) {
+    if (attempt->outcome != E8_ABORTED && !e8_outcome_info(attempt->outcome)->generator) {
         slice->attempts++;
         slice->failed += !is_expected(attempt);
     }
@@ -336,6 +336,7 @@ static void count_warmup(struct e8_counts *n, const struct e8_attempt *attempt)
 {
     n->warmup++;
     n->warmup_sent += attempt->bytes_sent > 0;
+    n->warmup_connects += attempt->phases.connect >= 0;
     n->warmup_accepted += status_of(attempt) / 100 == 2;
 }
 

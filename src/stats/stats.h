@@ -38,8 +38,9 @@ struct e8_counts {
      * without one. late: of them, those without a whole answer within e8_deadlines[i]. open: of them, those that ran out of time
      * before that, so that nobody knows. */
     uint64_t acks, late[E8_DEADLINES], open[E8_DEADLINES];
-    /* Attempts of the warm-up, those of them that were sent, and those with a 2xx; they count nowhere else. Over all alone. */
-    uint64_t warmup, warmup_sent, warmup_accepted;
+    /* Attempts of the warm-up, those of them that were sent, those with a 2xx, and those that opened a connection; they count nowhere
+     * else. Over all alone. */
+    uint64_t warmup, warmup_sent, warmup_accepted, warmup_connects;
 };
 /* Ascending. */
 extern const e8_dur_ns e8_deadlines[E8_DEADLINES];
@@ -72,10 +73,11 @@ struct e8_pacing {
 #define E8_SLICES 512
 #define E8_SLICE  (100 * E8_NS_MS)
 struct e8_slice {
-    uint64_t begun;    /* deliveries whose first attempt was due */
-    uint64_t ended;    /* deliveries: their last attempt was done */
-    uint64_t attempts; /* that were done; without those that the end of the run cut off */
-    uint64_t failed;   /* of them, those that did not deliver, and were not expected to end so */
+    uint64_t begun; /* deliveries whose first attempt was due */
+    uint64_t ended; /* deliveries: their last attempt was done */
+    uint64_t
+        attempts; /* that were done; without those that the end of the run cut off, or that our own fault ended */
+    uint64_t failed; /* of them, those that did not deliver, and were not expected to end so */
 };
 struct e8_series {
     size_t count;    /* 0: nothing has happened */

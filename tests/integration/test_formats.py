@@ -324,7 +324,7 @@ def test_a_threshold_stops_the_run(tmp_path, rule):
     assert report["thresholds"][0]["aborted"] and not report["thresholds"][0]["pass"]
     assert "stopping early" in done.err
     totals = report["totals"]
-    assert totals["planned"] == sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld"))
+    assert totals["planned"] == sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld", "not_begun"))
 
 
 def test_a_threshold_that_holds_stops_nothing(tmp_path):

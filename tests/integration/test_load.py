@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -136,6 +137,23 @@ def test_shards_are_parts_of_the_load(tmp_path, args):
     assert done.returncode == 0, done.err
     assert kit.report(merged)["totals"]["delivered"] == 30
     assert kit.report(merged)["warmup_attempts"] == kit.report(logs[0])["warmup_attempts"]
+
+
+def test_what_waits_at_the_bound_names_it(log):
+    """However short the run; the same again from the log."""
+    gate = threading.Event()
+    with kit.Capture(lambda request: gate.wait(30) and 200) as capture:
+        threading.Thread(target=lambda: capture.wait(2) or time.sleep(1) or gate.set(), daemon=True).start()
+        done = load(log, capture.url, "--rate", "100/s", "-z", "300ms", "--in-flight", 2, "--workers", 1, "--timeout", "30s",
+                    judged=True)
+    assert done.returncode == 4 and done.report["totals"]["delivered"] == 30
+    assert "the rate was not kept: " in done.report["reason"] and "--in-flight 2 was reached" in done.report["reason"]
+    assert not any("emit8 was late" in w for w in done.report["warnings"])
+    assert any(w.startswith("--in-flight 2 was reached") for w in done.report["warnings"])
+    assert kit.report(log) == done.report
+    text = kit.emit8("report", log).out
+    assert re.search(r"rate [\d.]+/s of 100\.0/s", text) and "not signed: no secret" in text
+    assert [e["signed"] for e in done.report["endpoints"]] == [False]
 
 
 def test_what_has_no_room_is_dropped_and_counted(log):

@@ -71,7 +71,7 @@ def sqlite_shell(path, query):
 
 
 def assert_adds_up(totals):
-    ended = sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld"))
+    ended = sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld", "not_begun"))
     assert totals["planned"] == ended, totals
 
 
@@ -123,7 +123,7 @@ def test_clean_deliveries_reconcile_exactly(tmp_path):
     totals = report["totals"]
     assert totals == {
         "planned": CLEAN, "delivered": CLEAN, "failed": 0, "dropped": 0, "aborted": 0, "withheld": 0,
-        "expected": 0, "unmet": 0, "attempts": CLEAN, "retries": 0,
+        "expected": 0, "unmet": 0, "attempts": CLEAN, "retries": 0, "not_begun": 0,
     }  # fmt: skip
     assert report["status"] == {"200": CLEAN}
     assert sqlite_shell(log, "SELECT count(*), sum(outcome = 'delivered') FROM deliveries") == f"{CLEAN}|{CLEAN}"

@@ -110,7 +110,7 @@ def test_due_times_follow_base_factor_and_cap(tmp_path, log):
             kit.assert_signed(request)
     assert kit.report(log)["totals"] == {
         "planned": 1, "delivered": 0, "failed": 1, "dropped": 0, "aborted": 0, "withheld": 0, "expected": 0,
-        "unmet": 0, "attempts": 6, "retries": 5,
+        "unmet": 0, "attempts": 6, "retries": 5, "not_begun": 0,
     }  # fmt: skip
 
 

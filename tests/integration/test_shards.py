@@ -667,3 +667,85 @@ def test_a_load_is_divided_as_a_scenario_is(tmp_path, how):
     assert len(ids) == len(set(ids)) == rows(tmp_path / "all.db", "SELECT count(*) FROM event")[0][0]
     done = emit8("load", "--to", target.url, "--shard", "1/3", "--clock", CLOCK, *how)
     assert done.returncode == 2 and "--seed 42, the same for all" in done.err
+
+
+# ---- shards that did not do their part as planned ----
+
+
+def load_shard(path, target, number, *args):
+    return ("load", "message.*", "--to", target.url, "--rate", "100/s", "-z", "2s", "--seed", 4, "--clock", CLOCK, "--shard", f"{number}/2",
+            "--log", path / f"{number}.db", *args)
+
+
+def merged(path, lines, *args):
+    """By logs and by lines: the same."""
+    by_logs = emit8("merge", path / "1.db", path / "2.db", "-o", path / "all.db", "--format", "json", *args)
+    by_lines = emit8("merge", "-", "--format", "json", *args, stdin=lines.encode())
+    logs, told = json.loads(by_logs.out), json.loads(by_lines.out)
+    assert by_logs.returncode == by_lines.returncode
+    assert logs["totals"] == told["totals"] and logs["warnings"] == told["warnings"]
+    assert kit.report(path / "all.db") == logs
+    return by_logs.returncode, logs
+
+
+@pytest.mark.parametrize("sig, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_shard_interrupts_the_whole(tmp_path, sig, code):
+    with kit.Capture() as target:
+        first = kit.start(*load_shard(tmp_path, target, 1, "-q", "--format", "shard"))
+        target.wait(10)
+        first.send_signal(sig)
+        line, _ = first.communicate(timeout=30)
+        assert first.returncode == code
+        second = emit8(*load_shard(tmp_path, target, 2, "-q", "--format", "shard"))
+        assert second.returncode == 0, second.err
+    ended, report = merged(tmp_path, line.decode() + second.out, "--threshold", "success >= 99.9%")
+    assert ended == code and report["verdict"] == "pass" and report["reason"].startswith("interrupted; ")
+    totals = report["totals"]
+    assert totals["planned"] == 200 and totals["not_begun"] > 0
+    assert sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld", "not_begun")) == 200
+    assert f"shard 1/2 was interrupted: {totals['not_begun']} of its 100 deliveries were not begun" in report["warnings"]
+    one = kit.report(tmp_path / "1.db")["totals"]
+    assert (one["planned"], one["not_begun"]) == (100, totals["not_begun"])
+    assert rows(tmp_path / "all.db", "SELECT count(*) FROM deliveries WHERE outcome = 'delivered'") == [(totals["delivered"],)]
+    text = emit8("report", tmp_path / "all.db").out
+    assert re.search(r"Deliveries +200 planned", text) and re.search(rf"not begun +{totals['not_begun']} ", text)
+
+
+def test_a_shard_that_was_changed_by_hand_is_named(tmp_path):
+    with kit.Capture() as target:
+        args = load_shard(tmp_path, target, 1, "--report-shard", tmp_path / "1.line")
+        with kit.Terminal(*args, env={"LANG": "C.UTF-8"}) as terminal:
+            target.wait(5)
+            terminal.type(b"+++")
+            kit.until(lambda: "×1.33" in terminal.text)
+            terminal.type(b" ")
+            kit.until(lambda: "paused" in terminal.text)
+            terminal.type(b" ")
+            assert terminal.wait() == 0
+        second = emit8(*load_shard(tmp_path, target, 2, "-q", "--format", "shard"))
+        assert second.returncode == 0, second.err
+    ended, report = merged(tmp_path, (tmp_path / "1.line").read_text() + second.out)
+    assert ended == 0 and report["totals"]["delivered"] == 200
+    hand = report["generator"]["by_hand"]
+    assert hand["factor_least"] == 1 and hand["factor_most"] == pytest.approx(1.331) and 0 < hand["first_s"] < 2 and hand["paused_s"] > 0
+    assert not report["generator"]["rate_judged"] and report["generator"]["planned_per_s"] == pytest.approx(100, rel=0.02)
+    (named,) = [w for w in report["warnings"] if w.startswith("the rate of shard 1/2 was changed by hand: ×1 to ×1.33, first at ")]
+    assert "; paused for " in named
+    assert any(w.startswith("the rate was changed by hand: ×1 to ×1.33, first at ") and "is not judged" in w for w in report["warnings"])
+    assert kit.report(tmp_path / "1.db")["generator"]["planned_per_s"] == pytest.approx(50, rel=0.02)
+
+
+def test_what_cannot_be_merged_is_told_in_the_words_of_a_load(tmp_path):
+    with kit.Capture() as target:
+        lines = ""
+        for number, rate in ((1, "20/s"), (2, "30/s")):
+            done = emit8(*load_shard(tmp_path, target, number, "-q", "--format", "shard", "--rate", rate, "-z", "200ms"))
+            assert done.returncode == 0, done.err
+            lines += done.out
+        report = emit8("report", tmp_path / "1.db", "--format", "ndjson").out
+    done = emit8("merge", "-", stdin=lines.encode())
+    assert done.returncode == 2 and "its options differ; give every shard the same options" in done.err
+    done = emit8("merge", "-", stdin=(report * 2).encode())
+    assert done.returncode == 2 and "stdin holds reports" in done.err and "run or load with --shard … --format shard prints" in done.err
+    done = emit8("merge", "-", stdin=b"a\nb\n")
+    assert done.returncode == 2 and "stdin holds no shard's result (2 other lines)" in done.err

@@ -329,6 +329,33 @@ static void the_ids_are_those_of_the_plan(void **state)
     }
 }
 
+/* 1 to 3 and back: arrivals 4 ms apart by the plan. The schedule's own clock knows nothing of it. */
+static void what_was_changed_is_told(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 250/s, for: 400ms}}]\n", NULL, NULL);
+    rig_start(&rig);
+    wait_for(&rig, 10);
+    e8_engine_hasten(rig.engine, 3);
+    pause_for(&rig, 50 * E8_NS_MS);
+    e8_engine_hasten(rig.engine, 0.5);
+    e8_engine_hasten(rig.engine, 1);
+    rig_finish(&rig);
+    assert_true(rig.result.factor_least <= 0.5 && rig.result.factor_least >= 0.5);
+    assert_true(rig.result.factor_most <= 3 && rig.result.factor_most >= 3);
+    assert_true(rig.result.changed_at >= 36 * E8_NS_MS && rig.result.changed_at < 10 * E8_NS_S);
+    assert_true(rig.result.due > 396 * E8_NS_MS - E8_NS_US && rig.result.due < 396 * E8_NS_MS + E8_NS_US);
+    rig_close(&rig);
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 250/s, for: 100ms}}]\n", NULL, NULL);
+    rig_start(&rig);
+    wait_for(&rig, 5);
+    pause_for(&rig, 50 * E8_NS_MS);
+    rig_finish(&rig);
+    assert_true(rig.result.by_hand && rig.result.factor_least <= 0 && rig.result.changed_at == 0);
+    rig_close(&rig);
+}
+
 static void a_paused_run_can_be_stopped(void **state)
 {
     struct rig rig;
@@ -387,6 +414,7 @@ int test_turns(void)
         cmocka_unit_test(a_phase_that_follows_a_closed_one),
         cmocka_unit_test(a_closed_loop_lasts_as_long_as_planned),
         cmocka_unit_test(the_ids_are_those_of_the_plan),
+        cmocka_unit_test(what_was_changed_is_told),
         cmocka_unit_test(a_paused_run_can_be_stopped),
         cmocka_unit_test(how_busy_it_is),
     };

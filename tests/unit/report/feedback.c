@@ -143,7 +143,8 @@ static void missed_deadlines_are_told(void **state)
     sample_add(&s, E8_TIMEOUT_FIRST_BYTE, 0, 5 * S + MS, "");
     sample_add(&s, E8_TIMEOUT_FIRST_BYTE, 0, 5 * S + MS, "");
     char *text = text_of(&s, E8_FORMAT_TEXT), *json = text_of(&s, E8_FORMAT_NDJSON);
-    assert_has(text, "3 s 3.00 % · 5 s 2.00 % · 10 s ≥0 % · 15 s ≥0 % · 30 s ≥0 %");
+    assert_has(text, "3 s 3.00 % · 5 s 2.00 % · 10 s 0–2.00 % · 15 s 0–2.00 % · 30 s 0–2.00 %");
+    assert_has(text, "2 of 100 attempts never answered");
     assert_has(
         json,
         "\"deadlines\":[{\"within_s\":3,\"attempts\":100,\"missed\":3,\"unknown\":0,\"share\":0.030000000},");
@@ -153,6 +154,104 @@ static void missed_deadlines_are_told(void **state)
     sample_fini(&s);
 }
 
+/* Neither those that we cut off nor those that we could not make. */
+static void attempts_without_an_answer_are_told(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 974; i++)
+        sample_add(&s, E8_DELIVERED, 200, MS, "");
+    for (int i = 0; i < 727; i++)
+        sample_add(&s, i % 2 ? E8_RESET : E8_CONNECT_REFUSED, 0, MS, "");
+    s.more.load = true;
+    char *text = text_of(&s, E8_FORMAT_TEXT), *json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(text, "none: every answer came within 3 s · 727 of 1,701 attempts never answered");
+    assert_has(json, "\"unanswered\":727,");
+    free(text);
+    free(json);
+    sample_add(&s, E8_GEN_FD, 0, MS, "");
+    sample_add(&s, E8_ABORTED, 0, MS, "");
+    text = text_of(&s, E8_FORMAT_HTML);
+    assert_has(text, "727 of 1,703 attempts");
+    free(text);
+    sample_fini(&s);
+
+    sample_init(&s);
+    sample_add(&s, E8_CONNECT_REFUSED, 0, MS, "");
+    s.more.load = true;
+    text = text_of(&s, E8_FORMAT_TEXT);
+    assert_has(text, "no answer came · 1 of 1 attempts never answered");
+    free(text);
+    sample_fini(&s);
+}
+
+/* What fails on our own side is neither an outage of the receiver nor load on it. */
+static void our_own_failures_are_not_the_receivers(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 200; i++) {
+        struct e8_attempt attempt = sample_make(E8_GEN_FD, 0, MS, "");
+        attempt.last = false;
+        attempt.times = (struct e8_times){i * 10 * MS, i * 10 * MS, i * 10 * MS + MS};
+        attempt.bytes_sent = 0;
+        e8_stats_event(s.stats, attempt.type);
+        sample_attempt(&s, &attempt);
+        attempt.number = 2;
+        attempt.trigger = E8_TRIGGER_RETRY;
+        attempt.outcome = E8_DELIVERED;
+        attempt.status = 200;
+        attempt.bytes_sent = 600;
+        attempt.last = true;
+        attempt.times = (struct e8_times){i * 10 * MS + 5 * S, i * 10 * MS + 5 * S, i * 10 * MS + 5 * S + MS};
+        sample_attempt(&s, &attempt);
+    }
+    char *json = text_of(&s, E8_FORMAT_NDJSON);
+    assert_has(json, "\"attempts_per_event\":1.000000,\"attempts_per_delivery\":1.000000,");
+    assert_has(json, "\"outage_count\":0,");
+    free(json);
+    assert_string_equal(s.report.reason,
+                        "200 attempts failed on emit8's own side (gen_fd 200); raise ulimit -n, or "
+                        "lower --in-flight or the load");
+    sample_fini(&s);
+}
+
+/* Slices are aligned to the clock: the first may begin before the run. After a warm-up, time is counted from its end. */
+static void outages_begin_within_what_is_measured(void **state)
+{
+    (void)state;
+    for (int warm = 0; warm < 2; warm++) {
+        struct sample s;
+        sample_init(&s);
+        s.run.epoch = 3 * MS;
+        e8_mono_ns begin = s.run.epoch + (warm ? 5 * S : 0);
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        attempt.flags = E8_FLAG_WARMUP;
+        attempt.times = (struct e8_times){s.run.epoch, s.run.epoch, s.run.epoch + MS};
+        attempt.phases.connect = MS / 10;
+        if (warm)
+            e8_stats_add(s.stats, &attempt);
+        for (int i = 0; i < 100; i++) {
+            bool bad = i < 50;
+            attempt = sample_make(bad ? E8_HTTP_5XX : E8_DELIVERED, bad ? 503 : 200, MS, "");
+            attempt.times =
+                (struct e8_times){begin + i * 20 * MS, begin + i * 20 * MS, begin + i * 20 * MS + MS};
+            attempt.number = (uint16_t)(i ? 1 : 2); /* so that there is a retry to tell of */
+            attempt.trigger = i ? E8_TRIGGER_EVENT : E8_TRIGGER_RETRY;
+            sample_attempt(&s, &attempt);
+        }
+        char *json = text_of(&s, E8_FORMAT_NDJSON), *text = text_of(&s, E8_FORMAT_TEXT);
+        assert_has(json, "\"outages\":[{\"from_s\":0.000,\"to_s\":");
+        assert_has(text, "outage   from 0 ns to ");
+        assert_has(text, warm ? "0 connections opened, 1 in the warm-up" : "0 connections ·");
+        free(json);
+        free(text);
+        sample_fini(&s);
+    }
+}
+
 const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(an_outage_is_found_with_its_recovery),
     cmocka_unit_test(what_lasts_beyond_the_load_is_told),
@@ -160,5 +259,8 @@ const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(slow_runs_have_long_windows),
     cmocka_unit_test(without_retries_there_is_no_section),
     cmocka_unit_test(missed_deadlines_are_told),
+    cmocka_unit_test(attempts_without_an_answer_are_told),
+    cmocka_unit_test(our_own_failures_are_not_the_receivers),
+    cmocka_unit_test(outages_begin_within_what_is_measured),
 };
 const size_t feedback_count = E8_COUNT(feedback_tests);

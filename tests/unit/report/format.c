@@ -46,7 +46,7 @@ static void text_is(const cJSON *object, const char *key, const char *expected)
 }
 
 #define TIMES  "count min mean p50 p75 p90 p95 p99 p99_9 max ci99"
-#define TOTALS "planned delivered failed dropped aborted withheld expected unmet attempts retries"
+#define TOTALS "planned delivered failed dropped aborted withheld expected unmet attempts retries not_begun"
 
 static void times_are(const cJSON *times, const struct e8_hist *hist)
 {
@@ -77,6 +77,7 @@ static void totals_are(const cJSON *totals, uint64_t planned, uint64_t delivered
     number_is(totals, "unmet", 0);
     number_is(totals, "attempts", (double)attempts);
     number_is(totals, "retries", (double)retries);
+    number_is(totals, "not_begun", 0);
 }
 
 static void json_has_exactly_these_keys(void **state)
@@ -89,15 +90,16 @@ static void json_has_exactly_these_keys(void **state)
     char *text = sample_text(sample_report(&s), E8_FORMAT_JSON, plain);
     cJSON *root = cJSON_ParseWithOpts(text, NULL, true);
     assert_non_null(root);
-    keys_are(root, "schema_version run verdict reason totals warmup_attempts rate_per_s response_time_ms "
-                   "service_time_ms send_lag_ms "
-                   "status outcomes "
-                   "endpoints types thresholds deadlines retry_feedback series generator expectations "
-                   "copies_spread_ms flows_stopped warnings");
+    keys_are(root,
+             "schema_version run verdict reason totals warmup_attempts rate_per_s response_time_ms "
+             "service_time_ms send_lag_ms "
+             "status outcomes "
+             "endpoints types thresholds deadlines unanswered retry_feedback series generator expectations "
+             "copies_spread_ms flows_stopped warnings");
     keys_are(at(root, "run"),
              "id name seed started ended elapsed_s version curl_version workers scenario_digest "
              "fixtures_digest command timer_floor_ms interrupted insecure");
-    keys_are(cJSON_GetArrayItem(at(root, "endpoints"), 0), "name url scheme totals response_time_ms");
+    keys_are(cJSON_GetArrayItem(at(root, "endpoints"), 0), "name url scheme signed totals response_time_ms");
     keys_are(cJSON_GetArrayItem(at(root, "types"), 0), "name totals response_time_ms");
     keys_are(cJSON_GetArrayItem(at(root, "thresholds"), 0), "rule measured pass aborted");
     keys_are(at(root, "status"), "200 202 422 503 none");
@@ -284,7 +286,7 @@ static void csv_has_a_row_for_each_scope(void **state)
     assert_has(
         text,
         "scope,name,planned,delivered,failed,attempts,retries,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,p99_9_ms,"
-        "min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet\noverall,");
+        "min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun\noverall,");
     assert_has(text, "\noverall,\"a \"\"name\"\", with all\",404,400,4,409,5,");
     assert_has(text, "\nendpoint,crm,324,320,4,329,5,");
     assert_has(text, "\nendpoint,'=analytics,80,80,0,80,0,");
@@ -319,7 +321,7 @@ static void csv_without_samples_has_empty_fields(void **state)
     struct sample s;
     sample_init(&s);
     char *text = sample_text(sample_report(&s), E8_FORMAT_CSV, plain);
-    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0,0,0,0\n");
+    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0,0,0,0,0\n");
     free(text);
     sample_fini(&s);
 }

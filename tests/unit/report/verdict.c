@@ -42,6 +42,117 @@ static void only_aborted_is_invalid(void **state)
     sample_fini(&s);
 }
 
+static void what_was_not_begun_is_of_the_plan(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 38; i++)
+        sample_add(&s, E8_DELIVERED, 200, MS, "");
+    s.run.interrupted = true;
+    s.more.early = s.more.sized = true;
+    s.more.not_begun = 1962;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    assert_string_equal(s.report.reason, "38 deliveries delivered");
+    char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "2,000 planned");
+    assert_has(text, "  not begun  1,962  98.10 %");
+    assert_lacks(text, "without an end");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text, "\"planned\":2000,\"delivered\":38,");
+    assert_has(text, "\"not_begun\":1962}");
+    assert_has(text, "\"not_begun\":null}"); /* of an endpoint */
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_CSV, (struct e8_style){80, false});
+    assert_has(text, ",1962\n");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
+    assert_has(text, "38 of 2,000 deliveries; 1,962 were not begun");
+    free(text);
+    s.more.sized = false;
+    text = sample_text(sample_report(&s), E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text, "\"planned\":38,\"delivered\":38,");
+    assert_lacks(text, "1962");
+    free(text);
+    sample_fini(&s);
+}
+
+/* What is dropped is a share of what the run came to. */
+static void what_was_not_begun_excuses_no_drops(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 100; i++)
+        sample_add(&s, E8_DELIVERED, 200, MS, "");
+    e8_stats_planned(s.stats, 0, 0);
+    e8_stats_dropped(s.stats, 0, 0);
+    s.run.interrupted = true;
+    s.more.early = s.more.sized = true;
+    s.more.not_begun = 1000000;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "0.99 % of the planned deliveries were dropped");
+    sample_fini(&s);
+}
+
+static void what_a_hand_did_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        struct e8_report_more more;
+        const char *says;
+    } rows[] = {
+        {{.by_hand = true}, "the rate was changed by hand"},
+        {{.by_hand = true, .paused = 1200 * MS}, "the rate was changed by hand: paused for 1.2 s"},
+        {{.by_hand = true, .open = true, .factor_least = 1, .factor_most = 1.331, .changed_at = 2100 * MS},
+         "the rate was changed by hand: ×1 to ×1.33, first at 2.1 s; whether it was kept is not judged"},
+        {{.by_hand = true,
+          .paused = 1200 * MS,
+          .factor_least = 0.683,
+          .factor_most = 1,
+          .changed_at = 10 * MS},
+         "the rate was changed by hand: ×0.683 to ×1, first at 10 ms; paused for 1.2 s"},
+    };
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        struct sample s;
+        sample_init(&s);
+        sample_add(&s, E8_DELIVERED, 200, MS, "");
+        s.more = rows[i].more;
+        sample_report(&s);
+        assert_string_equal(s.report.warnings[0], rows[i].says);
+        sample_fini(&s);
+    }
+}
+
+/* The plan's own rate is kept beside the one that a hand made of it. */
+static void both_rates_are_told(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 5; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        attempt.times = (struct e8_times){i * 250 * MS, i * 250 * MS, i * 250 * MS + MS};
+        sample_attempt(&s, &attempt);
+    }
+    s.more = (struct e8_report_more){.open = true,
+                                     .by_hand = true,
+                                     .plan_rate = 3,
+                                     .factor_least = 1,
+                                     .factor_most = 2,
+                                     .changed_at = 40 * MS};
+    char *text = sample_text(sample_report(&s), E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text, "\"planned_per_s\":3.000,\"achieved_per_s\":");
+    assert_has(text, "\"by_hand\":{\"due_per_s\":4.000,\"factor_least\":1.000,\"factor_most\":2.000,\"first_"
+                     "s\":0.040,\"paused_s\":0.000}");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "rate 4.0/s of 4.0/s by hand, 3.0/s planned");
+    free(text);
+    sample_fini(&s);
+}
+
 /* `refused` of ten answers, then one attempt that nobody answered, which is not counted. */
 static enum e8_run_verdict verdict_of_refusals(int refused, int status, char reason[160])
 {
@@ -553,6 +664,63 @@ static void the_rate_is_told_with_its_cause(void **state)
     sample_fini(&s);
 }
 
+/* What waits at the bound of our own does not wait by chance: 30 deliveries are enough to tell. */
+static void a_bound_that_was_reached_is_named(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    paced(&s, 30, 10 * MS, 2500 * MS);
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "rate 10.4/s of 100.0/s");
+    free(text);
+    s.more.bound = 5;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_string_equal(s.report.reason,
+                        "the rate was not kept: 10.4/s of 100/s planned, the last delivery began 2.5 s late; "
+                        "--in-flight 5 was reached; raise it, or lower the rate");
+    assert_true(sample_warns(&s.report, "--in-flight 5 was reached, so that deliveries waited for a place: "
+                                        "send lag p99 is 2.5 s"));
+    assert_false(sample_warns(&s.report, "emit8 was late"));
+    sample_fini(&s);
+    sample_init(&s); /* reached, and nobody waited long */
+    paced(&s, 30, 10 * MS, 40 * MS);
+    s.more.bound = 5;
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    sample_fini(&s);
+}
+
+static void what_was_not_signed_is_told(void **state)
+{
+    (void)state;
+    struct e8_log_endpoint endpoints[ENDPOINTS] = {{.name = "crm", .scheme = "none"},
+                                                   {.name = "audit", .scheme = "8bit"}};
+    struct sample s;
+    sample_init(&s);
+    sample_add(&s, E8_DELIVERED, 200, MS, "");
+    char *text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_lacks(text, "signed");
+    free(text);
+    s.run.endpoints = endpoints;
+    text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "not signed: crm");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
+    assert_has(text, "not signed: crm");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text, "\"scheme\":\"none\",\"signed\":false");
+    assert_has(text, "\"scheme\":\"8bit\",\"signed\":true");
+    free(text);
+    endpoints[1].scheme = "none";
+    text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "not signed: no secret");
+    assert_int_equal(s.report.verdict, E8_PASS);
+    free(text);
+    sample_fini(&s);
+}
+
 static enum e8_run_verdict verdict_of_pressure(struct sample *s, struct e8_pressure pressure, bool load)
 {
     sample_init(s);
@@ -585,7 +753,7 @@ static void a_full_loop_is_invalid(void **state)
         if (rows[i].verdict == E8_INVALID)
             assert_string_equal(
                 s.report.reason,
-                "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1000 "
+                "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1,000 "
                 "windows of 100 ms; lower the rate, or use more --workers, cores or machines");
         assert_int_equal(sample_warns(&s.report, "busy"), rows[i].says != NULL);
         if (rows[i].says)
@@ -672,6 +840,10 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(clamped_values_are_invalid),
     cmocka_unit_test(what_does_not_add_up_is_invalid),
     cmocka_unit_test(an_interrupted_run_keeps_its_verdict),
+    cmocka_unit_test(what_was_not_begun_is_of_the_plan),
+    cmocka_unit_test(what_was_not_begun_excuses_no_drops),
+    cmocka_unit_test(what_a_hand_did_is_told),
+    cmocka_unit_test(both_rates_are_told),
     cmocka_unit_test(a_run_without_an_end_is_invalid),
     cmocka_unit_test(a_disabled_endpoint_is_named),
     cmocka_unit_test(many_disabled_endpoints_leave_room),
@@ -689,6 +861,8 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(samples_warn_once),
     cmocka_unit_test(a_rate_that_is_not_kept_is_invalid),
     cmocka_unit_test(the_rate_is_told_with_its_cause),
+    cmocka_unit_test(a_bound_that_was_reached_is_named),
+    cmocka_unit_test(what_was_not_signed_is_told),
     cmocka_unit_test(a_full_loop_is_invalid),
     cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
     cmocka_unit_test(receipts_must_add_up),
