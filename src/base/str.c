@@ -186,16 +186,3 @@ const char *e8_suggest(struct e8_str unknown, const char *const *names)
     }
     return best ? best : completion(unknown, names);
 }
-
-char *e8_digits(uint64_t value, char *end)
-{
-    for (; value >= 100; value /= 100) {
-        unsigned two = (unsigned)(value % 100);
-        *--end = (char)('0' + two % 10);
-        *--end = (char)('0' + two / 10);
-    }
-    *--end = (char)('0' + value % 10);
-    if (value >= 10)
-        *--end = (char)('0' + value / 10);
-    return end;
-}

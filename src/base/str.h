@@ -49,8 +49,21 @@ bool e8_str_split(struct e8_str *rest, char separator, struct e8_str *word);
 size_t e8_utf8_valid(struct e8_str s);
 /* Writes the decimal digits so that they end before `end`, E8_DIGITS_MAX of them at most, and returns the first. */
 #define E8_DIGITS_MAX 20
-char *e8_digits(uint64_t value, char *end);
+static inline char *e8_digits(uint64_t value, char *end);
 /* The name in the NULL-terminated list that `unknown` was probably meant to be, or NULL. */
 const char *e8_suggest(struct e8_str unknown, const char *const *names);
+
+static inline char *e8_digits(uint64_t value, char *end)
+{
+    for (; value >= 100; value /= 100) {
+        unsigned two = (unsigned)(value % 100);
+        *--end = (char)('0' + two % 10);
+        *--end = (char)('0' + two / 10);
+    }
+    *--end = (char)('0' + value % 10);
+    if (value >= 10)
+        *--end = (char)('0' + value / 10);
+    return end;
+}
 
 #endif

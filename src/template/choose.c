@@ -147,16 +147,20 @@ static uint32_t read_index(struct render *r, const struct op *op)
     return key.full ? 0 : find_index(op->pick.list, e8_buf_str(&key));
 }
 
-/* An entity's field is the same wherever it stands, and its program the same one. */
-__attribute__((noinline)) static uint32_t find_key(struct render *r, const struct op *op)
+__attribute__((noinline)) static void learn_key(struct render *r, const struct op *op)
 {
-    const struct program *field = op->pick.key->ops[0].call.body;
-    struct found_key *known = &r->keys[op->pick.place];
+    uint32_t index = op->pick.indices ? choose_index(r, op) : read_index(r, op);
 
-    if (known->field != field || known->list != op->pick.list) {
-        uint32_t index = op->pick.indices ? choose_index(r, op) : read_index(r, op);
-        *known = (struct found_key){field, op->pick.list, index};
-    }
+    r->keys[op->pick.place] = (struct found_key){op->pick.key->ops[0].call.body, op->pick.list, index};
+}
+
+/* An entity's field is the same wherever it stands, and its program the same one. */
+static inline uint32_t find_key(struct render *r, const struct op *op)
+{
+    const struct found_key *known = &r->keys[op->pick.place];
+
+    if (known->field != op->pick.key->ops[0].call.body || known->list != op->pick.list)
+        learn_key(r, op);
     return known->index;
 }
 
