@@ -102,6 +102,17 @@ static enum e8_rc read_times(struct finder *f, struct e8_err *err)
     return rc;
 }
 
+/* The rate is what is searched: at the lowest that is tried, one that asks for more cannot hold. */
+static enum e8_rc read_objective(const char *rule, struct e8_threshold *out, struct e8_err *err)
+{
+    enum e8_rc rc = e8_threshold_parse(e8_str(rule), out, err);
+    if (!rc && out->measure == E8_MEASURE_RATE) {
+        rc = e8_fail(err, E8_INPUT, "--from and --max bound it; 'p(99) < 200ms' is an objective",
+                     "--slo \"%s\": the rate is what find-max looks for", out->text);
+    }
+    return rc;
+}
+
 static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
 {
     const char **rules = e8_arg_all(f->args, "slo");
@@ -118,7 +129,7 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
     }
     f->objectives = e8_arena_alloc(f->arena, (n + 1) * sizeof *f->objectives);
     for (size_t i = 0; !rc && rules && i < n; i++) {
-        rc = e8_threshold_parse(e8_str(rules[i]), &f->objectives[i], err);
+        rc = read_objective(rules[i], &f->objectives[i], err);
         f->objective_count += !rc;
     }
     free(rules);
@@ -257,7 +268,7 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
     f->stopped_by = trial.stopped_by;
     if (!rc && !trial.stopped_by) {
         *step = (struct e8_curve_step){.stage = stage, .rate = rate, .run = trial.facts.id};
-        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.busy};
+        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.early, trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
         f->count++;

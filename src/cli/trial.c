@@ -44,6 +44,7 @@ static void watch(struct e8_cli_trial *t, struct e8_engine *engine)
         } else if (!t->unfinished && !t->stopped_by &&
                    (elapsed > t->length + t->drain ||
                     (elapsed > t->length / 2 && is_lost(t, stats, elapsed)))) {
+            t->early = elapsed <= t->length + t->drain;
             t->unfinished = true;
             e8_engine_stop(engine);
         }

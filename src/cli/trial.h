@@ -22,6 +22,7 @@ struct e8_cli_trial {
     struct e8_engine_result result;
     struct e8_report report; /* of the two above */
     bool unfinished;         /* stopped early since a threshold cannot hold, or not drained */
+    bool early;              /* of these two the former */
     double busy;             /* share of the processors' time that its workers could use and did */
     int stopped_by;          /* signal; then there is nothing to judge */
 };

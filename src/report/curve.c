@@ -13,10 +13,11 @@ static e8_dur_ns quantile(const struct e8_hist *hist, double q)
     return hist && e8_hist_count(hist) > 0 ? e8_hist_quantile(hist, q) : 0;
 }
 
-static void measure_step(const struct e8_report *report, struct e8_curve_step *out)
+static void measure_step(const struct e8_report *report, bool early, struct e8_curve_step *out)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    out->early = early;
     out->planned = totals.planned;
     out->delivered = totals.delivered;
     out->failed = totals.failed;
@@ -131,7 +132,7 @@ void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts 
 {
     const struct e8_threshold_result *missed = first_missed(report);
     bool invalid = report->verdict == E8_INVALID;
-    measure_step(report, out);
+    measure_step(report, facts->early, out);
     out->why[0] = '\0';
     if (say_ours(report, facts, out)) {
         out->result = E8_SEARCH_INVALID;

@@ -11,6 +11,8 @@ struct e8_curve_step {
     enum e8_search_result result;
     char why[200]; /* unless it holds */
     int64_t run;   /* in the log; 0: none is kept */
+    bool
+        early; /* stopped since an objective could not hold any more; what was under way then is in `aborted` */
     uint64_t planned, delivered, failed, dropped, aborted;
     uint64_t samples;               /* of the times below, which are 0 where there are none */
     e8_dur_ns p50, p95, p99, most;  /* response time */
@@ -20,6 +22,7 @@ struct e8_curve_step {
 struct e8_curve_facts {
     bool bounded;    /* deliveries in flight reached their bound: what waited did so for the receiver */
     bool unfinished; /* it was stopped early, or its backlog did not drain */
+    bool early;      /* of these two the former */
     double busy;     /* share of the processors' time that emit8 could use and did, 0 to 1 */
 };
 /* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. */

@@ -132,6 +132,14 @@ def test_even_the_lowest_may_be_too_much():
     assert len(done.found["steps"]) == 1
 
 
+def test_what_was_given_up_early_is_no_failure():
+    """It answers all with 200: emit8 stops when it has seen enough, and what was under way then does not count as failed."""
+    with receiver(0.02) as url:
+        done = find_max(url, "--slo", "p(50) < 50ms", "--from", "300/s", "--for", "4s", "--warmup", "0", "--timeout", "5s", "--no-log")
+    step = done.found["steps"][0]
+    assert step["stopped_early"] and step["aborted"] > 0 and step["failed"] == 0 and step["success"] == 1
+
+
 def test_what_refuses_everything_tells_nothing():
     with kit.Capture(lambda request: 401) as capture:
         done = find_max(capture.url, "--slo", "p(50) < 2s", "--from", "20/s", "--for", "200ms", "--no-log")
@@ -174,6 +182,7 @@ def test_a_signal_tells_what_is_known():
 @pytest.mark.parametrize("args, what, hint", [
     ([], "which objective must hold?", "--slo 'p(99) < 200ms'"),
     (["--slo", "p(99) under 5"], "p(99) under 5", ""),
+    (["--slo", "success >= 99%", "--slo", "rate  >= 490/s"], '"rate >= 490/s": the rate is what find-max looks for', "--from and --max"),
     (["--slo", "p(99){endpoint=crm} < 5ms"], 'there is no endpoint "crm"', ""),
     (["--slo", "p(99) < 5ms", "--from", "0/s"], "--from is out of range", "/s"),
     (["--slo", "p(99) < 5ms", "--from", "5"], '--from "5" is no rate', "100/s"),
