@@ -152,6 +152,9 @@ static void show(struct execution *x, struct e8_engine *engine, const struct e8_
     const struct e8_live_now state = {
         .paused = now.paused,
         .stopping = x->stopped_by || x->lost,
+        .warming = now.warming,
+        .on_wire = now.on_wire,
+        .waiting = now.waiting,
         .factor = now.factor,
         .rated = now.open,
         .intended = (now.open || now.arrivals > 0) && x->per_arrival > 0 ? now.arrivals * x->per_arrival : -1,

@@ -37,6 +37,13 @@ static void put_label(struct e8_view *v, const char *label)
     v->labelled = true;
 }
 
+static void put_on_wire(struct e8_view *v)
+{
+    put_count(v, E8_PLAIN, "in flight", v->now->on_wire);
+    if (v->now->waiting)
+        put_count(v, E8_PLAIN, "waiting", v->now->waiting);
+}
+
 /* In whole tenths: what is drawn anew should not flicker. */
 static const char *since_start(const struct e8_view *v, e8_mono_ns at, char out[E8_DUR_MAX])
 {
@@ -69,8 +76,9 @@ static const char *quantile_text(const struct e8_hist *hist, const struct e8_his
 
 static const char *state_of(const struct e8_view *v, enum e8_ink *ink)
 {
-    *ink = v->now->stopping || v->now->paused ? E8_YELLOW : E8_GREEN;
-    return v->now->stopping ? "stopping" : v->now->paused ? "paused" : "running";
+    const struct e8_live_now *now = v->now;
+    *ink = now->stopping || now->paused || now->warming ? E8_YELLOW : E8_GREEN;
+    return now->stopping ? "stopping" : now->paused ? "paused" : now->warming ? "warming up" : "running";
 }
 
 static void put_title(struct e8_view *v)
@@ -150,7 +158,7 @@ static void put_rate(struct e8_view *v)
         snprintf(text, sizeof(text), "×%.2f", now->factor);
         put_pair(v, E8_YELLOW, "", text, 0);
     }
-    put_count(v, E8_PLAIN, "in flight", v->in_flight);
+    put_on_wire(v);
     snprintf(text, sizeof(text), "%.0f %%", v->live->busy * 100);
     put_pair(v, v->live->busy > 0.8 ? E8_YELLOW : E8_PLAIN, "busiest worker", text, 0);
 }
@@ -161,6 +169,8 @@ static void put_ended(struct e8_view *v)
     put_count(v, E8_GREEN, "delivered", v->totals.delivered);
     put_count(v, E8_RED, "failed", v->totals.failed);
     put_count(v, E8_YELLOW, "retries", v->totals.retries);
+    if (v->now->warming)
+        put_count(v, E8_YELLOW, "to warm up", e8_stats_all(v->stats)->n.warmup);
     if (v->totals.dropped)
         put_count(v, E8_YELLOW, "dropped", v->totals.dropped);
 }
@@ -313,9 +323,11 @@ void e8_view_line(struct e8_view *v)
                       e8_share_text(v->ended, v->planned, text));
     e8_buf_printf(out, "  %s", e8_rate_text(v->rate, text));
     v->column = 1;
+    if (v->now->warming)
+        put_pair(v, E8_YELLOW, "", "warming up", 0);
     put_classes(v, false);
     put_count(v, E8_RED, "failed", v->totals.failed);
-    put_count(v, E8_PLAIN, "in flight", v->in_flight);
+    put_on_wire(v);
     for (size_t i = 0; i < E8_COUNT(names); i++)
         put_pair(v, E8_PLAIN, names[i], quantile_text(response, NULL, qs[i], text), 0);
     e8_page_line(&v->page);

@@ -142,12 +142,15 @@ struct e8_live_options {
 /* What the statistics do not tell. */
 struct e8_live_now {
     bool paused, stopping;
-    double factor;   /* of the planned rate, by hand; 1: as planned */
-    bool rated;      /* there is a rate to change */
-    double intended; /* deliveries per second; < 0: none, or not known */
-    uint32_t closed; /* at a time, in closed loops */
-    double busy;     /* share of the busiest worker */
-    e8_mono_ns ends; /* the schedule; E8_NEVER: not known */
+    bool warming;     /* what is sent now is not counted */
+    uint64_t on_wire; /* attempts under way */
+    uint64_t waiting; /* deliveries that wait for their retry, or that a step holds back */
+    double factor;    /* of the planned rate, by hand; 1: as planned */
+    bool rated;       /* there is a rate to change */
+    double intended;  /* deliveries per second; < 0: none, or not known */
+    uint32_t closed;  /* at a time, in closed loops */
+    double busy;      /* share of the busiest worker */
+    e8_mono_ns ends;  /* the schedule; E8_NEVER: not known */
 };
 struct e8_live;
 /* What the options point to must outlive the view. */

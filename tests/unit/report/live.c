@@ -201,6 +201,61 @@ static void what_is_not_known_is_not_shown(void **state)
     sample_fini(&s);
 }
 
+static void warming_up_is_shown(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct screen screen;
+    sample_init(&s);
+    screen_open(&screen, &s, 80, 24);
+    screen.options.planned = 0;
+    screen.now.warming = true;
+    screen.now.on_wire = 12;
+    draw(&screen, &s, 0);
+    for (int i = 0; i < 150; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        attempt.flags = E8_FLAG_WARMUP;
+        sample_attempt(&s, &attempt);
+    }
+    draw(&screen, &s, E8_NS_S);
+    assert_screen(&screen, " support-day  warming up  1 s of 60 s\n"
+                           " ▋░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ended 0\n"
+                           " now         150/s of 150/s  in flight 12  busiest worker 34 %\n"
+                           " deliveries  delivered 0  failed 0  retries 0  to warm up 150\n"
+                           " status      2xx 0  3xx 0  4xx 0  5xx 0  none 0\n"
+                           " last 5 s    p50 –         p95 –         p99 –         send lag p99 –\n"
+                           " overall     p50 –         p95 –         p99 –         send lag p99 –\n"
+                           " rate\n"
+                           " p99\n"
+                           " keys        space pause  q stop  + faster  - slower\n");
+    screen.now.paused = true; /* says more */
+    draw(&screen, &s, 2 * E8_NS_S);
+    char *shown = last_screen(&screen);
+    assert_has(shown, "support-day  paused  2 s");
+    free(shown);
+    screen_close(&screen);
+    sample_fini(&s);
+}
+
+/* Deliveries between two attempts are not in flight. */
+static void what_waits_is_no_flight(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct screen screen;
+    sample_init(&s);
+    sample_fill(&s);
+    screen_open(&screen, &s, 80, 24);
+    screen.now.on_wire = 2;
+    screen.now.waiting = 11;
+    draw(&screen, &s, E8_NS_S);
+    char *shown = last_screen(&screen);
+    assert_has(shown, "in flight 2  waiting 11  busiest worker 34 %");
+    free(shown);
+    screen_close(&screen);
+    sample_fini(&s);
+}
+
 /* ---- how it is drawn ---- */
 
 static void fewer_rows_show_what_matters_most(void **state)
@@ -418,6 +473,8 @@ const struct CMUnitTest live_tests[] = {
     cmocka_unit_test(at_200_columns),
     cmocka_unit_test(at_40_columns_without_unicode),
     cmocka_unit_test(what_is_not_known_is_not_shown),
+    cmocka_unit_test(warming_up_is_shown),
+    cmocka_unit_test(what_waits_is_no_flight),
     cmocka_unit_test(fewer_rows_show_what_matters_most),
     cmocka_unit_test(a_terminal_is_redrawn_in_place),
     cmocka_unit_test(a_narrower_terminal_has_more_rows),
