@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/pacing.h"
+#include "cli/progress.h"
 #include "cli/target.h"
 #include "cli/trial.h"
 #include "report/curve.h"
@@ -54,6 +55,7 @@ struct finder {
     struct e8_search search;
     struct e8_curve_step *steps;
     size_t count;
+    struct e8_cli_progress progress;
     int stopped_by;
 };
 
@@ -237,12 +239,9 @@ static e8_dur_ns longest_timeout(const struct finder *f)
 static void tell_step(const struct finder *f, const struct e8_curve_step *step)
 {
     struct e8_buf line;
-    if (e8_arg_set(f->args, "quiet")) {
-        return;
-    }
     e8_buf_init(&line, 4096);
-    e8_curve_step_text(step, &line);
-    fprintf(stderr, "emit8: %s\n", e8_buf_cstr(&line));
+    e8_curve_step_text(step, e8_cli_progress_width(&f->progress), &line);
+    e8_cli_progress_say(&f->progress, e8_buf_cstr(&line));
     e8_buf_fini(&line);
 }
 
@@ -250,6 +249,7 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
 {
     struct e8_err err = {0};
     struct e8_curve_step *step = &f->steps[f->count];
+    char label[E8_STEP_LABEL_MAX];
     struct e8_cli_trial trial = {.args = f->args,
                                  .catalog = f->catalog,
                                  .reach = &f->reach.reach,
@@ -260,7 +260,9 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
                                  .drain = longest_timeout(f),
                                  .thresholds = f->objectives,
                                  .threshold_count = f->objective_count,
-                                 .arena = f->arena};
+                                 .arena = f->arena,
+                                 .progress = &f->progress,
+                                 .label = e8_curve_step_label(stage, rate, label)};
     enum e8_rc rc = make_plan(f, rate, trial.length, &trial.plan, errs);
     if (!rc && e8_cli_trial(&trial, &err)) {
         rc = e8_errs_add(errs, &err);
@@ -280,10 +282,10 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
 }
 
 /* After a step that did not hold the receiver gets some time to recover. The signal that came meanwhile, or 0. */
-static int rest(const struct finder *f)
+static int rest(struct finder *f)
 {
     bool tired = f->count && f->steps[f->count - 1].result != E8_SEARCH_HOLDS;
-    return tired ? e8_signals_take(f->length / 2 < REST ? f->length / 2 : REST) : 0;
+    return tired ? e8_cli_progress_rest(&f->progress, f->length / 2 < REST ? f->length / 2 : REST) : 0;
 }
 
 static enum e8_rc run_steps(struct finder *f, struct e8_errs *errs)
@@ -318,14 +320,14 @@ static int conclude(struct finder *f)
 
 static int find(struct finder *f, struct e8_errs *errs)
 {
-    char length[E8_DUR_MAX];
+    char length[E8_DUR_MAX], line[E8_DUR_MAX + 64];
     e8_cli_target_note(f->args, &f->target);
-    if (!e8_arg_set(f->args, "quiet")) {
-        fprintf(stderr, "emit8: at most %u steps of %s\n", e8_search_most(f->from, f->top, f->precision),
-                e8_dur_text(f->length, length));
-    }
-    e8_signals_init();
+    e8_cli_progress_open(&f->progress, f->args);
+    snprintf(line, sizeof line, "at most %u steps of %s", e8_search_most(f->from, f->top, f->precision),
+             e8_dur_text(f->length, length));
+    e8_cli_progress_say(&f->progress, line);
     enum e8_rc rc = run_steps(f, errs);
+    e8_cli_progress_close(&f->progress);
     int code = f->count || !rc ? conclude(f) : E8_EXIT_PASS;
     return rc ? e8_exit_errs(errs) : code;
 }

@@ -3,6 +3,7 @@
 #define E8_CLI_TRIAL_H
 
 #include "cli/kept.h"
+#include "cli/progress.h"
 
 struct e8_cli_trial {
     const struct e8_args *args;
@@ -16,6 +17,8 @@ struct e8_cli_trial {
     const struct e8_threshold *thresholds;
     size_t threshold_count;
     struct e8_arena *arena; /* of texts */
+    struct e8_cli_progress *progress;
+    const char *label; /* what it is called there */
 
     /* Out: */
     struct e8_log_run facts;

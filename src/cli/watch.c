@@ -1,6 +1,5 @@
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/execute.h"
@@ -19,8 +18,7 @@ static bool is_quiet(const struct execution *x)
 
 bool e8_execution_on_terminal(const struct execution *x)
 {
-    const char *term = getenv("TERM");
-    return !is_quiet(x) && isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+    return !is_quiet(x) && e8_terminal_redraws(STDERR_FILENO);
 }
 
 /* What is said while the view stands. */

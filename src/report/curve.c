@@ -249,14 +249,26 @@ void e8_curve_conclude(struct e8_curve *curve)
     e8_buf_cstr(&reason);
 }
 
-void e8_curve_step_text(const struct e8_curve_step *step, struct e8_buf *out)
+const char *e8_curve_step_label(enum e8_search_stage stage, double rate, char out[E8_STEP_LABEL_MAX])
 {
-    char p99[E8_DUR_MAX];
-    put_rate(out, step->rate);
-    e8_buf_printf(out, " %s", e8_search_result_name(step->result));
+    char text[E8_NUMBER_MAX];
+    snprintf(out, E8_STEP_LABEL_MAX, "%s%s", e8_rate_text(rate, text),
+             stage == E8_SEARCH_CONFIRM ? " once more" : "");
+    return out;
+}
+
+void e8_curve_step_text(const struct e8_curve_step *step, size_t columns, struct e8_buf *out)
+{
+    char label[E8_STEP_LABEL_MAX], p99[E8_DUR_MAX], memory[E8_STEP_LABEL_MAX + sizeof(step->why) + 32];
+    struct e8_page page = {out, columns, false};
+    struct e8_buf line;
+    e8_buf_fixed(&line, memory, sizeof(memory));
+    e8_buf_puts(&line, e8_curve_step_label(step->stage, step->rate, label));
     if (step->result == E8_SEARCH_HOLDS) {
-        e8_buf_printf(out, ": p99 %s", e8_dur_text(step->p99, p99));
+        e8_buf_printf(&line, " holds%s: p99 %s", step->stage == E8_SEARCH_CONFIRM ? ", confirmed" : "",
+                      e8_dur_text(step->p99, p99));
     } else {
-        e8_buf_printf(out, ": %s", step->why);
+        e8_buf_printf(&line, " %s: %s", e8_search_result_name(step->result), step->why);
     }
+    e8_page_put(&page, E8_PLAIN, e8_buf_str(&line), columns, 0);
 }

@@ -29,6 +29,8 @@ struct e8_curve_facts {
 void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
                     struct e8_curve_step *out);
 
+#define E8_STEP_LABEL_MAX 64
+
 struct e8_curve {
     const char *target; /* URL, redacted */
     const struct e8_threshold *objectives;
@@ -46,7 +48,9 @@ void e8_curve_conclude(struct e8_curve *curve);
 /* text, json, ndjson or csv. */
 enum e8_rc e8_curve_write(const struct e8_curve *curve, enum e8_format format, struct e8_style style,
                           FILE *out);
-/* "1,600/s holds: p99 3.1 ms", for progress. */
-void e8_curve_step_text(const struct e8_curve_step *step, struct e8_buf *out);
+/* What the step that is under way is called: "1,600/s", "1,600/s once more". */
+const char *e8_curve_step_label(enum e8_search_stage stage, double rate, char out[E8_STEP_LABEL_MAX]);
+/* "1,600/s holds: p99 3.1 ms", "1,600/s once more holds, confirmed: …", for progress; cut to so many columns. */
+void e8_curve_step_text(const struct e8_curve_step *step, size_t columns, struct e8_buf *out);
 
 #endif

@@ -135,6 +135,7 @@ struct e8_live_options {
     int columns, rows;     /* of the terminal */
     bool unicode;          /* the terminal shows more than ASCII */
     bool keys;             /* say which there are */
+    const char *brief;     /* one line on the terminal, which begins so; NULL: all lines */
     e8_mono_ns started;
     const struct e8_log_run *run; /* its name, endpoints */
     uint64_t planned;             /* deliveries; 0: not known */

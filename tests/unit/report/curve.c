@@ -294,6 +294,26 @@ static void success_is_of_what_ended(void **state)
     sample_fini(&s);
 }
 
+static void lines_of_progress_fit(void **state)
+{
+    (void)state;
+    struct e8_curve_step step = {.rate = 200, .result = E8_SEARCH_HOLDS, .p99 = 3 * MS};
+    char memory[512];
+    struct e8_buf line;
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 70, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s holds: p99 3 ms");
+    step.stage = E8_SEARCH_CONFIRM;
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 70, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s once more holds, confirmed: p99 3 ms");
+    step.result = E8_SEARCH_FAILS;
+    snprintf(step.why, sizeof step.why, "%s", "nothing was delivered, mostly connect_refused");
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 40, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s once more fails: nothing was deli…");
+}
+
 const struct CMUnitTest curve_tests[] = {
     cmocka_unit_test(what_meets_the_objectives_holds),
     cmocka_unit_test(a_slow_receiver_fails),
@@ -305,5 +325,6 @@ const struct CMUnitTest curve_tests[] = {
     cmocka_unit_test(conclusions_say_what_was_the_limit),
     cmocka_unit_test(curves_are_sorted_and_fit),
     cmocka_unit_test(success_is_of_what_ended),
+    cmocka_unit_test(lines_of_progress_fit),
 };
 const size_t curve_count = E8_COUNT(curve_tests);

@@ -237,6 +237,42 @@ static void warming_up_is_shown(void **state)
     sample_fini(&s);
 }
 
+/* A step of find-max: one line, which fits and is rewritten. */
+static void one_line_alone(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    for (int width = 20; width <= 200; width += 30) {
+        struct screen screen;
+        screen_open(&screen, &s, width, 24);
+        screen.options.brief = "200/s once more";
+        screen.now.on_wire = 3;
+        draw(&screen, &s, 3 * E8_NS_S);
+        char *shown = last_screen(&screen);
+        assert_int_equal(lines(shown), 1);
+        assert_true(e8_text_width(e8_str(shown)) <= (size_t)width); /* with its newline */
+        if (width >= 110)
+            assert_string_equal(
+                shown, " 200/s once more  3 s of 60 s  now 135/s  p99 8.9 ms  failed 4  in flight 3\n");
+        else
+            assert_has(shown, width < 30 ? " 200/s once more" : " 200/s once more  3 s of 60 s");
+        free(shown);
+        size_t before = strlen(screen.text);
+        screen.now.warming = true;
+        draw(&screen, &s, 4 * E8_NS_S);
+        assert_memory_equal(screen.text + before, "\033[1A\r", 5);
+        if (width >= 80)
+            assert_has(screen.text + before, "200/s once more  warming up  4 s of 60 s");
+        e8_live_end(screen.live);
+        const char last[] = "\033[1A\r\033[J";
+        assert_string_equal(screen.text + strlen(screen.text) - strlen(last), last);
+        screen_close(&screen);
+    }
+    sample_fini(&s);
+}
+
 /* Deliveries between two attempts are not in flight. */
 static void what_waits_is_no_flight(void **state)
 {
@@ -475,6 +511,7 @@ const struct CMUnitTest live_tests[] = {
     cmocka_unit_test(what_is_not_known_is_not_shown),
     cmocka_unit_test(warming_up_is_shown),
     cmocka_unit_test(what_waits_is_no_flight),
+    cmocka_unit_test(one_line_alone),
     cmocka_unit_test(fewer_rows_show_what_matters_most),
     cmocka_unit_test(a_terminal_is_redrawn_in_place),
     cmocka_unit_test(a_narrower_terminal_has_more_rows),
