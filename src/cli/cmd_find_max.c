@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/pacing.h"
+#include "cli/progress.h"
 #include "cli/target.h"
 #include "cli/trial.h"
 #include "report/curve.h"
@@ -55,6 +56,7 @@ struct finder {
     struct e8_search search;
     struct e8_curve_step *steps;
     size_t count;
+    struct e8_cli_progress progress;
     int stopped_by;
 };
 
@@ -103,6 +105,17 @@ static enum e8_rc read_times(struct finder *f, struct e8_err *err)
     return rc;
 }
 
+/* The rate is what is searched: at the lowest that is tried, one that asks for more cannot hold. */
+static enum e8_rc read_objective(const char *rule, struct e8_threshold *out, struct e8_err *err)
+{
+    enum e8_rc rc = e8_cli_threshold("slo", rule, out, err);
+    if (!rc && out->measure == E8_MEASURE_RATE) {
+        rc = e8_fail(err, E8_INPUT, "--from and --max bound it; 'p(99) < 200ms' is an objective",
+                     "--slo \"%s\": the rate is what find-max looks for", out->text);
+    }
+    return rc;
+}
+
 static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
 {
     const char **rules = e8_arg_all(f->args, "slo");
@@ -119,7 +132,7 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
     }
     f->objectives = e8_arena_alloc(f->arena, (n + 1) * sizeof *f->objectives);
     for (size_t i = 0; !rc && rules && i < n; i++) {
-        rc = e8_cli_threshold("slo", rules[i], &f->objectives[i], err);
+        rc = read_objective(rules[i], &f->objectives[i], err);
         f->objective_count += !rc;
     }
     free(rules);
@@ -229,12 +242,9 @@ static e8_dur_ns longest_timeout(const struct finder *f)
 static void tell_step(const struct finder *f, const struct e8_curve_step *step)
 {
     struct e8_buf line;
-    if (e8_arg_set(f->args, "quiet")) {
-        return;
-    }
     e8_buf_init(&line, 4096);
-    e8_curve_step_text(step, &line);
-    fprintf(stderr, "emit8: %s\n", e8_buf_cstr(&line));
+    e8_curve_step_text(step, e8_cli_progress_width(&f->progress), &line);
+    e8_cli_progress_say(&f->progress, e8_buf_cstr(&line));
     e8_buf_fini(&line);
 }
 
@@ -242,6 +252,7 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
 {
     struct e8_err err = {0};
     struct e8_curve_step *step = &f->steps[f->count];
+    char label[E8_STEP_LABEL_MAX];
     struct e8_cli_trial trial = {.args = f->args,
                                  .catalog = f->catalog,
                                  .reach = &f->reach.reach,
@@ -252,7 +263,9 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
                                  .drain = longest_timeout(f),
                                  .thresholds = f->objectives,
                                  .threshold_count = f->objective_count,
-                                 .arena = f->arena};
+                                 .arena = f->arena,
+                                 .progress = &f->progress,
+                                 .label = e8_curve_step_label(stage, rate, label)};
     enum e8_rc rc = make_plan(f, rate, trial.length, &trial.plan, errs);
     if (!rc && e8_cli_trial(&trial, &err)) {
         rc = e8_errs_add(errs, &err);
@@ -260,7 +273,7 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
     f->stopped_by = trial.stopped_by;
     if (!rc && !trial.stopped_by) {
         *step = (struct e8_curve_step){.stage = stage, .rate = rate, .run = trial.facts.id};
-        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.busy};
+        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.early, trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
         f->count++;
@@ -272,10 +285,10 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
 }
 
 /* After a step that did not hold the receiver gets some time to recover. The signal that came meanwhile, or 0. */
-static int rest(const struct finder *f)
+static int rest(struct finder *f)
 {
     bool tired = f->count && f->steps[f->count - 1].result != E8_SEARCH_HOLDS;
-    return tired ? e8_signals_take(f->length / 2 < REST ? f->length / 2 : REST) : 0;
+    return tired ? e8_cli_progress_rest(&f->progress, f->length / 2 < REST ? f->length / 2 : REST) : 0;
 }
 
 static enum e8_rc run_steps(struct finder *f, struct e8_errs *errs)
@@ -310,14 +323,14 @@ static int conclude(struct finder *f)
 
 static int find(struct finder *f, struct e8_errs *errs)
 {
-    char length[E8_DUR_MAX];
+    char length[E8_DUR_MAX], line[E8_DUR_MAX + 64];
     e8_cli_target_note(&f->target);
-    if (!e8_arg_set(f->args, "quiet")) {
-        fprintf(stderr, "emit8: at most %u steps of %s\n", e8_search_most(f->from, f->top, f->precision),
-                e8_dur_text(f->length, length));
-    }
-    e8_signals_init();
+    e8_cli_progress_open(&f->progress, f->args);
+    snprintf(line, sizeof line, "at most %u steps of %s", e8_search_most(f->from, f->top, f->precision),
+             e8_dur_text(f->length, length));
+    e8_cli_progress_say(&f->progress, line);
     enum e8_rc rc = run_steps(f, errs);
+    e8_cli_progress_close(&f->progress);
     int code = f->count || !rc ? conclude(f) : E8_EXIT_PASS;
     return rc ? e8_exit_errs(errs) : code;
 }

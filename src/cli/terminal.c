@@ -153,6 +153,12 @@ void e8_terminal_size(int fd, int *columns, int *rows)
     *rows = known ? size.ws_row : 0;
 }
 
+bool e8_terminal_redraws(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && !(term && strcmp(term, "dumb") == 0);
+}
+
 bool e8_terminal_unicode(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};

@@ -20,6 +20,7 @@ bool e8_terminal_foreground(void);
 enum e8_key { E8_KEY_NONE, E8_KEY_PAUSE, E8_KEY_FASTER, E8_KEY_SLOWER, E8_KEY_QUIT };
 enum e8_key e8_terminal_key(void);                      /* the next that was pressed */
 void e8_terminal_size(int fd, int *columns, int *rows); /* 0: not known */
+bool e8_terminal_redraws(int fd);                       /* it is one that can be drawn on in place */
 bool e8_terminal_unicode(void);                         /* by the locale's variables */
 
 #endif

@@ -33,9 +33,9 @@ static bool is_lost(const struct e8_cli_trial *t, const struct e8_stats *stats, 
 static void watch(struct e8_cli_trial *t, struct e8_engine *engine)
 {
     while (!e8_engine_wait(engine, LOOK_EVERY)) {
-        int signal = e8_signals_take(0);
-        e8_dur_ns elapsed = e8_mono_now() - t->facts.epoch - t->warmup;
         const struct e8_stats *stats = e8_engine_stats(engine);
+        int signal = e8_cli_progress_look(t->progress, engine, stats, t->stopped_by || t->unfinished);
+        e8_dur_ns elapsed = e8_mono_now() - t->facts.epoch - t->warmup - t->progress->suspended;
         if (signal && t->stopped_by) {
             e8_engine_abort(engine);
         } else if (signal) {
@@ -44,6 +44,7 @@ static void watch(struct e8_cli_trial *t, struct e8_engine *engine)
         } else if (!t->unfinished && !t->stopped_by &&
                    (elapsed > t->length + t->drain ||
                     (elapsed > t->length / 2 && is_lost(t, stats, elapsed)))) {
+            t->early = elapsed <= t->length + t->drain;
             t->unfinished = true;
             e8_engine_stop(engine);
         }
@@ -101,7 +102,9 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
     rc = e8_engine_start(t->plan, t->catalog, &options, &engine, err);
     if (!rc) {
         e8_dur_ns used = used_time();
+        e8_cli_progress_begin(t->progress, t->label, &t->facts, e8_cli_style(t->args, stderr));
         watch(t, engine);
+        e8_cli_progress_end(t->progress);
         e8_engine_finish(&engine, &t->result);
         t->busy = busy_share(t, used_time() - used, threads.spin > 0);
         e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);

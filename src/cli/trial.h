@@ -3,6 +3,7 @@
 #define E8_CLI_TRIAL_H
 
 #include "cli/kept.h"
+#include "cli/progress.h"
 
 struct e8_cli_trial {
     const struct e8_args *args;
@@ -16,12 +17,15 @@ struct e8_cli_trial {
     const struct e8_threshold *thresholds;
     size_t threshold_count;
     struct e8_arena *arena; /* of texts */
+    struct e8_cli_progress *progress;
+    const char *label; /* what it is called there */
 
     /* Out: */
     struct e8_log_run facts;
     struct e8_engine_result result;
     struct e8_report report; /* of the two above */
     bool unfinished;         /* stopped early since a threshold cannot hold, or not drained */
+    bool early;              /* of these two the former */
     double busy;             /* share of the processors' time that its workers could use and did */
     int stopped_by;          /* signal; then there is nothing to judge */
 };

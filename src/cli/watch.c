@@ -1,6 +1,5 @@
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/execute.h"
@@ -19,8 +18,7 @@ static bool is_quiet(const struct execution *x)
 
 bool e8_execution_on_terminal(const struct execution *x)
 {
-    const char *term = getenv("TERM");
-    return !is_quiet(x) && isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
+    return !is_quiet(x) && e8_terminal_redraws(STDERR_FILENO);
 }
 
 /* What is said while the view stands. */
@@ -149,11 +147,12 @@ static void show(struct execution *x, struct e8_engine *engine, const struct e8_
         return;
     }
     e8_engine_look(engine, &now);
-    e8_dur_ns warmup = (e8_dur_ns)((double)e8_plan_warmup(x->run->plan) / x->run->speed);
     const struct e8_live_now state = {
-        .warming = at - x->facts.epoch < warmup,
         .paused = now.paused,
         .stopping = x->stopped_by || x->lost,
+        .warming = now.warming,
+        .on_wire = now.on_wire,
+        .waiting = now.waiting,
         .factor = now.factor,
         .rated = now.open,
         .intended = (now.open || now.arrivals > 0) && x->per_arrival > 0 ? now.arrivals * x->per_arrival : -1,

@@ -40,6 +40,13 @@ static void sign_late(struct e8_worker *worker, struct e8_delivery *delivery)
     }
 }
 
+static void wait_again(struct e8_worker *worker, struct e8_delivery *delivery, bool waits)
+{
+    worker->waiting += waits;
+    worker->waiting -= delivery->waits;
+    delivery->waits = waits;
+}
+
 void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     const struct e8_engine *engine = worker->engine;
@@ -62,6 +69,7 @@ void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
     exchange->wire = delivery->parts.wire;
     exchange->keep = engine->options.keep || (expect && e8_expect_reads(expect));
     exchange->owner = delivery;
+    wait_again(worker, delivery, false);
     delivery->in_flight = true;
     worker->on_wire++;
     e8_transport_submit(worker->transport, exchange);
@@ -70,6 +78,7 @@ void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
 static void end_delivery(struct e8_worker *worker, struct e8_delivery *delivery, bool well)
 {
     struct e8_strand *strand = delivery->strand;
+    wait_again(worker, delivery, false);
     strand->failed = strand->failed || !well;
     e8_line_leave(worker, delivery);
     e8_followers_release(worker, delivery);
@@ -119,6 +128,7 @@ static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e
                   e8_dur_ns wait)
 {
     e8_mono_ns now = e8_worker_clock(worker);
+    wait_again(worker, delivery, true);
     delivery->trigger = trigger;
     delivery->due = e8_after(now, wait);
     if (delivery->copy == 0) {

@@ -152,11 +152,14 @@ void e8_engine_hasten(struct e8_engine *engine, double factor);
 struct e8_engine_now {
     bool paused;
     double factor;
-    bool open;       /* an open phase is under way or comes: a factor means something */
-    double arrivals; /* per second, that all open phases intend now */
-    uint32_t closed; /* instances at a time of closed loops that are under way */
-    e8_mono_ns ends; /* of the schedule; E8_NEVER: paused, or closed loops of no certain length */
-    double busy;     /* of the busiest worker: its share of time awake since the last call, 0..1 */
+    bool open;        /* an open phase is under way or comes: a factor means something */
+    double arrivals;  /* per second, that all open phases intend now */
+    uint32_t closed;  /* instances at a time of closed loops that are under way */
+    e8_mono_ns ends;  /* of the schedule; E8_NEVER: paused, or closed loops of no certain length */
+    bool warming;     /* a warm-up is under way: what it sends is in the statistics' n.warmup alone */
+    uint64_t on_wire; /* attempts under way, those of the warm-up too */
+    uint64_t waiting; /* deliveries that wait for their retry, or that a step holds back */
+    double busy;      /* of the busiest worker: its share of time awake since the last call, 0..1 */
 };
 void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out);
 

@@ -133,12 +133,22 @@ static void look_at_phase(struct e8_engine *engine, size_t index, e8_dur_ns into
     if (!phase->open) {
         bool ended = atomic_load(&engine->gates[index].ended) == engine->count;
         now->closed += into >= 0 && !ended ? part.concurrency : 0;
+        now->warming = now->warming || (phase->warmup && into >= 0 && !ended);
         return;
     }
     e8_dur_ns offset = e8_divided(into, 1 / engine->speed);
     now->open = now->open || offset < phase->pace.length;
     if (into >= 0 && offset < phase->pace.length) {
+        now->warming = now->warming || phase->warmup;
         now->arrivals += e8_pace_rate(&phase->pace, offset) * engine->speed / (double)part.step;
+    }
+}
+
+static void look_at_deliveries(struct e8_engine *engine, struct e8_engine_now *now)
+{
+    for (unsigned i = 0; i < engine->count; i++) {
+        now->on_wire += atomic_load_explicit(&engine->workers[i].shown_on_wire, memory_order_relaxed);
+        now->waiting += atomic_load_explicit(&engine->workers[i].shown_waiting, memory_order_relaxed);
     }
 }
 
@@ -171,6 +181,7 @@ void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out)
     }
     out->ends = i < count ? E8_NEVER : e8_turn_due(turn, out->ends);
     out->arrivals *= out->paused ? 0 : out->factor;
+    look_at_deliveries(engine, out);
     out->busy = busiest(engine, at);
 }
 

@@ -77,6 +77,8 @@ static struct e8_delivery *take_delivery(struct e8_worker *worker)
 /* Statistics change hands: ours go to whoever reads them, an empty one comes back. */
 static void publish(struct e8_worker *worker, e8_mono_ns now)
 {
+    atomic_store_explicit(&worker->shown_on_wire, worker->on_wire, memory_order_relaxed);
+    atomic_store_explicit(&worker->shown_waiting, worker->waiting + worker->kept, memory_order_relaxed);
     if (now < worker->publish_at || atomic_load(&worker->published)) {
         return;
     }

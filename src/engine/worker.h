@@ -142,6 +142,7 @@ struct e8_delivery {
     uint16_t copy;    /* 0: the delivery itself */
     uint16_t copies;  /* that come when this one has ended */
     bool retried;     /* they come as retries */
+    bool waits;       /* for another attempt */
     bool delayed;     /* signed long before it leaves */
     bool in_flight;
     enum e8_trigger trigger;
@@ -223,6 +224,7 @@ struct e8_worker {
     size_t deliveries;        /* how many those are */
     size_t kept;    /* of them, those that wait for an event to come; they do not count against the bound */
     size_t on_wire; /* of them, those whose attempt is under way; above the bound by groups alone */
+    size_t waiting; /* of them, those that wait for another attempt */
     size_t bound;
     size_t instances;          /* how many have not ended */
     uint64_t settled;          /* instances that have ended */
@@ -242,6 +244,7 @@ struct e8_worker {
     bool bounded;                 /* its bound was reached */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
     _Atomic(struct e8_stats *) published, spare;
+    atomic_size_t shown_on_wire, shown_waiting; /* for e8_engine_look */
     struct e8_busy busy;
     _Atomic(struct e8_job *) mail; /* jobs that the helper has done */
     _Atomic(struct e8_fed *) fed;  /* deliveries from outside, the newest first */

@@ -13,10 +13,11 @@ static e8_dur_ns quantile(const struct e8_hist *hist, double q)
     return hist && e8_hist_count(hist) > 0 ? e8_hist_quantile(hist, q) : 0;
 }
 
-static void measure_step(const struct e8_report *report, struct e8_curve_step *out)
+static void measure_step(const struct e8_report *report, bool early, struct e8_curve_step *out)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_all(report->run, report->stats);
+    out->early = early;
     out->planned = totals.planned;
     out->delivered = totals.delivered;
     out->failed = totals.failed;
@@ -131,7 +132,7 @@ void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts 
 {
     const struct e8_threshold_result *missed = first_missed(report);
     bool invalid = report->verdict == E8_INVALID;
-    measure_step(report, out);
+    measure_step(report, facts->early, out);
     out->why[0] = '\0';
     if (say_ours(report, facts, out)) {
         out->result = E8_SEARCH_INVALID;
@@ -248,14 +249,26 @@ void e8_curve_conclude(struct e8_curve *curve)
     e8_buf_cstr(&reason);
 }
 
-void e8_curve_step_text(const struct e8_curve_step *step, struct e8_buf *out)
+const char *e8_curve_step_label(enum e8_search_stage stage, double rate, char out[E8_STEP_LABEL_MAX])
 {
-    char p99[E8_DUR_MAX];
-    put_rate(out, step->rate);
-    e8_buf_printf(out, " %s", e8_search_result_name(step->result));
+    char text[E8_NUMBER_MAX];
+    snprintf(out, E8_STEP_LABEL_MAX, "%s%s", e8_rate_text(rate, text),
+             stage == E8_SEARCH_CONFIRM ? " once more" : "");
+    return out;
+}
+
+void e8_curve_step_text(const struct e8_curve_step *step, size_t columns, struct e8_buf *out)
+{
+    char label[E8_STEP_LABEL_MAX], p99[E8_DUR_MAX], memory[E8_STEP_LABEL_MAX + sizeof(step->why) + 32];
+    struct e8_page page = {out, columns, false};
+    struct e8_buf line;
+    e8_buf_fixed(&line, memory, sizeof(memory));
+    e8_buf_puts(&line, e8_curve_step_label(step->stage, step->rate, label));
     if (step->result == E8_SEARCH_HOLDS) {
-        e8_buf_printf(out, ": p99 %s", e8_dur_text(step->p99, p99));
+        e8_buf_printf(&line, " holds%s: p99 %s", step->stage == E8_SEARCH_CONFIRM ? ", confirmed" : "",
+                      e8_dur_text(step->p99, p99));
     } else {
-        e8_buf_printf(out, ": %s", step->why);
+        e8_buf_printf(&line, " %s: %s", e8_search_result_name(step->result), step->why);
     }
+    e8_page_put(&page, E8_PLAIN, e8_buf_str(&line), columns, 0);
 }

@@ -11,6 +11,8 @@ struct e8_curve_step {
     enum e8_search_result result;
     char why[200]; /* unless it holds */
     int64_t run;   /* in the log; 0: none is kept */
+    bool
+        early; /* stopped since an objective could not hold any more; what was under way then is in `aborted` */
     uint64_t planned, delivered, failed, dropped, aborted;
     uint64_t samples;               /* of the times below, which are 0 where there are none */
     e8_dur_ns p50, p95, p99, most;  /* response time */
@@ -20,11 +22,14 @@ struct e8_curve_step {
 struct e8_curve_facts {
     bool bounded;    /* deliveries in flight reached their bound: what waited did so for the receiver */
     bool unfinished; /* it was stopped early, or its backlog did not drain */
+    bool early;      /* of these two the former */
     double busy;     /* share of the processors' time that emit8 could use and did, 0 to 1 */
 };
 /* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. */
 void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
                     struct e8_curve_step *out);
+
+#define E8_STEP_LABEL_MAX 64
 
 struct e8_curve {
     const char *target; /* URL, redacted */
@@ -43,7 +48,9 @@ void e8_curve_conclude(struct e8_curve *curve);
 /* text, json, ndjson or csv. */
 enum e8_rc e8_curve_write(const struct e8_curve *curve, enum e8_format format, struct e8_style style,
                           FILE *out);
-/* "1,600/s holds: p99 3.1 ms", for progress. */
-void e8_curve_step_text(const struct e8_curve_step *step, struct e8_buf *out);
+/* What the step that is under way is called: "1,600/s", "1,600/s once more". */
+const char *e8_curve_step_label(enum e8_search_stage stage, double rate, char out[E8_STEP_LABEL_MAX]);
+/* "1,600/s holds: p99 3.1 ms", "1,600/s once more holds, confirmed: …", for progress; cut to so many columns. */
+void e8_curve_step_text(const struct e8_curve_step *step, size_t columns, struct e8_buf *out);
 
 #endif

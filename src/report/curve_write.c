@@ -63,15 +63,21 @@ static void put_time(struct e8_table *table, e8_dur_ns time, const struct e8_cur
     e8_table_cell(table, E8_PLAIN, step->samples ? e8_dur_text(time, text) : "–");
 }
 
+/* Success is theirs: what emit8 itself gave up when it stopped says nothing of the receiver. */
+static uint64_t ended_of(const struct e8_curve_step *step)
+{
+    return step->delivered + step->failed + step->dropped;
+}
+
 static void put_row(struct e8_table *table, const struct e8_curve *curve, const struct e8_curve_step *step)
 {
-    char text[E8_NUMBER_MAX];
+    char text[E8_NUMBER_MAX], words[48];
     bool confirmed = step->stage == E8_SEARCH_CONFIRM && step->result == E8_SEARCH_HOLDS;
+    const char *result = confirmed ? "confirmed" : e8_search_result_name(step->result);
+    snprintf(words, sizeof(words), "%s%s", result, step->early ? ", stopped early" : "");
     e8_table_cell(table, E8_PLAIN, e8_rate_text(step->rate, text));
-    e8_table_cell(table, inks[step->result], confirmed ? "confirmed" : e8_search_result_name(step->result));
-    uint64_t ended = step->delivered + step->failed, cut = step->dropped + step->aborted;
-    e8_table_cell(table, E8_PLAIN, ended ? e8_share_text(step->delivered, ended, text) : "–");
-    e8_table_cell(table, E8_DIM, cut ? e8_count_text(cut, text) : "–");
+    e8_table_cell(table, inks[step->result], words);
+    e8_table_cell(table, E8_PLAIN, e8_share_text(step->delivered, ended_of(step), text));
     put_time(table, step->p50, step);
     put_time(table, step->p95, step);
     put_time(table, step->p99, step);
@@ -83,11 +89,10 @@ static void put_curve(const struct e8_curve *curve, struct e8_page *page)
     static const struct e8_column columns[] = {{.title = "rate", .right = true},
                                                {.title = ""},
                                                {.title = "success", .right = true},
-                                               {.title = "cut off", .right = true, .drop = 3},
                                                {.title = "p50", .right = true, .drop = 2},
                                                {.title = "p95", .right = true, .drop = 1},
                                                {.title = "p99", .right = true},
-                                               {.bar = true}};
+                                               {.bar = true, .drop = 3}};
     const struct e8_curve_step **list = sorted(curve);
     struct e8_table table;
     e8_page_section(page, "Response time by rate", "bars: p99, logarithmic");
@@ -98,20 +103,6 @@ static void put_curve(const struct e8_curve *curve, struct e8_page *page)
     e8_table_write(&table, page);
     e8_table_fini(&table);
     free(list);
-}
-
-/* What emit8 itself gave up when it stopped a step says nothing of the receiver. */
-static void explain_cut(const struct e8_curve *curve, struct e8_page *page)
-{
-    bool any = false;
-    for (size_t i = 0; i < curve->count; i++) {
-        any = any || curve->steps[i].dropped + curve->steps[i].aborted > 0;
-    }
-    if (any) {
-        e8_page_spaces(page, 2);
-        e8_page_wrap(
-            page, E8_LIT("cut off: not ended when emit8 stopped a step that could not hold any more"), 2, 2);
-    }
 }
 
 static void put_reasons(const struct e8_curve *curve, struct e8_page *page)
@@ -170,7 +161,6 @@ static void write_text(const struct e8_curve *curve, struct e8_style style, stru
     put_head(curve, &page);
     if (curve->count) {
         put_curve(curve, &page);
-        explain_cut(curve, &page);
         put_reasons(curve, &page);
     }
     put_verdict(curve, &page);
@@ -182,6 +172,16 @@ static void put_ms(struct e8_json *w, const char *key, bool known, e8_dur_ns tim
         e8_json_num(w, key, (double)time / (double)E8_NS_MS, 6);
     } else {
         e8_json_null(w, key);
+    }
+}
+
+static void put_success(struct e8_json *w, const struct e8_curve_step *step)
+{
+    uint64_t ended = ended_of(step);
+    if (ended > 0) {
+        e8_json_num(w, "success", (double)step->delivered / (double)ended, 6);
+    } else {
+        e8_json_null(w, "success");
     }
 }
 
@@ -212,6 +212,8 @@ static void put_step(struct e8_json *w, const struct e8_curve_step *step)
     e8_json_int(w, "failed", (int64_t)step->failed);
     e8_json_int(w, "dropped", (int64_t)step->dropped);
     e8_json_int(w, "aborted", (int64_t)step->aborted);
+    e8_json_bool(w, "stopped_early", step->early);
+    put_success(w, step);
     put_ms(w, "p50_ms", known, step->p50);
     put_ms(w, "p95_ms", known, step->p95);
     put_ms(w, "p99_ms", known, step->p99);
@@ -261,7 +263,8 @@ static void write_json(const struct e8_curve *curve, int indent, struct e8_buf *
 static void write_csv(const struct e8_curve *curve, struct e8_buf *out)
 {
     const struct e8_curve_step **list = sorted(curve);
-    e8_buf_puts(out, "rate,stage,result,planned,delivered,failed,dropped,aborted,p50_ms,p95_ms,p99_ms,max_ms,"
+    e8_buf_puts(out, "rate,stage,result,planned,delivered,failed,dropped,aborted,stopped_early,success,p50_"
+                     "ms,p95_ms,p99_ms,max_ms,"
                      "service_p99_ms,send_lag_p99_ms,run,why\n");
     for (size_t i = 0; i < curve->count; i++) {
         const struct e8_curve_step *step = list[i];
@@ -273,6 +276,10 @@ static void write_csv(const struct e8_curve *curve, struct e8_buf *out)
         e8_buf_printf(out, ",%s,%s", e8_search_stage_name(step->stage), e8_search_result_name(step->result));
         for (size_t c = 0; c < E8_COUNT(counts); c++) {
             e8_buf_printf(out, ",%llu", (unsigned long long)counts[c]);
+        }
+        e8_buf_printf(out, ",%s,", step->early ? "true" : "false");
+        if (ended_of(step)) {
+            e8_csv_number(out, (double)step->delivered / (double)ended_of(step), 6);
         }
         for (size_t t = 0; t < E8_COUNT(times); t++) {
             e8_buf_putc(out, ',');

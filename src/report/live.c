@@ -53,26 +53,26 @@ static void take_sample(struct e8_live *live, const struct e8_view *view)
         return;
     const struct e8_hist *before = e8_live_before(live, live->response, 1);
     struct e8_live_sample *sample = &live->samples[live->sample_count % LIVE_SAMPLES];
-    sample->rate = (double)(view->ended - live->sampled_ended) / ((double)window / (double)E8_NS_S);
+    sample->rate = (double)(view->moved - live->sampled_moved) / ((double)window / (double)E8_NS_S);
     sample->p99 = all->response ? e8_hist_quantile_since(all->response, before, 0.99) : 0;
     copy_hist(&live->response[live->sample_count % LIVE_COPIES], all->response);
     copy_hist(&live->lag[live->sample_count % LIVE_COPIES], all->lag);
     live->sample_count++;
     live->sampled_at = view->at;
-    live->sampled_ended = view->ended;
+    live->sampled_moved = view->moved;
 }
 
 /* Per second since the oldest of the last drawings; elsewhere since the last line. */
-static double rate_now(struct e8_live *live, uint64_t ended, e8_mono_ns at)
+static double rate_now(struct e8_live *live, uint64_t moved, e8_mono_ns at)
 {
     size_t kept = live->options.terminal ? LIVE_RECENT : 1;
     size_t oldest = live->recent_count < kept ? 0 : live->recent_count - kept;
     e8_dur_ns window = at - live->recent[oldest % kept].at;
-    uint64_t before = live->recent[oldest % kept].ended;
+    uint64_t before = live->recent[oldest % kept].moved;
     live->recent[live->recent_count % kept].at = at;
-    live->recent[live->recent_count % kept].ended = ended;
+    live->recent[live->recent_count % kept].moved = moved;
     live->recent_count++;
-    return window > 0 && ended > before ? (double)(ended - before) / ((double)window / (double)E8_NS_S) : 0;
+    return window > 0 && moved > before ? (double)(moved - before) / ((double)window / (double)E8_NS_S) : 0;
 }
 
 /* ---- the screen ---- */
@@ -166,9 +166,9 @@ static struct e8_view look(struct e8_live *live, const struct e8_stats *stats,
     uint64_t planned = live->options.planned;
     v.totals = e8_totals_of(e8_stats_all(stats));
     v.ended = e8_totals_ended(&v.totals);
-    v.in_flight = v.totals.planned - v.ended;
+    v.moved = v.ended + e8_stats_all(stats)->n.warmup;
     v.planned = planned > v.totals.planned || planned == 0 ? planned : v.totals.planned;
-    v.rate = rate_now(live, v.ended, now);
+    v.rate = rate_now(live, v.moved, now);
     live->busy = live->drawn ? live->busy * 0.6 + state->busy * 0.4 : state->busy;
     return v;
 }

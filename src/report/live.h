@@ -8,7 +8,7 @@ enum { LIVE_RECENT = 8, LIVE_SAMPLES = 240, LIVE_COPIES = 6, LIVE_LINES = 32 };
 #define LIVE_SAMPLE_EVERY E8_NS_S
 
 struct e8_live_sample {
-    double rate; /* deliveries ended per second */
+    double rate; /* deliveries ended per second, those of the warm-up too */
     e8_dur_ns p99;
 };
 
@@ -17,13 +17,13 @@ struct e8_live {
     e8_mono_ns drawn; /* 0: never */
     struct {
         e8_mono_ns at;
-        uint64_t ended;
+        uint64_t moved;
     } recent[LIVE_RECENT]; /* the last drawings, a ring; elsewhere than on a terminal the last line alone */
     size_t recent_count;
     struct e8_live_sample samples[LIVE_SAMPLES]; /* one a second, a ring */
     size_t sample_count;
     e8_mono_ns sampled_at;
-    uint64_t sampled_ended;
+    uint64_t sampled_moved;
     struct e8_hist *response[LIVE_COPIES], *lag[LIVE_COPIES]; /* as they were at the last samples, a ring */
     double busy;                                              /* smoothed */
     size_t widths[LIVE_LINES];                                /* of the lines that stand on the screen */
@@ -36,7 +36,8 @@ struct e8_view {
     const struct e8_stats *stats;
     const struct e8_live_now *now;
     struct e8_totals totals;
-    uint64_t ended, planned, in_flight;
+    uint64_t ended, planned;
+    uint64_t moved; /* ended, and the attempts of the warm-up */
     double rate;
     e8_mono_ns at;
     struct e8_page page;

@@ -37,6 +37,13 @@ static void put_label(struct e8_view *v, const char *label)
     v->labelled = true;
 }
 
+static void put_on_wire(struct e8_view *v)
+{
+    put_count(v, E8_PLAIN, "in flight", v->now->on_wire);
+    if (v->now->waiting)
+        put_count(v, E8_PLAIN, "waiting", v->now->waiting);
+}
+
 /* In whole tenths: what is drawn anew should not flicker. */
 static const char *since_start(const struct e8_view *v, e8_mono_ns at, char out[E8_DUR_MAX])
 {
@@ -74,14 +81,22 @@ static const char *state_of(const struct e8_view *v, enum e8_ink *ink)
     return now->stopping ? "stopping" : now->paused ? "paused" : now->warming ? "warming up" : "running";
 }
 
+/* "3.2 s of 11 s" */
+static const char *elapsed_text(const struct e8_view *v, char out[2 * E8_DUR_MAX + 8])
+{
+    char elapsed[E8_DUR_MAX], of[E8_DUR_MAX];
+    bool known = v->now->ends != E8_NEVER;
+    snprintf(out, 2 * E8_DUR_MAX + 8, "%s%s%s", since_start(v, v->at, elapsed), known ? " of " : "",
+             known ? since_start(v, v->now->ends, of) : "");
+    return out;
+}
+
 static void put_title(struct e8_view *v)
 {
-    char elapsed[E8_DUR_MAX], of[E8_DUR_MAX], text[2 * E8_DUR_MAX + 8];
-    bool known = v->now->ends != E8_NEVER;
+    char text[2 * E8_DUR_MAX + 8];
     enum e8_ink ink;
     const char *state = state_of(v, &ink);
-    snprintf(text, sizeof(text), "%s%s%s", since_start(v, v->at, elapsed), known ? " of " : "",
-             known ? since_start(v, v->now->ends, of) : "");
+    elapsed_text(v, text);
     size_t tail = strlen(state) + 2 + e8_text_width(e8_str(text)), room = v->page.width;
     size_t name = room > tail + 4 ? room - tail - 3 : 0;
     if (name > 0) {
@@ -140,10 +155,7 @@ static void put_rate(struct e8_view *v)
     char text[2 * E8_NUMBER_MAX + 16], rate[E8_NUMBER_MAX], number[E8_NUMBER_MAX];
     put_label(v, "now");
     e8_rate_text(v->rate, rate);
-    snprintf(text, sizeof(text), "%s%s%s", now->warming ? "not counted" : rate,
-             now->intended < 0 ? ""
-             : now->warming    ? ": "
-                               : " of ",
+    snprintf(text, sizeof(text), "%s%s%s", rate, now->intended >= 0 ? " of " : "",
              now->intended >= 0 ? e8_rate_text(now->intended, number) : "");
     put_pair(v, E8_BOLD, "", text, 0);
     if (now->closed > 0) {
@@ -154,8 +166,7 @@ static void put_rate(struct e8_view *v)
         snprintf(text, sizeof(text), "×%.2f", now->factor);
         put_pair(v, E8_YELLOW, "", text, 0);
     }
-    if (!now->warming)
-        put_count(v, E8_PLAIN, "in flight", v->in_flight);
+    put_on_wire(v);
     snprintf(text, sizeof(text), "%.0f %%", v->live->busy * 100);
     put_pair(v, v->live->busy > 0.8 ? E8_YELLOW : E8_PLAIN, "busiest worker", text, 0);
 }
@@ -166,6 +177,8 @@ static void put_ended(struct e8_view *v)
     put_count(v, E8_GREEN, "delivered", v->totals.delivered);
     put_count(v, E8_RED, "failed", v->totals.failed);
     put_count(v, E8_YELLOW, "retries", v->totals.retries);
+    if (v->now->warming)
+        put_count(v, E8_YELLOW, "to warm up", e8_stats_all(v->stats)->n.warmup);
     if (v->totals.dropped)
         put_count(v, E8_YELLOW, "dropped", v->totals.dropped);
 }
@@ -289,9 +302,32 @@ static void end_line(struct e8_view *v)
     v->labelled = false;
 }
 
+/* "200/s  3.2 s of 11 s  now 199/s  p99 4.1 ms  failed 3  in flight 2" */
+static void put_brief(struct e8_view *v)
+{
+    const struct e8_tally *all = e8_stats_all(v->stats);
+    char text[E8_DUR_MAX + E8_NUMBER_MAX], span[2 * E8_DUR_MAX + 8];
+    enum e8_ink ink;
+    const char *state = state_of(v, &ink);
+    put_pair(v, E8_BOLD, "", v->live->options.brief, 0);
+    if (ink != E8_GREEN)
+        put_pair(v, ink, "", state, 0);
+    put_pair(v, E8_PLAIN, "", elapsed_text(v, span), 0);
+    put_pair(v, E8_PLAIN, "now", e8_rate_text(v->rate, text), 0);
+    put_pair(v, E8_PLAIN, "p99", quantile_text(all->response, NULL, 0.99, text), 0);
+    if (v->totals.failed)
+        put_count(v, E8_RED, "failed", v->totals.failed);
+    put_on_wire(v);
+    end_line(v);
+}
+
 void e8_view_lines(struct e8_view *v, size_t rows)
 {
     size_t endpoints = v->live->options.run->endpoint_count;
+    if (v->live->options.brief) {
+        put_brief(v);
+        return;
+    }
     for (size_t i = 0; i < E8_COUNT(lines); i++)
         if (lines[i].rank <= rows && (lines[i].put != put_keys || v->live->options.keys)) {
             lines[i].put(v);
@@ -318,9 +354,11 @@ void e8_view_line(struct e8_view *v)
                       e8_share_text(v->ended, v->planned, text));
     e8_buf_printf(out, "  %s", e8_rate_text(v->rate, text));
     v->column = 1;
+    if (v->now->warming)
+        put_pair(v, E8_YELLOW, "", "warming up", 0);
     put_classes(v, false);
     put_count(v, E8_RED, "failed", v->totals.failed);
-    put_count(v, E8_PLAIN, "in flight", v->in_flight);
+    put_on_wire(v);
     for (size_t i = 0; i < E8_COUNT(names); i++)
         put_pair(v, E8_PLAIN, names[i], quantile_text(response, NULL, qs[i], text), 0);
     e8_page_line(&v->page);

@@ -154,20 +154,23 @@ struct e8_live_options {
     int columns, rows;     /* of the terminal */
     bool unicode;          /* the terminal shows more than ASCII */
     bool keys;             /* say which there are */
+    const char *brief;     /* one line on the terminal, which begins so; NULL: all lines */
     e8_mono_ns started;
     const struct e8_log_run *run; /* its name, endpoints */
     uint64_t planned;             /* deliveries; 0: not known */
 };
 /* What the statistics do not tell. */
 struct e8_live_now {
-    bool warming; /* what is sent now is not counted */
     bool paused, stopping;
-    double factor;   /* of the planned rate, by hand; 1: as planned */
-    bool rated;      /* there is a rate to change */
-    double intended; /* deliveries per second; < 0: none, or not known */
-    uint32_t closed; /* at a time, in closed loops */
-    double busy;     /* share of the busiest worker */
-    e8_mono_ns ends; /* the schedule; E8_NEVER: not known */
+    bool warming;     /* what is sent now is not counted */
+    uint64_t on_wire; /* attempts under way */
+    uint64_t waiting; /* deliveries that wait for their retry, or that a step holds back */
+    double factor;    /* of the planned rate, by hand; 1: as planned */
+    bool rated;       /* there is a rate to change */
+    double intended;  /* deliveries per second; < 0: none, or not known */
+    uint32_t closed;  /* at a time, in closed loops */
+    double busy;      /* share of the busiest worker */
+    e8_mono_ns ends;  /* the schedule; E8_NEVER: not known */
 };
 struct e8_live;
 /* What the options point to must outlive the view. */

@@ -251,15 +251,6 @@ bool e8_plan_warms_up(const struct e8_plan *plan)
     return false;
 }
 
-e8_dur_ns e8_plan_warmup(const struct e8_plan *plan)
-{
-    e8_dur_ns length = 0;
-    for (size_t i = 0; i < plan->phase_count && plan->phases[i].warmup; i++) {
-        length += e8_phase_length(&plan->phases[i]);
-    }
-    return length;
-}
-
 bool e8_plan_timed(const struct e8_plan *plan)
 {
     for (size_t i = 0; i < plan->phase_count; i++) {

@@ -321,8 +321,7 @@ e8_dur_ns e8_phase_length(const struct e8_phase *phase);
  * what is Poisson. */
 uint64_t e8_phase_instances(const struct e8_phase *phase);
 bool e8_plan_warms_up(const struct e8_plan *plan);
-e8_dur_ns e8_plan_warmup(const struct e8_plan *plan); /* how long the plan begins with phases that warm up */
-bool e8_plan_timed(const struct e8_plan *plan);       /* has it a closed loop that is bounded by time? */
+bool e8_plan_timed(const struct e8_plan *plan); /* has it a closed loop that is bounded by time? */
 /* How many instances all phases start (walks what is Poisson), and (exact, by walking; for plans of up to `limit` events, else
  * false and 0, as where time bounds a closed loop) events and deliveries (copies included, withheld ones too); of the plan's shard. */
 uint64_t e8_plan_instances(const struct e8_plan *plan);

@@ -4,10 +4,12 @@ import contextlib
 import csv
 import io
 import json
+import re
 import resource
 import signal
 import subprocess
 import sys
+import termios
 
 import kit
 import pytest
@@ -116,7 +118,8 @@ def test_the_highest_that_may_be_tried(tmp_path):
         text = kit.emit8("find-max", "--to", capture.url, *args)
         assert text.returncode == 0 and "40.0/s" in text.out and "confirmed" in text.out
         assert "\nPASS  40.0/s, the highest that was to be tried, holds p(50) < 2s" in text.out
-        assert "20.0/s holds" in text.err
+        assert "20.0/s holds" in text.err and "40.0/s once more holds, confirmed: " in text.err
+        assert "\x1b" not in text.err and all(len(line) <= 80 for line in text.err.splitlines())
         table = kit.emit8("find-max", "--to", capture.url, *args, "--format", "csv", "-q")
         rows = list(csv.DictReader(io.StringIO(table.out)))
         assert [(row["rate"], row["stage"], row["result"]) for row in rows] == [
@@ -130,6 +133,14 @@ def test_even_the_lowest_may_be_too_much():
     assert done.returncode == 1 and done.found["verdict"] == "fail" and done.found["rate"] is None
     assert done.found["reason"].startswith("even 40.0/s does not hold: p(50) < 50ms")
     assert len(done.found["steps"]) == 1
+
+
+def test_what_was_given_up_early_is_no_failure():
+    """It answers all with 200: emit8 stops when it has seen enough, and what was under way then does not count as failed."""
+    with receiver(0.02) as url:
+        done = find_max(url, "--slo", "p(50) < 50ms", "--from", "300/s", "--for", "4s", "--warmup", "0", "--timeout", "5s", "--no-log")
+    step = done.found["steps"][0]
+    assert step["stopped_early"] and step["aborted"] > 0 and step["failed"] == 0 and step["success"] == 1
 
 
 def test_what_refuses_everything_tells_nothing():
@@ -171,9 +182,63 @@ def test_a_signal_tells_what_is_known():
     assert found["reason"].startswith("interrupted: ") and "not confirmed" in found["reason"]
 
 
+def on_terminal(url, *args, env=None, columns=80):
+    secret = {"EMIT8_SECRET": kit.SECRET, "LANG": "C.UTF-8"}
+    return kit.Terminal("find-max", "--to", url, "--slo", "p(50) < 2s", "--from", "20/s", "--no-log", *args,
+                        columns=columns, env={**secret, **(env or {})})
+
+
+def drawn(terminal):
+    """The lines that were written, one after the other in one place or below each other; without escapes."""
+    return [line.strip("\r") for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.text).split("\n")]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_step_is_seen_under_way(columns):
+    with kit.Capture() as capture, on_terminal(capture.url, "--max", "20/s", "--for", "1s", columns=columns) as terminal:
+        kit.until(lambda: not termios.tcgetattr(terminal.slave)[3] & termios.ECHO)
+        terminal.type(b"xyz")
+        assert terminal.wait() == 0
+        assert terminal.after == terminal.before and "xyz" not in terminal.text
+        lines = drawn(terminal)
+        progress = [line for line in lines if re.match(r" ?20\.0/s", line)]
+        assert all(len(line) < columns for line in progress)
+        assert any(re.search(r"20\.0/s  warming up  .* of 2 s", line) for line in progress)
+        assert any(re.search(r"20\.0/s once more  .* of 3 s", line) for line in progress)
+        if columns == 80:
+            assert any(re.search(r"20\.0/s  1\.\d s of 2 s  now [1-9].*/s  p99 [1-9]", line) for line in progress)
+        assert any(line.startswith("emit8: 20.0/s holds: p99 ") for line in lines)
+        # What is told is left alone, and what was drawn is gone before the result.
+        assert terminal.text.rindex("\x1b[J") < terminal.text.index("find-max")
+
+
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+def test_keys_end_it(key):
+    with kit.Capture() as capture, on_terminal(capture.url, "--for", "20s") as terminal:
+        capture.wait(3)
+        terminal.type(key)
+        assert terminal.wait() == 130
+        assert terminal.after == terminal.before
+        assert "interrupted: no rate is known to hold" in terminal.text
+
+
+def test_a_terminal_that_cannot_be_drawn_on():
+    with kit.Capture() as capture:
+        real = kit.environment
+        kit.environment = lambda **extra: real(**{**extra, "TERM": "dumb"})
+        try:
+            with on_terminal(capture.url, "--max", "20/s", "--for", "200ms", "--warmup", "0", "--color", "never") as terminal:
+                assert terminal.wait() == 0
+                assert terminal.after == terminal.before and "\x1b" not in terminal.text
+                assert "emit8: 20.0/s holds: p99 " in terminal.text
+        finally:
+            kit.environment = real
+
+
 @pytest.mark.parametrize("args, what, hint", [
     ([], "which objective must hold?", "--slo 'p(99) < 200ms'"),
     (["--slo", "p(99) under 5"], "p(99) under 5", ""),
+    (["--slo", "success >= 99%", "--slo", "rate  >= 490/s"], '"rate >= 490/s": the rate is what find-max looks for', "--from and --max"),
     (["--slo", "p(99){endpoint=crm} < 5ms"], 'there is no endpoint "crm"', ""),
     (["--slo", "p(99) < 5ms", "--from", "0/s"], "--from is out of range", "/s"),
     (["--slo", "p(99) < 5ms", "--from", "5"], '--from "5" is no rate', "100/s"),

@@ -152,6 +152,31 @@ def test_a_closed_loop_has_no_rate(tmp_path):
             assert "paused for" in terminal.text
 
 
+def test_what_waits_for_a_retry_is_not_in_flight(tmp_path):
+    with kit.Capture(lambda request: 503) as server:
+        args = ("load", "--to", server.url, "--rate", "20/s", "-z", "60s", "--retries", "5", "--no-log")
+        with kit.Terminal(*args, env={"EMIT8_SECRET": kit.SECRET, **UTF8}) as terminal:
+            server.wait(10)
+            terminal.type(b"p")  # as space does
+            shows(terminal, " paused ")
+            stands(server)
+            shows(terminal, r"in flight 0  waiting [1-9]")
+            terminal.type(b"q")
+            assert terminal.wait() == 130
+
+
+@pytest.mark.parametrize("pace", [("--rate", "50/s"), ("-c", "2")])
+def test_the_warm_up_is_shown(pace):
+    with kit.Capture(lambda request: time.sleep(0.02) or 200) as server:
+        args = ("load", "--to", server.url, *pace, "-z", "1s", "--warmup", "60s", "--no-log")
+        with kit.Terminal(*args, env={"EMIT8_SECRET": kit.SECRET, **UTF8}) as terminal:
+            server.wait(10)
+            shows(terminal, r" warming up [^\n]*\n[^\n]*ended 0\n +now +[1-9][^\n]*\n[^\n]* to warm up [1-9]")
+            shows(terminal, r"in flight [1-9]")
+            terminal.type(b"q")
+            terminal.wait()
+
+
 def test_keys_do_not_eat_a_scenario_from_stdin(tmp_path):
     """`run -` reads its scenario from a pipe, the keys come from the terminal."""
     with kit.Capture() as server:

@@ -249,7 +249,7 @@ static void curves_are_sorted_and_fit(void **state)
         free(text);
     }
     char *csv = written(&t.curve, E8_FORMAT_CSV, (struct e8_style){80, false});
-    assert_has(csv, "\n50.000,climb,holds,1000,1000,0,0,0,2.000000,3.000000,5.000000,");
+    assert_has(csv, "\n50.000,climb,holds,1000,1000,0,0,0,false,1.000000,2.000000,3.000000,5.000000,");
     assert_has(csv, ",,BECAUSE\n");
     free(csv);
     tell(&t, 700, 1e9, true, 0);
@@ -257,6 +257,61 @@ static void curves_are_sorted_and_fit(void **state)
     assert_has(json, "\"rate\":null");
     assert_has(json, "\"steps\":[]");
     free(json);
+}
+
+/* What was given up when a step was stopped is no failure of the receiver. */
+static void success_is_of_what_ended(void **state)
+{
+    (void)state;
+    const struct e8_curve_facts early = {.unfinished = true, .early = true, .busy = 0.2};
+    struct sample s;
+    struct told t;
+    sample_init(&s);
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 19, 0, 300 * MS);
+    sample_add(&s, E8_HTTP_5XX, 503, 5 * MS, "");
+    for (int i = 0; i < 30; i++)
+        sample_add(&s, E8_ABORTED, 0, 5 * MS, "");
+    tell(&t, 700, 1e9, true, 1);
+    assert_int_equal(judged(&s, &early, &t.steps[0]), E8_SEARCH_FAILS);
+    assert_true(t.steps[0].early && t.steps[0].aborted == 30);
+    for (int width = 60; width <= 200; width += 35) {
+        char *text = written(&t.curve, E8_FORMAT_TEXT, (struct e8_style){width, false});
+        assert_true(widest(text) <= (size_t)width);
+        assert_has(text, "fails, stopped early  95.00 %");
+        free(text);
+    }
+    char *csv = written(&t.curve, E8_FORMAT_CSV, (struct e8_style){80, false});
+    assert_has(csv, ",fails,50,19,1,0,30,true,0.950000,");
+    free(csv);
+    char *json = written(&t.curve, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(json, "\"aborted\":30,\"stopped_early\":true,\"success\":0.950000,");
+    free(json);
+    t.steps[0].delivered = t.steps[0].failed = 0;
+    csv = written(&t.curve, E8_FORMAT_CSV, (struct e8_style){80, false});
+    assert_has(csv, ",30,true,,");
+    free(csv);
+    sample_fini(&s);
+}
+
+static void lines_of_progress_fit(void **state)
+{
+    (void)state;
+    struct e8_curve_step step = {.rate = 200, .result = E8_SEARCH_HOLDS, .p99 = 3 * MS};
+    char memory[512];
+    struct e8_buf line;
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 70, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s holds: p99 3 ms");
+    step.stage = E8_SEARCH_CONFIRM;
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 70, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s once more holds, confirmed: p99 3 ms");
+    step.result = E8_SEARCH_FAILS;
+    snprintf(step.why, sizeof step.why, "%s", "nothing was delivered, mostly connect_refused");
+    e8_buf_fixed(&line, memory, sizeof memory);
+    e8_curve_step_text(&step, 40, &line);
+    assert_string_equal(e8_buf_cstr(&line), "200/s once more fails: nothing was deli…");
 }
 
 const struct CMUnitTest curve_tests[] = {
@@ -269,5 +324,7 @@ const struct CMUnitTest curve_tests[] = {
     cmocka_unit_test(refusals_say_nothing_and_a_backlog_fails),
     cmocka_unit_test(conclusions_say_what_was_the_limit),
     cmocka_unit_test(curves_are_sorted_and_fit),
+    cmocka_unit_test(success_is_of_what_ended),
+    cmocka_unit_test(lines_of_progress_fit),
 };
 const size_t curve_count = E8_COUNT(curve_tests);

@@ -201,18 +201,93 @@ static void what_is_not_known_is_not_shown(void **state)
     sample_fini(&s);
 }
 
-static void a_warm_up_says_so(void **state)
+static void warming_up_is_shown(void **state)
 {
     (void)state;
     struct sample s;
     struct screen screen;
     sample_init(&s);
     screen_open(&screen, &s, 80, 24);
+    screen.options.planned = 0;
     screen.now.warming = true;
-    screen.now.intended = 100;
+    screen.now.on_wire = 12;
+    draw(&screen, &s, 0);
+    for (int i = 0; i < 150; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        attempt.flags = E8_FLAG_WARMUP;
+        sample_attempt(&s, &attempt);
+    }
     draw(&screen, &s, E8_NS_S);
-    assert_has(screen.text, "support-day  warming up");
-    assert_has(screen.text, " now         not counted: 100/s  busiest worker");
+    assert_screen(&screen, " support-day  warming up  1 s of 60 s\n"
+                           " ▋░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ended 0\n"
+                           " now         150/s of 150/s  in flight 12  busiest worker 34 %\n"
+                           " deliveries  delivered 0  failed 0  retries 0  to warm up 150\n"
+                           " status      2xx 0  3xx 0  4xx 0  5xx 0  none 0\n"
+                           " last 5 s    p50 –         p95 –         p99 –         send lag p99 –\n"
+                           " overall     p50 –         p95 –         p99 –         send lag p99 –\n"
+                           " rate\n"
+                           " p99\n"
+                           " keys        space pause  q stop  + faster  - slower\n");
+    screen.now.paused = true; /* says more */
+    draw(&screen, &s, 2 * E8_NS_S);
+    char *shown = last_screen(&screen);
+    assert_has(shown, "support-day  paused  2 s");
+    free(shown);
+    screen_close(&screen);
+    sample_fini(&s);
+}
+
+/* A step of find-max: one line, which fits and is rewritten. */
+static void one_line_alone(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    sample_fill(&s);
+    for (int width = 20; width <= 200; width += 30) {
+        struct screen screen;
+        screen_open(&screen, &s, width, 24);
+        screen.options.brief = "200/s once more";
+        screen.now.on_wire = 3;
+        draw(&screen, &s, 3 * E8_NS_S);
+        char *shown = last_screen(&screen);
+        assert_int_equal(lines(shown), 1);
+        assert_true(e8_text_width(e8_str(shown)) <= (size_t)width); /* with its newline */
+        if (width >= 110)
+            assert_string_equal(
+                shown, " 200/s once more  3 s of 60 s  now 135/s  p99 8.9 ms  failed 4  in flight 3\n");
+        else
+            assert_has(shown, width < 30 ? " 200/s once more" : " 200/s once more  3 s of 60 s");
+        free(shown);
+        size_t before = strlen(screen.text);
+        screen.now.warming = true;
+        draw(&screen, &s, 4 * E8_NS_S);
+        assert_memory_equal(screen.text + before, "\033[1A\r", 5);
+        if (width >= 80)
+            assert_has(screen.text + before, "200/s once more  warming up  4 s of 60 s");
+        e8_live_end(screen.live);
+        const char last[] = "\033[1A\r\033[J";
+        assert_string_equal(screen.text + strlen(screen.text) - strlen(last), last);
+        screen_close(&screen);
+    }
+    sample_fini(&s);
+}
+
+/* Deliveries between two attempts are not in flight. */
+static void what_waits_is_no_flight(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct screen screen;
+    sample_init(&s);
+    sample_fill(&s);
+    screen_open(&screen, &s, 80, 24);
+    screen.now.on_wire = 2;
+    screen.now.waiting = 11;
+    draw(&screen, &s, E8_NS_S);
+    char *shown = last_screen(&screen);
+    assert_has(shown, "in flight 2  waiting 11  busiest worker 34 %");
+    free(shown);
     screen_close(&screen);
     sample_fini(&s);
 }
@@ -434,7 +509,9 @@ const struct CMUnitTest live_tests[] = {
     cmocka_unit_test(at_200_columns),
     cmocka_unit_test(at_40_columns_without_unicode),
     cmocka_unit_test(what_is_not_known_is_not_shown),
-    cmocka_unit_test(a_warm_up_says_so),
+    cmocka_unit_test(warming_up_is_shown),
+    cmocka_unit_test(what_waits_is_no_flight),
+    cmocka_unit_test(one_line_alone),
     cmocka_unit_test(fewer_rows_show_what_matters_most),
     cmocka_unit_test(a_terminal_is_redrawn_in_place),
     cmocka_unit_test(a_narrower_terminal_has_more_rows),
