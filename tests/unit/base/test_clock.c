@@ -87,6 +87,22 @@ static void each_day_has_its_date(void **state)
     }
 }
 
+/* Days that come again, and those about which the signs change. */
+static void a_day_at_hand_changes_nothing(void **state)
+{
+    (void)state;
+    struct e8_rng rng = e8_rng_new(7);
+    struct e8_wall_day day = {0};
+    for (int i = 0; i < 20000; i++) {
+        char out[E8_RFC3339_MAX], again[E8_RFC3339_MAX];
+        e8_wall_ns wall = e8_rng_range(&rng, -40, 40) * 3600 * E8_NS_S + e8_rng_range(&rng, -1, 1);
+        int digits = (int)e8_rng_range(&rng, 0, 3) * 3;
+        size_t n = e8_wall_format_on(&day, wall, digits, out);
+        assert_int_equal(n, e8_wall_format(wall, digits, again));
+        assert_string_equal(out, again);
+    }
+}
+
 static void parses(void **state)
 {
     (void)state;
@@ -246,9 +262,13 @@ static void http_dates(void **state)
 int test_clock(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clocks_run), cmocka_unit_test(formats),
-        cmocka_unit_test(round_trip), cmocka_unit_test(each_day_has_its_date),
-        cmocka_unit_test(parses),     cmocka_unit_test(refuses),
+        cmocka_unit_test(clocks_run),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(each_day_has_its_date),
+        cmocka_unit_test(a_day_at_hand_changes_nothing),
+        cmocka_unit_test(parses),
+        cmocka_unit_test(refuses),
         cmocka_unit_test(http_dates),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

@@ -10,7 +10,7 @@ int main(void)
         size_t count;
     } groups[] = {
         {value_tests, value_test_count}, {string_tests, string_test_count}, {entity_tests, entity_test_count},
-        {error_tests, error_test_count}, {limit_tests, limit_test_count},
+        {error_tests, error_test_count}, {limit_tests, limit_test_count},   {memo_tests, memo_test_count},
     };
     size_t total = 0, n = 0;
 

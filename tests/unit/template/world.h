@@ -44,9 +44,10 @@ bool has_error(const struct world *world, size_t i, const char *error);
 /* Compiling ends with exactly this error. */
 bool gives_error(struct world *world, const char *json, const char *error);
 
-extern const struct CMUnitTest value_tests[], string_tests[], entity_tests[], error_tests[], limit_tests[];
+extern const struct CMUnitTest value_tests[], string_tests[], entity_tests[], error_tests[], limit_tests[],
+    memo_tests[];
 extern const size_t value_test_count, string_test_count, entity_test_count, error_test_count,
-    limit_test_count;
+    limit_test_count, memo_test_count;
 
 /* Calls of malloc, calloc and realloc so far; -1 where a sanitizer owns them. */
 long allocations(void);
