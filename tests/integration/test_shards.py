@@ -672,8 +672,8 @@ def test_a_load_is_divided_as_a_scenario_is(tmp_path, how):
 # ---- shards that did not do their part as planned ----
 
 
-def load_shard(path, target, number, *args):
-    return ("load", "message.*", "--to", target.url, "--rate", "100/s", "-z", "2s", "--seed", 4, "--clock", CLOCK, "--shard", f"{number}/2",
+def load_shard(path, target, number, *args, rate="100/s", length="2s"):
+    return ("load", "message.*", "--to", target.url, "--rate", rate, "-z", length, "--seed", 4, "--clock", CLOCK, "--shard", f"{number}/2",
             "--log", path / f"{number}.db", *args)
 
 
@@ -739,7 +739,7 @@ def test_what_cannot_be_merged_is_told_in_the_words_of_a_load(tmp_path):
     with kit.Capture() as target:
         lines = ""
         for number, rate in ((1, "20/s"), (2, "30/s")):
-            done = emit8(*load_shard(tmp_path, target, number, "-q", "--format", "shard", "--rate", rate, "-z", "200ms"))
+            done = emit8(*load_shard(tmp_path, target, number, "-q", "--format", "shard", rate=rate, length="200ms"))
             assert done.returncode == 0, done.err
             lines += done.out
         report = emit8("report", tmp_path / "1.db", "--format", "ndjson").out
