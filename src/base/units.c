@@ -349,3 +349,19 @@ const char *e8_dur_text(e8_dur_ns dur, char out[E8_DUR_MAX])
         put_short(&buf, rounded);
     return e8_buf_cstr(&buf);
 }
+
+const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX])
+{
+    char digits[E8_NUMBER_MAX];
+    struct e8_buf plain, grouped;
+    e8_buf_fixed(&plain, digits, sizeof(digits));
+    e8_buf_fixed(&grouped, out, E8_NUMBER_MAX);
+    e8_buf_putu(&plain, count);
+    for (size_t i = 0; i < plain.n; i++) {
+        if (i > 0 && (plain.n - i) % 3 == 0) {
+            e8_buf_putc(&grouped, ',');
+        }
+        e8_buf_putc(&grouped, digits[i]);
+    }
+    return e8_buf_cstr(&grouped);
+}

@@ -28,5 +28,8 @@ bool e8_parse_share(struct e8_str text, double *out);  /* "2%", "0.5 %" or "0.02
  * "3d4h"; E8_NEVER is "never". Returns out. */
 #define E8_DUR_MAX 32
 const char *e8_dur_text(e8_dur_ns dur, char out[E8_DUR_MAX]);
+/* "4,812", for people. Returns out. */
+#define E8_NUMBER_MAX 32
+const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]);
 
 #endif

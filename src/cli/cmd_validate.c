@@ -54,7 +54,8 @@ static size_t count_steps(struct e8_steps steps)
 
 static void put_count(struct e8_buf *out, const char *before, uint64_t count, const char *noun)
 {
-    e8_buf_printf(out, "%s%llu %s%s", before, (unsigned long long)count, noun, count == 1 ? "" : "s");
+    char text[E8_NUMBER_MAX];
+    e8_buf_printf(out, "%s%s %s%s", before, e8_count_text(count, text), noun, count == 1 ? "" : "s");
 }
 
 /* What is no fault, and yet hardly meant. */
@@ -73,6 +74,7 @@ static void say_good(const struct validator *v, const char *name, const struct e
 {
     size_t steps = 0, probes = 0;
     uint64_t events, deliveries;
+    char text[E8_NUMBER_MAX];
     struct e8_buf line, note;
     E8_ASSERT(plan);
     e8_buf_init(&line, 64 << 10);
@@ -92,11 +94,11 @@ static void say_good(const struct validator *v, const char *name, const struct e
     if (deliveries) {
         put_count(&line, "; sends ", events, "event");
         e8_buf_puts(&line, " in ");
-        e8_buf_printf(&line, "%llu deliver%s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
+        e8_buf_printf(&line, "%s deliver%s", e8_count_text(deliveries, text), deliveries == 1 ? "y" : "ies");
     } else if (e8_plan_timed(plan)) {
         e8_buf_puts(&line, "; sends as many events as their time allows");
     } else {
-        e8_buf_printf(&line, "; sends more than %d events", SIZE_LIMIT);
+        e8_buf_printf(&line, "; sends more than %s events", e8_count_text(SIZE_LIMIT, text));
     }
     printf("%s%s\n", name, e8_buf_cstr(&line));
     e8_plan_check(plan, v->catalog, &note, NULL);

@@ -332,6 +332,7 @@ static void put_head(struct table *t, bool counted, uint64_t events, uint64_t de
 {
     const struct e8_plan *plan = t->view->plan;
     FILE *out = t->view->out;
+    char count[E8_NUMBER_MAX], other[E8_NUMBER_MAX];
     e8_buf_put_clean(&t->line, e8_str(plan->name));
     if (plan->description) {
         e8_buf_puts(&t->line, ": ");
@@ -343,12 +344,13 @@ static void put_head(struct table *t, bool counted, uint64_t events, uint64_t de
         e8_buf_printf(&t->line, "shard %u of %u: ", plan->shard.number, plan->shard.count);
     }
     if (counted) {
-        e8_buf_printf(&t->line, "%llu event%s in %llu deliver%s", (unsigned long long)events,
-                      events == 1 ? "" : "s", (unsigned long long)deliveries, deliveries == 1 ? "y" : "ies");
+        e8_buf_printf(&t->line, "%s event%s in %s deliver%s", e8_count_text(events, count),
+                      events == 1 ? "" : "s", e8_count_text(deliveries, other),
+                      deliveries == 1 ? "y" : "ies");
     } else if (e8_plan_timed(plan)) {
         e8_buf_puts(&t->line, "as many events as their time allows");
     } else {
-        e8_buf_printf(&t->line, "more than %d events", SIZE_LIMIT);
+        e8_buf_printf(&t->line, "more than %s events", e8_count_text(SIZE_LIMIT, count));
     }
     e8_buf_printf(&t->line, ", seed %llu; nothing is sent", (unsigned long long)plan->seed);
     put_line(t, false);
@@ -368,7 +370,8 @@ static void put_foot(struct table *t, uint64_t events)
     FILE *out = t->view->out;
     if (t->more && events) {
         uint64_t left = events - t->events;
-        fprintf(out, "\n… and %llu more event%s; --limit 0 shows all\n", (unsigned long long)left,
+        char count[E8_NUMBER_MAX];
+        fprintf(out, "\n… and %s more event%s; --limit 0 shows all\n", e8_count_text(left, count),
                 left == 1 ? "" : "s");
     } else if (t->more) {
         fputs("\n… and more; --limit 0 shows all\n", out);

@@ -36,18 +36,19 @@ static void group_cells(struct e8_table *table, const struct e8_tally *tally)
 
 /* Where they do not fit, those with the highest numbers leave first. */
 #define GROUP_COLUMNS                                                                                        \
-    {.title = "delivered", .right = true}, {.title = "failed", .right = true},                               \
-        {.title = "retries", .right = true, .drop = 5}, {.title = "success", .right = true, .drop = 4},      \
-        {.title = "p50", .right = true, .drop = 2}, {.title = "p95", .right = true, .drop = 3},              \
-        {.title = "p99", .right = true, .drop = 1},                                                          \
+    {.title = "delivered", .right = true}, {.title = "failed", .right = true, .zeros = true},                \
+        {.title = "retries", .right = true, .zeros = true, .drop = 5},                                       \
+        {.title = "success", .right = true, .drop = 4}, {.title = "p50", .right = true, .drop = 2},          \
+        {.title = "p95", .right = true, .drop = 3}, {.title = "p99", .right = true, .drop = 1},              \
     {                                                                                                        \
         .title = "max", .right = true, .drop = 6                                                             \
     }
 
 void e8_text_endpoints(const struct e8_report *report, struct e8_page *page)
 {
-    static const struct e8_column columns[] = {
-        {.title = "name", .least = 12}, {.title = "URL", .least = 20, .drop = 7}, GROUP_COLUMNS};
+    static const struct e8_column columns[] = {{.title = "name", .least = 12, .wish = 20, .middle = true},
+                                               {.title = "URL", .least = 20, .drop = 7},
+                                               GROUP_COLUMNS};
     const struct e8_log_run *run = report->run;
     struct e8_table table;
     if (run->endpoint_count == 0)
@@ -65,7 +66,8 @@ void e8_text_endpoints(const struct e8_report *report, struct e8_page *page)
 
 void e8_text_types(const struct e8_report *report, struct e8_page *page)
 {
-    static const struct e8_column columns[] = {{.title = "type", .least = 16}, GROUP_COLUMNS};
+    static const struct e8_column columns[] = {{.title = "type", .least = 16, .wish = 28, .middle = true},
+                                               GROUP_COLUMNS};
     struct e8_table table;
     e8_table_init(&table, columns, E8_COUNT(columns));
     for (unsigned i = 0; i < report->run->type_count; i++) {
@@ -120,8 +122,8 @@ static void put_groups(const struct e8_report *report, struct e8_page *page, con
                        size_t count)
 {
     static const struct e8_column several[] = {
-        {.right = true}, {.least = 10}, {.least = 6, .drop = 1}, {.least = 12}};
-    static const struct e8_column one[] = {{.right = true}, {.least = 10}, {.least = 12}};
+        {.right = true}, {.least = 10}, {.least = 6, .middle = true, .drop = 1}, {.least = 24, .wrap = true}};
+    static const struct e8_column one[] = {{.right = true}, {.least = 10}, {.least = 24, .wrap = true}};
     bool name = report->run->endpoint_count > 1;
     struct e8_table table;
     e8_table_init(&table, name ? several : one, name ? E8_COUNT(several) : E8_COUNT(one));

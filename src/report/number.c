@@ -3,21 +3,6 @@
 
 #include "report/parts.h"
 
-const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX])
-{
-    char digits[E8_NUMBER_MAX];
-    struct e8_buf plain, grouped;
-    e8_buf_fixed(&plain, digits, sizeof(digits));
-    e8_buf_fixed(&grouped, out, E8_NUMBER_MAX);
-    e8_buf_putu(&plain, count);
-    for (size_t i = 0; i < plain.n; i++) {
-        if (i > 0 && (plain.n - i) % 3 == 0)
-            e8_buf_putc(&grouped, ',');
-        e8_buf_putc(&grouped, digits[i]);
-    }
-    return e8_buf_cstr(&grouped);
-}
-
 const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX])
 {
     struct e8_buf buf;

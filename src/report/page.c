@@ -132,6 +132,33 @@ void e8_page_put(struct e8_page *page, enum e8_ink ink, struct e8_str text, size
         e8_page_spaces(page, fill);
 }
 
+/* Bytes of the beginning that leaves no more than so many columns. */
+static size_t skip_to(struct e8_str text, size_t columns)
+{
+    size_t width = e8_text_width(text), at = 0, bytes;
+    while (width > columns) {
+        width -= columns_of(next_char((struct e8_str){text.p + at, text.n - at}, &bytes));
+        at += bytes;
+    }
+    return at;
+}
+
+void e8_page_put_middle(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t columns)
+{
+    char memory[1024];
+    struct e8_buf cut;
+    if (columns < 3 || e8_text_width(text) <= columns) {
+        e8_page_put(page, ink, text, columns, 'l');
+        return;
+    }
+    size_t tail = skip_to(text, (columns - 1) / 2);
+    e8_buf_fixed(&cut, memory, sizeof(memory));
+    e8_buf_putstr(&cut, (struct e8_str){text.p, e8_text_fit(text, columns / 2)});
+    e8_buf_puts(&cut, "…");
+    e8_buf_putstr(&cut, (struct e8_str){text.p + tail, text.n - tail});
+    e8_page_put(page, ink, e8_buf_str(&cut), columns, 'l');
+}
+
 void e8_page_bar(struct e8_page *page, enum e8_ink ink, double share, size_t columns)
 {
     static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -170,21 +197,27 @@ void e8_page_section(struct e8_page *page, const char *title, const char *note)
 
 void e8_page_wrap(struct e8_page *page, struct e8_str text, size_t at, size_t indent)
 {
-    struct e8_str rest = text, word;
-    size_t from = at;
+    e8_page_wrap_ink(page, E8_PLAIN, text, at, indent);
+}
+
+void e8_page_wrap_ink(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t at, size_t indent)
+{
+    struct e8_str rest = text, word, line = {text.p, 0};
+    size_t used = 0, room = page->width - at;
     while (e8_str_split(&rest, ' ', &word)) {
         size_t width = e8_text_width(word);
-        if (at > from && at + 1 + width > page->width) {
+        if (used > 0 && used + 1 + width > room) {
+            e8_page_put(page, ink, line, room, 0);
             e8_page_line(page);
             e8_page_spaces(page, indent);
-            at = from = indent;
+            room = page->width - indent;
+            line = (struct e8_str){word.p, 0};
+            used = 0;
         }
-        size_t gap = at > from;
-        e8_page_spaces(page, gap);
-        size_t room = page->width - at - gap;
-        e8_page_put(page, E8_PLAIN, word, room, 0);
-        at += gap + (width < room ? width : room);
+        line.n = (size_t)(word.p + word.n - line.p);
+        used += (used > 0) + width;
     }
+    e8_page_put(page, ink, line, room, 0);
     e8_page_line(page);
 }
 

@@ -119,6 +119,8 @@ struct e8_page {
 struct e8_page e8_page_new(struct e8_buf *out, struct e8_style style);
 /* Text in a colour, cut to `columns` with an ellipsis and, unless `pad` is 0, filled up: 'l' left, 'r' right. */
 void e8_page_put(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t columns, char pad);
+/* The same, left, cut in the middle. */
+void e8_page_put_middle(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t columns);
 /* A bar of eighths of a column; what is not 0 shows. */
 void e8_page_bar(struct e8_page *page, enum e8_ink ink, double share, size_t columns);
 void e8_page_spaces(struct e8_page *page, size_t n);
@@ -127,6 +129,7 @@ void e8_page_line(struct e8_page *page); /* ends it */
 void e8_page_section(struct e8_page *page, const char *title, const char *note);
 /* Words wrapped at the width; the cursor stands at column `at`, further lines begin at `indent`. Ends the line. */
 void e8_page_wrap(struct e8_page *page, struct e8_str text, size_t at, size_t indent);
+void e8_page_wrap_ink(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t at, size_t indent);
 /* The same for facts that are not to be broken, joined by " · ". NULLs are left out. */
 void e8_page_facts(struct e8_page *page, const char *const *facts, size_t count, size_t indent,
                    enum e8_ink ink);
@@ -143,6 +146,10 @@ struct e8_column {
     bool right;
     bool bar;     /* takes what is left of the width */
     size_t least; /* may be cut down to this; 0: never */
+    size_t wish;  /* others leave before it is cut below this; at least `least` */
+    bool middle;  /* cut in the middle: ends tell them apart as well */
+    bool wrap;    /* instead of being cut goes on in further lines; the last column alone */
+    bool zeros;   /* when too wide, leaves before anything else if all of it is 0 */
     int drop;     /* when too wide, the column with the highest leaves first; 0: stays */
 };
 #define E8_COLUMNS_MAX 17

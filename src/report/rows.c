@@ -246,8 +246,7 @@ static void table_row(struct e8_page *page, const struct e8_log_row *row)
     if (error && !l.error) {
         e8_page_spaces(page, l.time + GAP);
         e8_page_put(page, E8_DIM, E8_LIT("└ "), 2, 0);
-        e8_page_put(page, E8_DIM, e8_str(error), page->width - l.time - GAP - 2, 0);
-        e8_page_line(page);
+        e8_page_wrap_ink(page, E8_DIM, e8_str(error), l.time + GAP + 2, l.time + GAP + 2);
     }
 }
 

@@ -84,6 +84,25 @@ static bool drop_one(const struct e8_table *table, size_t widths[])
     return true;
 }
 
+static bool all_zero(const struct e8_table *table, size_t column)
+{
+    for (size_t i = column; i < table->count; i += table->column_count)
+        if (strcmp(table->cells[i].text, "0") != 0)
+            return false;
+    return true;
+}
+
+/* What tells nothing leaves before what does is cut. */
+static bool drop_zeros(const struct e8_table *table, size_t widths[])
+{
+    for (size_t i = table->column_count; i-- > 0;)
+        if (widths[i] && table->columns[i].zeros && all_zero(table, i)) {
+            widths[i] = 0;
+            return true;
+        }
+    return false;
+}
+
 /* The widest of those that may be cut loses a column. */
 static bool cut_one(const struct e8_table *table, size_t widths[])
 {
@@ -101,14 +120,19 @@ static bool cut_one(const struct e8_table *table, size_t widths[])
 static size_t least_total(const struct e8_table *table, const size_t widths[])
 {
     size_t sum = total(table, widths);
-    for (size_t i = 0; i < table->column_count; i++)
-        if (table->columns[i].least && widths[i] > table->columns[i].least)
-            sum -= widths[i] - table->columns[i].least;
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct e8_column *column = &table->columns[i];
+        size_t least = column->wish > column->least ? column->wish : column->least;
+        if (column->least && widths[i] > least)
+            sum -= widths[i] - least;
+    }
     return sum;
 }
 
 static void fit(const struct e8_table *table, size_t width, size_t widths[])
 {
+    while (least_total(table, widths) > width && drop_zeros(table, widths))
+        ;
     while (least_total(table, widths) > width && drop_one(table, widths))
         ;
     while (total(table, widths) > width && cut_one(table, widths))
@@ -123,6 +147,8 @@ static void put_cell(struct e8_page *page, const struct e8_column *column, const
 {
     if (column->bar)
         e8_page_bar(page, cell->ink, cell->share, width);
+    else if (column->middle)
+        e8_page_put_middle(page, cell->ink, e8_str(cell->text), width);
     else
         e8_page_put(page, cell->ink, e8_str(cell->text), width, column->right ? 'r' : 'l');
 }
@@ -130,12 +156,18 @@ static void put_cell(struct e8_page *page, const struct e8_column *column, const
 static void put_row(const struct e8_table *table, struct e8_page *page, const size_t widths[],
                     const struct e8_cell *cells)
 {
-    size_t gap = INDENT;
+    size_t gap = INDENT, at = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         if (!widths[i])
             continue;
         e8_page_spaces(page, gap);
+        at += gap;
+        if (table->columns[i].wrap) {
+            e8_page_wrap_ink(page, cells[i].ink, e8_str(cells[i].text), at, at);
+            return;
+        }
         put_cell(page, &table->columns[i], &cells[i], widths[i]);
+        at += widths[i];
         gap = GAP;
     }
     e8_page_line(page);

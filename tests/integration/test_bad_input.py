@@ -135,7 +135,7 @@ SCENARIOS = {
     "repeat reversed": (step("{repeat: ¶3..2, steps: [{emit: message.sent}]}"), '"3..2" is no count', "2..4"),
     "weights sum to 0": (step("choose: ¶[{weight: 0, steps: [{emit: message.sent}]}]"), "sum to 0", "above 0"),
     "weight negative": (step("choose: [{weight: ¶-1, steps: [{emit: message.sent}]}]"), '"-1" is no weight', "0 or more"),
-    "threshold without unit": (HEAD + "thresholds: [¶p(99) < 5]\n", '"5" is no duration', DURATION),
+    "threshold without unit": (HEAD + "thresholds: [¶p(99) < 5]\n", '"5" is no duration', "with its unit: 5ms"),
     "threshold percentile": (HEAD + "thresholds: [¶p(101) < 5s]\n", "no percentile", "p(99)"),
     "threshold metric": (HEAD + "thresholds: [success >= 9%, ¶speed < 5s]\n", "nothing that a run measures", "success"),
     # templates
@@ -325,7 +325,7 @@ def test_file(trial, kind, use):
     err = trial.refused(*args)
     if kind == "directory" and use == "secret":
         what = "Is a directory"
-    assert re.search(rf"^(emit8: )?(\./)?{name}: .*{re.escape(what)}", err, re.M), err
+    assert re.search(rf"^(emit8: )?(--secret-file )?(\./)?{name}: .*{re.escape(what)}", err, re.M), err
 
 
 @pytest.mark.parametrize("use", ["scenario", "scheme"])

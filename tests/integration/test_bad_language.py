@@ -372,4 +372,4 @@ def test_loops_whose_lengths_vary_are_not_refused(trial):
     trial.write("rows.yaml", step("{foreach: {row: {csv: rows.csv}}, steps: [{foreach: {m: 1..5}, steps: [{emit: message.sent}]}]}").replace("URL", trial.url))
     done = kit.emit8("validate", "good.yaml", "rows.yaml", cwd=trial.dir)
     assert "rounds of foreach" not in done.err
-    assert "rows.yaml: ok: " in done.out and "in 5000 deliveries" in done.out
+    assert "rows.yaml: ok: " in done.out and "in 5,000 deliveries" in done.out

@@ -49,7 +49,7 @@ def test_each_says_what_it_shows_and_what_a_good_receiver_does(name):
 def test_each_validates(name):
     done = emit8("validate", name)
     assert done.returncode == 0, done.err
-    assert re.search(r": ok: \d+ flows?, .*; sends \d+ events? in \d+ deliver", done.out), done.out
+    assert re.search(r": ok: \d+ flows?, .*; sends [\d,]+ events? in [\d,]+ deliver", done.out), done.out
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -311,7 +311,7 @@ run: [{flow: a, arrivals: {times: 260000, concurrency: 260000}}]
     assert done.returncode == 0, done.err
     seconds = [float(r[0]) for r in rows_of(done.out)]
     assert len(seconds) == 50 and seconds == sorted(seconds) and seconds[-1] < 1.001
-    assert "… and 259950 more events" in done.out
+    assert "… and 259,950 more events" in done.out
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_a_hundred_thousand_steps(tmp_path, settings):
     path.write_text("endpoints: {a: {url: 'http://127.0.0.1:9/'}}\nflows:\n  f:\n" + "".join(steps))
     code, out, cpu, memory = measured("validate", path)
     assert code == 0, out
-    assert "100000 steps" in out and "100000 events in 100000 deliveries" in out
+    assert "100,000 steps" in out and "100,000 events in 100,000 deliveries" in out
     if not is_sanitized():
         assert cpu < 1, f"{cpu:.2f} s"
         assert memory < 100_000_000, f"{memory / 1e6:.1f} MB"

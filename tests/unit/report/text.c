@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/parts.h"
+
 static void no_line_is_wider_than_the_page(void **state)
 {
     (void)state;
@@ -126,6 +128,74 @@ static void what_the_receiver_says_is_cleaned(void **state)
         free(text);
     }
     sample_fini(&s);
+}
+
+/* The only place in which an error's text stands. */
+static void errors_are_told_whole(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 9; i++)
+        sample_add(&s, E8_CONNECT_REFUSED, 0, MS,
+                   "Failed to connect to 127.0.0.1 port 9000 after 0 ms: Couldn't connect to server");
+    for (int width = 60; width <= 200; width += 20) {
+        char *text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){.width = width});
+        char flat[256] = "";
+        struct e8_str rest = e8_str(strstr(text, "  9  connect_refused  crm  ")), line;
+        assert_true(widest(text) <= (size_t)width);
+        while (e8_str_split(&rest, '\n', &line) && line.n > 0) { /* in its column */
+            assert_true(!flat[0] || strspn(line.p, " ") == 27);
+            snprintf(flat + strlen(flat), sizeof flat - strlen(flat), " %.*s", (int)line.n - 27, line.p + 27);
+        }
+        assert_string_equal(
+            flat, " Failed to connect to 127.0.0.1 port 9000 after 0 ms: Couldn't connect to server");
+        free(text);
+    }
+    sample_fini(&s);
+}
+
+/* Columns of zeros leave first; names are cut last, and so that their ends still tell them apart. */
+static void names_are_cut_last(void **state)
+{
+    (void)state;
+    static const struct e8_column columns[] = {{.title = "type", .least = 16, .wish = 28, .middle = true},
+                                               {.title = "delivered", .right = true},
+                                               {.title = "failed", .right = true, .zeros = true},
+                                               {.title = "retries", .right = true, .zeros = true},
+                                               {.title = "p50", .right = true, .drop = 1}};
+    static const char *const rows[][5] = {{"conversation.created", "1", "0", "2", "5 ms"},
+                                          {"conversation.updated", "1", "0", "0", "5 ms"}};
+    static const struct {
+        size_t width;
+        const char *text;
+    } cases[] = {
+        {80, "  type                  delivered  failed  retries   p50\n"
+             "  conversation.created          1       0        2  5 ms\n"
+             "  conversation.updated          1       0        0  5 ms\n"},
+        {50, "  type                  delivered  retries   p50\n"
+             "  conversation.created          1        2  5 ms\n"
+             "  conversation.updated          1        0  5 ms\n"},
+        {45, "  type                  delivered  retries\n"
+             "  conversation.created          1        2\n"
+             "  conversation.updated          1        0\n"},
+        {38, "  type              delivered  retries\n"
+             "  conversa…created          1        2\n"
+             "  conversa…updated          1        0\n"},
+    };
+    for (size_t i = 0; i < E8_COUNT(cases); i++) {
+        struct e8_table table;
+        struct e8_buf out;
+        e8_buf_init(&out, 4096);
+        struct e8_page page = {&out, cases[i].width, false};
+        e8_table_init(&table, columns, E8_COUNT(columns));
+        for (size_t cell = 0; cell < E8_COUNT(rows) * E8_COUNT(columns); cell++)
+            e8_table_cell(&table, E8_PLAIN, rows[cell / 5][cell % 5]);
+        e8_table_write(&table, &page);
+        assert_string_equal(e8_buf_cstr(&out), cases[i].text);
+        e8_table_fini(&table);
+        e8_buf_fini(&out);
+    }
 }
 
 static void hostile_names_keep_the_page(void **state)
@@ -258,6 +328,8 @@ const struct CMUnitTest text_tests[] = {
     cmocka_unit_test(nothing_shows_as_all_and_something_never_as_nothing),
     cmocka_unit_test(what_the_receiver_says_is_cleaned),
     cmocka_unit_test(hostile_names_keep_the_page),
+    cmocka_unit_test(errors_are_told_whole),
+    cmocka_unit_test(names_are_cut_last),
     cmocka_unit_test(colour_is_only_where_asked_for),
     cmocka_unit_test(histograms_hold_all_samples),
     cmocka_unit_test(an_empty_run_has_a_report),
