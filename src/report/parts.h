@@ -96,9 +96,7 @@ const char *e8_measured_text(const struct e8_threshold_result *result, char out[
 
 /* ---- texts of numbers (number.c); each returns out ---- */
 
-#define E8_NUMBER_MAX 32
-const char *e8_count_text(uint64_t count, char out[E8_NUMBER_MAX]); /* "4,812" */
-/* The same, valid to the end of the block. */
+/* As e8_count_text, valid to the end of the block. */
 #define E8_COUNT_TEXT(count) e8_count_text((count), (char[E8_NUMBER_MAX]){0})
 /* "99.54 %". "100 %" is all and "0 %" is nothing: what lies between never rounds to either. */
 const char *e8_share_text(uint64_t part, uint64_t whole, char out[E8_NUMBER_MAX]);

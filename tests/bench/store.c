@@ -147,7 +147,7 @@ static void put_events(sqlite3 *db)
 static void put_deliveries(sqlite3 *db)
 {
     static const char sql[] = "INSERT INTO delivery VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?9, ?10,"
-                              " ?11, ?12, ?13, ?14)";
+                              " ?11, ?12, ?13, ?14, NULL)";
     sqlite3_stmt *put = prepare(db, sql);
 
     for (int64_t row = 1; row <= deliveries + waiting; row++) {
