@@ -546,7 +546,7 @@ OPTIONS = {
     "--scheme": (["--scheme", "githab"], 'unknown signature scheme "githab"', "github"),
     "--format": (["--format", "xml"], 'unknown format "xml"', "ndjson"),
     "--color": (["--color", "sometimes"], '--color "sometimes"', "never"),
-    "--threshold": (["--threshold", "p(99) < 5"], '"5" is no duration', DURATION),
+    "--threshold": (["--threshold", "p(99) < 5"], '"5" is no duration', "with its unit: 5ms"),
     "--threshold metric": (["--threshold", "speed < 5s"], "nothing that a run measures", "p(99)"),
     "-H CR": (["-H", "X-A: a\rX-B: b"], 'header "X-A" has a control character', "no line breaks"),
     "-H LF": (["-H", "X-A: a\nX-B: b"], 'header "X-A" has a control character', "no line breaks"),
