@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +29,10 @@ struct run {
     uint64_t stalls;
     e8_wall_ns started, ended; /* ended 0: it runs */
     e8_mono_ns began, told;
-    e8_dur_ns length;   /* by its plan, at its speed */
-    int64_t planned;    /* deliveries; -1: not known */
-    struct e8_counts n; /* of its statistics, as of the last look */
+    e8_dur_ns length;       /* by its plan, at its speed */
+    int64_t planned;        /* deliveries; -1: not known */
+    struct e8_counts n;     /* of its statistics, as of the last look */
+    uint64_t flows_stopped; /* once it has ended */
     e8_dur_ns p50, p99;
     /* While it runs: */
     struct e8_arena *arena; /* of its endpoints */
@@ -54,7 +56,7 @@ static uint64_t over(const struct e8_counts *n)
 static void put_progress(struct e8_json *w, const struct run *run)
 {
     double part = -1;
-    if (run->state == RUN_ENDED) {
+    if (run->state == RUN_ENDED && run->planned <= 0) {
         part = 1;
     } else if (run->planned > 0) {
         part = (double)over(&run->n) / (double)run->planned;
@@ -67,6 +69,27 @@ static void put_progress(struct e8_json *w, const struct run *run)
     } else {
         e8_json_num(w, "progress", part > 1 ? 1 : part, 4);
     }
+}
+
+/* Of what was planned; what a step withholds was never to be sent. */
+static void put_unsent(struct e8_json *w, const struct run *run)
+{
+    uint64_t ended = run->n.delivered + run->n.failed + run->n.withheld;
+    if (run->ended && run->planned >= 0) {
+        e8_json_int(w, "not_sent", (uint64_t)run->planned > ended ? run->planned - (int64_t)ended : 0);
+    } else {
+        e8_json_null(w, "not_sent");
+    }
+}
+
+/* Why not all was sent, where the scenario itself says so. */
+static void put_note(struct e8_json *w, const struct run *run)
+{
+    char text[160];
+    unsigned long long n = run->flows_stopped;
+    snprintf(text, sizeof text, "%llu flow%s ended early, since what %s waited for had failed", n,
+             n == 1 ? "" : "s", n == 1 ? "it" : "they");
+    e8_json_cstr(w, "note", n ? text : NULL);
 }
 
 static void put_run(struct e8_json *w, const char *key, const struct run *run)
@@ -85,6 +108,8 @@ static void put_run(struct e8_json *w, const char *key, const struct run *run)
     e8_json_int(w, "attempts", (int64_t)run->n.attempts);
     e8_json_int(w, "delivered", (int64_t)run->n.delivered);
     e8_json_int(w, "failed", (int64_t)run->n.failed);
+    put_unsent(w, run);
+    put_note(w, run);
     e8_json_int(w, "in_flight", run->ended ? 0 : (int64_t)(run->n.planned - over(&run->n)));
     put_progress(w, run);
     e8_json_ms(w, "p50_ms", run->p50);
@@ -148,6 +173,7 @@ static void finish(struct run *run, struct e8_runlog *log)
     struct e8_engine_result result = {0};
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
+    run->flows_stopped = result.flows_stopped;
     run->ended = e8_wall_now();
     bool failed = result.generator_limited || e8_runlog_failed(log, NULL);
     run->state = run->stopping ? RUN_STOPPED : failed || result.interrupted ? RUN_FAILED : RUN_ENDED;

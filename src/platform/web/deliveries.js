@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, empty, select, deliveryBadge, kindTag, time, endpointText, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, zone } from "./format.js";
 
 const PAGE = 50;
@@ -108,7 +108,7 @@ function deliveryRow(row, fresh = false) {
             h(
                 "span",
                 { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) },
-                endpointText(row.url),
+                endpointCut(row.url),
             ),
         ),
         cell(
@@ -199,7 +199,7 @@ async function filterLists() {
     const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
     return {
         types: [["", "Any type"], ...types.map((each) => [each.type, each.type])],
-        webhooks: [["", "Any endpoint"], ...hooks.map((hook) => [hook.id, endpointText(hook.url)])],
+        webhooks: [["", "Any endpoint"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])],
         environments: [["", "Any environment"], ...facts.environments.map((name) => [name, name])],
         count: hooks.length,
     };

@@ -1,7 +1,7 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
 import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
-import { errorBox, empty, select, table, bar, endpointText, badge, outcomeText } from "./ui.js";
+import { errorBox, empty, select, table, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
 import { few, count, percent, ms } from "./format.js";
 import { chart } from "./charts.js";
 
@@ -317,7 +317,7 @@ export default async function overview(page) {
         refresh();
     }
 
-    const which = select([["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointText(hook.url)])], state.webhook, {
+    const which = select([["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])], state.webhook, {
         "aria-label": "Endpoint",
         onchange: (event) => change({ webhook: event.target.value }),
     });

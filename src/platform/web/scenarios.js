@@ -13,9 +13,12 @@ const STATES = {
 };
 
 function stateBadge(run) {
+    if (run.state === "ended" && run.not_sent > 0) return badge("warn", "warn", "ended early");
     const [kind, name, text] = STATES[run.state] ?? ["idle", "minus", run.state];
     return badge(kind, name, text);
 }
+
+const ended = (run) => run.delivered + run.failed;
 
 const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now()) - Date.parse(run.started_at));
 
@@ -47,10 +50,11 @@ function runningCard(run, stop) {
             "dl",
             { class: "strip" },
             ...[
-                ["Attempts", count(run.attempts), run.planned ? `of ${count(run.planned)} planned` : null],
-                ["Delivered", count(run.delivered), percent(run.delivered, run.attempts)],
-                ["Failed", count(run.failed), percent(run.failed, run.attempts)],
+                ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : null],
+                ["Delivered", count(run.delivered), percent(run.delivered, ended(run))],
+                ["Failed", count(run.failed), percent(run.failed, ended(run))],
                 ["Under way", count(run.in_flight), null],
+                ["Attempts", count(run.attempts), null],
                 ["Median", ms(run.p50_ms), null],
                 ["p99", ms(run.p99_ms), null],
             ].map(([name, value, note]) =>
@@ -72,11 +76,12 @@ function runRow(run) {
         "tr",
         null,
         h("th", { scope: "row" }, sentBy(run, short(run.name, 80))),
-        h("td", null, stateBadge(run)),
+        h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, clipped(run.note, 160)) : null),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
-        h("td", { class: "num" }, count(run.attempts)),
+        h("td", { class: "num" }, run.planned === null ? count(ended(run)) : `${count(ended(run))} of ${count(run.planned)}`),
         h("td", { class: "num" }, count(run.failed)),
+        h("td", { class: "num" }, count(run.attempts)),
         h("td", { class: "num" }, ms(run.p50_ms)),
         h("td", { class: "num" }, ms(run.p99_ms)),
     );
@@ -94,7 +99,7 @@ function earlier(runs) {
             { class: "hint" },
             "Since emit8 serve was started. What a run has sent is in the delivery log, and can be sent again from there.",
         ),
-        table(["Scenario", "State", "Started", num("Took"), num("Attempts"), num("Failed"), num("p50"), num("p99")], runs.map(runRow), {
+        table(["Scenario", "State", "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
             label: "Runs",
             class: "plain",
         }),

@@ -11,6 +11,7 @@ import {
     stateText,
     attemptBadge,
     endpointText,
+    endpointChoice,
     empty,
     copyButton,
     table,
@@ -347,7 +348,7 @@ export default async function testEvents(page) {
                     field(
                         "Endpoint",
                         pick("to", [
-                            ...hooks.map((hook) => [hook.id, `${endpointText(hook.url)}${hook.enabled ? "" : " (disabled)"}`]),
+                            ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
                             [ALL, "All that subscribe (a real event)"],
                         ]),
                     ),

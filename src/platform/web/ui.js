@@ -268,10 +268,21 @@ export function stateText(row) {
     return row.outcome ? "Retrying" : "Pending";
 }
 
-/* An endpoint in few words: its host and path, the scheme where it is not https. */
+/* An endpoint in few words: its host and path. */
 export function endpointText(url) {
     if (!url) return "deleted endpoint";
-    return short(url.replace(/^https:\/\//, ""), 160);
+    return short(url.replace(/^https?:\/\//, ""), 160);
+}
+
+/* In a list of choices; endpoints often differ in the end of their URL alone, which is what a narrow list cuts. */
+export const endpointChoice = (hook) => (hook.description ? `${short(hook.description, 40)} · ${endpointText(hook.url)}` : endpointText(hook.url));
+
+/* Where there is little room it is the host that is cut, not the path. */
+export function endpointCut(url) {
+    const text = endpointText(url);
+    const slash = url ? text.indexOf("/") : -1;
+    if (slash < 0) return text;
+    return h("span", { class: "endpoint" }, h("span", { class: "host" }, text.slice(0, slash)), h("span", { class: "path" }, text.slice(slash)));
 }
 
 export const code = (text, limit = 300) => h("code", null, clipped(text, limit));
