@@ -34,20 +34,20 @@ static void group_cells(struct e8_table *table, const struct e8_tally *tally)
     quantile_cell(table, tally->response, 1);
 }
 
-/* Where they do not fit, those with the highest numbers leave first. */
+/* Where they do not fit, those with the highest numbers leave first; those of zeros before names are cut. */
 #define GROUP_COLUMNS                                                                                        \
-    {.title = "delivered", .right = true}, {.title = "failed", .right = true, .zeros = true},                \
-        {.title = "retries", .right = true, .zeros = true, .drop = 5},                                       \
+    {.title = "delivered", .right = true}, {.title = "failed", .right = true, .zeros = 6},                   \
+        {.title = "retries", .right = true, .zeros = 7, .drop = 5},                                          \
         {.title = "success", .right = true, .drop = 4}, {.title = "p50", .right = true, .drop = 2},          \
         {.title = "p95", .right = true, .drop = 3}, {.title = "p99", .right = true, .drop = 1},              \
     {                                                                                                        \
-        .title = "max", .right = true, .drop = 6                                                             \
+        .title = "max", .right = true, .drop = 8                                                             \
     }
 
 void e8_text_endpoints(const struct e8_report *report, struct e8_page *page)
 {
     static const struct e8_column columns[] = {{.title = "name", .least = 12, .wish = 20, .middle = true},
-                                               {.title = "URL", .least = 20, .drop = 7},
+                                               {.title = "URL", .least = 20, .drop = 9},
                                                GROUP_COLUMNS};
     const struct e8_log_run *run = report->run;
     struct e8_table table;

@@ -147,8 +147,8 @@ struct e8_column {
     size_t wish;  /* others leave before it is cut below this; at least `least` */
     bool middle;  /* cut in the middle: ends tell them apart as well */
     bool wrap;    /* instead of being cut goes on in further lines; the last column alone */
-    bool zeros;   /* when too wide, leaves before anything else if all of it is 0 */
     int drop;     /* when too wide, the column with the highest leaves first; 0: stays */
+    int zeros;    /* in its place where all of the column is 0; 0: no other */
 };
 #define E8_COLUMNS_MAX 17
 struct e8_cell {

@@ -241,9 +241,13 @@ static void table_row(struct e8_page *page, const struct e8_log_row *row)
     put_field(page, E8_PLAIN, row->endpoint, l.endpoint, 'l');
     put_field(page, row->number > 1 ? E8_YELLOW : E8_DIM, number, l.tries, 'r');
     put_field(page, E8_PLAIN, e8_dur_text(row->response_time, response), RESPONSE, 'r');
-    put_field(page, E8_DIM, error ? error : "", l.error, 0);
+    if (error && l.error) {
+        e8_page_spaces(page, GAP);
+        e8_page_wrap_ink(page, E8_DIM, e8_str(error), page->width - l.error, page->width - l.error);
+        return;
+    }
     e8_page_line(page);
-    if (error && !l.error) {
+    if (error) {
         e8_page_spaces(page, l.time + GAP);
         e8_page_put(page, E8_DIM, E8_LIT("└ "), 2, 0);
         e8_page_wrap_ink(page, E8_DIM, e8_str(error), l.time + GAP + 2, l.time + GAP + 2);

@@ -49,7 +49,7 @@ static void put_step(struct e8_table *table, const struct e8_report_step *step)
 void e8_text_steps(const struct e8_report *report, struct e8_page *page)
 {
     static const struct e8_column columns[] = {
-        {.title = NULL}, {.least = 12}, {.right = true}, {.least = 20}};
+        {.title = NULL}, {.least = 12}, {.right = true}, {.least = 20, .wrap = true}};
     const struct e8_report_more *more = &report->more;
     struct e8_step_sums sums = e8_steps_sum(more);
     char note[2 * E8_NUMBER_MAX + 32], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];

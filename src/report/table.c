@@ -68,22 +68,6 @@ static size_t total(const struct e8_table *table, const size_t widths[])
     return sum;
 }
 
-static bool drop_one(const struct e8_table *table, size_t widths[])
-{
-    size_t found = table->column_count;
-    int most = 0;
-    for (size_t i = 0; i < table->column_count; i++) {
-        if (widths[i] && table->columns[i].drop > most) {
-            most = table->columns[i].drop;
-            found = i;
-        }
-    }
-    if (found == table->column_count)
-        return false;
-    widths[found] = 0;
-    return true;
-}
-
 static bool all_zero(const struct e8_table *table, size_t column)
 {
     for (size_t i = column; i < table->count; i += table->column_count)
@@ -92,15 +76,27 @@ static bool all_zero(const struct e8_table *table, size_t column)
     return true;
 }
 
-/* What tells nothing leaves before what does is cut. */
-static bool drop_zeros(const struct e8_table *table, size_t widths[])
+static int drop_of(const struct e8_table *table, size_t column)
 {
-    for (size_t i = table->column_count; i-- > 0;)
-        if (widths[i] && table->columns[i].zeros && all_zero(table, i)) {
-            widths[i] = 0;
-            return true;
+    const struct e8_column *c = &table->columns[column];
+    return c->zeros && all_zero(table, column) ? c->zeros : c->drop;
+}
+
+static bool drop_one(const struct e8_table *table, size_t widths[])
+{
+    size_t found = table->column_count;
+    int most = 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        int drop = drop_of(table, i);
+        if (widths[i] && drop > most) {
+            most = drop;
+            found = i;
         }
-    return false;
+    }
+    if (found == table->column_count)
+        return false;
+    widths[found] = 0;
+    return true;
 }
 
 /* The widest of those that may be cut loses a column. */
@@ -131,8 +127,6 @@ static size_t least_total(const struct e8_table *table, const size_t widths[])
 
 static void fit(const struct e8_table *table, size_t width, size_t widths[])
 {
-    while (least_total(table, widths) > width && drop_zeros(table, widths))
-        ;
     while (least_total(table, widths) > width && drop_one(table, widths))
         ;
     while (total(table, widths) > width && cut_one(table, widths))

@@ -134,8 +134,7 @@ static void put_attempt_head(struct e8_page *page, const struct e8_log_row *row)
         e8_page_facts(page, flags, E8_COUNT(flags), INDENT, E8_DIM);
     if (row->error && row->error[0]) {
         e8_page_spaces(page, INDENT);
-        e8_page_put(page, E8_DIM, e8_str(row->error), page->width - INDENT, 0);
-        e8_page_line(page);
+        e8_page_wrap_ink(page, E8_DIM, e8_str(row->error), INDENT, INDENT);
     }
     e8_arena_free(&arena);
 }

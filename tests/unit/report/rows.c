@@ -117,7 +117,7 @@ static void the_table_fits_the_width(void **state)
     for (int width = 40; width <= 220; width++) {
         struct e8_log_row row = sample_row();
         row.outcome = "timeout_first_byte";
-        row.error = "a text that is longer than the page could ever be, so that it has to be cut somewhere, "
+        row.error = "a text that is longer than the page could ever be, so that it has to go on below, "
                     "at the very end, "
                     "which is far, far away, beyond the right margin of the widest page that there is, I am "
                     "sure of it.";
@@ -127,6 +127,7 @@ static void the_table_fits_the_width(void **state)
         assert_clean(text, false);
         assert_has(text, "503");
         assert_has(text, "a text that is");
+        assert_has(text, "it.\n"); /* to its end */
         free(text);
     }
 }
