@@ -164,13 +164,13 @@ static void say_where(const struct server *s, const struct e8_platform_server *p
     if (e8_arg_set(s->args, "quiet")) {
         return;
     }
-    if (key && strncmp(url, "http", 4) == 0) {
-        fprintf(stderr, "emit8: in the browser: %s/#key=%s\n", url, key);
-    } else if (!key) {
-        fprintf(stderr, "emit8: in the browser: %s/\nemit8: no key is asked for: --no-auth\n", url);
+    if (strncmp(url, "http", 4) == 0) { /* no browser opens a unix socket */
+        fprintf(stderr, "emit8: in the browser: %s/%s%s\n", url, key ? "#key=" : "", key ? key : "");
     }
     if (key) {
         fprintf(stderr, "emit8: the key lies in %s\n", e8_platform_key_file(platform));
+    } else {
+        fprintf(stderr, "emit8: no key is asked for: --no-auth\n");
     }
 }
 
