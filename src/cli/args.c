@@ -59,7 +59,7 @@ static enum e8_rc check_once(const struct e8_args *args, struct e8_err *err)
 {
     for (size_t i = 0; i < args->set_count; i++) {
         const struct e8_option *option = args->set[i].option;
-        bool once = option->arg && !strstr(option->help, "(repeatable");
+        bool once = option->arg && !(option->may & E8_OPTION_REPEATS);
         for (size_t j = 0; once && j < i; j++) {
             if (args->set[j].option == option) {
                 return e8_fail(err, E8_INPUT, "leave one of them out", "--%s is given twice", option->name);
@@ -218,7 +218,7 @@ const char *e8_arg(const struct e8_args *args, const char *name)
             return args->set[i - 1].value;
         }
     }
-    return option->env ? from_env(option) : NULL;
+    return (option->may & E8_OPTION_ENV) ? from_env(option) : NULL;
 }
 
 bool e8_arg_set(const struct e8_args *args, const char *name)
@@ -230,7 +230,7 @@ bool e8_arg_set(const struct e8_args *args, const char *name)
             return true;
         }
     }
-    return option->env && from_env(option);
+    return (option->may & E8_OPTION_ENV) && from_env(option);
 }
 
 const char **e8_arg_all(const struct e8_args *args, const char *name)
@@ -244,7 +244,7 @@ const char **e8_arg_all(const struct e8_args *args, const char *name)
             list[n++] = args->set[i].value;
         }
     }
-    if (n == 0 && option->env && from_env(option)) {
+    if (n == 0 && (option->may & E8_OPTION_ENV) && from_env(option)) {
         list[n++] = from_env(option);
     }
     if (n == 0) {

@@ -8,12 +8,15 @@
 
 #include "base/base.h"
 
+#define E8_OPTION_ENV     1u /* EMIT8_NAME stands in where the option is not given */
+#define E8_OPTION_REPEATS 2u /* it may be given more than once; help says so: "(repeatable)" */
+
 struct e8_option {
     const char *name; /* long, without the dashes */
     char letter;      /* 0: none */
     const char *arg;  /* what help calls its value, or all that it may be: "text|json"; NULL: a switch */
-    const char *help; /* what may be given more than once says so: "(repeatable)" */
-    bool env;         /* EMIT8_NAME stands in where the option is not given */
+    const char *help;
+    unsigned may; /* E8_OPTION_ENV, E8_OPTION_REPEATS */
 };
 
 /* Groups of options that several commands share; each ends with a row whose name is NULL. */

@@ -12,7 +12,7 @@
 #include "cli/session.h"
 #include "cli/shard.h"
 
-const struct e8_option e8_no_options[] = {{NULL, 0, NULL, NULL, false}};
+const struct e8_option e8_no_options[] = {{NULL, 0, NULL, NULL, 0}};
 
 const struct e8_command e8_commands[] = {
     {"send",

@@ -7,12 +7,12 @@
 
 const struct e8_option e8_diff_options[] = {
     {"fail-if", 0, "RULE", "fail where it changed so much: 'p(99) > +10%', 'success < -0.1pp' (repeatable)",
-     false},
-    {"strict", 0, NULL, "such a change fails, be it within noise or not", false},
-    {"any-plan", 0, NULL, "compare runs of different plans as well", false},
-    {"format", 0, "text|json", "of the result on stdout", false},
-    {"log", 0, "FILE", "the delivery log of @RUN", true},
-    {NULL, 0, NULL, NULL, false},
+     E8_OPTION_REPEATS},
+    {"strict", 0, NULL, "such a change fails, be it within noise or not", 0},
+    {"any-plan", 0, NULL, "compare runs of different plans as well", 0},
+    {"format", 0, "text|json", "of the result on stdout", 0},
+    {"log", 0, "FILE", "the delivery log of @RUN", E8_OPTION_ENV},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct differ {

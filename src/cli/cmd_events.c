@@ -8,15 +8,15 @@
 #include "doc/json.h"
 
 const struct e8_option e8_events_options[] = {
-    {"number", 'n', "N", "how many events to show, of each type; default 1", false},
-    {"seed", 0, "N", "of everything random", true},
-    {"clock", 0, "TIME", "the events' time; default: now", false},
-    {"environment", 'e', "NAME", "production, staging or development", true},
-    {"format", 0, "text|json|ndjson", "of what is listed or shown", false},
-    {"force", 0, NULL, "export over files that exist", false},
-    {"asyncapi", 0, NULL, "export: the event types as an AsyncAPI 3 document, on stdout", false},
-    {"output", 'o', "FILE", "the same into this file", false},
-    {NULL, 0, NULL, NULL, false},
+    {"number", 'n', "N", "how many events to show, of each type; default 1", 0},
+    {"seed", 0, "N", "of everything random", E8_OPTION_ENV},
+    {"clock", 0, "TIME", "the events' time; default: now", 0},
+    {"environment", 'e', "NAME", "production, staging or development", E8_OPTION_ENV},
+    {"format", 0, "text|json|ndjson", "of what is listed or shown", 0},
+    {"force", 0, NULL, "export over files that exist", 0},
+    {"asyncapi", 0, NULL, "export: the event types as an AsyncAPI 3 document, on stdout", 0},
+    {"output", 'o', "FILE", "the same into this file", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct lister {

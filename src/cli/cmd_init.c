@@ -10,10 +10,10 @@
 #define START "scenarios/templates/start.yaml"
 
 const struct e8_option e8_init_options[] = {
-    {"from", 0, "NAME", "copy this built-in scenario instead of the one to start from", false},
-    {"list", 0, NULL, "show the built-in scenarios", false},
-    {"force", 0, NULL, "write over a file that exists", false},
-    {NULL, 0, NULL, NULL, false},
+    {"from", 0, "NAME", "copy this built-in scenario instead of the one to start from", 0},
+    {"list", 0, NULL, "show the built-in scenarios", 0},
+    {"force", 0, NULL, "write over a file that exists", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 static void print_builtin(const char *name, const char *path, size_t width)

@@ -8,20 +8,21 @@
 #include "cli/runs.h"
 
 const struct e8_option e8_merge_options[] = {
-    {"output", 'o', "FILE", "the log of the whole run", false},
-    {"force", 0, NULL, "replace it where it is there", false},
-    {"run", 0, "[FILE=]N", "which run of a log; default: the newest that is a shard (repeatable)", false},
-    {"threshold", 0, "RULE", "judge by these instead of the shards' own (repeatable)", false},
-    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html", "of the report on stdout", false},
-    {"report-json", 0, "FILE", "write the report to a file as well", false},
-    {"report-ndjson", 0, "FILE", "the same on one line", false},
-    {"report-csv", 0, "FILE", "the same as CSV", false},
-    {"report-text", 0, "FILE", "the same as text", false},
-    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", false},
-    {"report-junit", 0, "FILE", "the same as JUnit XML", false},
-    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", false},
-    {"report-html", 0, "FILE", "the same as a page with charts, in one file", false},
-    {NULL, 0, NULL, NULL, false},
+    {"output", 'o', "FILE", "the log of the whole run", 0},
+    {"force", 0, NULL, "replace it where it is there", 0},
+    {"run", 0, "[FILE=]N", "which run of a log; default: the newest that is a shard (repeatable)",
+     E8_OPTION_REPEATS},
+    {"threshold", 0, "RULE", "judge by these instead of the shards' own (repeatable)", E8_OPTION_REPEATS},
+    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html", "of the report on stdout", 0},
+    {"report-json", 0, "FILE", "write the report to a file as well", 0},
+    {"report-ndjson", 0, "FILE", "the same on one line", 0},
+    {"report-csv", 0, "FILE", "the same as CSV", 0},
+    {"report-text", 0, "FILE", "the same as text", 0},
+    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", 0},
+    {"report-junit", 0, "FILE", "the same as JUnit XML", 0},
+    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", 0},
+    {"report-html", 0, "FILE", "the same as a page with charts, in one file", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 static const struct e8_cli_file files[] = {

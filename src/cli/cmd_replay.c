@@ -11,21 +11,20 @@
     "SQLite format 3" /* with a NUL behind it; https://www.sqlite.org/fileformat.html, 1.3.1 */
 
 const struct e8_option e8_replay_options[] = {
-    {"to", 't', "URL", "where to send", true},
-    {"run", 0, "N", "of a log: this run; default: the newest", false},
-    {"endpoint", 0, "NAME", "of a log: the deliveries to this endpoint only", false},
-    {"speed", 0, "FACTOR", "10x; or max: each as soon as the one before has been answered", false},
-    {"from", 0, "TIME", "from there on: an offset (10s), RFC 3339, or Unix seconds", false},
-    {"until", 0, "TIME", "up to there, likewise", false},
-    {"type", 0, "PATTERN", "event types: 'conversation.*'", false},
-    {"verbatim", 0, NULL, "the recorded headers and bytes; default where no secret is given", false},
-    {"resign", 0, NULL, "sign with the given secret; timestamps stay as they were; default with a secret",
-     false},
-    {"fresh-time", 0, NULL, "sign with the time at which it is sent", false},
-    {"fresh-ids", 0, NULL, "new ids of deliveries, and of events in JSON bodies", false},
-    {"seed", 0, "N", "of new ids", true},
-    {"in-flight", 0, "N", "deliveries in flight at most; default 10000, with --speed max 1", true},
-    {NULL, 0, NULL, NULL, false},
+    {"to", 't', "URL", "where to send", E8_OPTION_ENV},
+    {"run", 0, "N", "of a log: this run; default: the newest", 0},
+    {"endpoint", 0, "NAME", "of a log: the deliveries to this endpoint only", 0},
+    {"speed", 0, "FACTOR", "10x; or max: each as soon as the one before has been answered", 0},
+    {"from", 0, "TIME", "from there on: an offset (10s), RFC 3339, or Unix seconds", 0},
+    {"until", 0, "TIME", "up to there, likewise", 0},
+    {"type", 0, "PATTERN", "event types: 'conversation.*'", 0},
+    {"verbatim", 0, NULL, "the recorded headers and bytes; default where no secret is given", 0},
+    {"resign", 0, NULL, "sign with the given secret; timestamps stay as they were; default with a secret", 0},
+    {"fresh-time", 0, NULL, "sign with the time at which it is sent", 0},
+    {"fresh-ids", 0, NULL, "new ids of deliveries, and of events in JSON bodies", 0},
+    {"seed", 0, "N", "of new ids", E8_OPTION_ENV},
+    {"in-flight", 0, "N", "deliveries in flight at most; default 10000, with --speed max 1", E8_OPTION_ENV},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 static enum e8_rc read_speed(struct replayer *r, struct e8_err *err)

@@ -5,12 +5,13 @@
 #include "cli/runs.h"
 
 const struct e8_option e8_report_options[] = {
-    {"run", 0, "N", "which run of the log; default: the newest (repeatable: several are compared)", false},
-    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", false},
-    {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", false},
-    {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", false},
-    {"log", 0, "FILE", "the delivery log, where no FILE is named", true},
-    {NULL, 0, NULL, NULL, false},
+    {"run", 0, "N", "which run of the log; default: the newest (repeatable: several are compared)",
+     E8_OPTION_REPEATS},
+    {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", 0},
+    {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", E8_OPTION_REPEATS},
+    {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", 0},
+    {"log", 0, "FILE", "the delivery log, where no FILE is named", E8_OPTION_ENV},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct reporter {

@@ -8,19 +8,20 @@
 #define LINES_MAX 50 /* deliveries that are shown one by one without --verbose */
 
 const struct e8_option e8_send_options[] = {
-    {"to", 't', "URL", "where to send", true},
-    {"number", 'n', "N", "how many events; default: one of each matching type", false},
-    {"concurrency", 'c', "C", "at most so many in flight; default 1", false},
-    {"rate", 'r', "RATE", "open loop: so many events per time, 100/s", false},
-    {"set", 's', "PATH=VALUE", "change the event: data.channel=web; JSON, or a text (repeatable)", false},
-    {"remove", 0, "PATH", "remove a member of the event (repeatable)", false},
-    {"raw", 0, "FILE", "send this body as it is; - is stdin", false},
-    {"dry-run", 0, NULL, "print the requests as they would go out, and as curl commands", false},
-    {"verbose", 'v', NULL, "show every attempt, and the receiver's answers", false},
-    {"environment", 'e', "NAME", "production, staging or development", true},
-    {"seed", 0, "N", "of everything random; the same seed gives the same events", true},
-    {"clock", 0, "TIME", "let the events' time start here", false},
-    {NULL, 0, NULL, NULL, false},
+    {"to", 't', "URL", "where to send", E8_OPTION_ENV},
+    {"number", 'n', "N", "how many events; default: one of each matching type", 0},
+    {"concurrency", 'c', "C", "at most so many in flight; default 1", 0},
+    {"rate", 'r', "RATE", "open loop: so many events per time, 100/s", 0},
+    {"set", 's', "PATH=VALUE", "change the event: data.channel=web; JSON, or a text (repeatable)",
+     E8_OPTION_REPEATS},
+    {"remove", 0, "PATH", "remove a member of the event (repeatable)", E8_OPTION_REPEATS},
+    {"raw", 0, "FILE", "send this body as it is; - is stdin", 0},
+    {"dry-run", 0, NULL, "print the requests as they would go out, and as curl commands", 0},
+    {"verbose", 'v', NULL, "show every attempt, and the receiver's answers", 0},
+    {"environment", 'e', "NAME", "production, staging or development", E8_OPTION_ENV},
+    {"seed", 0, "N", "of everything random; the same seed gives the same events", E8_OPTION_ENV},
+    {"clock", 0, "TIME", "let the events' time start here", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct sender {

@@ -5,26 +5,27 @@
 #include "cli/session.h"
 
 #define SIGN_COMMON                                                                                          \
-    {"secret-file", 0, "FILE", "the secret; EMIT8_SECRET otherwise (repeatable)", true},                     \
+    {"secret-file", 0, "FILE", "the secret; EMIT8_SECRET otherwise (repeatable)",                            \
+     E8_OPTION_ENV | E8_OPTION_REPEATS},                                                                     \
         {"scheme", 0, "NAME", "8bit (default), standard-webhooks, stripe, github, slack, or a JSON file",    \
-         true},                                                                                              \
+         E8_OPTION_ENV},                                                                                     \
     {                                                                                                        \
-        "explain", 0, NULL, "say what was signed, byte for byte", false                                      \
+        "explain", 0, NULL, "say what was signed, byte for byte", 0                                          \
     }
 
 const struct e8_option e8_sign_options[] = {
     SIGN_COMMON,
-    {"id", 0, "ID", "of the delivery; default: a new one", false},
-    {"timestamp", 0, "UNIX", "seconds; default: now", false},
-    {NULL, 0, NULL, NULL, false},
+    {"id", 0, "ID", "of the delivery; default: a new one", 0},
+    {"timestamp", 0, "UNIX", "seconds; default: now", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 const struct e8_option e8_verify_options[] = {
     SIGN_COMMON,
-    {"header", 'H', "'NAME: VALUE'", "a header that came with the body (repeatable)", false},
-    {"now", 0, "TIME", "the time to check the timestamp against; default: now", false},
-    {"tolerance", 0, "DUR", "of the timestamp; default: the scheme's", false},
-    {NULL, 0, NULL, NULL, false},
+    {"header", 'H', "'NAME: VALUE'", "a header that came with the body (repeatable)", E8_OPTION_REPEATS},
+    {"now", 0, "TIME", "the time to check the timestamp against; default: now", 0},
+    {"tolerance", 0, "DUR", "of the timestamp; default: the scheme's", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct signing {

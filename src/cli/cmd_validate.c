@@ -14,10 +14,11 @@
 #define FILES_MAX  10000
 
 const struct e8_option e8_validate_options[] = {
-    {"var", 0, "NAME=VALUE", "a variable of the scenario, instead of its default (repeatable)", false},
-    {"format", 0, "text|json", "of the faults; json is a list, on stdout", false},
-    {"schema", 0, NULL, "print the JSON Schema of scenario files, for editors", false},
-    {NULL, 0, NULL, NULL, false},
+    {"var", 0, "NAME=VALUE", "a variable of the scenario, instead of its default (repeatable)",
+     E8_OPTION_REPEATS},
+    {"format", 0, "text|json", "of the faults; json is a list, on stdout", 0},
+    {"schema", 0, NULL, "print the JSON Schema of scenario files, for editors", 0},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 struct validator {

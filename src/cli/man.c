@@ -209,7 +209,7 @@ static bool is_first(const struct e8_command *command, const struct e8_option *o
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         for (size_t g = 0; g < E8_GROUPS_MAX && c->groups[g]; g++) {
             for (const struct e8_option *o = c->groups[g]; o->name; o++) {
-                if (o->env && strcmp(o->name, option->name) == 0) {
+                if ((o->may & E8_OPTION_ENV) && strcmp(o->name, option->name) == 0) {
                     return c == command && o == option;
                 }
             }
@@ -245,7 +245,7 @@ static void put_environment(FILE *out)
     for (const struct e8_command *c = e8_commands; c->name; c++) {
         for (size_t g = 0; g < E8_GROUPS_MAX && c->groups[g]; g++) {
             for (const struct e8_option *o = c->groups[g]; o->name; o++) {
-                if (o->env && is_first(c, o)) {
+                if ((o->may & E8_OPTION_ENV) && is_first(c, o)) {
                     put_variable(o, out);
                 }
             }

@@ -12,10 +12,11 @@
 
 const struct e8_option e8_options_shard[] = {
     {"shard", 0, "I/N", "run one of N equal parts of the plan, counted from 1; emit8 merge makes them one",
-     true},
-    {"shards", 0, "N", "the same; JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID say which part", true},
-    {"start-at", 0, "TIME", "wait until then, as all shards do: RFC 3339, Unix seconds, or +30s", true},
-    {NULL, 0, NULL, NULL, false},
+     E8_OPTION_ENV},
+    {"shards", 0, "N", "the same; JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID say which part", E8_OPTION_ENV},
+    {"start-at", 0, "TIME", "wait until then, as all shards do: RFC 3339, Unix seconds, or +30s",
+     E8_OPTION_ENV},
+    {NULL, 0, NULL, NULL, 0},
 };
 
 /* ---- which one ---- */

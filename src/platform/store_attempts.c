@@ -19,12 +19,7 @@ static bool find(struct e8_side *side, int64_t row, struct delivery *out)
         return false;
     *out = (struct delivery){
         .row = row,
-        .kind.webhook = sqlite3_column_int64(found, 0),
-        .kind.type = sqlite3_column_int64(found, 1),
-        .kind.environment = sqlite3_column_int64(found, 2),
-        .kind.test = sqlite3_column_int(found, 3),
-        .kind.state = sqlite3_column_int(found, 4),
-        .kind.class = sqlite3_column_int(found, 5),
+        .kind = e8_kind_read(found, 0),
         .number = (unsigned)sqlite3_column_int64(found, 6),
         .tries = (unsigned)sqlite3_column_int64(found, 7),
         .due = sqlite3_column_int64(found, 8),

@@ -1,5 +1,17 @@
 #include "platform/store_parts.h"
 
+struct e8_kind e8_kind_read(sqlite3_stmt *row, int column)
+{
+    return (struct e8_kind){
+        .webhook = sqlite3_column_int64(row, column),
+        .type = sqlite3_column_int64(row, column + 1),
+        .environment = sqlite3_column_int64(row, column + 2),
+        .test = sqlite3_column_int(row, column + 3),
+        .state = sqlite3_column_int(row, column + 4),
+        .class = sqlite3_column_int(row, column + 5),
+    };
+}
+
 int64_t e8_word_find(struct e8_side *side, const char *text)
 {
     static const char find[] = "SELECT n FROM word WHERE text = ?1";

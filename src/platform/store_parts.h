@@ -41,6 +41,8 @@ struct e8_kind {
     int64_t webhook, type, environment;
     int test, state, class;
 };
+/* Six columns of a row, from `column` on: the members in their order. */
+struct e8_kind e8_kind_read(sqlite3_stmt *row, int column);
 int64_t e8_word(struct e8_side *side, const char *text);      /* made where there is none. 0: failed */
 int64_t e8_word_find(struct e8_side *side, const char *text); /* 0: none */
 /* The delivery is of this kind now, and was of that. The kind's number, which is made where there is none. */

@@ -13,18 +13,6 @@ static void send_again(struct e8_side *side, int64_t row, const struct e8_kind *
     E8_RUN(side, sql, e8_int(row), e8_int(e8_kind_enter(side, &again, row)), e8_int(now));
 }
 
-static void read_kind(sqlite3_stmt *found, struct e8_kind *out)
-{
-    *out = (struct e8_kind){
-        .webhook = sqlite3_column_int64(found, 1),
-        .type = sqlite3_column_int64(found, 2),
-        .environment = sqlite3_column_int64(found, 3),
-        .test = sqlite3_column_int(found, 4),
-        .state = sqlite3_column_int(found, 5),
-        .class = sqlite3_column_int(found, 6),
-    };
-}
-
 #define FOUND "SELECT d.row, k.webhook, k.type, k.environment, k.test, k.state, k.class"
 #define WHERE " FROM delivery d JOIN kind k ON k.n = d.kind JOIN webhook w ON w.n = d.webhook WHERE "
 
@@ -40,7 +28,7 @@ enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall
     if (e8_side_next(side, found)) {
         int64_t row = sqlite3_column_int64(found, 0);
         bool deleted = sqlite3_column_int(found, 7) != 0;
-        read_kind(found, &kind);
+        kind = e8_kind_read(found, 1);
         e8_side_done(found);
         if (deleted)
             rc = e8_fail(err, E8_INPUT, NULL, "the webhook of delivery \"%.60s\" was deleted", delivery);
@@ -64,7 +52,7 @@ static bool resend_row(struct e8_side *side, int64_t row, const struct e8_store_
 
     if (!e8_side_next(side, found))
         return false;
-    read_kind(found, &kind);
+    kind = e8_kind_read(found, 1);
     e8_side_done(found);
     send_again(side, row, &kind, now);
     return true;

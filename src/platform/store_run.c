@@ -91,12 +91,7 @@ static void read_found(sqlite3_stmt *row, struct found *out)
     *out = (struct found){
         .row = sqlite3_column_int64(row, 0),
         .ours = sqlite3_column_int(row, 1) != 0,
-        .kind.webhook = sqlite3_column_int64(row, 2),
-        .kind.type = sqlite3_column_int64(row, 3),
-        .kind.environment = sqlite3_column_int64(row, 4),
-        .kind.test = sqlite3_column_int(row, 5),
-        .kind.state = sqlite3_column_int(row, 6),
-        .kind.class = sqlite3_column_int(row, 7),
+        .kind = e8_kind_read(row, 2),
     };
 }
 

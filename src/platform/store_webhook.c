@@ -98,9 +98,10 @@ enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool 
 /* Some of the deliveries that wait for an endpoint that is deleted. How many there were. */
 static int cancel_some(struct e8_side *side, int64_t webhook)
 {
-    static const char find[] = "SELECT d.row, k.type, k.environment, k.test, k.state, k.class FROM delivery d"
-                               " JOIN kind k ON k.n = d.kind WHERE d.webhook = ?1 AND d.test IN (0, 1)"
-                               " AND d.due IS NOT NULL LIMIT 1000";
+    static const char find[] =
+        "SELECT d.row, k.webhook, k.type, k.environment, k.test, k.state, k.class FROM delivery d"
+        " JOIN kind k ON k.n = d.kind WHERE d.webhook = ?1 AND d.test IN (0, 1)"
+        " AND d.due IS NOT NULL LIMIT 1000";
     static const char cancel[] = "UPDATE delivery SET kind = ?2, due = NULL, asked = NULL WHERE row = ?1";
     sqlite3_stmt *row;
     struct {
@@ -111,14 +112,7 @@ static int cancel_some(struct e8_side *side, int64_t webhook)
 
     for (row = E8_ASK(side, find, e8_int(webhook)); e8_side_next(side, row); count++) {
         list[count].row = sqlite3_column_int64(row, 0);
-        list[count].kind = (struct e8_kind){
-            .webhook = webhook,
-            .type = sqlite3_column_int64(row, 1),
-            .environment = sqlite3_column_int64(row, 2),
-            .test = sqlite3_column_int(row, 3),
-            .state = sqlite3_column_int(row, 4),
-            .class = sqlite3_column_int(row, 5),
-        };
+        list[count].kind = e8_kind_read(row, 1);
     }
     for (int i = 0; i < count; i++) {
         e8_kind_leave(side, &list[i].kind);

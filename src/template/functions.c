@@ -4,6 +4,7 @@
 #define INT_MAX_LEN 20
 
 _Static_assert(E8_FACT_MAX <= E8_TPL_ROOM, "a fact has room");
+_Static_assert(E8_RFC3339_MAX >= E8_TPL_PIECE, "a stamp is a piece");
 
 /* Times are written to the millisecond. */
 

@@ -20,6 +20,9 @@ function stateBadge(run) {
 
 const ended = (run) => run.delivered + run.failed;
 
+/* What the scenario withholds was never to be sent, and is done. */
+const done = (run) => (run.not_sent === null ? count(ended(run)) : `${count(run.planned - run.not_sent)} of ${count(run.planned)}`);
+
 const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now()) - Date.parse(run.started_at));
 
 const sentBy = (run, text) => h("a", { href: `#/deliveries?${new URLSearchParams({ run: run.id })}` }, text);
@@ -79,7 +82,7 @@ function runRow(run) {
         h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, clipped(run.note, 160)) : null),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
-        h("td", { class: "num" }, run.planned === null ? count(ended(run)) : `${count(ended(run))} of ${count(run.planned)}`),
+        h("td", { class: "num" }, done(run)),
         h("td", { class: "num" }, count(run.failed)),
         h("td", { class: "num" }, count(run.attempts)),
         h("td", { class: "num" }, ms(run.p50_ms)),

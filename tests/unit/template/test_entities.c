@@ -50,35 +50,6 @@ static void the_same_facts_give_the_same_bytes(void **state)
     world_fini(world);
 }
 
-/* Of many renderings, in which members of pools come again and again, in other forms, within others, and in pieces. */
-static void a_memo_changes_nothing(void **state)
-{
-    const char *json = "[\"{{org.id}}\", \"{{user.id}} {{user.name}}\", \"{{user.who}}\", "
-                       "\"{{user.maybe}}\", \"{{user.again.first}}\", "
-                       "\"{{user.org}}\", \"{{agent.id}}\", \"{{$upper user.id}}\", \"{{talk.id}}\", "
-                       "\"{{turn.id}}\", \"{{$hex 4}}\"]";
-    struct world *world = setup();
-    struct e8_template *t = world_compile(world, json);
-    struct e8_memo *memo = e8_memo_new();
-    struct e8_buf out;
-    (void)state;
-    assert_non_null(t);
-    e8_buf_init(&out, e8_template_max(t) + 1);
-    for (uint64_t i = 0; i < 300; i++) {
-        struct e8_facts facts = some_facts(i / 2, 1 + (uint32_t)i % 3);
-        facts.seed += i % 7 == 0;
-        char *plain = render(t, &facts);
-        e8_buf_reset(&out);
-        assert_int_equal(e8_template_render_with(t, &facts, memo, &out), E8_OK);
-        assert_string_equal(e8_buf_cstr(&out), plain);
-        free(plain);
-    }
-    e8_buf_fini(&out);
-    e8_memo_free(&memo);
-    e8_template_free(&t);
-    world_fini(world);
-}
-
 /* A log is shown by rendering again, so a later version must write what this one wrote. */
 static void streams_stay_what_they_are(void **state)
 {
@@ -315,7 +286,6 @@ static void index_is_that_of_the_event_after_a_field_with_a_repeat(void **state)
 
 const struct CMUnitTest entity_tests[] = {
     cmocka_unit_test(the_same_facts_give_the_same_bytes),
-    cmocka_unit_test(a_memo_changes_nothing),
     cmocka_unit_test(streams_stay_what_they_are),
     cmocka_unit_test(any_other_key_gives_other_bytes),
     cmocka_unit_test(draws_of_an_event_differ),
