@@ -371,6 +371,7 @@ static void renew(struct e8_dispatch *d)
 struct taking {
     struct e8_dispatch *d;
     struct lane *lane;
+    struct e8_moment now;
     struct e8_item *first, **end;
     int64_t *rows;
     size_t count;
@@ -386,7 +387,7 @@ static bool is_taken(void *state, int64_t row)
 static void take(void *state, const struct e8_due *due)
 {
     struct taking *taking = state;
-    struct e8_item *item = e8_sender_item(taking->d->sender, due);
+    struct e8_item *item = e8_sender_item(taking->d->sender, due, taking->now);
     if (item) {
         taking->rows[taking->count++] = due->row;
         *taking->end = item;
@@ -424,7 +425,7 @@ static enum e8_rc send_taken(struct taking *taking, bool outdated, struct e8_err
 static enum e8_rc take_of(struct e8_dispatch *d, struct lane *lane, size_t room, e8_wall_ns until,
                           e8_wall_ns *next, struct e8_err *err)
 {
-    struct taking taking = {.d = d, .lane = lane, .rows = d->rows};
+    struct taking taking = {.d = d, .lane = lane, .now = {e8_mono_now(), e8_wall_now()}, .rows = d->rows};
     taking.end = &taking.first;
     enum e8_rc rc =
         e8_store_due(d->options.store, lane->webhook, until, room, is_taken, take, &taking, next, err);

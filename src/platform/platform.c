@@ -63,7 +63,7 @@ static enum e8_rc open_store(struct e8_platform_server *server, struct e8_err *e
     struct e8_buf path;
     e8_buf_init(&path, 8192);
     e8_buf_printf(&path, "%s/platform.db", server->options.state);
-    enum e8_rc rc = e8_store_open(e8_buf_cstr(&path), &server->store, err);
+    enum e8_rc rc = e8_store_open(e8_buf_cstr(&path), server->started, &server->store, err);
     e8_buf_fini(&path);
     return rc;
 }

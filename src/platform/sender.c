@@ -171,7 +171,14 @@ static void copy_id(char out[E8_ID_MAX], const char *id)
     out[n] = '\0';
 }
 
-struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due)
+/* A wall clock that was set back must not keep it waiting. */
+static e8_wall_ns due_at(const struct e8_due *due, e8_wall_ns now)
+{
+    e8_wall_ns since = due->since < now ? due->since : now;
+    return due->due > since ? due->due : since;
+}
+
+struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due, struct e8_moment now)
 {
     const struct e8_emit *emit = e8_plan_feed_emit(sender->plan, e8_str(due->type), e8_str(due->environment));
     uint16_t endpoint;
@@ -181,7 +188,7 @@ struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *du
     struct e8_item *item = e8_new(1, sizeof *item);
     item->row = due->row;
     item->tries = due->tries;
-    item->due = due->due;
+    item->due = due_at(due, now.wall);
     item->type = sender->plan->types[emit->type];
     copy_id(item->id, due->id);
     copy_id(item->event_id, due->event_id);
@@ -197,7 +204,7 @@ struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *du
         .number = (uint16_t)due->number,
         .tries = (uint16_t)due->tries,
         .trigger = due->trigger,
-        .due = e8_mono_now() + (due->due - e8_wall_now()),
+        .due = now.mono + (item->due - now.wall),
         .owner = item,
     };
     return item;

@@ -10,7 +10,7 @@
 struct e8_item {
     struct e8_fed fed;
     int64_t row;
-    e8_wall_ns due; /* as the store has it */
+    e8_wall_ns due; /* as it is measured */
     unsigned tries;
     bool tried; /* an attempt was made */
     char id[E8_ID_MAX], event_id[E8_ID_MAX], webhook[E8_ID_MAX];
@@ -36,8 +36,14 @@ enum e8_rc e8_sender_start(const struct e8_dispatch_options *options,
                            struct e8_sender **out, struct e8_err *err);
 /* The moment at which an endpoint's secret before a rotation is valid no longer; E8_NEVER: none is. */
 e8_wall_ns e8_sender_expires(const struct e8_sender *sender);
-/* A copy of the delivery, for e8_sender_feed. NULL: it has no such endpoint, or knows no such event. */
-struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due);
+/* One moment by both clocks. Of what is taken from the store at one moment the order stays. */
+struct e8_moment {
+    e8_mono_ns mono;
+    e8_wall_ns wall;
+};
+/* A copy of the delivery, for e8_sender_feed. It is due no earlier than it could be sent: time while emit8 was not there, or its
+ * endpoint was disabled, is not the receiver's. NULL: it has no such endpoint, or knows no such event. */
+struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *due, struct e8_moment now);
 /* The engine has it from then on; it comes back with a note. */
 void e8_sender_feed(struct e8_sender *sender, struct e8_item *item);
 /* Sends nothing more; e8_sender_end waits for the end of what is under way and frees. All items have come back then. */

@@ -221,12 +221,12 @@ static enum e8_rc open_reader(struct e8_side *side, struct e8_err *err)
     return connect(side) && e8_side_exec(side, settings) ? E8_OK : e8_side_tell(side, true, err);
 }
 
-enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err *err)
+enum e8_rc e8_store_open(const char *path, e8_wall_ns now, struct e8_store **out, struct e8_err *err)
 {
     struct e8_store *store = e8_new(1, sizeof *store);
 
     *out = NULL;
-    *store = (struct e8_store){.magic = E8_STORE_MAGIC, .path = e8_dup(path), .lock = -1};
+    *store = (struct e8_store){.magic = E8_STORE_MAGIC, .path = e8_dup(path), .lock = -1, .opened = now};
     e8_side_init(&store->writer, store->path, true);
     e8_side_init(&store->reader, store->path, false);
     e8_side_init(&store->queue, store->path, false);

@@ -20,9 +20,9 @@
     ((size_t)64 << 10) /* of a response that is kept; the rest is cut off, and that is told */
 
 struct e8_store;
-/* Makes the file where there is none. E8_INPUT where it is not one of ours, E8_ENV where it cannot be used: the
- * system refuses, or another process has it. */
-enum e8_rc e8_store_open(const char *path, struct e8_store **out, struct e8_err *err);
+/* Makes the file where there is none. now: the moment from which what it owes can be sent (see `since` of e8_due). E8_INPUT where it is
+ * not one of ours, E8_ENV where it cannot be used: the system refuses, or another process has it. */
+enum e8_rc e8_store_open(const char *path, e8_wall_ns now, struct e8_store **out, struct e8_err *err);
 void e8_store_close(struct e8_store **store);
 
 /* ---- endpoints ---- */
@@ -108,8 +108,9 @@ struct e8_due {
     const char *id, *webhook, *event_id, *type, *environment;
     struct e8_str body;
     e8_wall_ns due;
-    unsigned number;         /* of the attempt that is due: 1, 2, … */
-    unsigned tries;          /* that the policy counts, this one included */
+    e8_wall_ns since; /* it could not be sent before: the store was opened then, or its endpoint enabled */
+    unsigned number;  /* of the attempt that is due: 1, 2, … */
+    unsigned tries;   /* that the policy counts, this one included */
     enum e8_trigger trigger; /* EVENT, RETRY, TEST or RESEND */
 };
 typedef bool e8_due_skip_fn(void *state, int64_t row);

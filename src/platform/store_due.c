@@ -3,7 +3,7 @@
 #include "platform/store_parts.h"
 
 struct wish {
-    e8_wall_ns until, next;
+    e8_wall_ns opened, until, next;
     size_t limit;
     e8_due_skip_fn *skip;
     e8_due_fn *fn;
@@ -24,10 +24,11 @@ static enum e8_trigger trigger_of(sqlite3_stmt *row)
 static void give(struct e8_side *side, int64_t n, const struct wish *wish)
 {
     static const char sql[] =
-        "SELECT d.id, w.id, e.id, t.text, v.text, d.number, d.tries, d.test, d.asked, d.due, e.body"
+        "SELECT d.id, w.id, e.id, t.text, v.text, d.number, d.tries, d.test, d.asked, d.due, e.body,"
+        " max(?2, iif(d.test, 0, w.enabled_at))"
         " FROM delivery d JOIN event e ON e.n = d.event JOIN webhook w ON w.n = d.webhook"
         " JOIN word t ON t.n = e.type JOIN word v ON v.n = e.environment WHERE d.row = ?1";
-    sqlite3_stmt *row = E8_ASK(side, sql, e8_int(n));
+    sqlite3_stmt *row = E8_ASK(side, sql, e8_int(n), e8_int(wish->opened));
 
     if (!e8_side_next(side, row))
         return;
@@ -40,6 +41,7 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
         .environment = (const char *)sqlite3_column_text(row, 4),
         .body = e8_column_bytes(row, 10),
         .due = sqlite3_column_int64(row, 9),
+        .since = sqlite3_column_int64(row, 11),
         .number = (unsigned)sqlite3_column_int64(row, 5) + 1,
         .tries = (unsigned)sqlite3_column_int64(row, 6) + 1,
         .trigger = trigger_of(row),
@@ -75,7 +77,14 @@ enum e8_rc e8_store_due(struct e8_store *store, const char *webhook, e8_wall_ns 
 {
     static const char sql[] = "SELECT n, enabled FROM webhook WHERE id = ?1 AND NOT deleted";
     struct wish wish = {
-        .until = until, .next = E8_NEVER, .limit = limit, .skip = skip, .fn = fn, .state = state};
+        .opened = store->opened,
+        .until = until,
+        .next = E8_NEVER,
+        .limit = limit,
+        .skip = skip,
+        .fn = fn,
+        .state = state,
+    };
     struct e8_side *side = &store->queue;
 
     E8_CHECK_MAGIC(store, E8_STORE_MAGIC);

@@ -224,7 +224,7 @@ enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
 {
     static const char next[] = "SELECT n FROM run WHERE ended = 0";
     struct e8_side *side = &store->writer;
-    e8_wall_ns now = e8_wall_now();
+    e8_wall_ns now = store->opened;
     enum e8_rc rc = E8_OK;
     int64_t run = 1;
 

@@ -54,4 +54,7 @@ static const char second[] =
     "ALTER TABLE delivery ADD COLUMN run INTEGER;"                         /* NULL: of none */
     "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second};
+/* Since when it has been enabled again; 0: it always was. */
+static const char third[] = "ALTER TABLE webhook ADD COLUMN enabled_at INTEGER NOT NULL DEFAULT 0;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third};

@@ -12,7 +12,7 @@
 #include "platform/store.h"
 
 #define E8_STORE_APPLICATION 0x65387374 /* "e8st", PRAGMA application_id */
-#define E8_STORE_VERSION     2          /* PRAGMA user_version */
+#define E8_STORE_VERSION     3          /* PRAGMA user_version */
 
 struct e8_side {
     pthread_mutex_t lock; /* held from begin to end */
@@ -32,6 +32,7 @@ struct e8_store {
     unsigned magic;
     char *path;
     int lock; /* of the file beside it, against a second process */
+    e8_wall_ns opened;
     struct e8_side writer, reader, queue;
     _Atomic uint64_t version;
     atomic_bool remembers; /* the write-ahead file may have secrets that were erased */

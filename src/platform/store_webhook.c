@@ -65,6 +65,7 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
         "UPDATE webhook SET url = ?2, description = ?3, scheme = ?4, events = ?5, environments = ?6,"
         " headers = ?7, timeout = ?8, attempts = ?9, base = ?10, factor = ?11, cap = ?12, jitter = ?13,"
         " failing_since = iif(?14 AND NOT enabled, 0, failing_since),"
+        " enabled_at = iif(?14 AND NOT enabled, ?18, enabled_at),"
         " enabled = ?14, disabled_reason = ?15, notify_url = ?16, disabled_at = ?17, updated = ?18"
         " WHERE id = ?1 AND NOT deleted";
 
@@ -80,8 +81,9 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
 enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool enabled, const char *reason,
                                    e8_wall_ns now, struct e8_err *err)
 {
-    static const char on[] = "UPDATE webhook SET enabled = 1, disabled_reason = NULL, disabled_at = 0,"
-                             " failing_since = 0, updated = ?2 WHERE id = ?1 AND NOT deleted";
+    static const char on[] = "UPDATE webhook SET enabled_at = iif(enabled, enabled_at, ?2), enabled = 1,"
+                             " disabled_reason = NULL, disabled_at = 0, failing_since = 0, updated = ?2"
+                             " WHERE id = ?1 AND NOT deleted";
     static const char off[] = "UPDATE webhook SET enabled = 0, disabled_reason = ?3, disabled_at = ?2,"
                               " updated = ?2 WHERE id = ?1 AND NOT deleted";
 

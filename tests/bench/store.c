@@ -622,11 +622,11 @@ static void measure(const char *path)
     struct e8_err err;
     e8_mono_ns start = e8_mono_now();
 
-    must(e8_store_open(path, &store, &err), &err);
+    must(e8_store_open(path, begun, &store, &err), &err);
     add_webhooks(store);
     e8_store_close(&store);
     fill(path);
-    must(e8_store_open(path, &store, &err), &err);
+    must(e8_store_open(path, begun, &store, &err), &err);
     put_sums(store);
     printf("filled in %.1f s\n", (double)(e8_mono_now() - start) / 1e9);
     measure_pages(store, path, false);

@@ -1208,6 +1208,61 @@ def test_chart_library(shared):
 # --- after a kill ---------------------------------------------------------------------------------------------------
 
 
+HOUR = 3600 * 10**9
+
+
+def an_hour_passes(state):
+    """All that is owed was due, and asked for, an hour earlier."""
+    with sqlite3.connect(state / "platform.db", timeout=30) as db:
+        assert db.execute("UPDATE delivery SET due = due - ?, asked = asked - ? WHERE due IS NOT NULL", (HOUR, HOUR)).rowcount
+    db.close()
+
+
+def assert_sent_promptly(delivery, request):
+    """By its last attempt, and by what was signed."""
+    last = delivery["attempts_log"][-1]
+    assert delivery["state"] == "delivered" and 0 <= last["send_lag_ms"] <= last["response_time_ms"] < 600_000
+    assert delivery["response_time_ms"] == last["response_time_ms"]
+    assert abs(int(request["headers"]["x-8bit-timestamp"]) - time.time()) < 600
+
+
+def test_time_while_it_was_down_is_nobodys_response_time(tmp_path):
+    state = tmp_path / "state"
+    answers = [503]
+    later = {"attempts": 2, "base": "1h", "cap": "1h", "jitter": "none"}
+    with kit.Capture(lambda request: answers[0]) as capture:
+        with Serve(state) as server:
+            server.webhook(capture.url, retry=later)
+            event = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+            kit.until(lambda: server.get(f"/v1/deliveries/{event}").data["attempts"] == 1)
+        an_hour_passes(state)
+        an_hour_passes(state)
+        answers[0] = 200
+        capture.take()
+        with Serve(state) as server:
+            assert_sent_promptly(server.ended(event), capture.take()[0])
+            assert server.get("/v1/overview").data["totals"]["p99_ms"] < 600_000
+
+
+@pytest.mark.parametrize("how", ["enable", "PATCH"])
+def test_time_while_an_endpoint_was_disabled_is_nobodys_response_time(tmp_path, how):
+    state = tmp_path / "state"
+    with kit.Capture() as capture, Serve(state) as server:
+        path = f"/v1/webhooks/{server.webhook(capture.url)['id']}"
+        delivery = server.ended(server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"])["id"]
+        server.post(path + "/disable")
+        assert server.post(f"/v1/deliveries/{delivery}/resend").status == 202
+        an_hour_passes(state)
+        capture.take()
+        if how == "PATCH":
+            server.call("PATCH", path, {"enabled": True})
+        else:
+            server.post(path + "/enable")
+        done = server.ended(delivery)
+        assert [a["trigger"] for a in done["attempts_log"]] == ["event", "resend"]
+        assert_sent_promptly(done, capture.take()[0])
+
+
 def test_what_was_accepted_survives_a_kill(tmp_path):
     state = tmp_path / "state"
     down = threading.Event()

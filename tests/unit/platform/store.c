@@ -23,7 +23,7 @@ int place_open(void **state)
     if (place_make(state) != 0)
         return -1;
     struct place *place = *state;
-    return e8_store_open(place->path, &place->store, &place->err) == E8_OK ? 0 : -1;
+    return e8_store_open(place->path, T0, &place->store, &place->err) == E8_OK ? 0 : -1;
 }
 
 int place_remove(void **state)
@@ -43,11 +43,16 @@ int place_remove(void **state)
     return rc;
 }
 
-void reopen(struct place *place)
+void reopen_at(struct place *place, e8_wall_ns now)
 {
     e8_store_close(&place->store);
     assert_null(place->store);
-    ASSERT_OK(place, e8_store_open(place->path, &place->store, &place->err));
+    ASSERT_OK(place, e8_store_open(place->path, now, &place->store, &place->err));
+}
+
+void reopen(struct place *place)
+{
+    reopen_at(place, T0);
 }
 
 struct e8_webhook some_webhook(const char *id)

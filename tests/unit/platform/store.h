@@ -27,6 +27,7 @@ int place_make(void **state);
 int place_open(void **state); /* with the store opened */
 int place_remove(void **state);
 void reopen(struct place *place);
+void reopen_at(struct place *place, e8_wall_ns now);
 
 struct e8_webhook some_webhook(const char *id);
 void add_webhook(struct place *place, const char *id);

@@ -65,7 +65,7 @@ static int accept_and_tell(const char *path, int first, int fd)
     struct e8_store *store;
     pthread_t thread;
 
-    if (e8_store_open(path, &store, NULL) != E8_OK)
+    if (e8_store_open(path, T0, &store, NULL) != E8_OK)
         return 1;
     if (pthread_create(&thread, NULL, keep_busy, store) != 0)
         return 2;
@@ -154,7 +154,7 @@ static void one_killed_at_birth(void **state)
         pid_t child = fork();
         if (child == 0) {
             struct e8_store *store;
-            _exit((int)e8_store_open(place->path, &store, NULL));
+            _exit((int)e8_store_open(place->path, T0, &store, NULL));
         }
         struct timespec wait = {.tv_nsec = e8_rng_range(&rng, 0, 10 * MS)};
         nanosleep(&wait, NULL);

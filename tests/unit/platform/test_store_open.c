@@ -24,7 +24,7 @@ static int run_child(int (*fn)(const char *path), const char *path)
 
 static void refused(struct place *place, enum e8_rc rc, const char *what)
 {
-    assert_int_equal(e8_store_open(place->path, &place->store, &place->err), rc);
+    assert_int_equal(e8_store_open(place->path, T0, &place->store, &place->err), rc);
     assert_null(place->store);
     assert_int_equal(place->err.rc, rc);
     assert_string_equal(place->err.file, place->path);
@@ -56,7 +56,7 @@ static void its_files_are_private(void **state)
     struct place *place = *state;
     mode_t before = umask(0);
 
-    ASSERT_OK(place, e8_store_open(place->path, &place->store, &place->err));
+    ASSERT_OK(place, e8_store_open(place->path, T0, &place->store, &place->err));
     add_webhook(place, "whk_a");
     umask(before);
     assert_int_equal(mode_of(place->path, ""), 0600);
@@ -80,7 +80,7 @@ static void it_is_what_it_was(void **state)
     ASSERT_OK(place, e8_store_webhook(place->store, "whk_a", place->arena, &webhook, &place->err));
     assert_int_equal(row_of(place, 1), 1);
     assert_int_equal(e8_store_version(place->store), 0);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 2);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 3);
     assert_int_equal(ask(place->path, "PRAGMA auto_vacuum"), 2);
 }
 
@@ -103,7 +103,7 @@ static void other_files_are_refused(void **state)
     refused(place, E8_INPUT, "another program");
     assert_int_equal(ask(place->path, "SELECT count(*) FROM sqlite_schema"), 1);
     assert_int_equal(unlink(place->path), 0);
-    ASSERT_OK(place, e8_store_open(place->path, &place->store, &place->err));
+    ASSERT_OK(place, e8_store_open(place->path, T0, &place->store, &place->err));
     e8_store_close(&place->store);
     assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
@@ -130,7 +130,7 @@ static int open_second(const char *path)
     struct e8_store *store;
     struct e8_err err = {0};
 
-    if (e8_store_open(path, &store, &err) != E8_ENV || store)
+    if (e8_store_open(path, T0, &store, &err) != E8_ENV || store)
         return 1;
     return strstr(err.what, "is in use by another") && err.hint[0] ? 0 : 2;
 }
@@ -153,7 +153,7 @@ static int open_unwritable(const char *path)
 
     if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
         return 1;
-    if (e8_store_open(path, &store, &err) != E8_ENV || store)
+    if (e8_store_open(path, T0, &store, &err) != E8_ENV || store)
         return 2;
     return err.what[0] ? 0 : 3;
 }
@@ -181,7 +181,7 @@ static int fill(const char *path)
     int n = 0;
 
     signal(SIGXFSZ, SIG_IGN);
-    if (e8_store_open(path, &place.store, &place.err) != E8_OK)
+    if (e8_store_open(path, T0, &place.store, &place.err) != E8_OK)
         return 1;
     add_webhook(&place, "whk_a");
     if (setrlimit(RLIMIT_FSIZE, &small) != 0)
@@ -216,7 +216,7 @@ static void a_full_disk_is_an_error_and_no_more(void **state)
 
     assert_int_equal(run_child(fill, place->path), 0);
     assert_sound(place->path);
-    ASSERT_OK(place, e8_store_open(place->path, &place->store, &place->err));
+    ASSERT_OK(place, e8_store_open(place->path, T0, &place->store, &place->err));
     assert_true(row_of(place, 0) > 0);
     assert_true(row_of(place, 5000) > 0);
 }

@@ -9,7 +9,7 @@ struct taken {
     struct {
         int64_t row;
         char id[E8_ID_MAX], event[E8_ID_MAX], type[40], environment[20], body[40];
-        e8_wall_ns due;
+        e8_wall_ns due, since;
         unsigned number, tries;
         enum e8_trigger trigger;
     } list[64];
@@ -37,6 +37,7 @@ static void take(void *state, const struct e8_due *due)
     snprintf(taken->list[taken->count].environment, 20, "%s", due->environment);
     snprintf(taken->list[taken->count].body, 40, "%.*s", E8_STR(due->body));
     taken->list[taken->count].due = due->due;
+    taken->list[taken->count].since = due->since;
     taken->list[taken->count].number = due->number;
     taken->list[taken->count].tries = due->tries;
     taken->list[taken->count].trigger = due->trigger;
@@ -123,6 +124,46 @@ static void tests_go_first_and_anyway(void **state)
     ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6 1 3 5");
+}
+
+/* What was due while nobody could send it keeps its place, and can be sent from then on. */
+static void since_when_it_can_be_sent(void **state)
+{
+    struct place *place = *state;
+    struct e8_webhook webhook = some_webhook("whk_a");
+    struct taken taken;
+
+    add_webhook(place, "whk_a");
+    accept_one(place, (struct one){.n = 2, .due = T0 + 20});
+    accept_one(place, (struct one){.n = 1, .due = T0 + 10});
+    accept_one(place, (struct one){.n = 3, .due = T0 + 30, .test = true});
+    taken = due_of(place, "whk_a", E8_NEVER, 64);
+    assert_rows(&taken, "3 2 1");
+    assert_int_equal(taken.list[1].since, T0);
+    reopen_at(place, T0 + 1000);
+    taken = due_of(place, "whk_a", E8_NEVER, 64);
+    assert_rows(&taken, "3 2 1");
+    for (size_t i = 0; i < taken.count; i++)
+        assert_int_equal(taken.list[i].since, T0 + 1000);
+    assert_int_equal(taken.list[1].due, T0 + 10);
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 1500, &place->err));
+    assert_int_equal(due_of(place, "whk_a", E8_NEVER, 64).list[1].since, T0 + 1000); /* it was enabled */
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 1600, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 2000, &place->err));
+    taken = due_of(place, "whk_a", E8_NEVER, 64);
+    assert_int_equal(taken.list[0].since, T0 + 1000); /* a test event waits for no endpoint */
+    assert_int_equal(taken.list[1].since, T0 + 2000);
+    webhook.enabled = false;
+    webhook.updated = T0 + 2500;
+    ASSERT_OK(place, e8_store_webhook_update(place->store, &webhook, &place->err));
+    webhook.enabled = true;
+    webhook.updated = T0 + 3000;
+    ASSERT_OK(place, e8_store_webhook_update(place->store, &webhook, &place->err));
+    webhook.updated = T0 + 4000;
+    ASSERT_OK(place, e8_store_webhook_update(place->store, &webhook, &place->err));
+    assert_int_equal(due_of(place, "whk_a", E8_NEVER, 64).list[1].since, T0 + 3000);
+    reopen_at(place, T0 + 5000);
+    assert_int_equal(due_of(place, "whk_a", E8_NEVER, 64).list[1].since, T0 + 5000);
 }
 
 static void an_event_to_several(void **state)
@@ -390,17 +431,10 @@ static void all_that_failed(void **state)
 int run_store_queue_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(earliest_first_to_each),
-        CASE(tests_go_first_and_anyway),
-        CASE(an_event_to_several),
-        CASE(it_is_tried_again),
-        CASE(an_attempt_comes_back_whole),
-        CASE(the_last_hundred_attempts),
-        CASE(attempts_of_what_is_gone),
-        CASE(how_long_it_fails),
-        CASE(it_goes_out_again),
-        CASE(asked_for_while_under_way),
-        CASE(all_that_failed),
+        CASE(earliest_first_to_each),    CASE(tests_go_first_and_anyway), CASE(since_when_it_can_be_sent),
+        CASE(an_event_to_several),       CASE(it_is_tried_again),         CASE(an_attempt_comes_back_whole),
+        CASE(the_last_hundred_attempts), CASE(attempts_of_what_is_gone),  CASE(how_long_it_fails),
+        CASE(it_goes_out_again),         CASE(asked_for_while_under_way), CASE(all_that_failed),
     };
     return cmocka_run_group_tests_name("store queue", tests, NULL, NULL);
 }

@@ -313,12 +313,13 @@ static void a_file_of_before_is_brought_up(void **state)
     assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "DROP INDEX delivery_run; ALTER TABLE delivery DROP COLUMN run;"
-                                  "DROP TABLE run; PRAGMA user_version = 1",
+                                  "DROP TABLE run; ALTER TABLE webhook DROP COLUMN enabled_at;"
+                                  "PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 2);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 3);
     assert_null(look(place, "dlv_1").run);
     add_webhook(place, "whk_b");
     struct run run = begin(place, "run_1");
