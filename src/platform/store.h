@@ -220,7 +220,8 @@ struct e8_store_row {
         *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
     e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
-    e8_wall_ns next;             /* of the attempt that is due; 0: none */
+    bool held;                   /* its next attempt waits until its endpoint is enabled again */
+    e8_wall_ns next;             /* of the attempt that is due; 0: none, or it is held */
 };
 typedef void e8_store_row_fn(void *state, const struct e8_store_row *row);
 /* Newest first. *more: there are older ones, or it gave up after `budget` (0: 40 ms); then *scanned is the row to go on before, which is

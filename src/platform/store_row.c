@@ -7,6 +7,8 @@ static const char *text(sqlite3_stmt *row, int column)
 
 void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
 {
+    bool held = sqlite3_column_int(row, 18) != 0;
+
     *out = (struct e8_store_row){
         .row = sqlite3_column_int64(row, 0),
         .id = text(row, 1),
@@ -24,7 +26,8 @@ void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
         .response_time = sqlite3_column_type(row, 13) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, 13),
         .created = sqlite3_column_int64(row, 14),
         .updated = sqlite3_column_int64(row, 15),
-        .next = sqlite3_column_int64(row, 16),
+        .held = held,
+        .next = held ? 0 : sqlite3_column_int64(row, 16),
         .run = text(row, 17),
     };
 }

@@ -830,6 +830,34 @@ def test_resend(tmp_path):
         server.get("/v1/deliveries/dlv_none").error(404, "NOT_FOUND")
 
 
+def test_what_waits_for_a_disabled_endpoint(tmp_path):
+    """It says so, in the list and alone, and when it is asked for; it goes out when the endpoint is enabled."""
+    answers = [503]
+    later = {"attempts": 2, "base": "1h", "cap": "1h", "jitter": "none"}
+    with kit.Capture(lambda request: answers[0]) as capture, Serve(tmp_path / "state") as server:
+        path = f"/v1/webhooks/{server.webhook(capture.url, retry=later)['id']}"
+        retried = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+        test = server.post(path + "/test", {"event": "message.received"}).data["delivery_id"]
+        kit.until(lambda: {server.get(f"/v1/deliveries/{delivery}").data["attempts"] for delivery in (retried, test)} == {1})
+
+        def told(delivery):
+            (listed,) = (row for row in server.get("/v1/deliveries").data if row["id"] == delivery)
+            alone = server.get(f"/v1/deliveries/{delivery}").data
+            assert {name: alone[name] for name in listed} == listed
+            return listed["state"], listed["next_attempt_at"] is not None, listed["waiting_for"]
+
+        assert told(retried) == told(test) == ("pending", True, None)
+        server.post(path + "/disable")
+        assert told(retried) == ("pending", False, "endpoint_enabled")
+        assert told(test) == ("pending", True, None)  # it is sent anyway
+        again = server.post(f"/v1/deliveries/{retried}/resend").data
+        assert (again["state"], again["next_attempt_at"], again["waiting_for"]) == ("pending", None, "endpoint_enabled")
+        assert len(capture.take()) == 2
+        answers[0] = 200
+        server.post(path + "/enable")
+        assert server.ended(retried)["state"] == "delivered" and told(retried) == ("delivered", False, None)
+
+
 def test_list_and_filters(tmp_path):
     def status(request):
         return {"/a": 200, "/b": 404}[request["path"]]

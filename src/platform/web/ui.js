@@ -253,6 +253,7 @@ export function deliveryBadge(row) {
     if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
     if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");
     if (row.state === "cancelled") return badge("idle", "minus", "cancelled");
+    if (row.waiting_for) return badge("idle", "clock", "waiting", "until its endpoint is enabled");
     return row.outcome ? badge("warn", "retry", statusText(row), "retrying") : badge("idle", "clock", "pending");
 }
 
@@ -265,6 +266,7 @@ export function stateText(row) {
     if (row.state === "delivered") return row.attempts > 1 ? `Delivered by attempt ${row.attempts}` : "Delivered";
     if (row.state === "failed") return `Failed for good after ${row.attempts === 1 ? "one attempt" : `${row.attempts} attempts`}`;
     if (row.state === "cancelled") return "Cancelled";
+    if (row.waiting_for) return "Waits until its endpoint is enabled";
     return row.outcome ? "Retrying" : "Pending";
 }
 

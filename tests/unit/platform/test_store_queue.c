@@ -126,6 +126,34 @@ static void tests_go_first_and_anyway(void **state)
     assert_rows(&taken, "2 4 6 1 3 5");
 }
 
+static void assert_held(struct place *place, const char *id, bool held, e8_wall_ns next)
+{
+    struct e8_store_details details;
+
+    ASSERT_OK(place, e8_store_delivery(place->store, id, place->arena, &details, &place->err));
+    assert_int_equal(details.row.state, E8_STATE_PENDING);
+    assert_int_equal(details.row.held, held);
+    assert_int_equal(details.row.next, next);
+}
+
+static void held_while_its_endpoint_is_disabled(void **state)
+{
+    struct place *place = *state;
+    struct e8_store_attempt a;
+
+    add_webhook(place, "whk_a");
+    accept_one(place, (struct one){.n = 1});
+    accept_one(place, (struct one){.n = 2, .due = T0 + 20, .test = true});
+    a = some_attempt(1, 1, 503, E8_STATE_PENDING);
+    put_attempt(place, &a);
+    assert_held(place, "dlv_1", false, a.next);
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, &place->err));
+    assert_held(place, "dlv_1", true, 0);
+    assert_held(place, "dlv_2", false, T0 + 20); /* a test event goes out all the same */
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
+    assert_held(place, "dlv_1", false, a.next);
+}
+
 /* What was due while nobody could send it keeps its place, and can be sent from then on. */
 static void since_when_it_can_be_sent(void **state)
 {
@@ -431,10 +459,19 @@ static void all_that_failed(void **state)
 int run_store_queue_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(earliest_first_to_each),    CASE(tests_go_first_and_anyway), CASE(since_when_it_can_be_sent),
-        CASE(an_event_to_several),       CASE(it_is_tried_again),         CASE(an_attempt_comes_back_whole),
-        CASE(the_last_hundred_attempts), CASE(attempts_of_what_is_gone),  CASE(how_long_it_fails),
-        CASE(it_goes_out_again),         CASE(asked_for_while_under_way), CASE(all_that_failed),
+        CASE(earliest_first_to_each),
+        CASE(tests_go_first_and_anyway),
+        CASE(held_while_its_endpoint_is_disabled),
+        CASE(since_when_it_can_be_sent),
+        CASE(an_event_to_several),
+        CASE(it_is_tried_again),
+        CASE(an_attempt_comes_back_whole),
+        CASE(the_last_hundred_attempts),
+        CASE(attempts_of_what_is_gone),
+        CASE(how_long_it_fails),
+        CASE(it_goes_out_again),
+        CASE(asked_for_while_under_way),
+        CASE(all_that_failed),
     };
     return cmocka_run_group_tests_name("store queue", tests, NULL, NULL);
 }
