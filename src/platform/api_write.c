@@ -55,6 +55,7 @@ void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row)
     e8_json_cstr(w, "environment", row->environment);
     e8_json_cstr(w, "webhook_id", row->webhook);
     e8_json_url(w, "url", row->url);
+    e8_json_bool(w, "webhook_deleted", row->deleted);
     e8_json_bool(w, "test", row->test);
     e8_json_cstr(w, "run_id", row->run);
     e8_json_cstr(w, "state", e8_state_names[row->state]);

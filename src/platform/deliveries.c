@@ -361,7 +361,7 @@ void e8_delivery_resend(struct e8_call *call)
     if (!find(call, id, &details)) {
         return;
     }
-    if (!details.row.url) {
+    if (details.row.deleted) {
         e8_call_fail(call, 409, NULL, "the delivery's endpoint is deleted");
         return;
     }

@@ -210,8 +210,10 @@ struct e8_store_filter {
 struct e8_store_row {
     int64_t row;
     const char *id, *event_id, *type, *environment;
-    const char *webhook, *url; /* url as it is now; NULL: deleted */
-    const char *run;           /* the id of the scenario run that sent it; NULL: none did */
+    const char *webhook,
+        *url;        /* url as it is now; of one that was deleted, as it was, redacted. NULL: not known */
+    bool deleted;    /* the webhook was */
+    const char *run; /* the id of the scenario run that sent it; NULL: none did */
     bool test;
     enum e8_delivery_state state;
     unsigned attempts;

@@ -71,12 +71,13 @@ enum e8_picked e8_pick_next(struct e8_pick *pick, e8_mono_ns end, int64_t *row);
 /* The row as e8_store_row, its texts valid until the statement goes on. */
 #define E8_ROW_COLUMNS                                                                                       \
     "d.row, d.id, e.id, t.text, v.text, w.id, w.url, k.test, k.state, d.number, d.status, o.text, d.error,"  \
-    " d.response, d.created, d.updated, d.due, r.id, d.due NOT NULL AND NOT (d.test OR w.enabled)"
+    " d.response, d.created, d.updated, d.due, r.id, d.due NOT NULL AND NOT (d.test OR w.enabled),"          \
+    " w.deleted"
 #define E8_ROW_TABLES                                                                                        \
     " FROM delivery d JOIN kind k ON k.n = d.kind JOIN event e ON e.n = d.event"                             \
     " JOIN word t ON t.n = k.type JOIN word v ON v.n = k.environment JOIN webhook w ON w.n = d.webhook"      \
     " LEFT JOIN word o ON o.n = d.outcome LEFT JOIN run r ON r.n = d.run "
-enum { E8_ROW_WIDTH = 19 };
+enum { E8_ROW_WIDTH = 20 };
 void e8_row_read(sqlite3_stmt *statement, struct e8_store_row *out);
 
 /* ---- store_latency.c: a histogram of response times, with an error below 4 % ---- */

@@ -17,6 +17,7 @@ void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
         .environment = text(row, 4),
         .webhook = text(row, 5),
         .url = text(row, 6),
+        .deleted = sqlite3_column_int(row, 19) != 0,
         .test = sqlite3_column_int(row, 7) != 0,
         .state = e8_state_shown(sqlite3_column_int(row, 8)),
         .attempts = (unsigned)sqlite3_column_int64(row, 9),

@@ -5,7 +5,7 @@
  * combinations: a page is the merge of the rows of its kinds. */
 static const char first[] =
     "CREATE TABLE webhook(n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-    " deleted INTEGER NOT NULL DEFAULT 0," /* 1: the log still names it; all that follows is empty */
+    " deleted INTEGER NOT NULL DEFAULT 0," /* 1: the log still names it; of what follows it has the URL alone */
     " enabled INTEGER NOT NULL, failing_since INTEGER NOT NULL, url TEXT, description TEXT, scheme TEXT,"
     " events TEXT, environments TEXT, headers TEXT, timeout INTEGER, attempts INTEGER, base INTEGER,"
     " factor REAL, cap INTEGER, jitter INTEGER, disabled_reason TEXT, disabled_at INTEGER, notify_url TEXT,"

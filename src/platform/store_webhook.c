@@ -1,4 +1,5 @@
 /* Endpoints. Secrets are in store_secret.c. */
+#include "http1/http1.h"
 #include "platform/store_parts.h"
 
 /* In the order of struct e8_webhook. */
@@ -141,16 +142,32 @@ enum e8_rc e8_store_cancel_deleted(struct e8_store *store, struct e8_err *err)
     return rc;
 }
 
+/* The log goes on to say where its deliveries went; a password is not kept for that. */
+static void read_shown_url(struct e8_side *side, const char *id, struct e8_buf *out)
+{
+    static const char sql[] = "SELECT url FROM webhook WHERE id = ?1 AND NOT deleted";
+    sqlite3_stmt *row = E8_ASK(side, sql, e8_text(id));
+
+    if (e8_side_next(side, row))
+        e8_url_redacted(e8_column_bytes(row, 0), out);
+    e8_side_done(row);
+}
+
 enum e8_rc e8_store_webhook_delete(struct e8_store *store, const char *id, struct e8_err *err)
 {
     static const char sql[] =
-        "UPDATE webhook SET deleted = 1, enabled = 0, failing_since = 0, url = NULL, description = NULL,"
+        "UPDATE webhook SET deleted = 1, enabled = 0, failing_since = 0, url = ?2, description = NULL,"
         " scheme = NULL, events = NULL, environments = NULL, headers = NULL, disabled_reason = NULL,"
         " notify_url = NULL, secret = NULL, secret_before = NULL WHERE id = ?1 AND NOT deleted";
 
+    struct e8_buf url;
+
+    e8_buf_init(&url, 64 << 10);
     e8_side_begin(&store->writer, E8_SYNC);
-    E8_RUN(&store->writer, sql, e8_text(id));
+    read_shown_url(&store->writer, id, &url);
+    E8_RUN(&store->writer, sql, e8_text(id), e8_text(e8_buf_cstr(&url)));
     enum e8_rc rc = e8_webhook_end(store, e8_side_changes(&store->writer) > 0, id, err);
+    e8_buf_fini(&url);
     if (rc)
         return rc;
     e8_store_forget(store);

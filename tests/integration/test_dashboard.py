@@ -485,6 +485,30 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     assert not browser.complaints()
 
 
+def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(browser, serve, receiver):
+    receiver.status = 500
+    hook = serve.webhook(receiver.url, retry={**RETRY, "base": "1h", "cap": "1h"})["id"]
+    (made,) = serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"]
+    page = f"/deliveries/{made['delivery_id']}"
+    kit.until(lambda: serve.get("/v1" + page).data["attempts"])
+    enter(browser, serve)
+    browser.go(page)
+    browser.see("Retrying, in")
+    serve.post(f"/v1/webhooks/{hook}/disable")
+    browser.go("/deliveries")
+    browser.see("waiting", ".log")
+    browser.go(page)
+    browser.see("Waits until its endpoint is enabled")
+    assert "Retrying" not in browser.text() and "now" not in browser.text(".facts")
+    serve.call("DELETE", f"/v1/webhooks/{hook}")
+    browser.go("/deliveries")
+    browser.see(receiver.url.split("/")[2], ".log")
+    browser.go(page)
+    browser.see(f"{receiver.url} (deleted)")
+    assert not browser.find("//button[normalize-space()='Resend']").is_enabled()
+    assert not browser.complaints()
+
+
 LONG = """scenario: of-my-own
 flows:
   one:

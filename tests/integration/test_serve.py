@@ -501,12 +501,15 @@ def test_delete(shared, receiver):
     path = f"/v1/webhooks/{made['id']}"
     fired = shared.post("/v1/events", {"type": "agent.updated"}).data
     delivery = next(row["delivery_id"] for row in fired["deliveries"] if row["webhook_id"] == made["id"])
-    shared.ended(delivery)
+    assert shared.ended(delivery)["webhook_deleted"] is False
     assert shared.call("DELETE", path).data == {"id": made["id"], "deleted": True}
     for method, suffix in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries"), ("POST", "/test"), ("POST", "/rotate"), ("POST", "/revoke")):
         shared.call(method, path + suffix, {"event": "agent.updated"} if suffix == "/test" else None).error(404, "NOT_FOUND")
     row = shared.get(f"/v1/deliveries/{delivery}").data
-    assert (row["webhook_id"], row["url"], row["state"]) == (made["id"], None, "delivered")
+    assert (row["webhook_id"], row["url"], row["webhook_deleted"], row["state"]) == (made["id"], made["url"], True, "delivered")
+    assert made["url"] in row["curl"] and row["signature"] is None
+    listed = next(each for each in shared.get("/v1/deliveries", webhook=made["id"]).data if each["id"] == delivery)
+    assert (listed["url"], listed["webhook_deleted"]) == (made["url"], True)
     shared.post(f"/v1/deliveries/{delivery}/resend").error(409, "CONFLICT")
 
 

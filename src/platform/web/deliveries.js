@@ -107,7 +107,10 @@ function deliveryRow(row, fresh = false) {
             "Endpoint",
             h(
                 "span",
-                { class: row.url ? "cut" : "cut muted", title: short(row.url ?? "its endpoint was deleted", 500) },
+                {
+                    class: row.webhook_deleted ? "cut muted" : "cut",
+                    title: [short(row.url ?? "", 500), row.webhook_deleted && "its endpoint was deleted"].filter(Boolean).join(": "),
+                },
                 endpointCut(row.url),
             ),
         ),

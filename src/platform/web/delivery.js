@@ -418,9 +418,9 @@ function facts(row) {
         fact("Type", filter("type", row.type)),
         fact(
             "Endpoint",
-            row.url
-                ? h("a", { href: `#/endpoints/${encodeURIComponent(row.webhook_id)}` }, clipped(row.url, 200))
-                : h("span", { class: "muted" }, "deleted"),
+            row.webhook_deleted
+                ? h("span", { class: "muted" }, row.url ? [clipped(row.url, 200), " (deleted)"] : "deleted")
+                : h("a", { href: `#/endpoints/${encodeURIComponent(row.webhook_id)}` }, clipped(row.url, 200)),
         ),
         fact("Environment", short(row.environment)),
         fact("Kind", row.test ? "Test event" : row.run_id ? "Of a scenario run" : "Real event"),
@@ -451,8 +451,8 @@ export default async function delivery(page) {
         };
         const again = button("Resend", () => busy(again, resend), {
             name: "retry",
-            disabled: row.url === null,
-            title: row.url === null ? "Its endpoint is deleted" : null,
+            disabled: row.webhook_deleted,
+            title: row.webhook_deleted ? "Its endpoint is deleted" : null,
         });
         fill(
             page.root,

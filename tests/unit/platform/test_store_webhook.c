@@ -251,7 +251,8 @@ static void a_deleted_one_waits_for_nothing(void **state)
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_DELIVERED);
     assert_string_equal(details.row.webhook, "whk_a");
-    assert_null(details.row.url);
+    assert_string_equal(details.row.url, "https://example.com/hooks");
+    assert_true(details.row.deleted);
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_2", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_CANCELLED);
     assert_int_equal(details.row.next, 0);
@@ -269,6 +270,26 @@ static void a_deleted_one_waits_for_nothing(void **state)
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_3", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_DELIVERED);
     assert_sound(place->path);
+}
+
+/* Where its deliveries went is told for as long as they are, but for what opens doors. */
+static void a_deleted_one_keeps_its_url(void **state)
+{
+    struct place *place = *state;
+    struct e8_webhook webhook = some_webhook("whk_a");
+    struct e8_store_details details;
+
+    webhook.url = "https://me:pass-word@example.com/hooks?token=abc-def&a=1";
+    ASSERT_OK(place, e8_store_webhook_add(place->store, &webhook, "a secret of the test", &place->err));
+    accept_one(place, (struct one){.n = 1});
+    ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
+    assert_false(details.row.deleted);
+    ASSERT_OK(place, e8_store_webhook_delete(place->store, "whk_a", &place->err));
+    ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
+    assert_string_equal(details.row.url, "https://example.com/hooks?token=***&a=1");
+    assert_false(is_somewhere(place, "pass-word"));
+    assert_false(is_somewhere(place, "abc-def"));
+    assert_int_equal(e8_store_webhook_delete(place->store, "whk_a", &place->err), E8_INPUT);
 }
 
 /* A kill between the deletion and its end. */
@@ -298,6 +319,7 @@ int run_store_webhook_tests(void)
         CASE(a_retired_secret_is_nowhere),
         CASE(it_is_forgotten_later),
         CASE(a_deleted_one_waits_for_nothing),
+        CASE(a_deleted_one_keeps_its_url),
         CASE(what_a_deletion_left_is_taken_up),
     };
     return cmocka_run_group_tests_name("store webhooks", tests, NULL, NULL);
