@@ -31,6 +31,8 @@ const struct e8_option e8_serve_options[] = {
      E8_OPTION_ENV},
     {"notify", 0, "URL", "post a notice there when a delivery fails for good, or an endpoint is disabled",
      E8_OPTION_ENV},
+    {"notify-secret-file", 0, "FILE",
+     "sign what is posted there; EMIT8_NOTIFY_SECRET holds the secret otherwise", E8_OPTION_ENV},
     {"format", 0, "text|ndjson", "of the lines for deliveries that failed for good", 0},
     {NULL, 0, NULL, NULL, 0},
 };
@@ -41,9 +43,27 @@ struct server {
     struct e8_cli_reach reach;
     struct e8_platform_options options;
     const char **hosts;
-    char *state;
+    char *state, *notify_secret;
     bool ndjson;
 };
+
+static void put_line(const struct e8_platform_notice *notice, struct e8_buf *line)
+{
+    char at[E8_RFC3339_MAX];
+    e8_wall_format(notice->at, 3, at);
+    e8_buf_printf(line, "%s  %s  ", at, notice->type);
+    if (notice->reason) {
+        e8_buf_printf(line, "%s  %s", notice->webhook, notice->reason);
+        return;
+    }
+    e8_buf_printf(line, "%s  %s  %s  %s  %s  #%u  ", notice->delivery, notice->webhook, notice->event,
+                  notice->event_type,
+                  notice->run    ? notice->run
+                  : notice->test ? "test"
+                                 : "real",
+                  notice->attempts);
+    e8_buf_put_clean(line, e8_str(notice->error));
+}
 
 /* On the dispatcher's thread, which is the only one that writes to stdout. */
 static void print_notice(void *state, const struct e8_platform_notice *notice)
@@ -53,12 +73,8 @@ static void print_notice(void *state, const struct e8_platform_notice *notice)
     e8_buf_init(&line, 64 << 10);
     if (s->ndjson) {
         e8_buf_putstr(&line, notice->json);
-    } else if (strcmp(notice->type, "webhook.disabled") == 0) {
-        e8_buf_printf(&line, "%s  %s  %s", notice->type, notice->webhook, notice->reason);
     } else {
-        e8_buf_printf(&line, "%s  %s  %s  %s  #%u  ", notice->type, notice->delivery, notice->webhook,
-                      notice->event_type, notice->attempts);
-        e8_buf_put_clean(&line, e8_str(notice->error));
+        put_line(notice, &line);
     }
     e8_buf_putc(&line, '\n');
     fwrite(line.p, 1, line.n, stdout);
@@ -131,6 +147,23 @@ static enum e8_rc find_state(struct server *s, struct e8_err *err)
                           "no place for the state: neither XDG_STATE_HOME nor HOME is set");
 }
 
+static enum e8_rc read_notify(struct server *s, struct e8_err *err)
+{
+    const char *file = e8_arg(s->args, "notify-secret-file"), *secret = getenv("EMIT8_NOTIFY_SECRET");
+    enum e8_rc rc = E8_OK;
+    s->options.notify_url = e8_arg(s->args, "notify");
+    if (file && !s->options.notify_url) {
+        return e8_fail(err, E8_INPUT, "--notify URL", "--notify-secret-file %s signs nothing", file);
+    }
+    if (file) {
+        rc = e8_cli_secret("notify-secret-file", file, &s->notify_secret, err);
+    } else if (secret && *secret && s->options.notify_url) {
+        s->notify_secret = e8_dup(secret);
+    }
+    s->options.notify_secret = s->notify_secret;
+    return rc;
+}
+
 static enum e8_rc read_options(struct server *s, struct e8_err *err)
 {
     struct e8_platform_options *o = &s->options;
@@ -145,6 +178,7 @@ static enum e8_rc read_options(struct server *s, struct e8_err *err)
     rc = rc ? rc : e8_arg_u64(s->args, "workers", 1, 64, &workers, err);
     rc = rc ? rc : e8_arg_u64(s->args, "in-flight", 1, 100000, &in_flight, err);
     rc = rc ? rc : read_durations(s, o, err);
+    rc = rc ? rc : read_notify(s, err);
     rc = rc ? rc : find_state(s, err);
     s->hosts = e8_arg_all(s->args, "host");
     s->ndjson = !rc && format == E8_FORMAT_NDJSON;
@@ -155,7 +189,6 @@ static enum e8_rc read_options(struct server *s, struct e8_err *err)
     o->workers = (unsigned)workers;
     o->in_flight = (size_t)in_flight;
     o->reach = s->reach.reach;
-    o->notify_url = e8_arg(s->args, "notify");
     o->fixtures = e8_arg(s->args, "fixtures");
     o->on_notice = print_notice;
     o->notice_state = s;
@@ -222,6 +255,7 @@ int e8_cmd_serve(const struct e8_args *args)
     e8_cli_reach_fini(&s.reach);
     free(s.hosts);
     free(s.state);
+    e8_secret_free(&s.notify_secret);
     e8_catalog_free(&s.catalog);
     return code;
 }

@@ -233,6 +233,8 @@ static void put_environment(FILE *out)
 {
     static const struct entry others[] = {
         {"EMIT8_SECRET", "The endpoint's secret, where no --secret-file is given."},
+        {"EMIT8_NOTIFY_SECRET",
+         "The secret of emit8 serve --notify, where no --notify-secret-file is given."},
         {"NO_COLOR", "No colour, unless --color asks for it."},
         {"XDG_STATE_HOME, HOME", "Where the delivery log is; see FILES."},
     };

@@ -179,7 +179,10 @@ static void tell(struct e8_dispatch *d, const struct e8_note *note)
         .row = note->item->row,
         .delivery = note->item->id,
         .webhook = note->item->webhook,
+        .event = note->item->event_id,
         .type = note->item->type,
+        .run = note->item->run[0] ? note->item->run : NULL,
+        .test = note->item->test,
         .attempt = attempt,
         .failed_for_good = attempt->state == E8_STATE_FAILED,
     };
@@ -205,7 +208,10 @@ static enum e8_rc disable_gone(struct e8_dispatch *d, const struct e8_note *note
     const struct e8_store_attempt *attempt = &note->made.attempt;
     const struct e8_store_row last = {
         .id = note->item->id,
+        .event_id = note->item->event_id,
         .type = note->item->type,
+        .run = note->item->run[0] ? note->item->run : NULL,
+        .test = note->item->test,
         .attempts = attempt->number,
         .status = attempt->status,
         .outcome = e8_outcome_info(attempt->outcome)->name,
@@ -474,7 +480,8 @@ static void look_at_row(void *state, const struct e8_store_row *row)
         return;
     }
     last->row = *row;
-    const char **texts[] = {&last->row.id, &last->row.type, &last->row.outcome, &last->row.error};
+    const char **texts[] = {&last->row.id, &last->row.event_id, &last->row.type, &last->row.outcome,
+                            &last->row.error};
     for (size_t i = 0; i < E8_COUNT(texts); i++) {
         *texts[i] = *texts[i] ? e8_arena_str(last->arena, e8_str(*texts[i])).p : NULL;
     }

@@ -13,7 +13,9 @@
 /* A delivery whose state has changed, after it was committed. Valid during the call. */
 struct e8_dispatched {
     int64_t row;
-    const char *delivery, *webhook, *type;
+    const char *delivery, *webhook, *event, *type;
+    const char *run; /* that made the event, when somebody asked for it again; NULL: none did */
+    bool test;
     const struct e8_store_attempt *attempt;
     bool failed_for_good; /* no attempt follows, and it was not delivered */
 };

@@ -4,13 +4,15 @@
 
 #include "platform/server.h"
 
-#define DEADLINE (5 * E8_NS_S)
+#define DEADLINE    (5 * E8_NS_S)
+#define OUR_HEADERS 3
 
 struct notice {
     struct notice *next;
-    char *url;
-    char *type;
+    char *url, *type;
+    char id[E8_ID_MAX];
     struct e8_buf body;
+    struct e8_signer *signer; /* NULL: it is not signed */
 };
 
 struct e8_notifier {
@@ -29,6 +31,7 @@ static void free_notice(struct notice *notice)
     free(notice->url);
     free(notice->type);
     e8_buf_fini(&notice->body);
+    e8_signer_free(&notice->signer);
     free(notice);
 }
 
@@ -55,21 +58,47 @@ static bool has_ended(struct e8_notifier *notifier)
     return ended;
 }
 
+/* What the signer's scheme adds to a request, as at this moment. Their values lie in `memory`. */
+static size_t put_signed(const struct notice *notice, struct e8_header *out, struct e8_buf *memory)
+{
+    const struct e8_scheme *scheme = e8_signer_scheme(notice->signer);
+    const struct e8_sign_input in = {
+        .id = e8_str(notice->id),
+        .timestamp = e8_wall_now() / E8_NS_S,
+        .body = e8_buf_str(&notice->body),
+        .type = e8_str(notice->type),
+        .attempt = 1,
+    };
+    size_t n = 0;
+    for (; n < scheme->header_count; n++) {
+        out[n] = e8_header_fill(scheme->headers[n].form, &in, memory);
+    }
+    size_t start = memory->n;
+    e8_signer_sign(notice->signer, &in, memory);
+    out[n++] =
+        (struct e8_header){e8_str(scheme->header), (struct e8_str){memory->p + start, memory->n - start}};
+    return n;
+}
+
 /* Told once: who must know of every failure reads the delivery log. */
 static void send_notice(struct e8_notifier *notifier, const struct notice *notice)
 {
-    const struct e8_header headers[] = {
+    struct e8_header headers[OUR_HEADERS + E8_SCHEME_HEADERS_MAX + 1] = {
         {E8_LIT("Content-Type"), E8_LIT("application/json")},
         {E8_LIT("User-Agent"), E8_LIT("8bit-ai-webhooks/1.0 (emit8/" E8_VERSION ")")},
         {E8_LIT("X-8bit-Event"), e8_str(notice->type)},
     };
+    char memory[4 * E8_SIGNATURE_MAX];
+    struct e8_buf values;
+    e8_buf_fixed(&values, memory, sizeof memory);
+    size_t count = OUR_HEADERS + (notice->signer ? put_signed(notice, headers + OUR_HEADERS, &values) : 0);
     struct e8_exchange exchange = {
         .magic = E8_EXCHANGE_MAGIC,
         .url = e8_str(notice->url),
         .reach = notifier->reach,
         .method = E8_LIT("POST"),
         .headers = headers,
-        .header_count = E8_COUNT(headers),
+        .header_count = count,
         .body = e8_buf_str(&notice->body),
         .deadline = e8_mono_now() + DEADLINE,
     };
@@ -117,13 +146,23 @@ enum e8_rc e8_notifier_start(const struct e8_reach *reach, struct e8_notifier **
     return E8_OK;
 }
 
-void e8_notifier_send(struct e8_notifier *notifier, const char *url, const char *type, struct e8_str body)
+static struct notice *make_notice(const char *url, const struct e8_platform_notice *from,
+                                  struct e8_signer *signer)
 {
     struct notice *notice = e8_new(1, sizeof *notice);
     notice->url = e8_dup(url);
-    notice->type = e8_dup(type);
-    e8_buf_init(&notice->body, body.n);
-    e8_buf_putstr(&notice->body, body);
+    notice->type = e8_dup(from->type);
+    notice->signer = signer;
+    memcpy(notice->id, from->id, strlen(from->id) + 1);
+    e8_buf_init(&notice->body, from->json.n);
+    e8_buf_putstr(&notice->body, from->json);
+    return notice;
+}
+
+void e8_notifier_send(struct e8_notifier *notifier, const char *url, const struct e8_platform_notice *from,
+                      struct e8_signer *signer)
+{
+    struct notice *notice = make_notice(url, from, signer);
     pthread_mutex_lock(&notifier->lock);
     bool taken = notifier->waiting < E8_NOTICES_MAX;
     if (taken) {

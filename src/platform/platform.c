@@ -38,7 +38,21 @@ static enum e8_rc check_notify(const struct e8_platform_options *options, struct
     return rc ? e8_fail_of(err, "--notify", &why) : E8_OK;
 }
 
-static enum e8_rc check_options(const struct e8_platform_options *options, struct e8_err *err)
+static enum e8_rc check_secret(const struct e8_platform_options *options, const struct e8_catalog *catalog,
+                               struct e8_err *err)
+{
+    const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(catalog), E8_NOTICE_SCHEME);
+    struct e8_err why = {0};
+    if (!scheme) {
+        return e8_fail(err, E8_INPUT, "the fixtures must have it",
+                       "notices are signed by the scheme \"" E8_NOTICE_SCHEME "\", which is not known");
+    }
+    enum e8_rc rc = e8_signer_check(scheme, &options->notify_secret, 1, &why);
+    return rc ? e8_fail_of(err, "the secret of --notify", &why) : E8_OK;
+}
+
+static enum e8_rc check_options(const struct e8_platform_options *options, const struct e8_catalog *catalog,
+                                struct e8_err *err)
 {
     if (options->no_auth && !is_loopback(options->listen)) {
         return e8_fail(err, E8_INPUT, "listen on 127.0.0.1, or leave --no-auth out",
@@ -47,7 +61,8 @@ static enum e8_rc check_options(const struct e8_platform_options *options, struc
     if (options->keep < 0 || options->disable_after < 0 || options->grace < 0) {
         return e8_fail(err, E8_INPUT, NULL, "a time is negative");
     }
-    return options->notify_url ? check_notify(options, err) : E8_OK;
+    enum e8_rc rc = options->notify_url ? check_notify(options, err) : E8_OK;
+    return rc || !options->notify_secret ? rc : check_secret(options, catalog, err);
 }
 
 static void tick(void *state)
@@ -108,7 +123,7 @@ static enum e8_rc serve(struct e8_platform_server *server, struct e8_err *err)
 static enum e8_rc start(struct e8_platform_server *server, struct e8_err *err)
 {
     const struct e8_platform_options *options = &server->options;
-    enum e8_rc rc = check_options(options, err);
+    enum e8_rc rc = check_options(options, server->catalog, err);
     rc = rc ? rc : e8_transport_init(err);
     rc = rc ? rc : e8_state_open(options->state, &server->lock, err);
     rc = rc || options->no_auth ? rc : e8_state_key(options->state, &server->key, &server->key_file, err);

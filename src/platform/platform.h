@@ -20,7 +20,13 @@ enum e8_plan_limits {
 /* A delivery that failed for good (webhook.delivery_failed), or an endpoint that its failures disabled (webhook.disabled). Texts
  * are valid during the call. */
 struct e8_platform_notice {
-    const char *type, *delivery, *webhook, *event_type; /* delivery, event_type: of the last attempt */
+    char id[E8_ID_MAX]; /* ntc_…, its own */
+    const char *type;
+    e8_wall_ns at;
+    const char *webhook;
+    const char *delivery, *event, *event_type; /* of the last attempt; NULL: the log has none any more */
+    const char *run;                           /* the scenario run that made the event; NULL: none did */
+    bool test;
     unsigned attempts;
     int status;         /* of the last attempt; 0: none */
     const char *error;  /* of the last attempt */
@@ -34,16 +40,17 @@ struct e8_platform_options {
     const char *const
         *hosts; /* further names under which it may be called (Host, Origin); NULL-terminated or NULL */
     enum e8_plan_limits plan;
-    bool allow_http;         /* endpoints with http:// beyond loopback */
-    unsigned workers;        /* 0: 1 */
-    size_t in_flight;        /* attempts at a time; 0: 1,000 */
-    struct e8_reach reach;   /* which targets may be reached, and how */
-    e8_dur_ns grace;         /* of rotated secrets; 0: the platform's (24 h) */
-    e8_dur_ns disable_after; /* of failures without a success between; 0: 5 days */
-    e8_dur_ns keep;          /* ended deliveries are deleted when they are so old; 0: 30 days */
-    uint64_t keep_bytes;     /* … or when the file grows beyond; 0: no bound */
-    const char *notify_url;  /* told of each delivery that failed for good; NULL: nobody */
-    const char *fixtures;    /* overlay directory, as the catalogue was loaded with; NULL: none */
+    bool allow_http;           /* endpoints with http:// beyond loopback */
+    unsigned workers;          /* 0: 1 */
+    size_t in_flight;          /* attempts at a time; 0: 1,000 */
+    struct e8_reach reach;     /* which targets may be reached, and how */
+    e8_dur_ns grace;           /* of rotated secrets; 0: the platform's (24 h) */
+    e8_dur_ns disable_after;   /* of failures without a success between; 0: 5 days */
+    e8_dur_ns keep;            /* ended deliveries are deleted when they are so old; 0: 30 days */
+    uint64_t keep_bytes;       /* … or when the file grows beyond; 0: no bound */
+    const char *notify_url;    /* told of each delivery that failed for good; NULL: nobody */
+    const char *notify_secret; /* signs that, by the platform's scheme; NULL: unsigned */
+    const char *fixtures;      /* overlay directory, as the catalogue was loaded with; NULL: none */
     /* On the dispatcher's thread; may be NULL. */
     void (*on_notice)(void *state, const struct e8_platform_notice *notice);
     void *notice_state;

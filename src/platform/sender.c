@@ -193,6 +193,8 @@ struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *du
     copy_id(item->id, due->id);
     copy_id(item->event_id, due->event_id);
     copy_id(item->webhook, due->webhook);
+    copy_id(item->run, due->run ? due->run : "");
+    item->test = due->test;
     e8_buf_init(&item->body, SIZE_MAX / 2);
     e8_buf_putstr(&item->body, due->body);
     item->fed = (struct e8_fed){

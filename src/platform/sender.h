@@ -14,6 +14,8 @@ struct e8_item {
     unsigned tries;
     bool tried; /* an attempt was made */
     char id[E8_ID_MAX], event_id[E8_ID_MAX], webhook[E8_ID_MAX];
+    char run[E8_ID_MAX]; /* empty: none */
+    bool test;
     const char *type; /* the plan's */
     struct e8_buf body;
     struct e8_item *next; /* the dispatcher's */

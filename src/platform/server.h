@@ -14,6 +14,7 @@
 #include "platform/platform.h"
 #include "platform/runlog.h"
 #include "platform/store.h"
+#include "sign/sign.h"
 
 enum { E8_SERVER_MAGIC = 0x0a4e8605 };
 #define E8_BODY_MAX ((size_t)2 << 20) /* of a request: an event with a text of 1 MiB has room */
@@ -86,9 +87,11 @@ const char *const *e8_texts_of(struct e8_arena *arena, const char *json, size_t 
 /* ---- failure notices (notify.c): a thread of its own sends them, one after another ---- */
 struct e8_notifier;
 enum e8_rc e8_notifier_start(const struct e8_reach *reach, struct e8_notifier **out, struct e8_err *err);
-/* Any thread; does not wait. Beyond E8_NOTICES_MAX that wait the newest is dropped. */
+#define E8_NOTICE_SCHEME "8bit" /* by which notices of the server's own are signed */
+/* Any thread; does not wait. Beyond E8_NOTICES_MAX that wait the newest is dropped. The signer is taken; NULL: it is not signed. */
 #define E8_NOTICES_MAX 1000
-void e8_notifier_send(struct e8_notifier *notifier, const char *url, const char *type, struct e8_str body);
+void e8_notifier_send(struct e8_notifier *notifier, const char *url, const struct e8_platform_notice *notice,
+                      struct e8_signer *signer);
 void e8_notifier_stop(struct e8_notifier **notifier);
 
 /* ---- who is told of an attempt: metrics, the live stream, notices (told.c) ---- */

@@ -106,6 +106,8 @@ enum e8_rc e8_store_types(struct e8_store *store, struct e8_arena *arena, const 
 struct e8_due {
     int64_t row; /* the delivery's number in the store */
     const char *id, *webhook, *event_id, *type, *environment;
+    const char *run; /* that made it; NULL: none did */
+    bool test;
     struct e8_str body;
     e8_wall_ns due;
     e8_wall_ns since; /* it could not be sent before: the store was opened then, or its endpoint enabled */

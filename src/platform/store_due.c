@@ -25,9 +25,10 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
 {
     static const char sql[] =
         "SELECT d.id, w.id, e.id, t.text, v.text, d.number, d.tries, d.test, d.asked, d.due, e.body,"
-        " max(?2, iif(d.test, 0, w.enabled_at))"
+        " max(?2, iif(d.test, 0, w.enabled_at)), r.id"
         " FROM delivery d JOIN event e ON e.n = d.event JOIN webhook w ON w.n = d.webhook"
-        " JOIN word t ON t.n = e.type JOIN word v ON v.n = e.environment WHERE d.row = ?1";
+        " JOIN word t ON t.n = e.type JOIN word v ON v.n = e.environment LEFT JOIN run r ON r.n = d.run"
+        " WHERE d.row = ?1";
     sqlite3_stmt *row = E8_ASK(side, sql, e8_int(n), e8_int(wish->opened));
 
     if (!e8_side_next(side, row))
@@ -39,6 +40,8 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
         .event_id = (const char *)sqlite3_column_text(row, 2),
         .type = (const char *)sqlite3_column_text(row, 3),
         .environment = (const char *)sqlite3_column_text(row, 4),
+        .run = (const char *)sqlite3_column_text(row, 12),
+        .test = sqlite3_column_int(row, 7) != 0,
         .body = e8_column_bytes(row, 10),
         .due = sqlite3_column_int64(row, 9),
         .since = sqlite3_column_int64(row, 11),

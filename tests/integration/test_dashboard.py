@@ -490,7 +490,7 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     hook = serve.webhook(receiver.url, retry={**RETRY, "base": "1h", "cap": "1h"})["id"]
     (made,) = serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"]
     page = f"/deliveries/{made['delivery_id']}"
-    kit.until(lambda: serve.get("/v1" + page).data["attempts"])
+    kit.until(lambda: serve.get("/v1" + page).data["updated_at"])
     enter(browser, serve)
     browser.go(page)
     browser.see("Retrying, in")

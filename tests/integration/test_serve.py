@@ -753,6 +753,8 @@ def test_retries_failure_and_notices(tmp_path):
         assert notice["type"] == "webhook.delivery_failed"
         assert notice["data"]["delivery_id"] == delivery and notice["data"]["webhook_id"] == made["id"]
         assert (notice["data"]["attempts"], notice["data"]["status"], notice["data"]["event_type"]) == (3, 503, "message.received")
+        assert (notice["data"]["event_id"], notice["data"]["run_id"], notice["data"]["test"]) == (fired["event_id"], None, False)
+        assert notice["created_at"] == details["attempts_log"][-1]["done_at"]
 
 
 def test_failures_as_text(tmp_path):
@@ -762,7 +764,87 @@ def test_failures_as_text(tmp_path):
         details = server.ended(delivery)
         assert details["status"] is None and details["attempts_log"][0]["response"] is None
         kit.until(lambda: server.out)
-        assert re.match(rf"webhook\.delivery_failed  {delivery}  {made['id']}  message\.received  #1  ", server.out[0])
+        facts = f"webhook.delivery_failed  {delivery}  {made['id']}  {details['event_id']}  message.received  real  #1  "
+        assert server.out[0].startswith(f"{details['attempts_log'][0]['done_at']}  {facts}")
+        test = server.post(f"/v1/webhooks/{made['id']}/test", {"event": "agent.error"}).data
+        kit.until(lambda: len(server.out) == 2)
+        assert f"  {test['event_id']}  agent.error  test  #1  " in server.out[1]
+
+
+def test_a_disabled_endpoint_as_text(tmp_path):
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state") as server:
+        made = server.webhook(capture.url)
+        server.post("/v1/events", {"type": "message.received"})
+        kit.until(lambda: len(server.out) == 2)
+        at = server.get(f"/v1/webhooks/{made['id']}").data["disabled_at"]
+        assert server.out[1] == f"{at}  webhook.disabled  {made['id']}  the receiver answered 410 Gone\n"
+
+
+def signed_by_the_platform(request, secret):
+    digest = hmac.new(secret.encode(), request["body"], hashlib.sha256).hexdigest()
+    return request["headers"].get("x-8bit-signature-256") == f"sha256={digest}"
+
+
+@pytest.mark.parametrize("by", ["file", "environment", None])
+def test_notices_are_signed(tmp_path, by):
+    """Those to --notify with its secret, those to an endpoint's own address as its deliveries are; both say of what they are."""
+    secret = "the secret of the notices"
+    path = tmp_path / "secret"
+    path.write_text(secret + "\n")
+    path.chmod(0o600)
+    more = ["--notify-secret-file", path] if by == "file" else []
+    env = {"EMIT8_NOTIFY_SECRET": secret} if by == "environment" else {}
+    once = {**FAST, "attempts": 1}
+    with kit.Capture(lambda request: 200 if request["path"].startswith("/alert") else 500) as capture:
+        with Serve(tmp_path / "state", "--notify", capture.url + "/alert", "--format", "ndjson", *more, env=env) as server:
+            first = server.webhook(capture.url, ["message.received"], retry=once, notify_url=capture.url + "/alert-8bit")
+            second = server.webhook(capture.url, ["message.received"], retry=once, notify_url=capture.url + "/alert-standard", scheme="standard-webhooks")
+            events = []
+            for made in (first, second):
+                events.append(server.post(f"/v1/webhooks/{made['id']}/test", {"event": "agent.error"}).data["event_id"])
+                kit.until(lambda: len(server.out) == len(events))
+            text = LOGGED.replace("/s, for: 150ms", "/s, for: 50ms")
+            run = server.post("/v1/runs", {"text": text}).data["id"]
+            kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+            row = server.get("/v1/deliveries", run=run, type="message.received", webhook=first["id"]).data[0]
+            server.post(f"/v1/deliveries/{row['id']}/resend")
+            kit.until(lambda: sum(request["path"] != "/" for request in capture.requests) == 6)
+            kit.until(lambda: len(server.out) == 3)
+        notices = collections.defaultdict(list)
+        for request in capture.take():
+            if request["path"] != "/":
+                notices[request["path"]].append(request)
+        assert {path: len(found) for path, found in notices.items()} == {"/alert": 3, "/alert-8bit": 2, "/alert-standard": 1}
+        for request in notices["/alert"]:
+            assert signed_by_the_platform(request, secret) == (by is not None)
+            assert ("x-8bit-signature-256" in request["headers"]) == (by is not None)
+        assert all(signed_by_the_platform(request, first["secret"]) for request in notices["/alert-8bit"])
+        (standard,) = notices["/alert-standard"]
+        assert standard["headers"]["webhook-signature"] == standard_signature(standard, second["secret"])
+        told = [json.loads(line) for line in server.out]
+        assert [json.loads(request["body"]) for request in notices["/alert"]] == told and len({notice["id"] for notice in told}) == 3
+        assert standard["headers"]["webhook-id"] == json.loads(standard["body"])["id"]
+        assert abs(int(standard["headers"]["webhook-timestamp"]) - time.time()) < 300
+        facts = [(first["id"], events[0], None, True), (second["id"], events[1], None, True), (first["id"], row["event_id"], run, False)]
+        assert [tuple(notice["data"][name] for name in ("webhook_id", "event_id", "run_id", "test")) for notice in told] == facts
+        for notice in told:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", notice["created_at"])
+        assert secret not in "".join(server.err + server.out)
+
+
+def test_bad_secrets_of_notices(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("fifteen chars..")
+    path.chmod(0o600)
+    for args, env, said in (
+        (("--notify", "http://127.0.0.1:9/", "--notify-secret-file", path), {}, "16 characters"),
+        (("--notify", "http://127.0.0.1:9/"), {"EMIT8_NOTIFY_SECRET": "fifteen chars.."}, "16 characters"),
+        (("--notify", "http://127.0.0.1:9/", "--notify-secret-file", tmp_path / "none"), {}, "--notify-secret-file"),
+        (("--notify-secret-file", path), {}, "signs nothing; --notify URL"),
+    ):
+        done = kit.emit8("serve", "--state", tmp_path / "state", "--listen", "127.0.0.1:0", *args, env=env, timeout=20)
+        assert done.returncode == 2 and said in done.err and not done.out, done.err
+        assert "fifteen" not in done.err
 
 
 def test_disabled_by_410(tmp_path):
@@ -841,7 +923,7 @@ def test_what_waits_for_a_disabled_endpoint(tmp_path):
         path = f"/v1/webhooks/{server.webhook(capture.url, retry=later)['id']}"
         retried = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
         test = server.post(path + "/test", {"event": "message.received"}).data["delivery_id"]
-        kit.until(lambda: {server.get(f"/v1/deliveries/{delivery}").data["attempts"] for delivery in (retried, test)} == {1})
+        kit.until(lambda: all(server.get(f"/v1/deliveries/{delivery}").data["updated_at"] for delivery in (retried, test)))
 
         def told(delivery):
             (listed,) = (row for row in server.get("/v1/deliveries").data if row["id"] == delivery)
@@ -1265,7 +1347,7 @@ def test_time_while_it_was_down_is_nobodys_response_time(tmp_path):
         with Serve(state) as server:
             server.webhook(capture.url, retry=later)
             event = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
-            kit.until(lambda: server.get(f"/v1/deliveries/{event}").data["attempts"] == 1)
+            kit.until(lambda: server.get(f"/v1/deliveries/{event}").data["updated_at"])
         an_hour_passes(state)
         an_hour_passes(state)
         answers[0] = 200
