@@ -279,8 +279,9 @@ def rotate(browser, old):
     browser.click("Rotate", "//dialog")
     new = take_secret(browser)
     assert new != old
-    browser.find("//button[normalize-space()='Revoke the one before']")
     browser.see(new[-4:])
+    browser.see("in force at once")
+    assert "Revoke" not in browser.text()  # the scheme carries one signature
     return new
 
 
@@ -331,6 +332,30 @@ def test_a_story_from_the_first_endpoint_to_a_filtered_log(browser, serve, recei
     secret = rotate(browser, secret)
     resend(browser, receiver, delivery, secret)
     filter_log(browser, serve, receiver, delivery)
+    assert not browser.complaints()
+
+
+def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
+    """Schemes that carry two signatures alone have a grace, and show it."""
+    enter(browser, serve)
+    for scheme, two in (("standard-webhooks", True), ("stripe", True), ("github", False)):
+        hook = serve.webhook(receiver.url, scheme=scheme)["id"]
+        browser.go(f"/endpoints/{hook}")
+        browser.click("Rotate", "//main")
+        browser.see("signs as well for 24 h" if two else "carries one signature, so the new secret is in force at once", "dialog")
+        browser.click("Rotate", "//dialog")
+        browser.see("The one before signs as well until" if two else "with it alone", "dialog")
+        browser.click("I have stored it")
+        browser.see("signs as well until" if two else "A new one is in force at once")
+        assert browser.js("return [...document.querySelectorAll('main button')].some((each) => each.textContent === 'Revoke the old secret')") == two
+        browser.go("/endpoints")
+        assert browser.count(f"[data-id='{hook}'] .tag") == two
+        if two:
+            browser.go(f"/endpoints/{hook}")
+            browser.click("Revoke the old secret", "//main")
+            browser.click("Revoke", "//dialog")
+            browser.see("and this one both sign for a while")
+            assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
     assert not browser.complaints()
 
 

@@ -524,10 +524,12 @@ def test_rotation_by_the_platforms_scheme(shared, receiver):
     kit.assert_signed(delivered(), made["secret"])
     rotated = shared.post(path + "/rotate").data
     assert rotated["secret"] != made["secret"] and rotated["rotated_at"]
-    assert 23 * 3600 < kit_time(rotated["grace_until"]) - time.time() < 24 * 3600 + 60
+    assert rotated["grace_until"] is None  # one signature: the new secret is in force at once
     kit.assert_signed(delivered(), rotated["secret"])
     own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).data
-    assert own["secret"] == "another secret of mine"
+    assert own["secret"] == "another secret of mine" and own["grace_until"] is None
+    with sqlite3.connect(shared.state / "platform.db") as store:
+        assert store.execute("SELECT secret_before FROM webhook WHERE id = ?", [made["id"]]).fetchall() == [(None,)]
     kit.assert_signed(delivered(), "another secret of mine")
     for body, field in (({"secret": "short"}, "secret"), ({"grace": 5}, "grace"), ({"gracee": "1h"}, "gracee")):
         _, fields = shared.post(path + "/rotate", body).error(400, "INVALID_REQUEST")
@@ -553,11 +555,19 @@ def test_rotation_where_two_secrets_sign(shared, receiver):
     request, found = signatures()
     assert found == [standard_signature(request, made["secret"])]
     rotated = shared.post(path + "/rotate", {"grace": "1h"}).data
+    assert 3500 < kit_time(rotated["grace_until"]) - time.time() < 3660
     request, found = signatures()
     assert set(found) == {standard_signature(request, made["secret"]), standard_signature(request, rotated["secret"])}
+    info = shared.get("/v1/info").data
+    assert info["overlapping_schemes"] == ["standard-webhooks", "stripe"] and set(info["overlapping_schemes"]) < set(info["schemes"])
     assert shared.post(path + "/revoke").data["grace_until"] is None
     request, found = signatures()
     assert found == [standard_signature(request, rotated["secret"])]
+    for scheme in ("stripe", "github"):
+        other = shared.webhook(receiver.url, events=["agent.deployed"], scheme=scheme)
+        assert (shared.post(f"/v1/webhooks/{other['id']}/rotate").data["grace_until"] is None) == (scheme == "github")
+        assert shared.call("PATCH", f"/v1/webhooks/{other['id']}", {"scheme": "8bit"}).data["grace_until"] is None
+        shared.call("DELETE", f"/v1/webhooks/{other['id']}")
     last = shared.post(path + "/rotate", {"grace": "1ms"}).data
     kit.until(lambda: time.time() > kit_time(last["rotated_at"]) + 1.1)
     request, found = signatures()
