@@ -54,4 +54,12 @@ static const char second[] =
     "ALTER TABLE delivery ADD COLUMN run INTEGER;"                         /* NULL: of none */
     "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second};
+/* What was changed on purpose about a request: in words, whether its signature is therefore wrong, and the body that was sent in place of
+ * the event's. */
+static const char third[] =
+    "ALTER TABLE attempt ADD COLUMN tamper TEXT;" /* NULL: nothing */
+    "ALTER TABLE attempt ADD COLUMN forged INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN changed BLOB;" /* NULL: the event's body was sent */
+    "ALTER TABLE attempt ADD COLUMN changed_length INTEGER;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third};

@@ -1066,6 +1066,47 @@ run: [{flow: one, arrivals: {rate: 20/s, for: 150ms}}]
 """
 
 
+TAMPERED = """scenario: tampered
+flows:
+  one:
+    await: {ack: continue}
+    steps:
+      - {emit: message.sent, name: right}
+      - {emit: message.sent, tamper: {body: {flip: 0}}}
+      - {emit: message.sent, tamper: {body: {replace: {base64: /wD+}, signed: false}}}
+      - {emit: message.sent, tamper: {body: {size: 100KB}}}
+      - {emit: message.sent, tamper: {signature: other_secret}}
+      - {emit: message.sent, tamper: {body: {form: pretty}}}
+      - {emit: message.sent, tamper: {method: DELETE}}
+run: [{flow: one, arrivals: {times: 1, concurrency: 1}}]
+"""
+
+
+def test_what_a_run_changed_on_purpose_is_told(tmp_path):
+    """What was sent is what the log says was sent, and whether its signature fits is what the receiver finds."""
+    with kit.Capture(lambda _: 200) as capture, Serve(tmp_path / "state") as server:
+        hook = server.webhook(capture.url, retry={**FAST, "attempts": 1})
+        run = server.post("/v1/runs", {"text": TAMPERED}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        sent = {request["headers"]["x-8bit-delivery"]: request for request in capture.take()}
+        told = []
+        for row in server.get("/v1/deliveries", run=run, limit=200).data[::-1]:
+            details = server.get(f"/v1/deliveries/{row['id']}").data
+            (attempt,) = details["attempts_log"]
+            request, tampered = sent[row["id"]], attempt["tampered"]
+            body = details["payload"].encode()
+            if tampered and (other := tampered["sent"]):
+                body = base64.b64decode(other["body_base64"]) if other["body_base64"] else other["body"].encode()
+                assert other["length"] == len(request["body"]) and other["truncated"] == (len(body) < len(request["body"]))
+            assert body == request["body"][: len(body)] and (tampered and tampered["sent"] or len(body) == len(request["body"]))
+            right = "sha256=" + hmac.new(hook["secret"].encode(), request["body"], hashlib.sha256).hexdigest()
+            assert (tampered["forged"] if tampered else False) == (request["headers"]["x-8bit-signature-256"] != right)
+            assert attempt["request"]["head"].split(" ")[0] == request["method"] and f"-X {request['method']} " in details["curl"]
+            told.append(tampered and (tampered["how"], tampered["forged"]))
+        assert told == [None, ("one bit flipped in byte 0 of the body", True), ("body replaced by 3 bytes, after signing", True), ("body padded to 100000 bytes", False),
+                        ("signed with another secret", True), ("body pretty-printed", False), ("method DELETE, without a body", False)]
+
+
 def attempts_by(requests):
     """Attempts by endpoint and event."""
     return collections.Counter((r["path"], r["headers"]["x-8bit-event"], json.loads(r["body"]).get("id", "")) for r in requests)
