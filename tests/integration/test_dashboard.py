@@ -444,6 +444,44 @@ def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, re
     assert not browser.complaints()
 
 
+LIMITED = """const real = window.fetch;
+let left = arguments[1];
+window.fetch = (path, options) => {
+    if (!path.startsWith(arguments[0]) || left-- <= 0) return real(path, options);
+    const error = {code: "RATE_LIMITED", message: "too many requests; wait"};
+    return Promise.resolve(new Response(JSON.stringify({success: false, error}), {status: 429, headers: {"Retry-After": "3"}}));
+};
+window.told = [];
+new MutationObserver(() => window.told.push(document.body.innerText)).observe(document.body, {subtree: true, childList: true, characterData: true});"""
+
+
+def counts_down(browser, before):
+    """Did the seconds behind that text run down from what the server had said?"""
+    told = re.findall(re.escape(before) + r" (\d+) s", "\n".join(browser.js("return window.told")))
+    return told[0] == "3" and set(told) & {"2", "1"} and set(told) <= {"3", "2", "1"}
+
+
+def test_a_rate_limit_counts_down_and_is_tried_again(browser, serve, receiver):
+    hook = serve.webhook(receiver.url)["id"]
+    made = fire(serve, 1)
+    enter(browser, serve)
+    browser.js(LIMITED, "/v1/deliveries", 2)
+    browser.go("/deliveries")
+    browser.until(lambda: rows(browser) == made)  # by itself
+    assert counts_down(browser, "Trying again in")
+    browser.driver.refresh()  # the fetch of before
+    browser.until(browser.ready)
+    browser.go(f"/endpoints/{hook}")
+    browser.js(LIMITED, f"/v1/webhooks/{hook}/disable", 1)
+    browser.click("Disable", "//main")
+    browser.click("Disable", "//dialog")
+    browser.see("disabled")
+    assert counts_down(browser, "Goes on in")
+    assert not serve.get(f"/v1/webhooks/{hook}").data["enabled"]
+    assert browser.count(".toast") == 0
+    assert not browser.complaints()
+
+
 def test_the_dark_has_all_colours():
     light, dark = [re.findall(r"(--[\w-]+): [^;]+;", (pathlib.Path(kit.SOURCE) / "src/platform/web" / name).read_text())
                    for name in ("colours.css", "dark.css")]
