@@ -71,6 +71,9 @@ struct e8_fed_end {
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */
     const struct e8_request_parts *request; /* likewise */
+    const struct e8_tamper *tamper;         /* NULL: nothing was changed on purpose */
+    struct e8_str body;                     /* before it was changed */
+    const struct e8_scheme *scheme;         /* that signs; NULL: none */
 };
 
 /* An event of the plan's own, and what it owes. */

@@ -130,7 +130,10 @@ bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
                                    .wait = wait,
                                    .attempt = attempt,
                                    .exchange = &delivery->exchange,
-                                   .request = &delivery->parts};
+                                   .request = &delivery->parts,
+                                   .tamper = delivery->form->tamper,
+                                   .body = e8_buf_str(&delivery->event->body),
+                                   .scheme = worker->engine->plan->endpoints[delivery->endpoint].scheme};
     bool more = end.how == E8_FED_MORE;
     tell(worker, &end);
     return more;

@@ -61,6 +61,9 @@ void e8_http1_request(struct e8_buf *out, struct e8_str method, const struct e8_
 /* The same as a curl command line for a shell, quoted; the body by --data-binary. */
 void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
                    const struct e8_header *headers, size_t count, struct e8_str body);
+/* The same with the body from a file, whose name is plain. */
+void e8_http1_curl_file(struct e8_buf *out, struct e8_str method, struct e8_str url,
+                        const struct e8_header *headers, size_t count, const char *file);
 /* What such a command line needs beside, for a request that does not go out as usual. curl cannot close early; NULL is as usual. */
 void e8_http1_curl_wire(struct e8_buf *out, const struct e8_wire *wire);
 

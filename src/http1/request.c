@@ -141,12 +141,9 @@ static void put_method(struct e8_buf *out, struct e8_str method)
         e8_buf_put_quoted(out, method);
 }
 
-void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
-                   const struct e8_header *headers, size_t count, struct e8_str body)
+static void put_command(struct e8_buf *out, struct e8_str method, struct e8_str url,
+                        const struct e8_header *headers, size_t count, bool has_body)
 {
-    bool has_body = wants_body(method, body), piped = !fits_argument(body);
-    if (piped)
-        put_printf(out, body);
     e8_buf_puts(out, has_brackets(url) ? "curl -g " : "curl ");
     put_method(out, method);
     e8_buf_putc(out, ' ');
@@ -155,10 +152,26 @@ void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
         put_header(out, &headers[i]);
     if (has_body && e8_header_find(headers, count, "Content-Type") == NULL)
         e8_buf_puts(out, " \\\n  -H 'Content-Type:'"); /* else curl says it is a form */
+}
+
+void e8_http1_curl(struct e8_buf *out, struct e8_str method, struct e8_str url,
+                   const struct e8_header *headers, size_t count, struct e8_str body)
+{
+    bool has_body = wants_body(method, body), piped = !fits_argument(body);
+    if (piped)
+        put_printf(out, body);
+    put_command(out, method, url, headers, count, has_body);
     if (has_body) {
         e8_buf_puts(out, " \\\n  --data-binary ");
         e8_buf_put_quoted(out, piped ? E8_LIT("@-") : body);
     }
+}
+
+void e8_http1_curl_file(struct e8_buf *out, struct e8_str method, struct e8_str url,
+                        const struct e8_header *headers, size_t count, const char *file)
+{
+    put_command(out, method, url, headers, count, true);
+    e8_buf_printf(out, " \\\n  --data-binary @%s", file);
 }
 
 void e8_http1_curl_wire(struct e8_buf *out, const struct e8_wire *wire)

@@ -179,17 +179,11 @@ static void put_head(struct e8_json *w, const char *key, struct e8_str head, siz
     e8_buf_fini(&text);
 }
 
-static void put_response(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
+/* Members: as text where it is UTF-8, else as base64; of `length` bytes what was kept, and of that at most `most`. */
+static void put_body(struct e8_json *w, struct e8_str kept, uint64_t length, size_t most)
 {
-    struct e8_str body = cut(attempt->body, most / 2);
-    bool is_text =
-        e8_utf8_valid(body) == body.n || (body.n < attempt->body.n && body.n - e8_utf8_valid(body) < 4);
-    if (!attempt->response.n) {
-        e8_json_null(w, "response");
-        return;
-    }
-    e8_json_object(w, "response");
-    put_head(w, "head", attempt->response, most / 4);
+    struct e8_str body = cut(kept, most);
+    bool is_text = e8_utf8_valid(body) == body.n || (body.n < length && body.n - e8_utf8_valid(body) < 4);
     if (is_text) {
         body.n = e8_utf8_valid(body);
         e8_json_str(w, "body", body);
@@ -202,8 +196,49 @@ static void put_response(struct e8_json *w, const struct e8_store_try *attempt, 
         e8_json_str(w, "body_base64", e8_buf_str(&text));
         e8_buf_fini(&text);
     }
-    e8_json_int(w, "length", (int64_t)attempt->body_length);
-    e8_json_bool(w, "truncated", body.n < attempt->body_length);
+    e8_json_int(w, "length", (int64_t)length);
+    e8_json_bool(w, "truncated", body.n < length);
+}
+
+static void put_response(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
+{
+    if (!attempt->response.n) {
+        e8_json_null(w, "response");
+        return;
+    }
+    e8_json_object(w, "response");
+    put_head(w, "head", attempt->response, most / 4);
+    put_body(w, attempt->body, attempt->body_length, most / 2);
+    e8_json_end(w, '}');
+}
+
+static void put_request(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
+{
+    if (!attempt->request.n) {
+        e8_json_null(w, "request");
+        return;
+    }
+    e8_json_object(w, "request");
+    put_head(w, "head", attempt->request, most / 4);
+    e8_json_end(w, '}');
+}
+
+static void put_change(struct e8_json *w, const struct e8_store_change *change, size_t most)
+{
+    if (!change->how) {
+        e8_json_null(w, "tampered");
+        return;
+    }
+    e8_json_object(w, "tampered");
+    e8_json_cstr(w, "how", change->how);
+    e8_json_bool(w, "forged", change->forged);
+    if (change->has_body) {
+        e8_json_object(w, "sent");
+        put_body(w, change->body, change->length, most / 4);
+        e8_json_end(w, '}');
+    } else {
+        e8_json_null(w, "sent");
+    }
     e8_json_end(w, '}');
 }
 
@@ -226,14 +261,10 @@ static void put_attempt(struct e8_json *w, const struct e8_store_try *attempt, s
     e8_json_ms(w, "connect_ms", attempt->phases.connect);
     e8_json_ms(w, "tls_ms", attempt->phases.tls);
     e8_json_ms(w, "first_byte_ms", attempt->phases.first_byte);
+    e8_json_ms(w, "total_ms", attempt->phases.total);
     e8_json_end(w, '}');
-    if (attempt->request.n) {
-        e8_json_object(w, "request");
-        put_head(w, "head", attempt->request, most / 4);
-        e8_json_end(w, '}');
-    } else {
-        e8_json_null(w, "request");
-    }
+    put_change(w, &attempt->change, most);
+    put_request(w, attempt, most);
     put_response(w, attempt, most);
     e8_json_end(w, '}');
 }
@@ -303,11 +334,13 @@ static void put_signature(struct e8_call *call, const char *webhook)
 /* The last request as it went out, to be sent again by hand. */
 static void put_curl(struct e8_json *w, const struct e8_store_details *details)
 {
+    const struct e8_store_try *last = details->count ? &details->attempts[details->count - 1] : NULL;
     struct e8_header headers[CURL_HEADERS], header;
     struct e8_buf url, text;
     size_t count = 0;
-    struct e8_str head = details->count ? details->attempts[details->count - 1].request : E8_LIT("");
-    if (!head.n || !details->row.url) {
+    struct e8_str head = last ? last->request : E8_LIT("");
+    struct e8_str rest = head, method;
+    if (!head.n || !details->row.url || !e8_str_split(&rest, ' ', &method)) {
         e8_json_null(w, "curl");
         return;
     }
@@ -322,8 +355,13 @@ static void put_curl(struct e8_json *w, const struct e8_store_details *details)
     e8_buf_init(&url, 64 << 10);
     e8_buf_init(&text, 1 << 20);
     e8_url_redacted(e8_str(details->row.url), &url);
-    e8_http1_curl(&text, E8_LIT("POST"), e8_buf_str(&url), headers, count,
-                  details->body.n > CURL_BODY ? E8_LIT("@body.json") : details->body);
+    const struct e8_store_change *change = &last->change;
+    struct e8_str body = change->has_body ? change->body : details->body;
+    if (body.n > CURL_BODY) {
+        e8_http1_curl_file(&text, method, e8_buf_str(&url), headers, count, "body.json");
+    } else {
+        e8_http1_curl(&text, method, e8_buf_str(&url), headers, count, body);
+    }
     e8_json_str(w, "curl", e8_buf_str(&text));
     e8_buf_fini(&url);
     e8_buf_fini(&text);

@@ -11,6 +11,18 @@ static void put_texts(struct e8_json *w, const char *key, const char *const *lis
     e8_json_end(w, ']');
 }
 
+/* Those whose header has room for the signatures of two secrets. */
+static void put_overlapping(struct e8_json *w, const struct e8_schemes *schemes)
+{
+    e8_json_array(w, "overlapping_schemes");
+    for (const char *const *name = e8_schemes_names(schemes); *name; name++) {
+        if (e8_schemes_find(schemes, *name)->multiple) {
+            e8_json_cstr(w, NULL, *name);
+        }
+    }
+    e8_json_end(w, ']');
+}
+
 void e8_info_get(struct e8_call *call)
 {
     static const char *const plans[] = {
@@ -25,6 +37,7 @@ void e8_info_get(struct e8_call *call)
     e8_json_bool(w, "auth", server->key != NULL);
     put_texts(w, "environments", platform->environments);
     put_texts(w, "schemes", e8_schemes_names(e8_catalog_schemes(server->catalog)));
+    put_overlapping(w, e8_catalog_schemes(server->catalog));
     e8_json_object(w, "limits");
     e8_json_int(w, "body_bytes", (int64_t)E8_BODY_MAX);
     e8_json_end(w, '}');

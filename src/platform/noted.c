@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tamper/tamper.h"
+
 /* The attempt's times by the wall clock. What the two clocks do between two looks at them must neither turn their order round, nor
  * make the attempt due before the moment from which the store has its delivery due. */
 static void put_times(const struct e8_times *times, e8_wall_ns least, struct e8_store_attempt *out)
@@ -44,24 +46,53 @@ static void put_request(struct e8_buf *text, const struct e8_fed_end *end)
     trim_head(text, 0);
 }
 
+static struct e8_str cut(struct e8_str body)
+{
+    return (struct e8_str){body.p, body.n < E8_STORE_BODY_MAX ? body.n : E8_STORE_BODY_MAX};
+}
+
+static bool same(struct e8_str a, struct e8_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* What was changed on purpose, but for how; another body than the event's goes to `text`. */
+static void put_change(struct e8_buf *text, const struct e8_fed_end *end, struct e8_store_change *change)
+{
+    struct e8_str body = end->request->body;
+    change->forged = e8_tamper_forges(end->tamper, end->scheme, body);
+    change->has_body = !same(body, end->body);
+    change->length = body.n;
+    if (change->has_body) {
+        e8_buf_putstr(text, cut(body));
+    }
+}
+
 static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end)
 {
     const struct e8_exchange *x = end->exchange;
     struct e8_store_attempt *a = &noted->attempt;
     struct e8_buf *text = &noted->text;
-    struct e8_str body = e8_buf_str(&x->content);
-    body.n = body.n < E8_STORE_BODY_MAX ? body.n : E8_STORE_BODY_MAX;
+    struct e8_str body = cut(e8_buf_str(&x->content));
     put_request(text, end);
     size_t request = text->n;
     e8_buf_putstr(text, e8_buf_str(&x->head));
     trim_head(text, request);
     size_t response = text->n;
     e8_buf_putstr(text, body);
+    size_t change = text->n, how = change;
+    if (end->tamper) {
+        put_change(text, end, &a->change);
+        how = text->n;
+        e8_tamper_text(end->tamper, text);
+    }
     e8_buf_putc(text, '\0'); /* so that there is memory to point at */
     a->request = (struct e8_str){text->p, request};
     a->response = (struct e8_str){text->p + request, response - request};
     a->body = (struct e8_str){text->p + response, body.n};
     a->body_length = x->bytes_received > x->head.n ? x->bytes_received - x->head.n : body.n;
+    a->change.body = (struct e8_str){text->p + change, how - change};
+    a->change.how = end->tamper ? text->p + how : NULL;
     memcpy(noted->error, end->attempt->error, sizeof noted->error);
     a->error = noted->error;
 }

@@ -16,8 +16,8 @@
 #include "base/base.h"
 #include "delivery/delivery.h"
 
-#define E8_STORE_BODY_MAX                                                                                    \
-    ((size_t)64 << 10) /* of a response that is kept; the rest is cut off, and that is told */
+/* Of a response's body, or of one that was changed on purpose, so much is kept; the rest is cut off, and that is told. */
+#define E8_STORE_BODY_MAX ((size_t)64 << 10)
 
 struct e8_store;
 /* Makes the file where there is none. now: the moment from which what it owes can be sent (see `since` of e8_due). E8_INPUT where it is
@@ -51,7 +51,7 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
                                    struct e8_err *err);
 /* Its waiting deliveries are cancelled; the log keeps what was sent, under its id. E8_INPUT where there is none. */
 enum e8_rc e8_store_webhook_delete(struct e8_store *store, const char *id, struct e8_err *err);
-/* The present secret becomes the one before, valid until `grace_until`. */
+/* The present secret becomes the one before, which signs as well until `grace_until` (0: it is erased at once). */
 enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const char *secret, e8_wall_ns now,
                                    e8_wall_ns grace_until, struct e8_err *err);
 /* The secret before a rotation is valid no longer. */
@@ -128,6 +128,14 @@ enum e8_rc e8_store_begin(struct e8_store *store, const int64_t *rows, size_t co
 /* They were not made after all: the numbers are free again. */
 enum e8_rc e8_store_unsent(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err);
 
+/* What was changed on purpose about a request. */
+struct e8_store_change {
+    const char *how;    /* in words; NULL: nothing was */
+    bool forged;        /* so that its signature does not fit what was sent */
+    bool has_body;      /* another body than the event's was sent: */
+    struct e8_str body; /* at most E8_STORE_BODY_MAX of it */
+    uint64_t length;    /* the whole */
+};
 /* An attempt that was made, and what has become of its delivery. */
 struct e8_store_attempt {
     int64_t row; /* the delivery's */
@@ -141,6 +149,7 @@ struct e8_store_attempt {
     struct e8_str request, response; /* heads as on the wire, lines ended by LF; response may be empty */
     struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
     uint64_t body_length;            /* the whole */
+    struct e8_store_change change;   /* of the request, on purpose */
     bool more;                       /* a further attempt follows at once, by itself */
     bool of_run, copy;               /* made by a run (see e8_run_row); of a copy of the delivery */
     enum e8_delivery_state state;    /* PENDING: `next` says when */
@@ -252,6 +261,7 @@ struct e8_store_details {
         struct e8_phases phases;
         struct e8_str request, response, body;
         uint64_t body_length;
+        struct e8_store_change change;
     } * attempts; /* the last 100 of them, in their order */
 };
 /* E8_INPUT: unknown. */

@@ -39,6 +39,14 @@ static void read_try(sqlite3_stmt *row, struct e8_arena *arena, struct e8_store_
         .request = e8_column_blob(row, 14, arena),
         .response = e8_column_blob(row, 15, arena),
         .body = e8_column_blob(row, 16, arena),
+        .change =
+            {
+                .how = e8_column_text(row, 17, arena),
+                .forged = sqlite3_column_int(row, 18) != 0,
+                .has_body = sqlite3_column_type(row, 19) != SQLITE_NULL,
+                .body = e8_column_blob(row, 19, arena),
+                .length = (uint64_t)sqlite3_column_int64(row, 20),
+            },
     };
     if (!out->error)
         out->error = "";
@@ -49,7 +57,8 @@ static void read_tries(struct e8_side *side, struct e8_arena *arena, struct e8_s
 {
     static const char sql[] =
         "SELECT a.n, r.text, o.text, a.status, a.due, a.sent, a.done, a.dns, a.connect, a.tls, a.first_byte,"
-        " a.total, a.error, a.body_length, a.request, a.response, a.body FROM attempt a"
+        " a.total, a.error, a.body_length, a.request, a.response, a.body, a.tamper, a.forged, a.changed,"
+        " a.changed_length FROM attempt a"
         " JOIN word r ON r.n = a.reason JOIN word o ON o.n = a.outcome"
         " WHERE a.n >= ?1 AND a.n < ?2 ORDER BY a.n DESC LIMIT ?3";
     sqlite3_stmt *row;

@@ -54,7 +54,13 @@ static const char second[] =
     "ALTER TABLE delivery ADD COLUMN run INTEGER;"                         /* NULL: of none */
     "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
 
-/* Since when it has been enabled again; 0: it always was. */
-static const char third[] = "ALTER TABLE webhook ADD COLUMN enabled_at INTEGER NOT NULL DEFAULT 0;";
+/* Of a webhook: since when it has been enabled again; 0: it always was. Of an attempt: what was changed on purpose about the request,
+ * in words, whether its signature is therefore wrong, and the body that was sent in place of the event's. */
+static const char third[] =
+    "ALTER TABLE webhook ADD COLUMN enabled_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempt ADD COLUMN tamper TEXT;" /* NULL: nothing */
+    "ALTER TABLE attempt ADD COLUMN forged INTEGER;"
+    "ALTER TABLE attempt ADD COLUMN changed BLOB;" /* NULL: the event's body was sent */
+    "ALTER TABLE attempt ADD COLUMN changed_length INTEGER;";
 
 const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third};

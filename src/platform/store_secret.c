@@ -22,8 +22,8 @@ void e8_store_forget(struct e8_store *store)
 enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const char *secret, e8_wall_ns now,
                                    e8_wall_ns grace_until, struct e8_err *err)
 {
-    static const char sql[] = "UPDATE webhook SET secret_before = secret, secret = ?2, rotated = ?3,"
-                              " updated = ?3, grace_until = ?4 WHERE id = ?1 AND NOT deleted";
+    static const char sql[] = "UPDATE webhook SET secret_before = iif(?4 > 0, secret, NULL), secret = ?2,"
+                              " rotated = ?3, updated = ?3, grace_until = ?4 WHERE id = ?1 AND NOT deleted";
 
     e8_side_begin(&store->writer, E8_SYNC);
     E8_RUN(&store->writer, sql, e8_text(id), e8_text(secret), e8_int(now), e8_int(grace_until));

@@ -33,6 +33,14 @@ static void put_headers(struct e8_json *w, struct e8_call *call, const struct e8
     e8_json_end(w, '}');
 }
 
+/* When the secret before ends to sign as well; 0: it does not sign. */
+static e8_wall_ns signs_until(const struct e8_call *call, const struct e8_webhook *webhook)
+{
+    const struct e8_scheme *scheme =
+        e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook->scheme);
+    return scheme && scheme->multiple && webhook->grace_until > call->now ? webhook->grace_until : 0;
+}
+
 void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
                      const struct e8_webhook *webhook, const char *secret)
 {
@@ -57,7 +65,7 @@ void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
         e8_json_cstr(w, "secret", secret);
     }
     e8_json_time(w, "rotated_at", webhook->rotated);
-    e8_json_time(w, "grace_until", webhook->grace_until);
+    e8_json_time(w, "grace_until", signs_until(call, webhook));
     e8_json_time(w, "created_at", webhook->created);
     e8_json_time(w, "updated_at", webhook->updated);
     e8_json_end(w, '}');
@@ -289,8 +297,11 @@ void e8_webhook_rotate(struct e8_call *call)
         e8_call_refuse(call);
         return;
     }
+    const struct e8_scheme *scheme =
+        e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook.scheme);
+    bool overlaps = scheme && scheme->multiple && rotation.grace;
     enum e8_rc rc = e8_store_webhook_rotate(call->server->store, webhook.id, secret, call->now,
-                                            rotation.grace ? call->now + rotation.grace : 0, &err);
+                                            overlaps ? call->now + rotation.grace : 0, &err);
     if (rc) {
         e8_call_fail_store(call, rc, &err);
         return;

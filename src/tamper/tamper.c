@@ -164,6 +164,56 @@ const struct e8_wire *e8_tamper_wire(const struct e8_tamper *t)
     return t->unusual ? &t->wire : NULL;
 }
 
+/* Headers that the scheme's signature is read from, or is made over. */
+static bool is_signing(const struct e8_scheme *scheme, struct e8_str name)
+{
+    return e8_str_ieq(name, e8_str(scheme->header)) ||
+           (scheme->signs_timestamp && scheme->timestamp_header &&
+            e8_str_ieq(name, e8_str(scheme->timestamp_header))) ||
+           (scheme->signs_id && scheme->id_header && e8_str_ieq(name, e8_str(scheme->id_header)));
+}
+
+static bool changes_signing(const struct e8_tamper *t, const struct e8_scheme *scheme)
+{
+    bool found = false;
+    for (size_t i = 0; i < t->removed.count; i++)
+        found |= is_signing(scheme, t->removed.list[i]);
+    for (size_t i = 0; i < t->set.count; i++)
+        found |= is_signing(scheme, t->set.list[i].name);
+    for (size_t i = 0; i < t->added.count; i++)
+        found |= is_signing(scheme, t->added.list[i].name);
+    return found;
+}
+
+/* What is written anew may be what it was. */
+static bool reserialises(struct e8_str body)
+{
+    static const struct e8_json_style stringify = {.numbers = true};
+    struct e8_doc *doc = NULL;
+    struct e8_buf anew;
+    if (e8_doc_parse("body", body, E8_DOC_JSON, &doc, NULL) != E8_OK)
+        return false;
+    e8_buf_init(&anew, 2 * E8_TAMPER_BODY_MAX);
+    e8_json_rewrite(e8_doc_root(doc), &stringify, &anew);
+    bool differs = !e8_str_eq(e8_buf_str(&anew), body);
+    e8_buf_fini(&anew);
+    e8_doc_free(&doc);
+    return differs;
+}
+
+static bool is_signed_wrong(const struct e8_tamper *t, struct e8_str sent)
+{
+    if (t->signature == E8_SIGNATURE_RESERIALISED)
+        return reserialises(sent);
+    return t->signature != E8_SIGNATURE_RIGHT;
+}
+
+bool e8_tamper_forges(const struct e8_tamper *t, const struct e8_scheme *scheme, struct e8_str sent)
+{
+    bool damaged = !t->is_signed && (t->flip != E8_FLIP_NONE || t->truncate > 0);
+    return scheme && (is_signed_wrong(t, sent) || damaged || t->is_unsigned || changes_signing(t, scheme));
+}
+
 bool e8_tamper_needs_secret(const struct e8_tamper *t)
 {
     return t->signature != E8_SIGNATURE_RIGHT || t->is_unsigned;

@@ -58,6 +58,9 @@ struct e8_str e8_tamper_method(const struct e8_tamper *tamper);       /* "POST" 
 const struct e8_wire *e8_tamper_wire(const struct e8_tamper *tamper); /* NULL: nothing unusual */
 /* "signed with another secret; body pretty-printed": for people. */
 void e8_tamper_text(const struct e8_tamper *tamper, struct e8_buf *out);
+/* Does the body that is sent, on purpose, not fit its signature, so that a right receiver refuses it? False where it is changed before
+ * it is signed, or in what the scheme does not sign. scheme NULL: nothing is signed. */
+bool e8_tamper_forges(const struct e8_tamper *tamper, const struct e8_scheme *scheme, struct e8_str sent);
 /* Does the tampering need a scheme that signs (flip and truncate alone do not: a body is wrong in itself), one that signs a
  * timestamp? */
 bool e8_tamper_needs_secret(const struct e8_tamper *tamper);

@@ -279,8 +279,9 @@ def rotate(browser, old):
     browser.click("Rotate", "//dialog")
     new = take_secret(browser)
     assert new != old
-    browser.find("//button[normalize-space()='Revoke the one before']")
     browser.see(new[-4:])
+    browser.see("in force at once")
+    assert "Revoke" not in browser.text()  # the scheme carries one signature
     return new
 
 
@@ -331,6 +332,30 @@ def test_a_story_from_the_first_endpoint_to_a_filtered_log(browser, serve, recei
     secret = rotate(browser, secret)
     resend(browser, receiver, delivery, secret)
     filter_log(browser, serve, receiver, delivery)
+    assert not browser.complaints()
+
+
+def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
+    """Schemes that carry two signatures alone have a grace, and show it."""
+    enter(browser, serve)
+    for scheme, two in (("standard-webhooks", True), ("stripe", True), ("github", False)):
+        hook = serve.webhook(receiver.url, scheme=scheme)["id"]
+        browser.go(f"/endpoints/{hook}")
+        browser.click("Rotate", "//main")
+        browser.see("signs as well for 24 h" if two else "carries one signature, so the new secret is in force at once", "dialog")
+        browser.click("Rotate", "//dialog")
+        browser.see("The one before signs as well until" if two else "with it alone", "dialog")
+        browser.click("I have stored it")
+        browser.see("signs as well until" if two else "A new one is in force at once")
+        assert browser.js("return [...document.querySelectorAll('main button')].some((each) => each.textContent === 'Revoke the old secret')") == two
+        browser.go("/endpoints")
+        assert browser.count(f"[data-id='{hook}'] .tag") == two
+        if two:
+            browser.go(f"/endpoints/{hook}")
+            browser.click("Revoke the old secret", "//main")
+            browser.click("Revoke", "//dialog")
+            browser.see("and this one both sign for a while")
+            assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
     assert not browser.complaints()
 
 
@@ -416,6 +441,44 @@ def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, re
     browser.see("Nothing like that among the latest")
     browser.click("Look further back")
     browser.until(lambda: rows(browser) == made)
+    assert not browser.complaints()
+
+
+LIMITED = """const real = window.fetch;
+let left = arguments[1];
+window.fetch = (path, options) => {
+    if (!path.startsWith(arguments[0]) || left-- <= 0) return real(path, options);
+    const error = {code: "RATE_LIMITED", message: "too many requests; wait"};
+    return Promise.resolve(new Response(JSON.stringify({success: false, error}), {status: 429, headers: {"Retry-After": "3"}}));
+};
+window.told = [];
+new MutationObserver(() => window.told.push(document.body.innerText)).observe(document.body, {subtree: true, childList: true, characterData: true});"""
+
+
+def counts_down(browser, before):
+    """Did the seconds behind that text run down from what the server had said?"""
+    told = re.findall(re.escape(before) + r" (\d+) s", "\n".join(browser.js("return window.told")))
+    return told[0] == "3" and set(told) & {"2", "1"} and set(told) <= {"3", "2", "1"}
+
+
+def test_a_rate_limit_counts_down_and_is_tried_again(browser, serve, receiver):
+    hook = serve.webhook(receiver.url)["id"]
+    made = fire(serve, 1)
+    enter(browser, serve)
+    browser.js(LIMITED, "/v1/deliveries", 2)
+    browser.go("/deliveries")
+    browser.until(lambda: rows(browser) == made)  # by itself
+    assert counts_down(browser, "Trying again in")
+    browser.driver.refresh()  # the fetch of before
+    browser.until(browser.ready)
+    browser.go(f"/endpoints/{hook}")
+    browser.js(LIMITED, f"/v1/webhooks/{hook}/disable", 1)
+    browser.click("Disable", "//main")
+    browser.click("Disable", "//dialog")
+    browser.see("disabled")
+    assert counts_down(browser, "Goes on in")
+    assert not serve.get(f"/v1/webhooks/{hook}").data["enabled"]
+    assert browser.count(".toast") == 0
     assert not browser.complaints()
 
 
@@ -580,6 +643,104 @@ def test_it_is_used_by_keys_and_keeps_its_theme(browser, serve):
     assert browser.js(theme) == seen[2]
     browser.find("#theme").click()
     assert browser.js(theme)[0] == "auto"
+
+
+# What a delivery's page tells.
+
+BARS = """return [...document.querySelectorAll('.attempt')].map((each) => ({
+    text: each.textContent,
+    parts: Object.fromEntries([...each.querySelectorAll('.waterfall span')].map((part) => [part.dataset.phase, parseFloat(part.style.getPropertyValue('--size'))])),
+}))"""
+
+
+def shown_as(value):
+    """As format.js writes milliseconds below 10 s."""
+    return "0 ms" if value < 0.01 else f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{int(value + 0.5)} ms" if value < 1000 else f"{value / 1000:.2f} s"
+
+
+def test_bars_are_the_response_times_beside_them(browser, serve):
+    """All of an attempt's time from due to done, send lag and service time apart, also where a connection was never made."""
+
+    def slowly(connection, _):
+        kit.read_request(connection)
+        time.sleep(0.15)
+        connection.sendall(b"HTTP/1.1 503 Not Now\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell")
+
+    with kit.RawPeer(slowly) as peer:
+        hook = serve.webhook(peer.url, retry=RETRY)["id"]
+        delivery = serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.sent"}).data["delivery_id"]
+        slow = serve.ended(delivery)
+    hook = serve.webhook("http://127.0.0.1:9/", retry={**RETRY, "attempts": 1})["id"]
+    refused = serve.ended(serve.post(f"/v1/webhooks/{hook}/test", {"event": "message.sent"}).data["delivery_id"])
+    enter(browser, serve)
+    for row in (slow, refused):
+        browser.go(f"/deliveries/{row['id']}")
+        browser.see("send lag + ")
+        bars, log = browser.js(BARS), row["attempts_log"]
+        longest = max(attempt["response_time_ms"] for attempt in log)
+        assert len(bars) == len(log)
+        for bar, attempt in zip(bars, log):
+            text = bar["text"].replace("\xa0", " ")
+            assert shown_as(attempt["response_time_ms"]) in text
+            assert f"{shown_as(attempt['send_lag_ms'])} send lag + {shown_as(attempt['service_time_ms'])} service time" in text
+            assert sum(bar["parts"].values()) == pytest.approx(100 * attempt["response_time_ms"] / longest, abs=0.05)
+            service = sum(size for name, size in bar["parts"].items() if name in ("wait", "rest"))
+            assert service == pytest.approx(100 * attempt["service_time_ms"] / longest, abs=0.05)
+            assert attempt["phases"]["total_ms"] <= attempt["response_time_ms"] + 0.001
+    assert slow["attempts_log"][0]["phases"]["first_byte_ms"] > 150 and not service  # the refused one
+    assert not browser.complaints()
+
+
+TAMPERED = """scenario: tampered
+flows:
+  one:
+    await: {ack: continue}
+    steps:
+      - {emit: message.sent, tamper: {body: {flip: 0}}}
+      - {emit: message.received, tamper: {body: {form: pretty}}}
+      - {emit: message.failed, tamper: {signature: missing}}
+run: [{flow: one, arrivals: {times: 1, concurrency: 1}}]
+"""
+
+
+def test_what_was_changed_on_purpose_is_said(browser, serve, receiver):
+    """The body as it was sent, and whether its signature is meant to fit."""
+    secret = serve.webhook(receiver.url, retry={**RETRY, "attempts": 1})["secret"]
+    receiver.status = 401
+    run = serve.post("/v1/runs", {"text": TAMPERED}).data["id"]
+    kit.until(lambda: serve.get(f"/v1/runs/{run}").data["state"] != "running")
+    sent = {request["headers"]["x-8bit-event"]: request["body"] for request in receiver.got(3)}
+    made = {row["type"]: row["id"] for row in serve.get("/v1/deliveries", run=run).data}
+    enter(browser, serve)
+
+    def verdict():
+        browser.find("input[aria-label=\"The endpoint's secret\"]").send_keys(secret)
+        browser.click("Verify here")
+        return browser.until(lambda: browser.text(".try .verdict"))
+
+    def body():
+        return browser.js("return document.querySelector('pre[aria-label=\"Body as sent\"]').textContent")
+
+    browser.go(f"/deliveries/{made['message.sent']}")
+    browser.see("Changed on purpose by the scenario: one bit flipped in byte 0 of the body. The signature is meant not to fit")
+    browser.see("the two are meant to differ")
+    browser.see("Refused, as it should be")
+    browser.js("document.querySelector('.split > :first-child').remove()")  # the response has bodies as well
+    assert body() == sent["message.sent"].decode()
+    assert "as intended" in verdict()
+    browser.click("The payload before the change")
+    browser.find("pre[aria-label='Payload before the change']")
+
+    browser.go(f"/deliveries/{made['message.received']}")
+    browser.see("pretty-printed. The signature fits what was sent")
+    browser.js("document.querySelector('.split > :first-child').remove()")
+    browser.click("Exact")
+    assert body() == sent["message.received"].decode()
+    assert "The signature is that of this secret" in verdict()
+
+    browser.go(f"/deliveries/{made['message.failed']}")
+    browser.see("went out without this header, on purpose")
+    assert not browser.complaints()
 
 
 # Hostile data, in each view.

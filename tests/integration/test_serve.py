@@ -527,10 +527,12 @@ def test_rotation_by_the_platforms_scheme(shared, receiver):
     kit.assert_signed(delivered(), made["secret"])
     rotated = shared.post(path + "/rotate").data
     assert rotated["secret"] != made["secret"] and rotated["rotated_at"]
-    assert 23 * 3600 < kit_time(rotated["grace_until"]) - time.time() < 24 * 3600 + 60
+    assert rotated["grace_until"] is None  # one signature: the new secret is in force at once
     kit.assert_signed(delivered(), rotated["secret"])
     own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).data
-    assert own["secret"] == "another secret of mine"
+    assert own["secret"] == "another secret of mine" and own["grace_until"] is None
+    with sqlite3.connect(shared.state / "platform.db") as store:
+        assert store.execute("SELECT secret_before FROM webhook WHERE id = ?", [made["id"]]).fetchall() == [(None,)]
     kit.assert_signed(delivered(), "another secret of mine")
     for body, field in (({"secret": "short"}, "secret"), ({"grace": 5}, "grace"), ({"gracee": "1h"}, "gracee")):
         _, fields = shared.post(path + "/rotate", body).error(400, "INVALID_REQUEST")
@@ -556,11 +558,19 @@ def test_rotation_where_two_secrets_sign(shared, receiver):
     request, found = signatures()
     assert found == [standard_signature(request, made["secret"])]
     rotated = shared.post(path + "/rotate", {"grace": "1h"}).data
+    assert 3500 < kit_time(rotated["grace_until"]) - time.time() < 3660
     request, found = signatures()
     assert set(found) == {standard_signature(request, made["secret"]), standard_signature(request, rotated["secret"])}
+    info = shared.get("/v1/info").data
+    assert info["overlapping_schemes"] == ["standard-webhooks", "stripe"] and set(info["overlapping_schemes"]) < set(info["schemes"])
     assert shared.post(path + "/revoke").data["grace_until"] is None
     request, found = signatures()
     assert found == [standard_signature(request, rotated["secret"])]
+    for scheme in ("stripe", "github"):
+        other = shared.webhook(receiver.url, events=["agent.deployed"], scheme=scheme)
+        assert (shared.post(f"/v1/webhooks/{other['id']}/rotate").data["grace_until"] is None) == (scheme == "github")
+        assert shared.call("PATCH", f"/v1/webhooks/{other['id']}", {"scheme": "8bit"}).data["grace_until"] is None
+        shared.call("DELETE", f"/v1/webhooks/{other['id']}")
     last = shared.post(path + "/rotate", {"grace": "1ms"}).data
     kit.until(lambda: time.time() > kit_time(last["rotated_at"]) + 1.1)
     request, found = signatures()
@@ -1167,6 +1177,47 @@ flows:
       - {emit: message.sent, deliver: {drop: true}}
 run: [{flow: one, arrivals: {rate: 20/s, for: 150ms}}]
 """
+
+
+TAMPERED = """scenario: tampered
+flows:
+  one:
+    await: {ack: continue}
+    steps:
+      - {emit: message.sent, name: right}
+      - {emit: message.sent, tamper: {body: {flip: 0}}}
+      - {emit: message.sent, tamper: {body: {replace: {base64: /wD+}, signed: false}}}
+      - {emit: message.sent, tamper: {body: {size: 100KB}}}
+      - {emit: message.sent, tamper: {signature: other_secret}}
+      - {emit: message.sent, tamper: {body: {form: pretty}}}
+      - {emit: message.sent, tamper: {method: DELETE}}
+run: [{flow: one, arrivals: {times: 1, concurrency: 1}}]
+"""
+
+
+def test_what_a_run_changed_on_purpose_is_told(tmp_path):
+    """What was sent is what the log says was sent, and whether its signature fits is what the receiver finds."""
+    with kit.Capture(lambda _: 200) as capture, Serve(tmp_path / "state") as server:
+        hook = server.webhook(capture.url, retry={**FAST, "attempts": 1})
+        run = server.post("/v1/runs", {"text": TAMPERED}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        sent = {request["headers"]["x-8bit-delivery"]: request for request in capture.take()}
+        told = []
+        for row in server.get("/v1/deliveries", run=run, limit=200).data[::-1]:
+            details = server.get(f"/v1/deliveries/{row['id']}").data
+            (attempt,) = details["attempts_log"]
+            request, tampered = sent[row["id"]], attempt["tampered"]
+            body = details["payload"].encode()
+            if tampered and (other := tampered["sent"]):
+                body = base64.b64decode(other["body_base64"]) if other["body_base64"] else other["body"].encode()
+                assert other["length"] == len(request["body"]) and other["truncated"] == (len(body) < len(request["body"]))
+            assert body == request["body"][: len(body)] and (tampered and tampered["sent"] or len(body) == len(request["body"]))
+            right = "sha256=" + hmac.new(hook["secret"].encode(), request["body"], hashlib.sha256).hexdigest()
+            assert (tampered["forged"] if tampered else False) == (request["headers"]["x-8bit-signature-256"] != right)
+            assert attempt["request"]["head"].split(" ")[0] == request["method"] and f"-X {request['method']} " in details["curl"]
+            told.append(tampered and (tampered["how"], tampered["forged"]))
+        assert told == [None, ("one bit flipped in byte 0 of the body", True), ("body replaced by 3 bytes, after signing", True), ("body padded to 100000 bytes", False),
+                        ("signed with another secret", True), ("body pretty-printed", False), ("method DELETE, without a body", False)]
 
 
 def attempts_by(requests):

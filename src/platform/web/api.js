@@ -84,16 +84,24 @@ async function failure(response) {
     return made;
 }
 
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+const PATIENCE = 60; /* seconds that what was asked for waits for a rate limit */
+
+/* A refusal by the rate limit has done nothing: what shall change something waits, and is tried again. Reading is up to the page. */
+const waits = (method, { status, retryAfter }) => method !== "GET" && status === 429 && retryAfter !== null && retryAfter <= PATIENCE;
+
 /* The whole answer: {data, page}. */
 export async function ask(method, path, { query, body, signal } = {}) {
-    const response = await reach(address(path, query), {
-        method,
-        signal,
-        headers: headers(body),
-        body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    if (!response.ok) throw await failure(response);
-    return response.json();
+    const options = { method, signal, headers: headers(body), body: body === undefined ? undefined : JSON.stringify(body) };
+    for (;;) {
+        const response = await reach(address(path, query), options);
+        if (response.ok) return response.json();
+        const error = await failure(response);
+        if (!waits(method, error)) throw error;
+        dispatchEvent(new CustomEvent("emit8:waiting", { detail: error }));
+        await pause(1000 * error.retryAfter);
+    }
 }
 
 export const get = async (path, query, signal) => (await ask("GET", path, { query, signal })).data;
@@ -173,8 +181,6 @@ async function read(body) {
         parts.forEach(take);
     }
 }
-
-const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
 async function follow(controller) {
     for (let wait = 500; stream === controller; wait = Math.min(wait * 2, 15000)) {

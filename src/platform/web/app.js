@@ -1,7 +1,7 @@
 /* The frame: which page is shown, the theme, the key, whether the stream lives. */
 import { h, fill, icon, plain } from "./dom.js";
 import * as api from "./api.js";
-import { errorBox, loading, field } from "./ui.js";
+import { errorBox, loading, field, tellWaiting } from "./ui.js";
 import { repaint } from "./charts.js";
 import overview from "./overview.js";
 import deliveries from "./deliveries.js";
@@ -228,6 +228,7 @@ function setUp() {
     setUpTheme();
     setUpKey();
     setUpStream();
+    addEventListener("emit8:waiting", (event) => tellWaiting(event.detail));
     api.takeKey();
     addEventListener("hashchange", () => {
         if (location.hash.startsWith("#key=")) {

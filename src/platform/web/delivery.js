@@ -1,5 +1,5 @@
 /* One delivery: what was sent, what came back, when, and why its signature is what it is. */
-import { h, fill, icon, clipped, short } from "./dom.js";
+import { h, fill, append, icon, clipped, short } from "./dom.js";
 import { get, post } from "./api.js";
 import {
     deliveryBadge,
@@ -18,12 +18,16 @@ import {
 import { ms, span, stamp, away, bytes, plural } from "./format.js";
 import { jsonView, textView, isJson } from "./json.js";
 
-const PHASES = [
-    ["dns_ms", "name looked up", "dns"],
-    ["connect_ms", "connected", "connect"],
-    ["tls_ms", "TLS", "tls"],
-    ["first_byte_ms", "waited for the first byte", "wait"],
-];
+/* What a response time is made of, in order. */
+const PARTS = {
+    lag: "waited to be sent",
+    dns: "looked the name up",
+    connect: "connected",
+    tls: "shook hands (TLS)",
+    vain: "tried to connect",
+    wait: "waited for the answer",
+    rest: "read the answer",
+};
 const TRIGGERS = {
     event: "the first attempt",
     retry: "a retry",
@@ -39,7 +43,7 @@ const at = (iso) => Date.parse(iso);
 
 function extent(row) {
     const log = row.attempts_log;
-    const from = Math.min(at(row.created_at), ...log.map((each) => at(each.due_at ?? each.sent_at)));
+    const from = Math.min(at(row.created_at), ...log.map((each) => at(each.due_at)));
     const ends = [...log.map((each) => at(each.done_at)), row.state === "pending" ? at(row.next_attempt_at ?? row.created_at) : 0].filter(
         (each) => !Number.isNaN(each),
     );
@@ -59,11 +63,11 @@ function rail(row, chosen, choose) {
                 "aria-pressed": String(each === chosen),
                 data: { kind: each.outcome === "delivered" ? "ok" : "bad" },
                 vars: {
-                    "--at": place(at(each.sent_at ?? each.due_at)),
-                    "--size": place(from + (at(each.done_at) - at(each.sent_at ?? each.due_at))),
+                    "--at": place(at(each.due_at)),
+                    "--size": place(from + (at(each.done_at) - at(each.due_at))),
                 },
-                title: `Attempt ${each.number}, ${stamp(each.sent_at ?? each.due_at)}`,
-                "aria-label": `Attempt ${each.number}: ${each.status ?? outcomeText(each.outcome)}, after ${span(at(each.due_at ?? each.sent_at) - from)}`,
+                title: `Attempt ${each.number}, due ${stamp(each.due_at)}`,
+                "aria-label": `Attempt ${each.number}: ${each.status ?? outcomeText(each.outcome)}, due after ${span(at(each.due_at) - from)}`,
                 onclick: () => choose(each),
             },
             h("span", null, String(each.number)),
@@ -96,36 +100,42 @@ function rail(row, chosen, choose) {
     );
 }
 
-/* Phases are told from the start of the exchange. */
-function phasesOf(attempt) {
-    const out = [];
+/* Together they are the response time, from due to done. All before `wait` is send lag, the rest is service time. Phases are told from the
+ * start of the exchange, which is before its first byte is sent where it needed a connection. */
+function partsOf({ response_time_ms: response, service_time_ms: service, phases, response: answer }) {
+    const total = Math.min(phases.total_ms ?? response, response);
+    const made = Math.max(0, total - service);
+    const out = [{ key: "lag", size: response - total }];
     let before = 0;
-    for (const [name, text, key] of PHASES) {
-        const value = attempt.phases?.[name];
-        if (value === null || value === undefined || value < before) continue;
-        out.push({ text, key, size: value - before });
+    for (const key of ["dns", "connect", "tls"]) {
+        const value = Math.min(phases[`${key}_ms`] ?? 0, made);
+        if (value <= before) continue;
+        out.push({ key, size: value - before });
         before = value;
     }
-    const rest = (attempt.service_time_ms ?? attempt.response_time_ms ?? 0) - before;
-    if (rest > 0)
-        out.push({ text: attempt.status ? "read the rest" : "waited in vain", key: attempt.status ? "rest" : "wait", size: rest });
-    return out;
+    if (service === 0 && !answer) out.push({ key: "vain", size: made - before });
+    else out.at(-1).size += made - before;
+    const first = phases.first_byte_ms === null ? service : Math.min(Math.max(0, phases.first_byte_ms - made), service);
+    out.push({ key: "wait", size: first }, { key: "rest", size: service - first });
+    return out.filter(({ size }) => size > 0);
 }
 
 function waterfall(attempt, longest) {
-    const phases = phasesOf(attempt);
     const share = (size) => `${((100 * size) / longest).toFixed(3)}%`;
     return h(
         "span",
         { class: "waterfall", "aria-hidden": "true" },
-        phases.map((phase) =>
-            h("span", { data: { phase: phase.key }, vars: { "--size": share(phase.size) }, title: `${phase.text}: ${ms(phase.size)}` }),
+        partsOf(attempt).map(({ key, size }) =>
+            h("span", { data: { phase: key }, vars: { "--size": share(size) }, title: `${PARTS[key]}: ${ms(size)}` }),
         ),
     );
 }
 
+/* What the status does not tell already. */
+const errorOf = ({ error, status }) => (error === `HTTP ${status}` ? null : error);
+
 function attemptItem(attempt, before, longest, chosen, choose) {
-    const gap = before ? at(attempt.due_at ?? attempt.sent_at) - at(before.done_at) : 0;
+    const gap = before ? at(attempt.due_at) - at(before.done_at) : 0;
     return h(
         "li",
         null,
@@ -135,19 +145,21 @@ function attemptItem(attempt, before, longest, chosen, choose) {
             { type: "button", class: "attempt", "aria-pressed": String(attempt === chosen), onclick: () => choose(attempt) },
             h("span", { class: "attempt-number" }, `#${attempt.number}`),
             attemptBadge(attempt),
-            h("span", { class: "attempt-time" }, stamp(attempt.sent_at ?? attempt.due_at)),
-            h("span", { class: "attempt-long num" }, ms(attempt.response_time_ms)),
+            h("span", { class: "attempt-time" }, stamp(attempt.due_at)),
+            h("span", { class: "attempt-long num", title: "Response time: from due to done" }, ms(attempt.response_time_ms)),
             waterfall(attempt, longest),
-            attempt.error ? h("span", { class: "attempt-error" }, short(attempt.error, 200)) : null,
+            h("span", { class: "attempt-note" }, `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time`),
+            attempt.tampered ? h("span", { class: "attempt-note" }, `changed on purpose: ${short(attempt.tampered.how, 200)}`) : null,
+            errorOf(attempt) ? h("span", { class: "attempt-note" }, short(errorOf(attempt), 200)) : null,
         ),
     );
 }
 
 function attemptsPanel(row, chosen, choose) {
     const log = row.attempts_log;
-    const longest = Math.max(0.001, ...log.map((each) => phasesOf(each).reduce((sum, phase) => sum + phase.size, 0)));
-    const keys = new Set(log.flatMap((each) => phasesOf(each).map((phase) => phase.key)));
-    const names = [...PHASES.map(([, text, key]) => [key, text]), ["rest", "read the rest"]].filter(([key]) => keys.has(key));
+    const longest = Math.max(0.001, ...log.map((each) => each.response_time_ms));
+    const keys = new Set(log.flatMap((each) => partsOf(each).map(({ key }) => key)));
+    const names = Object.entries(PARTS).filter(([key]) => keys.has(key));
     return h(
         "section",
         { class: "panel" },
@@ -254,6 +266,42 @@ function bodyView(text, label, copyLabel) {
     ];
 }
 
+/* Bodies as the API tells them: text, bytes, or only the beginning. */
+function bodyParts({ body, body_base64: base64, length, truncated }, label, rest) {
+    const cutOff = truncated ? h("p", { class: "muted" }, `${rest} ${bytes(length)}; only the beginning is kept.`) : null;
+    if (base64)
+        return [
+            h("div", { class: "body-head" }, h("h3", null, label), h("span", { class: "muted" }, `${bytes(length)}, not text`)),
+            hexView(base64, label),
+            cutOff,
+        ];
+    if (!body) return h("p", { class: "muted" }, length ? "The body was not kept." : "No body.");
+    return [bodyView(body, label, `Copy ${label.toLowerCase()}`), cutOff];
+}
+
+/* What a scenario changed, and what it was before. */
+function changed(row, { how, forged, sent }) {
+    const note = h(
+        "p",
+        { class: "why" },
+        icon("warn"),
+        h(
+            "span",
+            null,
+            "Changed on purpose by the scenario: ",
+            clipped(how, 300),
+            forged ? ". The signature is meant not to fit; a receiver should refuse this." : ". The signature fits what was sent.",
+            " Resend sends it unchanged.",
+        ),
+    );
+    if (!sent) return [note, bodyView(row.payload, "Payload", "Copy payload")];
+    const before = h("details", null, h("summary", null, "The payload before the change"));
+    before.addEventListener("toggle", () => {
+        if (before.open && before.children.length === 1) append(before, bodyView(row.payload, "Payload before the change", "Copy payload"));
+    });
+    return [note, bodyParts(sent, "Body as sent", "The body had"), before];
+}
+
 function requestPanel(row, attempt) {
     return h(
         "section",
@@ -265,7 +313,7 @@ function requestPanel(row, attempt) {
             attempt ? copyButton(attempt.request?.head ?? "", "Copy headers") : null,
         ),
         attempt?.request?.head ? headView(attempt.request.head, row.signature?.header) : null,
-        bodyView(row.payload ?? "", "Payload", "Copy payload"),
+        attempt?.tampered ? changed(row, attempt.tampered) : bodyView(row.payload ?? "", "Payload", "Copy payload"),
     );
 }
 
@@ -282,22 +330,40 @@ function hexOf(base64) {
     return lines.join("\n");
 }
 
-function hexView(base64) {
-    const view = textView(hexOf(base64), "Body of the response, as bytes");
+function hexView(base64, label) {
+    const view = textView(hexOf(base64), `${label}, as bytes`);
     view.classList.add("as-bytes");
     return view;
 }
 
-function responseBody({ body, body_base64: base64, length, truncated }) {
-    const cutOff = truncated ? h("p", { class: "muted" }, `The receiver sent ${bytes(length)}; only the beginning is kept.`) : null;
-    if (base64)
-        return [
-            h("div", { class: "body-head" }, h("h3", null, "Body"), h("span", { class: "muted" }, "not text")),
-            hexView(base64),
-            cutOff,
-        ];
-    if (!body) return h("p", { class: "muted" }, length ? "The body was not kept." : "No body.");
-    return [bodyView(body, "Body", "Copy body"), cutOff];
+/* What a receiver made of a signature that does not fit. */
+function judged({ tampered, status }) {
+    if (!tampered?.forged || !status) return null;
+    if (status >= 200 && status < 300)
+        return h("p", { class: "why" }, icon("warn"), h("span", null, "Accepted, although the signature does not fit. Does the receiver verify it?"));
+    return [400, 401, 403].includes(status)
+        ? h("p", { class: "verdict", data: { kind: "ok" } }, icon("check"), h("span", null, "Refused, as it should be: the signature does not fit."))
+        : null;
+}
+
+/* In the terms of the reports; what they are stands beside them. */
+function timeFacts(attempt) {
+    const connecting = partsOf(attempt)
+        .filter(({ key }) => ["dns", "connect", "tls", "vain"].includes(key))
+        .reduce((sum, { size }) => sum + size, 0);
+    const first = partsOf(attempt).find(({ key }) => key === "wait");
+    const long = (name, about, value, more = null) =>
+        fact(`${name} (${about})`, ms(value), more ? h("span", { class: "muted" }, more) : null);
+    return h(
+        "dl",
+        { class: "facts" },
+        fact("Due", time(attempt.due_at)),
+        fact("Sent", time(attempt.sent_at)),
+        fact("Done", time(attempt.done_at)),
+        long("Response time", "due to done", attempt.response_time_ms),
+        long("Send lag", "due to sent", attempt.send_lag_ms, connecting ? `of it ${ms(connecting)} connecting` : null),
+        long("Service time", "sent to done", attempt.service_time_ms, attempt.status && first ? `first byte after ${ms(first.size)}` : null),
+    );
 }
 
 function responsePanel(attempt) {
@@ -312,35 +378,45 @@ function responsePanel(attempt) {
             "div",
             { class: "panel-head" },
             h("h2", null, `Response to attempt ${attempt.number}`),
-            h("span", { class: "muted" }, `${ms(attempt.response_time_ms)}; ${TRIGGERS[attempt.trigger] ?? short(attempt.trigger)}`),
+            h("span", { class: "muted" }, `after ${ms(attempt.response_time_ms)}; ${TRIGGERS[attempt.trigger] ?? short(attempt.trigger)}`),
         ),
-        attempt.error && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
+        errorOf(attempt) && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
         text ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(text, 400))) : headView(response.head),
-        response?.head ? responseBody(response) : null,
-        h(
-            "dl",
-            { class: "facts" },
-            fact("Due", time(attempt.due_at)),
-            fact("Sent", time(attempt.sent_at)),
-            fact("Done", time(attempt.done_at)),
-            fact("Service time", ms(attempt.service_time_ms)),
-            fact("Send lag", ms(attempt.send_lag_ms)),
-        ),
+        judged(attempt),
+        response?.head ? bodyParts(response, "Body", "The receiver sent") : null,
+        timeFacts(attempt),
     );
 }
 
 /* ---- the signature ---- */
 const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+const bytesOf = (text) => new TextEncoder().encode(text);
+
 async function signBody(secret, body) {
-    const bytesOf = (text) => new TextEncoder().encode(text);
     const key = await crypto.subtle.importKey("raw", bytesOf(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-    return hex(await crypto.subtle.sign("HMAC", key, bytesOf(body)));
+    return hex(await crypto.subtle.sign("HMAC", key, body));
+}
+
+/* The bytes that went out; null: they were not kept. */
+function sentBytes(row, attempt) {
+    const sent = attempt.tampered?.sent;
+    if (!sent) return bytesOf(row.payload);
+    if (sent.truncated) return null;
+    return sent.body_base64 ? Uint8Array.from(atob(sent.body_base64), (c) => c.charCodeAt(0)) : bytesOf(sent.body);
+}
+
+function verdictText(right, forged) {
+    if (right) return "The signature is that of this secret and of what was sent.";
+    if (forged) return "Not the signature of this secret and of what was sent: as intended, if this is the endpoint's secret.";
+    return "Not the signature of this secret: is it the endpoint's, and was it rotated since?";
 }
 
 /* Schemes that sign the body alone can be tried here. */
-function tryOut(row, sent) {
-    if (!sent?.startsWith("sha256=") || !globalThis.crypto?.subtle) return null;
+function tryOut(row, attempt, sent) {
+    const body = sent?.startsWith("sha256=") && globalThis.crypto?.subtle ? sentBytes(row, attempt) : null;
+    if (!body) return null;
+    const forged = attempt.tampered?.forged ?? false;
     const input = h("input", {
         type: "password",
         autocomplete: "new-password",
@@ -352,21 +428,19 @@ function tryOut(row, sent) {
     const form = h("form", { class: "row" }, input, h("button", { type: "submit" }, "Verify here"));
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
-        const right = input.value !== "" && `sha256=${await signBody(input.value, row.payload)}` === sent;
-        verdict.dataset.kind = right ? "ok" : "bad";
-        fill(
-            verdict,
-            icon(right ? "check" : "cross"),
-            h(
-                "span",
-                null,
-                right
-                    ? "The signature is that of this secret and this payload."
-                    : "Not the signature of this secret: is it the endpoint's, and was it rotated since?",
-            ),
-        );
+        const right = input.value !== "" && `sha256=${await signBody(input.value, body)}` === sent;
+        verdict.dataset.kind = right ? "ok" : forged ? "" : "bad";
+        fill(verdict, icon(right ? "check" : "cross"), h("span", null, verdictText(right, forged)));
     });
     return h("div", { class: "try" }, form, h("p", { class: "hint" }, "The secret does not leave this page."), verdict);
+}
+
+/* What a change means for the comparison. */
+function ofChange({ how, forged }, sent) {
+    if (!sent) return ["This attempt went out without this header, on purpose (", clipped(how, 200), "): there is nothing to compare, and a receiver should refuse it."];
+    return forged
+        ? ["This attempt was changed on purpose (", clipped(how, 200), "): the two are meant to differ, and a receiver should refuse it."]
+        : ["This attempt was changed on purpose (", clipped(how, 200), "), and signed as it was sent: the two are the same."];
 }
 
 function signaturePanel(row, attempt) {
@@ -390,8 +464,9 @@ function signaturePanel(row, attempt) {
                 ", in constant time. They are the same, or the request is not from the platform.",
             ),
         ),
+        attempt?.tampered ? h("p", { class: "why" }, icon("warn"), h("span", null, ofChange(attempt.tampered, sent))) : null,
         sent ? h("div", { class: "secret-box" }, h("code", null, clipped(sent, 400)), copyButton(sent)) : null,
-        tryOut(row, sent),
+        attempt ? tryOut(row, attempt, sent) : null,
     );
 }
 
@@ -402,7 +477,12 @@ function curlPanel(row) {
         { class: "panel" },
         h("summary", null, h("h2", null, "As curl")),
         textView(row.curl, "The request as a curl command"),
-        h("p", { class: "hint" }, "With the signature as it was sent. It holds no secret."),
+        h(
+            "p",
+            { class: "hint" },
+            "The last request, with its signature as it was sent. It holds no secret.",
+            row.curl.includes("--data-binary @body.json") ? " Save the payload as body.json first." : "",
+        ),
     );
 }
 
@@ -432,7 +512,7 @@ function facts(row) {
             filter("event", row.event_id, "all deliveries of it"),
         ),
         fact("Delivery", code(row.id), copyButton(row.id, "", "quiet small icon-only")),
-        row.error ? fact("Error", clipped(row.error, 400)) : null,
+        row.error ? fact("Error", clipped(errorOf(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null,
     );
 }
 

@@ -54,7 +54,7 @@ export function visible(text, lines = false) {
     return out;
 }
 
-function append(element, child, lines) {
+export function append(element, child, lines = false) {
     if (child === null || child === undefined || child === false) return;
     if (Array.isArray(child)) child.forEach((each) => append(element, each, lines));
     else if (child instanceof Node) element.append(child);

@@ -1,6 +1,6 @@
 /* The endpoints: all of them, and one with what can be done to it. */
 import { h, fill, icon, clipped, short } from "./dom.js";
-import { get, post, remove, webhooks, forget } from "./api.js";
+import { get, post, remove, webhooks, info, forget } from "./api.js";
 import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, table, toast, endpointText } from "./ui.js";
 import { ms, span, stamp, away, count, percent } from "./format.js";
 import { recent } from "./deliveries.js";
@@ -21,6 +21,7 @@ function hookBadge(hook) {
     return hook.failing_since ? badge("warn", "warn", "failing") : badge("ok", "check", "enabled");
 }
 
+/* The secret from before the rotation signs as well. Schemes with room for one signature never have that. */
 const inGrace = (hook) => hook.grace_until && Date.parse(hook.grace_until) > Date.now();
 
 /* What one should know of its state, in a sentence. */
@@ -68,11 +69,9 @@ async function disable(hook) {
     return sure;
 }
 
-/* Within the grace of a rotation these are signed with both secrets. */
-const carriesSeveral = (hook) => ["standard-webhooks", "stripe"].includes(hook.scheme);
-
 async function rotate(hook) {
-    const { grace_ms: grace = 86400000 } = (await get("/v1/info")).defaults ?? {};
+    const { overlapping_schemes: overlapping, defaults } = await info();
+    const overlaps = overlapping.includes(hook.scheme);
     const sure = await confirm({
         title: "Rotate the secret?",
         text: [
@@ -80,9 +79,9 @@ async function rotate(hook) {
             h(
                 "p",
                 null,
-                carriesSeveral(hook)
-                    ? `The present one, which ends in ${short(hook.secret_end ?? "")}, signs as well for ${span(grace)}: time to change your receivers.`
-                    : `The scheme ${short(hook.scheme)} carries one signature: let your receiver accept both secrets while you change it.`,
+                overlaps
+                    ? `The present one, which ends in ${short(hook.secret_end ?? "")}, signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
+                    : `The scheme ${short(hook.scheme)} carries one signature, so the new secret is in force at once, also for retries, and the present one signs nothing more. What your receiver refuses until it has the new one is retried as usual.`,
             ),
         ],
         action: "Rotate",
@@ -93,9 +92,9 @@ async function rotate(hook) {
     await showSecret(
         made.secret,
         "The new secret",
-        carriesSeveral(made)
-            ? `The one before signs as well until ${made.grace_until ? stamp(made.grace_until, false) : "it is revoked"}.`
-            : "Deliveries are signed with it from now on.",
+        inGrace(made)
+            ? `The one before signs as well until ${stamp(made.grace_until, false)}.`
+            : "It is in force: all that goes out from now on is signed with it alone.",
     );
     return true;
 }
@@ -103,7 +102,7 @@ async function rotate(hook) {
 async function revoke(hook) {
     const sure = await confirm({
         title: "Revoke the secret from before the rotation?",
-        text: h("p", null, "Receivers that still verify with it refuse what comes from now on."),
+        text: h("p", null, "It signs nothing more. Receivers that still verify with it refuse what comes from now on."),
         action: "Revoke",
     });
     if (sure) await post(own(hook, "/revoke"));
@@ -171,7 +170,7 @@ function row(hook, share, changed) {
             fact(
                 "Secret",
                 h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10)),
-                inGrace(hook) ? h("span", { class: "tag" }, carriesSeveral(hook) ? "two sign" : "rotated") : null,
+                inGrace(hook) ? h("span", { class: "tag" }, "two sign") : null,
             ),
             fact(
                 "Last 24 hours",
@@ -281,7 +280,7 @@ function settings(hook) {
     );
 }
 
-function secretPanel(hook, changed) {
+function secretPanel(hook, overlaps, changed) {
     return h(
         "section",
         { class: "panel" },
@@ -291,13 +290,15 @@ function secretPanel(hook, changed) {
             { class: "facts long" },
             fact("Ends in", h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10))),
             fact("Rotated", hook.rotated_at ? time(hook.rotated_at, "away") : "never"),
-            inGrace(hook) ? fact("The one before", `valid until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`) : null,
+            inGrace(hook)
+                ? fact("The one before", `signs as well until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`)
+                : fact("A new one", overlaps ? "and this one both sign for a while" : "is in force at once: the scheme carries one signature"),
         ),
         h(
             "div",
             { class: "row" },
             act("Rotate", rotate, hook, changed, { name: "retry" }),
-            inGrace(hook) ? act("Revoke the one before", revoke, hook, changed) : null,
+            inGrace(hook) ? act("Revoke the old secret", revoke, hook, changed) : null,
         ),
     );
 }
@@ -347,7 +348,8 @@ export async function endpoint(page) {
     }
 
     async function refresh() {
-        const [hook, shares] = await Promise.all([get(path, null, page.signal), lastDay(page.signal)]);
+        const [hook, shares, facts] = await Promise.all([get(path, null, page.signal), lastDay(page.signal), info()]);
+        const overlaps = facts.overlapping_schemes.includes(hook.scheme);
         const title = page.heading(
             hook.url,
             h(
@@ -373,7 +375,7 @@ export async function endpoint(page) {
                 "div",
                 { class: "two" },
                 settings(hook),
-                h("div", { class: "stack" }, secretPanel(hook, refresh), shareTable(shares.get(hook.id))),
+                h("div", { class: "stack" }, secretPanel(hook, overlaps, refresh), shareTable(shares.get(hook.id))),
             ),
             h(
                 "section",

@@ -10,6 +10,31 @@ export function toast(text, kind = "ok") {
     setTimeout(() => note.remove(), kind === "bad" ? 9000 : 4000);
 }
 
+/* Whole seconds run down in an element, as long as it is there; then `done`. */
+function countDown(element, seconds, text, done) {
+    const end = Date.now() + 1000 * seconds;
+    const timer = setInterval(() => {
+        const left = Math.ceil((end - Date.now()) / 1000);
+        if (element.isConnected && left > 0) fill(element, text(left));
+        else clearInterval(timer);
+        if (element.isConnected && left <= 0) done();
+    }, 200);
+    fill(element, text(seconds));
+}
+
+/* What was asked for goes out when the rate limit lets it. */
+export function tellWaiting({ retryAfter }) {
+    const said = h("span", { "aria-live": "off" });
+    const note = h("div", { class: "toast" }, icon("clock"), said);
+    document.getElementById("toasts").append(note);
+    countDown(
+        said,
+        retryAfter,
+        (left) => `The plan's rate limit is used up. Goes on in ${left} s.`,
+        () => note.remove(),
+    );
+}
+
 /* "what; hint" */
 function halves(message) {
     const at = message.indexOf("; ");
@@ -19,16 +44,29 @@ function halves(message) {
 const sentence = (text) => (text.startsWith("emit8") ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function advice(error, hint) {
-    if (error.retryAfter !== null && error.retryAfter !== undefined)
-        return `The plan's rate limit is used up. Try again in ${error.retryAfter} s.`;
     if (hint) return `${sentence(hint)}${/[.?!]$/.test(hint) ? "" : "."}`;
     return error.status >= 500 ? "Look at what emit8 serve has printed." : "";
 }
 
-/* What happened, and what to do. */
+/* The rate limit says when: then it is tried again without being asked. */
+function tryLater(error, again) {
+    const place = h("p", { class: "error-hint", "aria-live": "off" });
+    countDown(
+        place,
+        error.retryAfter,
+        (left) => `The plan's rate limit is used up. ${again ? "Trying again" : "It can be tried again"} in ${left} s.`,
+        () => {
+            fill(place, again ? "Trying again…" : "It can be tried again now.");
+            again?.();
+        },
+    );
+    return place;
+}
+
 /* One fault is what the message says already. */
 const several = (details) => (details?.length > 1 ? details : []);
 
+/* What happened, and what to do. */
 export function errorBox(error, again, name = "Try again") {
     const [what, hint] = halves(String(error.message ?? error));
     return h(
@@ -39,7 +77,9 @@ export function errorBox(error, again, name = "Try again") {
             "div",
             null,
             h("p", { class: "error-what" }, clipped(sentence(what), 600)),
-            h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
+            error.status === 429 && error.retryAfter !== null
+                ? tryLater(error, again)
+                : h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
             several(error.details).map((each) =>
                 h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600)),
             ),

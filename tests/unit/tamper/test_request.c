@@ -243,10 +243,12 @@ static int check_row(const struct row *row, const struct e8_scheme *scheme)
     unsigned differs = difference(scheme, &right, &made), wanted = allowed(row, scheme);
     enum e8_verdict verdict = e8_verify(signer, made.list, made.count, made.sent_body,
                                         NOW * E8_NS_S + E8_NS_S / 2, scheme->tolerance, NULL);
-    bool good = verdict_is_right(row, scheme, verdict) && differs == wanted;
+    bool forged = verdict != E8_VERIFIED && row->verdict != TIMED;
+    bool told = e8_tamper_forges(given.tamper, scheme, made.sent_body) == forged;
+    bool good = verdict_is_right(row, scheme, verdict) && differs == wanted && told;
     if (!good)
-        printf("%s with %s: %s, differs in %u instead of %u\n", row->yaml, scheme->name,
-               e8_verdict_name(verdict), differs, wanted);
+        printf("%s with %s: %s, differs in %u instead of %u%s\n", row->yaml, scheme->name,
+               e8_verdict_name(verdict), differs, wanted, told ? "" : ", and is not told so");
     e8_signer_free(&signer);
     drop_request(&right);
     drop_request(&made);
@@ -293,6 +295,30 @@ static void other_secrets_are_the_callers_to_use(void **state)
     given_close(&given);
     e8_signer_free(&right);
     e8_signer_free(&other);
+}
+
+static bool forges(const char *yaml, const char *scheme)
+{
+    struct given given;
+    given_open_good(&given, yaml);
+    bool told = e8_tamper_forges(given.tamper, scheme ? e8_schemes_find(world.schemes, scheme) : NULL,
+                                 E8_LIT(COMPACT));
+    given_close(&given);
+    return told;
+}
+
+/* What the signature is read from, or is made over. */
+static void headers_that_sign_are_forged(void **state)
+{
+    (void)state;
+    assert_true(forges("signature: other_secret", "8bit"));
+    assert_true(forges("headers: {set: {x-8bit-signature-256: bogus}}", "8bit"));
+    assert_true(forges("headers: {remove: [X-8bit-Signature-256]}", "8bit"));
+    assert_false(forges("headers: {set: {x-8bit-signature-256: bogus}}", "github"));
+    assert_true(forges("headers: {add: {webhook-id: other}}", "standard-webhooks"));
+    assert_true(forges("headers: {set: {Webhook-Timestamp: \"1\"}}", "standard-webhooks"));
+    assert_false(forges("headers: {set: {webhook-id: other}}", "stripe"));
+    assert_false(forges("body: {flip: random}", NULL));
 }
 
 /* The receiver that verifies what it has parsed and written anew. */
@@ -408,6 +434,7 @@ int test_requests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exactly_what_was_asked_differs),
         cmocka_unit_test(other_secrets_are_the_callers_to_use),
+        cmocka_unit_test(headers_that_sign_are_forged),
         cmocka_unit_test(a_reserialised_signature_fits_the_compact_body),
         cmocka_unit_test(signatures_change_in_every_item),
         cmocka_unit_test(lists_and_memory_that_are_too_small_are_told),
