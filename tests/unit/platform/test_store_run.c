@@ -311,12 +311,16 @@ static void a_file_of_before_is_brought_up(void **state)
     accept_one(place, (struct one){.n = 1});
     e8_store_close(&place->store);
     assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP INDEX delivery_run; ALTER TABLE delivery DROP COLUMN run;"
-                                  "DROP TABLE run; ALTER TABLE webhook DROP COLUMN enabled_at;"
-                                  "PRAGMA user_version = 1",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "DROP INDEX delivery_run; ALTER TABLE delivery DROP COLUMN run;"
+            "DROP TABLE run; ALTER TABLE webhook DROP COLUMN enabled_at;"
+            "ALTER TABLE attempt DROP COLUMN tamper; ALTER TABLE attempt DROP COLUMN forged;"
+            "ALTER TABLE attempt DROP COLUMN changed; ALTER TABLE attempt DROP COLUMN changed_length;"
+            "PRAGMA user_version = 1",
+            NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
     assert_int_equal(ask(place->path, "PRAGMA user_version"), 3);
