@@ -170,7 +170,7 @@ static bool read_body(struct e8_call *call, enum need need)
     if (call->request->body.n == 0 || need == NO_BODY) {
         return true;
     }
-    if (e8_doc_parse("request", call->request->body, E8_DOC_JSON, &call->doc, &err)) {
+    if (e8_doc_parse("request", call->request->body, E8_DOC_BODY, &call->doc, &err)) {
         err.file[0] = '\0';
         e8_call_fail(call, 400, err.hint[0] ? err.hint : NULL, "the body is no JSON: line %d, column %d: %s",
                      err.line, err.col, err.what);
@@ -313,7 +313,9 @@ void e8_call_end_list(struct e8_call *call, size_t limit, const char *next)
 {
     e8_json_end(&call->w, ']');
     e8_json_object(&call->w, "page");
-    e8_json_int(&call->w, "limit", (int64_t)limit);
+    if (limit) {
+        e8_json_int(&call->w, "limit", (int64_t)limit);
+    }
     e8_json_cstr(&call->w, "next", next);
     e8_json_end(&call->w, '}');
     e8_call_end(call);

@@ -24,7 +24,7 @@ typedef void e8_call_fn(struct e8_call *call);
 /* {"success": true, "data": what is written under "data" in between}. */
 struct e8_json *e8_call_begin(struct e8_call *call, int status);
 void e8_call_end(struct e8_call *call);
-/* The same for a list: between them are the elements; next may be NULL. */
+/* The same for a list: between them are the elements. limit 0: it is not paged; next may be NULL. */
 struct e8_json *e8_call_begin_list(struct e8_call *call, int status);
 void e8_call_end_list(struct e8_call *call, size_t limit, const char *next);
 /* Failures; hint may be NULL. The code goes with the status. */

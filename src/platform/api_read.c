@@ -79,7 +79,7 @@ void e8_call_members(struct e8_call *call, const struct e8_member *members, size
 const char *e8_call_string(struct e8_call *call, const struct e8_node *node, size_t max)
 {
     if (node->kind != E8_STRING) {
-        e8_call_fault(call, node, "put it in quotes", "this is %s, not a text",
+        e8_call_fault(call, node, e8_node_hint(node, "put it in quotes"), "this is %s, not a text",
                       e8_node_kind_name(node->kind));
     } else if (node->text.n > max) {
         e8_call_fault(call, node, NULL, "the text is longer than %zu bytes", max);
@@ -94,7 +94,8 @@ const char *e8_call_string(struct e8_call *call, const struct e8_node *node, siz
 bool e8_call_bool(struct e8_call *call, const struct e8_node *node, bool *out)
 {
     if (node->kind != E8_BOOL) {
-        e8_call_fault(call, node, "true or false", "this is %s", e8_node_kind_name(node->kind));
+        e8_call_fault(call, node, e8_node_hint(node, "true or false, without quotes"), "this is %s",
+                      e8_node_kind_name(node->kind));
         return false;
     }
     *out = node->b;
@@ -107,7 +108,8 @@ bool e8_call_dur(struct e8_call *call, const struct e8_node *node, e8_dur_ns low
     char least[E8_DUR_MAX], most[E8_DUR_MAX];
     e8_dur_ns value;
     if (node->kind != E8_STRING || !e8_parse_dur(node->text, &value)) {
-        e8_call_fault(call, node, "a text with a unit: \"500ms\", \"5s\", \"2m\"", "this is no duration");
+        e8_call_fault(call, node, e8_node_hint(node, "a text with a unit: \"500ms\", \"5s\", \"2m\""),
+                      "this is no duration");
         return false;
     }
     if (value < low || value > high) {
@@ -141,7 +143,7 @@ bool e8_call_time(struct e8_call *call, const struct e8_node *node, e8_wall_ns *
 {
     e8_wall_ns at;
     if (node->kind != E8_STRING || !time_of(call, node->text, &at)) {
-        e8_call_fault(call, node, TIME_HINT, "this is no time");
+        e8_call_fault(call, node, e8_node_hint(node, TIME_HINT), "this is no time");
         return false;
     }
     *out = at;

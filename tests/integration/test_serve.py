@@ -319,7 +319,7 @@ def test_paths_that_are_not_there(shared, path):
 
 def test_bodies_that_are_none(shared):
     for raw, said in ((b"", "no body"), (b"{", "line 1, column 2"), (b"[]", "send a JSON object"), (b'{"a":1,"a":2}', "a"),
-                      (b'"x"', "send a JSON object"), (b"\xff{}", "JSON"), (b'{"url":NaN}', "JSON"), (b"{} {}", "JSON")):
+                      (b'"x"', "send a JSON object"), (b"\xff{}", "JSON"), (b'{"url":"\xff"}', "line 1, column 9: byte 0xFF is not valid UTF-8; send the body as UTF-8"), (b'{"url":NaN}', "JSON"), (b"{} {}", "JSON")):
         message, _ = shared.call("POST", "/v1/webhooks", raw=raw).error(400, "INVALID_REQUEST")
         assert said in message, message
     shared.call("POST", "/v1/webhooks", raw=b"{}", headers={"Content-Type": "text/plain"}).error(415, "UNSUPPORTED_MEDIA_TYPE")
@@ -404,7 +404,25 @@ BAD = [
     ({"notify_url": "http://192.0.2.7/"}, "notify_url", "--allow-target"),
     ({"enabled": "yes"}, "enabled", "true or false"),
     ({"evnts": ["*"]}, "evnts", 'did you mean "events"?'),
-    ({"id": "whk_1"}, "id", "unknown"),
+    ({"id": "whk_1"}, "id", "cannot be chosen"),
+    ({"description": None}, "description", "leave it out"),
+    ({"events": None}, "events", "leave it out"),
+    ({"headers": {"X-A": None}}, "headers.X-A", "leave it out"),
+    ({"timeout": None}, "timeout", "leave it out"),
+    ({"enabled": None}, "enabled", "leave it out"),
+    ({"retry": None}, "retry", "leave it out"),
+    ({"retry": {"base": None}}, "retry.base", "leave it out"),
+    ({"retry": {"attempts": "a"}}, "retry.attempts", "no whole number"),
+    ({"retry": {"factor": "a"}}, "retry.factor", "no number"),
+    ({"retry": {"factor": 101}}, "retry.factor", "out of range"),
+    ({"timeout_ms": 0}, "timeout_ms", "out of range"),
+    ({"timeout_ms": 600001}, "timeout_ms", "out of range"),
+    ({"timeout_ms": "5s"}, "timeout_ms", "without _ms"),
+    ({"timeout_ms": 5000, "timeout": "6s"}, "timeout_ms", "contradict each other; leave one"),
+    ({"retry": {"base_ms": -1}}, "retry.base_ms", "out of range"),
+    ({"retry": {"base_ms": 1000, "base": "1001ms"}}, "retry.base_ms", "contradict"),
+    ({"retry": {"cap_ms": 1, "cap": "2ms"}}, "retry.cap_ms", "contradict"),
+    ({"headers": {"Authorization": "***"}}, "headers.Authorization", "give the value itself"),
 ]
 
 
@@ -466,6 +484,28 @@ def test_patch(shared):
         _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
         assert fields == [field]
     shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
+
+
+def test_what_was_read_can_be_written_back(shared):
+    """A client reads, changes one member, and writes all of it."""
+    made = shared.webhook("http://u:p@127.0.0.1:9/", ["message.*"], timeout="1500us", headers={"X-Api-Key": "k"},
+                          retry={"base": "1500ns", "cap": "1h", "attempts": 3, "jitter": "none"})
+    path = f"/v1/webhooks/{made['id']}"
+    for _ in range(2):
+        read = shared.get(path).data
+        assert (read["timeout_ms"], read["retry"]["base_ms"], read["retry"]["cap_ms"]) == (1.5, 0.002, 3600000)
+        written = shared.call("PATCH", path, read | {"description": "new"}).data
+        assert written == read | {"description": "new", "updated_at": written["updated_at"]}
+    written = shared.call("PATCH", path, read | {"timeout_ms": 7000, "retry": read["retry"] | {"base_ms": 2.5}}).data
+    assert (written["timeout_ms"], written["retry"]) == (7000, read["retry"] | {"base_ms": 2.5})
+    both = shared.call("PATCH", path, {"timeout": "8s", "timeout_ms": 8000, "retry": {"cap": "9s", "cap_ms": 9000}}).data
+    assert (both["timeout_ms"], both["retry"]["cap_ms"]) == (8000, 9000)
+    copied = shared.post("/v1/webhooks", both | {"headers": {}}).data
+    assert copied["id"] != both["id"] and copied["retry"] == both["retry"] and copied["timeout_ms"] == 8000
+    _, fields = shared.call("PATCH", path, {"id": copied["id"]}).error(400, "INVALID_REQUEST")
+    assert fields == ["id"]
+    shared.call("DELETE", path)
+    shared.call("DELETE", f"/v1/webhooks/{copied['id']}")
 
 
 def test_a_secret_that_is_made_has_the_form_of_its_scheme(shared):
@@ -1177,14 +1217,18 @@ def test_a_run_waits_for_the_log(tmp_path):
     ({"scenario": "quick", "text": ENDLESS}, "scenario", "either"),
     ({"scenario": "quik"}, "scenario", 'did you mean "quick"?'),
     ({"scenario": "../checks/sig"}, "scenario", "no built-in scenario"),
-    ({"text": "scenario: x\nflows: 5\n"}, "text", "text:"),
+    ({"text": "scenario: x\nflows: 5\n"}, "text", "text: line 2, column 8: "),
+    ({"text": "\ufefffoo: 1"}, "text", "text: line 1, column 1: begins with a byte order mark"),
     ({"text": ENDLESS + "include: [/etc/passwd]\n"}, "text", ""),
     ({"text": ENDLESS + "endpoints: {a: {url: 'http://127.0.0.1:9/', secret: {file: '-'}}}\n"}, "text", "secret in a file"),
     ({"text": ENDLESS.replace("[{emit: message.received}]", "[{emit: message.received}, {exec: [touch, /tmp/x]}]")}, "text", "commands"),
     ({"scenario": "secret-rotation"}, "scenario", "rotates secrets"),
     ({"scenario": "quick", "seed": -1}, "seed", "no seed"),
     ({"scenario": "quick", "speed": 0}, "speed", "no speed"),
-    ({"scenario": "quick", "speed": "10x"}, "speed", "no speed"),
+    ({"scenario": "quick", "speed": "10y"}, "speed", '10 or "10x"'),
+    ({"scenario": "quick", "speed": "1001x"}, "speed", "no speed"),
+    ({"scenario": "quick", "speed": None}, "speed", "leave it out"),
+    ({"scenario": "none of them"}, "scenario", "support-day, usage-billing"),
     ({"scenaro": "quick"}, "scenaro", 'did you mean "scenario"?'),
 ])
 def test_bad_runs(shared, body, field, said):
