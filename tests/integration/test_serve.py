@@ -870,6 +870,53 @@ def test_resend(tmp_path):
         server.get("/v1/deliveries/dlv_none").error(404, "NOT_FOUND")
 
 
+def test_resend_of_what_filters_take(tmp_path):
+    """All that failed, by the filters that the list has, and nothing else goes out again."""
+    codes = iter([500, 503, 500, 429, 500, 200])
+    with kit.Capture(lambda request: next(codes, 200)) as capture, Serve(tmp_path / "state") as server:
+        hook = server.webhook(capture.url, retry={"attempts": 1})["id"]
+        other = server.webhook("http://127.0.0.1:1/", ["session.ended"], retry={"attempts": 1})["id"]
+        ids = []
+        for type_, environment in (("message.sent", "production"), ("message.sent", "staging"), ("message.received", "production"),
+                                   ("agent.error", "production"), ("agent.error", None), ("agent.error", "production")):
+            if environment:
+                made = server.post("/v1/events", {"type": type_, "environment": environment}).data["deliveries"][0]
+            else:
+                made = server.post(f"/v1/webhooks/{hook}/test", {"event": type_}).data
+            ids.append(made["delivery_id"])
+            server.ended(ids[-1])
+        gone = [row["delivery_id"] for row in server.post("/v1/events", {"type": "session.ended"}).data["deliveries"]]
+        for delivery in gone:
+            server.ended(delivery)
+        assert [row["status"] for row in reversed(server.get("/v1/deliveries", webhook=hook).data)] == [500, 503, 500, 429, 500, 200, 200]
+        capture.take()
+
+        def again(*expected, **filters):
+            assert server.post("/v1/deliveries/resend", filters).data["count"] == len(expected)
+            for n in expected:
+                assert server.ended(ids[n])["state"] == "delivered"
+            assert sorted(request["headers"]["x-8bit-delivery"] for request in capture.take()) == sorted(ids[n] for n in expected), filters
+
+        again(type="account.*")
+        again(status="404")
+        again(webhook=other, status=500)
+        again(status=200)  # of what failed alone
+        again(1, environment="staging", type="message.*")
+        again(3, status=429)
+        again(4, test=True, webhook=hook)
+        again(0, event=server.get(f"/v1/deliveries/{ids[0]}").data["event_id"])
+        again(2, status="5xx", since="1h")
+        (left,) = server.get("/v1/deliveries", state="failed").data
+        assert left["webhook_id"] == other and left["id"] in gone
+        for body, field, said in (
+            ({"status": "x"}, "status", "no status"), ({"type": "mesage.*"}, "type", "no event type"), ({"run": "run_none"}, "run", "no run"),
+            ({"environment": None}, "environment", "leave it out"), ({"type": ["message.*"]}, "type", "a list"), ({"test": "perhaps"}, "test", "one of false, true"),
+            ({"state": "failed"}, "state", "unknown"), ({"webhook": "whk_none"}, "webhook", "whk_none"), ({"cursor": "r1"}, "cursor", "unknown"),
+        ):
+            message, fields = server.post("/v1/deliveries/resend", body).error(400, "INVALID_REQUEST")
+            assert fields == [field] and said in message, message
+
+
 def test_list_and_filters(tmp_path):
     def status(request):
         return {"/a": 200, "/b": 404}[request["path"]]
@@ -894,6 +941,9 @@ def test_list_and_filters(tmp_path):
         assert found(type="agent.error") == [4, 2] and found(environment="staging") == [1]
         assert found(event=fired[0]["event_id"]) == [0] and found(status="2xx") == [4, 1, 0] and found(status="5xx") == []
         assert found(state="failed") == [3, 2] and found(state="pending") == [] and found(test="true") == [4] and found(test="false") == [3, 2, 1, 0]
+        assert found(status="200") == [4, 1, 0] and found(status="404") == [2] and found(status="429") == found(status="400") == []
+        assert found(type="message.*") == [1, 0] and found(type="*") == [4, 3, 2, 1, 0] and found(type="account.*") == []
+        assert found(type="agent.*", status="404", webhook=b) == [2] and found(type="agent.*", status="2xx") == [4]
         assert found(since="1h") == [4, 3, 2, 1, 0] and found(until="2020-01-01") == []
         pages, cursor = [], {}
         while True:
@@ -903,10 +953,21 @@ def test_list_and_filters(tmp_path):
             if not answer.json["page"]["next"]:
                 break
             cursor = {"cursor": answer.json["page"]["next"]}
+        for other in ({"status": "4xx"}, {"webhook": a}, {"since": "1h"}, {"state": "failed"}, {"type": "*"}, {"test": "false"}, {"environment": "staging"}):
+            message, fields = server.get("/v1/deliveries", **cursor, **other).error(400, "INVALID_REQUEST")
+            assert fields == ["cursor"] and "goes with other filters; keep the filters of the page before" in message
+            bound = server.get("/v1/deliveries", limit=1, **other).json["page"]["next"]
+            if bound:
+                assert server.get("/v1/deliveries", cursor=bound, **other, limit=200).status == 200
+                server.get("/v1/deliveries", cursor=bound).error(400, "INVALID_REQUEST")
+        bound = server.get("/v1/deliveries", webhook=a, limit=1).json["page"]["next"]
+        assert [ids.index(r["id"]) for r in server.get(f"/v1/webhooks/{a}/deliveries", cursor=bound).data] == [1, 0]
+        server.get(f"/v1/webhooks/{b}/deliveries", cursor=bound).error(400, "INVALID_REQUEST")
         assert [n for page in pages for n in page] == [4, 3, 2, 1, 0] and len(pages) <= 4
         message, _ = server.get("/v1/deliveries", webhok=a).error(400, "INVALID_REQUEST")
         assert 'did you mean "webhook"?' in message
-        for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"status": "6xx"}, {"state": "x"}, {"test": "1"},
+        for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"cursor": "r5"}, {"cursor": "r0-00000000"},
+                      {"status": "6xx"}, {"status": "99"}, {"status": "1000"}, {"status": "4x"}, {"state": "x"}, {"test": "1"},
                       {"since": "x"}, {"until": "-1s"}):
             _, fields = server.get("/v1/deliveries", **query).error(400, "INVALID_REQUEST")
             assert fields == list(query)
@@ -914,9 +975,11 @@ def test_list_and_filters(tmp_path):
 
 @pytest.mark.parametrize("query, field, said", [
     ({"type": "mesage.sent"}, "type", 'unknown event type "mesage.sent"; did you mean "message.sent"?'),
-    ({"type": "message.*"}, "type", "not a pattern"),
+    ({"type": "mesage.*"}, "type", 'no event type matches "mesage.*"; GET /v1/events'),
+    ({"type": "message*"}, "type", '"message*" is no pattern of event types; "message.received", "conversation.*" or "*"'),
+    ({"type": "*.sent"}, "type", "no pattern"),
+    ({"status": "4"}, "status", '"4" is no status; a status like 429, or one of none, 2xx'),
     ({"type": "production"}, "type", "unknown event type"),  # the store knows the word, and not as a type
-    ({"type": "*"}, "type", "not a pattern"),
     ({"environment": "prod"}, "environment", 'did you mean "production"?'),
     ({"environment": "message.sent"}, "environment", "production, staging or development"),
     ({"webhook": "whk_none"}, "webhook", 'there is no webhook "whk_none"'),
@@ -941,6 +1004,11 @@ def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
     shared.call("DELETE", f"/v1/webhooks/{hook}")
 
 
+def test_a_parameter_that_is_there_twice_is_refused(shared):
+    message, fields = shared.call("GET", "/v1/deliveries?state=failed&limit=5&state=pending").error(400, "INVALID_REQUEST")
+    assert fields == ["state"] and message == 'state: "state" is there twice; give it once'
+
+
 def test_filters_by_what_was_there_once(tmp_path):
     """An endpoint that is deleted, a type that the catalogue has no more: what the log has is found, and old addresses are no error."""
     state = tmp_path / "state"
@@ -953,6 +1021,7 @@ def test_filters_by_what_was_there_once(tmp_path):
         with Serve(state) as server:
             assert [row["id"] for row in server.get("/v1/deliveries", type="invoice.paid").data] == [sent]
             assert [row["id"] for row in server.get("/v1/deliveries", webhook=hook).data] == [sent]
+            assert [row["id"] for row in server.get("/v1/deliveries", type="invoice.*").data] == [sent]
             assert server.get("/v1/overview", webhook=hook).data["totals"]["attempts"] == 1
             assert server.get("/v1/deliveries", event="evt_00000000000000000000000000").data == []
             server.get("/v1/deliveries", type="invoice.unpaid").error(400, "INVALID_REQUEST")
