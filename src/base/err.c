@@ -82,13 +82,14 @@ const char *e8_hint_near(struct e8_str unknown, const char *const *names, const 
 const char *e8_hint_names(struct e8_str unknown, const char *const *names, const char *what,
                           char out[E8_HINT_MAX])
 {
+    static const char more[] = ", …";
     char list[E8_HINT_MAX];
     struct e8_buf buf;
     e8_buf_fixed(&buf, list, sizeof(list) - 1);
-    e8_buf_printf(&buf, "%s", what);
+    e8_buf_puts(&buf, what);
     for (size_t i = 0; names[i]; i++) {
-        if (i == 10) {
-            e8_buf_puts(&buf, ", …");
+        if (buf.n + strlen(names[i]) + 2 + sizeof(more) >= sizeof(list)) {
+            e8_buf_puts(&buf, more);
             break;
         }
         e8_buf_printf(&buf, "%s %s", i ? "," : "", names[i]);

@@ -38,7 +38,7 @@ enum e8_rc e8_fail_of(struct e8_err *err, const char *name, const struct e8_err 
  * else `otherwise` (NULL: nothing). Returns out. */
 const char *e8_hint_near(struct e8_str unknown, const char *const *names, const char *otherwise,
                          char out[E8_HINT_MAX]);
-/* The same, where what else would be right is one of the names: `what` and up to ten of them. */
+/* The same, where what else would be right is one of the names: `what` and as many of them as there is room for. */
 const char *e8_hint_names(struct e8_str unknown, const char *const *names, const char *what,
                           char out[E8_HINT_MAX]);
 /* "file:line:col: what; hint", then the source line and a caret where known. Ends with a newline.

@@ -279,6 +279,13 @@ static bool parse_percent(struct e8_str number, double *out)
     return good;
 }
 
+bool e8_parse_factor(struct e8_str text, double *out)
+{
+    if (text.n > 0 && text.p[text.n - 1] == 'x')
+        text.n--;
+    return e8_parse_double(text, out);
+}
+
 bool e8_parse_share(struct e8_str text, double *out)
 {
     bool percent = text.n > 0 && text.p[text.n - 1] == '%';

@@ -7,7 +7,7 @@
 static void fail(struct e8_errs *errs, const struct e8_node *node, const char *hint, const char *what)
 {
     struct e8_err err = {0};
-    e8_node_fail(&err, node, hint, "%s", what);
+    e8_node_fail(&err, node, e8_node_hint(node, hint), "%s", what);
     e8_errs_add(errs, &err);
 }
 
@@ -16,7 +16,8 @@ static void parse_duration(const struct e8_node *map, const char *key, e8_dur_ns
     const struct e8_node *node = e8_node_get(map, key);
     if (node && (!e8_parse_dur(node->text, out) || *out > SPAN_MAX)) {
         struct e8_err err = {0};
-        e8_node_fail(&err, node, "a number with a unit: 500ms, 5s, 2m, 24h; at most a year",
+        e8_node_fail(&err, node,
+                     e8_node_hint(node, "a number with a unit: 500ms, 5s, 2m, 24h; at most a year"),
                      "\"%s\" is no duration", key);
         e8_errs_add(errs, &err);
     }
@@ -35,6 +36,31 @@ static void parse_jitter(const struct e8_node *node, enum e8_jitter *out, struct
     }
 }
 
+static void parse_attempts(const struct e8_node *node, struct e8_retry_policy *out, struct e8_errs *errs)
+{
+    static const char hint[] = "the first attempt counts: 1 means no retries; at most 1000";
+    if (node->kind != E8_INT) {
+        fail(errs, node, hint, "attempts is no whole number");
+    } else if (node->i < 1 || node->i > 1000) {
+        fail(errs, node, hint, "attempts is out of range");
+    } else {
+        out->attempts = (uint32_t)node->i;
+    }
+}
+
+static void parse_factor(const struct e8_node *node, struct e8_retry_policy *out, struct e8_errs *errs)
+{
+    static const char hint[] = "a number from 1 to 100";
+    double factor = e8_node_number(node);
+    if (!e8_node_is_number(node)) {
+        fail(errs, node, hint, "factor is no number");
+    } else if (factor < 1 || factor > 100) {
+        fail(errs, node, hint, "factor is out of range");
+    } else {
+        out->factor = factor;
+    }
+}
+
 enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out, struct e8_errs *errs)
 {
     static const char *const keys[] = {"attempts", "base", "factor", "cap", "jitter", NULL};
@@ -48,17 +74,11 @@ enum e8_rc e8_retry_parse(const struct e8_node *map, struct e8_retry_policy *out
     const struct e8_node *attempts = e8_node_get(map, "attempts");
     const struct e8_node *factor = e8_node_get(map, "factor");
     const struct e8_node *jitter = e8_node_get(map, "jitter");
-    if (attempts && (attempts->kind != E8_INT || attempts->i < 1 || attempts->i > 1000)) {
-        fail(errs, attempts, "the first attempt counts: 1 means no retries; at most 1000",
-             "attempts is out of range");
-    } else if (attempts) {
-        out->attempts = (uint32_t)attempts->i;
+    if (attempts) {
+        parse_attempts(attempts, out, errs);
     }
-    if (factor &&
-        (!e8_node_is_number(factor) || e8_node_number(factor) < 1 || e8_node_number(factor) > 100)) {
-        fail(errs, factor, "a number from 1 to 100", "factor is out of range");
-    } else if (factor) {
-        out->factor = e8_node_number(factor);
+    if (factor) {
+        parse_factor(factor, out, errs);
     }
     parse_duration(map, "base", &out->base, errs);
     parse_duration(map, "cap", &out->cap, errs);

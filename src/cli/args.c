@@ -301,11 +301,7 @@ enum e8_rc e8_arg_factor(const struct e8_args *args, const char *name, double *o
     if (!text) {
         return E8_OK;
     }
-    struct e8_str number = e8_str(text);
-    if (number.n && number.p[number.n - 1] == 'x') {
-        number.n--;
-    }
-    if (!e8_parse_double(number, &value) || value < 0.001 || value > 1000) {
+    if (!e8_parse_factor(e8_str(text), &value) || value < 0.001 || value > 1000) {
         return e8_fail(err, E8_INPUT, "a factor from 0.001x to 1000x, like 10x", "--%s \"%s\" is no factor",
                        name, text);
     }

@@ -124,15 +124,19 @@ enum e8_rc e8_build_fail(struct e8_build *build, size_t at, const char *hint, co
     return E8_INPUT;
 }
 
-static enum e8_rc check_utf8(struct e8_build *build)
+static enum e8_rc check_utf8(struct e8_build *build, enum e8_doc_mode mode)
 {
+    static const struct {
+        const char *utf16, *other;
+    } hints[] = {[false] = {"save the file as UTF-8; this is UTF-16", "save the file as UTF-8"},
+                 [true] = {"send the body as UTF-8; this is UTF-16", "send the body as UTF-8"}};
     size_t valid = e8_utf8_valid(build->text);
     if (valid == build->text.n)
         return E8_OK;
     unsigned byte = (unsigned char)build->text.p[valid];
-    const char *hint = valid == 0 && (byte == 0xFE || byte == 0xFF) ? "save the file as UTF-8; this is UTF-16"
-                                                                    : "save the file as UTF-8";
-    return e8_build_fail(build, valid, hint, "byte 0x%02X is not valid UTF-8", byte);
+    bool utf16 = valid == 0 && (byte == 0xFE || byte == 0xFF), is_body = mode == E8_DOC_BODY;
+    return e8_build_fail(build, valid, utf16 ? hints[is_body].utf16 : hints[is_body].other,
+                         "byte 0x%02X is not valid UTF-8", byte);
 }
 
 /* YAML 1.2, 5.1: the characters a stream may not hold. `c` is the first byte of a valid sequence of UTF-8. */
@@ -184,9 +188,9 @@ enum e8_rc e8_build_check(struct e8_build *build, enum e8_doc_mode mode)
         return e8_fail_at(build->err, build->name, 0, 0, "split it", "has %zu bytes; %zu are the limit",
                           text.n, limit);
     if (text.n >= 3 && !memcmp(text.p, "\xEF\xBB\xBF", 3))
-        return e8_build_fail(build, 0, "save the file as UTF-8 without a BOM",
+        return e8_build_fail(build, 0, "remove it: UTF-8 without a BOM is wanted",
                              "begins with a byte order mark");
-    enum e8_rc rc = check_utf8(build);
+    enum e8_rc rc = check_utf8(build, mode);
     if (rc == E8_OK && mode == E8_DOC_YAML)
         rc = check_controls(build);
     return rc;

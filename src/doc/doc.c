@@ -19,7 +19,7 @@ static enum e8_rc doc_build(struct e8_doc *doc, enum e8_doc_mode mode, struct e8
     struct e8_build build;
     e8_build_init(&build, doc->arena, doc->name, doc->text, err);
     build.doc = doc;
-    enum e8_rc rc = mode == E8_DOC_JSON             ? e8_parse_json(&build)
+    enum e8_rc rc = mode != E8_DOC_YAML             ? e8_parse_json(&build)
                     : e8_build_is_recording(&build) ? e8_parse_recording(&build)
                                                     : e8_parse_yaml(&build);
     e8_build_fini(&build);

@@ -41,7 +41,8 @@ struct e8_doc;
 #define E8_RECORDING_HEAD "# emit8 recording 1\n"
 #define E8_RECORDING_MAX  ((size_t)64 << 20)
 
-enum e8_doc_mode { E8_DOC_YAML, E8_DOC_JSON };
+/* BODY: JSON that is no file but came with a request; hints speak of the body. */
+enum e8_doc_mode { E8_DOC_YAML, E8_DOC_JSON, E8_DOC_BODY };
 
 /* Parses `text` (copied). `name` is what errors call the file. On success the caller owns *out and calls e8_doc_free; nodes
  * live as long as it does. An empty document is an error. Const after parsing: any thread may read. */
@@ -58,6 +59,8 @@ const char *e8_doc_name(const struct e8_doc *doc);
 /* The member of a map, or NULL (also when `map` is NULL or no map). */
 const struct e8_node *e8_node_get(const struct e8_node *map, const char *key);
 const char *e8_node_kind_name(enum e8_node_kind kind); /* "a string", "a number", … */
+/* The hint where a node is of the wrong kind: `otherwise` (NULL: none), but for null what is to be done about it. */
+const char *e8_node_hint(const struct e8_node *node, const char *otherwise);
 bool e8_node_is_number(const struct e8_node *node);
 double e8_node_number(const struct e8_node *node); /* 0 where it is none */
 

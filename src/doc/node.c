@@ -35,6 +35,11 @@ const char *e8_node_kind_name(enum e8_node_kind kind)
     E8_UNREACHABLE();
 }
 
+const char *e8_node_hint(const struct e8_node *node, const char *otherwise)
+{
+    return node->kind == E8_NULL ? "null is no value here; leave it out, or give one" : otherwise;
+}
+
 bool e8_node_is_number(const struct e8_node *node)
 {
     return node->kind == E8_INT || node->kind == E8_FLOAT;
@@ -91,19 +96,6 @@ static bool listed(struct e8_str key, const char *const *keys)
     return false;
 }
 
-/* The key that was meant, or else all there are. */
-static void hint_keys(struct e8_str key, const char *const *keys, char out[E8_HINT_MAX])
-{
-    char known[E8_HINT_MAX];
-    struct e8_buf buf;
-    e8_buf_fixed(&buf, known, sizeof known - 1);
-    e8_buf_puts(&buf, *keys ? "known here:" : "nothing is known here");
-    for (size_t i = 0; keys[i]; i++)
-        e8_buf_printf(&buf, "%s %s", i ? "," : "", keys[i]);
-    known[buf.n] = '\0';
-    e8_hint_near(key, keys, known, out);
-}
-
 enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, struct e8_errs *errs)
 {
     enum e8_rc rc = E8_OK;
@@ -115,7 +107,7 @@ enum e8_rc e8_node_only(const struct e8_node *map, const char *const *keys, stru
         struct e8_err err;
         char hint[E8_HINT_MAX];
         struct e8_str head = e8_text_head(member->key, 64);
-        hint_keys(member->key, keys, hint);
+        e8_hint_names(member->key, keys, *keys ? "known here:" : "nothing is known here", hint);
         rc = e8_key_fail(&err, member, hint, "unknown key \"%.*s\"", E8_STR(head));
         e8_errs_add(errs, &err);
     }

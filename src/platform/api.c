@@ -9,7 +9,8 @@ enum need { NO_BODY, MAY_HAVE_BODY, NEEDS_BODY };
 
 #define FILTERS "type environment event run status state test since until cursor limit"
 
-/* In the order in which they are looked at: a path without {id} comes before one with it. `query`: the parameters that it knows. */
+/* In the order in which they are looked at: a path without {id} comes before one with it. `query`: the parameters that it knows,
+ * with a * those that may come more than once. */
 static const struct route {
     const char *method, *path;
     e8_call_fn *answer;
@@ -35,7 +36,7 @@ static const struct route {
     {"POST", "/v1/events", e8_event_post, NEEDS_BODY, "", false},
     {"GET", "/v1/events/{id}", e8_type_get, NO_BODY, "", false},
     {"POST", "/v1/events/{id}/preview", e8_type_preview, MAY_HAVE_BODY, "", false},
-    {"GET", "/v1/match", e8_match_get, NO_BODY, "pattern", false},
+    {"GET", "/v1/match", e8_match_get, NO_BODY, "pattern*", false},
     {"GET", "/v1/deliveries", e8_deliveries_list, NO_BODY, "webhook " FILTERS, false},
     {"POST", "/v1/deliveries/resend", e8_deliveries_resend, MAY_HAVE_BODY, "", false},
     {"GET", "/v1/deliveries/{id}", e8_delivery_get, NO_BODY, "", false},
@@ -137,22 +138,47 @@ static bool is_within_limit(struct e8_call *call)
     return good;
 }
 
-/* A name that is misspelt would be a filter that does not filter. */
+struct query_names {
+    const char *names[16]; /* NULL-terminated */
+    bool repeat[16];
+    size_t count;
+};
+
+static struct query_names names_of(struct e8_call *call, const char *known)
+{
+    struct query_names out = {.count = 0};
+    struct e8_str rest = e8_str(known), word;
+    while (out.count + 1 < E8_COUNT(out.names) && e8_str_split(&rest, ' ', &word)) {
+        bool repeat = word.n && word.p[word.n - 1] == '*';
+        word.n -= repeat;
+        out.repeat[out.count] = repeat;
+        out.names[out.count++] = e8_call_text(call, word);
+    }
+    return out;
+}
+
+/* A name that is misspelt would be a filter that does not filter; of one that comes twice, the second would be. */
+static void check_query_name(struct e8_call *call, const struct query_names *known, const char *name)
+{
+    char hint[E8_HINT_MAX];
+    size_t i = 0;
+    while (i < known->count && strcmp(known->names[i], name) != 0) {
+        i++;
+    }
+    if (i == known->count) {
+        e8_hint_names(e8_str(name), known->names, known->count ? "known are" : "there is none", hint);
+        e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
+    } else if (!known->repeat[i] && e8_request_query_nth(call->request, name, 1)) {
+        e8_call_fault_at(call, name, "give it once", "\"%s\" is there twice", name);
+    }
+}
+
 static bool knows_query(struct e8_call *call, const char *known)
 {
-    const char *names[16], *name;
-    struct e8_str rest = e8_str(known), word;
-    char hint[E8_HINT_MAX];
-    size_t n = 0;
-    while (n + 1 < E8_COUNT(names) && e8_str_split(&rest, ' ', &word)) {
-        names[n++] = e8_call_text(call, word);
-    }
-    names[n] = NULL;
+    const struct query_names names = names_of(call, known);
+    const char *name;
     for (size_t i = 0; (name = e8_request_query_nth(call->request, NULL, i)) != NULL; i++) {
-        if (!e8_call_is_listed(names, name)) {
-            e8_hint_names(e8_str(name), names, n ? "known are" : "there is none", hint);
-            e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
-        }
+        check_query_name(call, &names, name);
     }
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
@@ -170,7 +196,7 @@ static bool read_body(struct e8_call *call, enum need need)
     if (call->request->body.n == 0 || need == NO_BODY) {
         return true;
     }
-    if (e8_doc_parse("request", call->request->body, E8_DOC_JSON, &call->doc, &err)) {
+    if (e8_doc_parse("request", call->request->body, E8_DOC_BODY, &call->doc, &err)) {
         err.file[0] = '\0';
         e8_call_fail(call, 400, err.hint[0] ? err.hint : NULL, "the body is no JSON: line %d, column %d: %s",
                      err.line, err.col, err.what);
@@ -313,7 +339,9 @@ void e8_call_end_list(struct e8_call *call, size_t limit, const char *next)
 {
     e8_json_end(&call->w, ']');
     e8_json_object(&call->w, "page");
-    e8_json_int(&call->w, "limit", (int64_t)limit);
+    if (limit) {
+        e8_json_int(&call->w, "limit", (int64_t)limit);
+    }
     e8_json_cstr(&call->w, "next", next);
     e8_json_end(&call->w, '}');
     e8_call_end(call);

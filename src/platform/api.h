@@ -24,7 +24,7 @@ typedef void e8_call_fn(struct e8_call *call);
 /* {"success": true, "data": what is written under "data" in between}. */
 struct e8_json *e8_call_begin(struct e8_call *call, int status);
 void e8_call_end(struct e8_call *call);
-/* The same for a list: between them are the elements; next may be NULL. */
+/* The same for a list: between them are the elements. limit 0: it is not paged; next may be NULL. */
 struct e8_json *e8_call_begin_list(struct e8_call *call, int status);
 void e8_call_end_list(struct e8_call *call, size_t limit, const char *next);
 /* Failures; hint may be NULL. The code goes with the status. */
@@ -60,14 +60,15 @@ bool e8_call_bool(struct e8_call *call, const struct e8_node *node, bool *out);
 bool e8_call_dur(struct e8_call *call, const struct e8_node *node, e8_dur_ns low, e8_dur_ns high,
                  e8_dur_ns *out);
 bool e8_call_time(struct e8_call *call, const struct e8_node *node, e8_wall_ns *out);
-/* Query parameters: NULL / unchanged where absent; a fault where it is not such a value. */
+/* Query parameters, or members of the body that stand for them: NULL / unchanged where absent; a fault where it is not such a
+ * value. */
 const char *e8_call_query(const struct e8_call *call, const char *name);
 void e8_call_query_time(struct e8_call *call, const char *name, e8_wall_ns *out);
 void e8_call_query_dur(struct e8_call *call, const char *name, e8_dur_ns *out);
 /* "since" and "until", the first before the second. */
 void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *until);
-/* "webhook", "run", "type", "environment", by which deliveries are filtered. A fault where there is none of that name, nor in
- * the log: an endpoint may be deleted, a type or an environment gone from the fixtures. */
+/* "webhook", "run", "type" (or a pattern of types), "environment", by which deliveries are filtered. A fault where there is none of
+ * that name, nor in the log: an endpoint may be deleted, a type or an environment gone from the fixtures. */
 const char *e8_call_query_webhook(struct e8_call *call);
 const char *e8_call_query_run(struct e8_call *call);
 const char *e8_call_query_type(struct e8_call *call);

@@ -79,7 +79,7 @@ void e8_call_members(struct e8_call *call, const struct e8_member *members, size
 const char *e8_call_string(struct e8_call *call, const struct e8_node *node, size_t max)
 {
     if (node->kind != E8_STRING) {
-        e8_call_fault(call, node, "put it in quotes", "this is %s, not a text",
+        e8_call_fault(call, node, e8_node_hint(node, "put it in quotes"), "this is %s, not a text",
                       e8_node_kind_name(node->kind));
     } else if (node->text.n > max) {
         e8_call_fault(call, node, NULL, "the text is longer than %zu bytes", max);
@@ -94,7 +94,8 @@ const char *e8_call_string(struct e8_call *call, const struct e8_node *node, siz
 bool e8_call_bool(struct e8_call *call, const struct e8_node *node, bool *out)
 {
     if (node->kind != E8_BOOL) {
-        e8_call_fault(call, node, "true or false", "this is %s", e8_node_kind_name(node->kind));
+        e8_call_fault(call, node, e8_node_hint(node, "true or false, without quotes"), "this is %s",
+                      e8_node_kind_name(node->kind));
         return false;
     }
     *out = node->b;
@@ -107,7 +108,8 @@ bool e8_call_dur(struct e8_call *call, const struct e8_node *node, e8_dur_ns low
     char least[E8_DUR_MAX], most[E8_DUR_MAX];
     e8_dur_ns value;
     if (node->kind != E8_STRING || !e8_parse_dur(node->text, &value)) {
-        e8_call_fault(call, node, "a text with a unit: \"500ms\", \"5s\", \"2m\"", "this is no duration");
+        e8_call_fault(call, node, e8_node_hint(node, "a text with a unit: \"500ms\", \"5s\", \"2m\""),
+                      "this is no duration");
         return false;
     }
     if (value < low || value > high) {
@@ -141,7 +143,7 @@ bool e8_call_time(struct e8_call *call, const struct e8_node *node, e8_wall_ns *
 {
     e8_wall_ns at;
     if (node->kind != E8_STRING || !time_of(call, node->text, &at)) {
-        e8_call_fault(call, node, TIME_HINT, "this is no time");
+        e8_call_fault(call, node, e8_node_hint(node, TIME_HINT), "this is no time");
         return false;
     }
     *out = at;
@@ -150,7 +152,9 @@ bool e8_call_time(struct e8_call *call, const struct e8_node *node, e8_wall_ns *
 
 const char *e8_call_query(const struct e8_call *call, const char *name)
 {
-    const char *value = e8_request_query(call->request, name);
+    const struct e8_node *member = e8_node_get(call->body, name);
+    const char *value =
+        member ? e8_arena_str(call->arena, member->text).p : e8_request_query(call->request, name);
     return value && *value ? value : NULL;
 }
 
@@ -225,16 +229,37 @@ const char *e8_call_query_run(struct e8_call *call)
     return id;
 }
 
+static bool takes_any(const struct e8_catalog *catalog, const char *pattern)
+{
+    for (size_t i = 0; i < e8_catalog_count(catalog); i++) {
+        if (e8_pattern_matches(e8_str(pattern), e8_str(e8_catalog_type(catalog, i)->name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_pattern(struct e8_call *call, const char *pattern)
+{
+    if (!e8_pattern_valid(e8_str(pattern))) {
+        e8_call_fault_at(call, "type", "\"message.received\", \"conversation.*\" or \"*\"",
+                         "\"%.100s\" is no pattern of event types", pattern);
+    } else if (!takes_any(call->server->catalog, pattern) && !was_there(call, E8_NAME_TYPES, pattern)) {
+        e8_call_fault_at(call, "type", "GET /v1/events lists the types", "no event type matches \"%.100s\"",
+                         pattern);
+    }
+}
+
 const char *e8_call_query_type(struct e8_call *call)
 {
     const char *type = e8_call_query(call, "type");
     const char *const *names = e8_catalog_names(call->server->catalog);
     char hint[E8_HINT_MAX];
-    if (type && !e8_call_is_listed(names, type) && !was_there(call, E8_NAME_TYPE, type)) {
-        bool pattern = strchr(type, '*') != NULL;
+    if (type && strchr(type, '*')) {
+        check_pattern(call, type);
+    } else if (type && !e8_call_is_listed(names, type) && !was_there(call, E8_NAME_TYPE, type)) {
         e8_hint_near(e8_str(type), names, "GET /v1/events lists the types", hint);
-        e8_call_fault_at(call, "type", pattern ? "name one type, not a pattern" : hint,
-                         "unknown event type \"%.100s\"", type);
+        e8_call_fault_at(call, "type", hint, "unknown event type \"%.100s\"", type);
     }
     return type;
 }

@@ -23,15 +23,40 @@ static void put_row(void *state, const struct e8_store_row *row)
     list->last = row->row;
 }
 
-static void read_cursor(struct e8_call *call, int64_t *out)
+/* What the filters say, as they are written: a cursor goes with these alone. */
+static uint64_t filters_hash(const struct e8_call *call, const char *webhook)
 {
-    const char *text = e8_call_query(call, "cursor");
-    uint64_t row;
-    if (text && (text[0] != 'r' || !e8_parse_u64(e8_str(text + 1), &row) || row == 0 || row > INT64_MAX)) {
-        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
-    } else if (text) {
-        *out = (int64_t)row;
+    static const char *const names[] = {"type",  "environment", "event", "run",  "status",
+                                        "state", "test",        "since", "until"};
+    uint64_t hash = e8_hash_str(e8_str(webhook ? webhook : ""));
+    for (size_t i = 0; i < E8_COUNT(names); i++) {
+        const char *value = e8_call_query(call, names[i]);
+        hash = e8_mix(hash, value ? e8_hash_str(e8_str(value)) : i);
     }
+    return hash & UINT32_MAX;
+}
+
+static const char *cursor_text(struct e8_call *call, int64_t row, const char *webhook)
+{
+    return e8_arena_printf(call->arena, "r%lld-%08llx", (long long)row,
+                           (unsigned long long)filters_hash(call, webhook));
+}
+
+static void read_cursor(struct e8_call *call, struct e8_store_filter *filter)
+{
+    const char *text = e8_call_query(call, "cursor"), *dash = text ? strchr(text, '-') : NULL;
+    struct e8_str number = {text ? text + 1 : NULL, dash ? (size_t)(dash - text - 1) : 0};
+    uint64_t row = 0;
+    if (!text) {
+        return;
+    }
+    if (text[0] != 'r' || !dash || !e8_parse_u64(number, &row) || row == 0 || row > INT64_MAX) {
+        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
+    } else if (strcmp(text, cursor_text(call, (int64_t)row, filter->webhook)) != 0) {
+        e8_call_fault_at(call, "cursor", "keep the filters of the page before, or begin without a cursor",
+                         "this cursor goes with other filters");
+    }
+    filter->before = (int64_t)row;
 }
 
 static void read_limit(struct e8_call *call, size_t *out)
@@ -54,23 +79,39 @@ static const char *read_event(struct e8_call *call)
     return id;
 }
 
-static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
+/* A class, or the status itself. */
+static void read_status(struct e8_call *call, struct e8_store_filter *filter)
 {
     static const char *const classes[] = {"none", "2xx", "3xx", "4xx", "5xx", NULL};
     static const enum e8_status_class values[] = {E8_CLASS_NONE, E8_CLASS_2XX, E8_CLASS_3XX, E8_CLASS_4XX,
                                                   E8_CLASS_5XX};
+    const char *text = e8_call_query(call, "status");
+    uint64_t code;
+    for (size_t i = 0; text && classes[i]; i++) {
+        if (strcmp(text, classes[i]) == 0) {
+            filter->status = values[i];
+            return;
+        }
+    }
+    if (text && (!e8_parse_u64(e8_str(text), &code) || code < 100 || code > 999)) {
+        e8_call_fault_at(call, "status", "a status like 429, or one of none, 2xx, 3xx, 4xx, 5xx",
+                         "\"%.100s\" is no status", text);
+    } else if (text) {
+        filter->code = (int)code;
+    }
+}
+
+/* But for the endpoint, and for the state, which are not read alike everywhere. */
+static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
+{
     static const char *const tests[] = {"false", "true", NULL};
-    int class = e8_call_query_choice(call, "status", classes, -1);
-    filter->status = class < 0 ? E8_CLASS_ANY : values[class];
-    filter->state = e8_call_query_choice(call, "state", e8_state_names, -1);
+    read_status(call, filter);
     filter->test = e8_call_query_choice(call, "test", tests, -1);
     filter->type = e8_call_query_type(call);
     filter->event = read_event(call);
     filter->run = e8_call_query_run(call);
     filter->environment = e8_call_query_environment(call);
     e8_call_query_window(call, &filter->since, &filter->until);
-    read_cursor(call, &filter->before);
-    read_limit(call, &filter->limit);
 }
 
 static void list(struct e8_call *call, struct e8_store_filter *filter)
@@ -79,7 +120,10 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
     struct e8_err err = {0};
     int64_t scanned = 0;
     bool more = false;
+    filter->state = e8_call_query_choice(call, "state", e8_state_names, -1);
     read_filter(call, filter);
+    read_cursor(call, filter);
+    read_limit(call, &filter->limit);
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
         return;
@@ -94,8 +138,7 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
         return;
     }
     int64_t next = scanned ? scanned : more ? list.last : 0;
-    e8_call_end_list(call, filter->limit,
-                     next ? e8_arena_printf(call->arena, "r%lld", (long long)next) : NULL);
+    e8_call_end_list(call, filter->limit, next ? cursor_text(call, next, filter->webhook) : NULL);
 }
 
 void e8_deliveries_list(struct e8_call *call)
@@ -416,49 +459,60 @@ void e8_delivery_resend(struct e8_call *call)
     }
 }
 
-struct window {
-    const char *webhook;
-    e8_wall_ns since, until;
-};
-
-static void read_webhook(struct e8_call *call, const struct e8_node *node, void *into)
+static void check_scalar(struct e8_call *call, const struct e8_node *node, void *into)
 {
+    bool nul = node->text.n && memchr(node->text.p, '\0', node->text.n);
+    (void)into;
+    if (node->kind == E8_NULL || node->kind == E8_SEQ || node->kind == E8_MAP) {
+        e8_call_fault(call, node, e8_node_hint(node, "the same as in GET /v1/deliveries"), "this is %s",
+                      e8_node_kind_name(node->kind));
+    } else if (nul) {
+        e8_call_fault(call, node, NULL, "the text has a NUL in it");
+    }
+}
+
+/* One that is there: of a deleted one nothing goes out. */
+static const char *read_webhook(struct e8_call *call)
+{
+    const char *id = e8_call_query(call, "webhook");
     struct e8_webhook found;
     struct e8_err err = {0};
-    const char *id = e8_call_string(call, node, E8_ID_MAX - 1);
     if (id && e8_store_webhook(call->server->store, id, call->arena, &found, &err)) {
-        e8_call_fault(call, node, err.hint, "%s", err.what);
+        e8_call_fault_at(call, "webhook", err.hint, "%s", err.what);
     }
-    ((struct window *)into)->webhook = id;
+    return id;
 }
 
-static void read_since(struct e8_call *call, const struct e8_node *node, void *into)
+/* The filters of the list, as members of the body. False: it was answered with a failure. */
+static bool read_failed(struct e8_call *call, struct e8_store_filter *filter)
 {
-    e8_call_time(call, node, &((struct window *)into)->since);
-}
-
-static void read_until(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    e8_call_time(call, node, &((struct window *)into)->until);
+    static const struct e8_member members[] = {
+        {"webhook", false, check_scalar},     {"type", false, check_scalar},
+        {"environment", false, check_scalar}, {"event", false, check_scalar},
+        {"run", false, check_scalar},         {"status", false, check_scalar},
+        {"test", false, check_scalar},        {"since", false, check_scalar},
+        {"until", false, check_scalar}};
+    e8_call_members(call, members, E8_COUNT(members), NULL);
+    if (!e8_call_faulty(call)) {
+        filter->webhook = read_webhook(call);
+        read_filter(call, filter);
+    }
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return false;
+    }
+    return true;
 }
 
 void e8_deliveries_resend(struct e8_call *call)
 {
-    static const struct e8_member members[] = {
-        {"webhook", false, read_webhook}, {"since", false, read_since}, {"until", false, read_until}};
-    struct window window = {.webhook = NULL};
+    struct e8_store_filter filter = {.webhook = NULL};
     struct e8_err err = {0};
     uint64_t count = 0;
-    e8_call_members(call, members, E8_COUNT(members), &window);
-    if (window.since && window.until && window.since >= window.until) {
-        e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
-    }
-    if (e8_call_faulty(call)) {
-        e8_call_refuse(call);
+    if (!read_failed(call, &filter)) {
         return;
     }
-    enum e8_rc rc = e8_store_resend_failed(call->server->store, window.webhook, window.since, window.until,
-                                           call->now, &count, &err);
+    enum e8_rc rc = e8_store_resend_failed(call->server->store, &filter, call->now, &count, &err);
     if (rc) {
         e8_call_fail_store(call, E8_ENV, &err);
         return;

@@ -43,7 +43,8 @@ static void read_environment(struct e8_call *call, const struct e8_node *node, v
 static bool is_map(struct e8_call *call, const struct e8_node *node, const char *hint)
 {
     if (node->kind != E8_MAP) {
-        e8_call_fault(call, node, hint, "this is %s, not an object", e8_node_kind_name(node->kind));
+        e8_call_fault(call, node, e8_node_hint(node, hint), "this is %s, not an object",
+                      e8_node_kind_name(node->kind));
     }
     return node->kind == E8_MAP;
 }
@@ -65,7 +66,7 @@ static void read_set(struct e8_call *call, const struct e8_node *node, void *int
 static void read_payload(struct e8_call *call, const struct e8_node *node, void *into)
 {
     if (node->kind != E8_MAP && node->kind != E8_STRING) {
-        e8_call_fault(call, node, "an object, or a text to send as it is", "this is %s",
+        e8_call_fault(call, node, e8_node_hint(node, "an object, or a text to send as it is"), "this is %s",
                       e8_node_kind_name(node->kind));
     }
     ((struct wish *)into)->payload = node;

@@ -42,7 +42,7 @@ void e8_types_list(struct e8_call *call)
     for (size_t i = 0; i < count; i++) {
         put_type(call, w, NULL, i);
     }
-    e8_call_end_list(call, count, NULL);
+    e8_call_end_list(call, 0, NULL);
 }
 
 /* The type of the path; -1: it was answered with a failure. */

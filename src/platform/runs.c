@@ -348,7 +348,16 @@ static void add_errors(struct e8_call *call, const char *field, const struct e8_
 {
     for (size_t i = 0; i < errs->count; i++) {
         const struct e8_err *err = &errs->list[i];
-        e8_call_fault_at(call, field, err->hint, "%s:%d:%d: %s", err->file, err->line, err->col, err->what);
+        bool included = strcmp(err->file, "text") != 0;
+        if (err->line == 0) {
+            e8_call_fault_at(call, field, err->hint, "%s", err->what);
+        } else if (included) {
+            e8_call_fault_at(call, field, err->hint, "%s:%d:%d: %s", err->file, err->line, err->col,
+                             err->what);
+        } else {
+            e8_call_fault_at(call, field, err->hint, "line %d, column %d: %s", err->line, err->col,
+                             err->what);
+        }
     }
 }
 
@@ -455,7 +464,7 @@ static void read_seed(struct e8_call *call, const struct e8_node *node, void *in
 {
     struct request *request = into;
     if (node->kind != E8_INT || node->i < 0) {
-        e8_call_fault(call, node, "a whole number from 0 on", "this is no seed");
+        e8_call_fault(call, node, e8_node_hint(node, "a whole number from 0 on"), "this is no seed");
         return;
     }
     request->seed_given = true;
@@ -465,8 +474,12 @@ static void read_seed(struct e8_call *call, const struct e8_node *node, void *in
 static void read_speed(struct e8_call *call, const struct e8_node *node, void *into)
 {
     double speed = e8_node_is_number(node) ? e8_node_number(node) : 0;
+    if (node->kind == E8_STRING && !e8_parse_factor(node->text, &speed)) {
+        speed = 0;
+    }
     if (speed < 0.001 || speed > 1000) {
-        e8_call_fault(call, node, "10 is ten times as fast; 0.001 to 1000", "this is no speed");
+        e8_call_fault(call, node, e8_node_hint(node, "10 or \"10x\" is ten times as fast; 0.001 to 1000"),
+                      "this is no speed");
         return;
     }
     ((struct request *)into)->speed = speed;
@@ -590,7 +603,7 @@ void e8_runs_list(struct e8_call *call)
     for (size_t i = count; i-- > 0;) {
         put_run(w, NULL, runs->list[i]);
     }
-    e8_call_end_list(call, count, NULL);
+    e8_call_end_list(call, 0, NULL);
 }
 
 static struct run *find_run(struct e8_call *call)
@@ -654,7 +667,6 @@ static void put_summary(struct e8_json *w, struct e8_str text)
 
 void e8_scenarios_list(struct e8_call *call)
 {
-    size_t count = 0;
     struct e8_json *w = e8_call_begin_list(call, 200);
     for (const char *at = NULL; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
         const char *name = name_of(call, at);
@@ -667,7 +679,6 @@ void e8_scenarios_list(struct e8_call *call)
         put_summary(w, text);
         e8_json_str(w, "text", text);
         e8_json_end(w, '}');
-        count++;
     }
-    e8_call_end_list(call, count, NULL);
+    e8_call_end_list(call, 0, NULL);
 }

@@ -163,10 +163,11 @@ enum e8_rc e8_store_attempts(struct e8_store *store, const struct e8_store_attem
 /* The delivery goes out again at `now`, with the same ids and the next number, whatever its state; its tries start anew. An attempt that
  * was due before, and comes back later, is kept, and changes nothing of that. E8_INPUT: unknown, or its endpoint is deleted. */
 enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall_ns now, struct e8_err *err);
-/* The same for all that FAILED, were created in since <= t < until (0: open), and are of the endpoint (NULL: of any), some at a time:
- * after an error, *count have been done. */
-enum e8_rc e8_store_resend_failed(struct e8_store *store, const char *webhook, e8_wall_ns since,
-                                  e8_wall_ns until, e8_wall_ns now, uint64_t *count, struct e8_err *err);
+/* The same for all that FAILED and that the filter takes (its state, `before` and limit do not matter), some at a time: after an error,
+ * *count have been done. */
+struct e8_store_filter;
+enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_filter *filter,
+                                  e8_wall_ns now, uint64_t *count, struct e8_err *err);
 
 /* ---- scenario runs: sent by engines of their own, and kept here like all else ---- */
 /* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted: what it has left undone is
@@ -209,13 +210,15 @@ enum e8_status_class {
     E8_CLASS_5XX
 };
 struct e8_store_filter {
-    const char *webhook, *type, *environment, *event, *run; /* exact; NULL: any */
-    enum e8_status_class status;                            /* of the last attempt; NONE: no answer */
-    int state;                                              /* enum e8_delivery_state; -1: any */
-    int test;                                               /* 1: test events; 0: real ones; -1: both */
-    e8_wall_ns since, until;                                /* created; 0: open */
-    int64_t before;                                         /* rows older than this one; 0: the newest */
-    int64_t after;                                          /* rows newer than this one; 0: no matter */
+    const char *webhook, *type, *environment, *event,
+        *run;                    /* exact, but type: or a pattern (match.h); NULL: any */
+    enum e8_status_class status; /* of the last attempt; NONE: no answer */
+    int code;                    /* the last attempt's status itself; 0: any */
+    int state;                   /* enum e8_delivery_state; -1: any */
+    int test;                    /* 1: test events; 0: real ones; -1: both */
+    e8_wall_ns since, until;     /* created; 0: open */
+    int64_t before;              /* rows older than this one; 0: the newest */
+    int64_t after;               /* rows newer than this one; 0: no matter */
     size_t limit;
 };
 struct e8_store_row {
@@ -244,7 +247,13 @@ enum e8_rc e8_store_list(struct e8_store *store, const struct e8_store_filter *f
 
 /* Is there an endpoint of that id, deleted ones included as long as the log has something of them; has there been a delivery of that type or
  * environment? */
-enum e8_store_name { E8_NAME_WEBHOOK, E8_NAME_TYPE, E8_NAME_ENVIRONMENT, E8_NAME_RUN };
+enum e8_store_name {
+    E8_NAME_WEBHOOK,
+    E8_NAME_TYPE,
+    E8_NAME_TYPES /* by a pattern */,
+    E8_NAME_ENVIRONMENT,
+    E8_NAME_RUN
+};
 enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const char *name, bool *known,
                           struct e8_err *err);
 

@@ -68,9 +68,7 @@ void e8_kind_leave(struct e8_side *side, const struct e8_kind *kind)
 
 int e8_kind_class(int status)
 {
-    int class = status / 100;
-
-    return class < E8_CLASS_2XX ? E8_CLASS_NONE : class > E8_CLASS_5XX ? E8_CLASS_5XX : class;
+    return status >= 100 ? status : E8_CLASS_NONE;
 }
 
 enum e8_delivery_state e8_state_shown(int state)
@@ -84,6 +82,7 @@ enum e8_rc e8_store_knows(struct e8_store *store, enum e8_store_name what, const
     static const char *const sql[] = {
         [E8_NAME_WEBHOOK] = "SELECT 1 FROM webhook WHERE id = ?1",
         [E8_NAME_TYPE] = "SELECT 1 FROM kind WHERE type = (SELECT n FROM word WHERE text = ?1)",
+        [E8_NAME_TYPES] = "SELECT 1 FROM kind WHERE type IN (SELECT n FROM word WHERE text GLOB ?1)",
         [E8_NAME_ENVIRONMENT] = "SELECT 1 FROM kind WHERE environment = (SELECT n FROM word WHERE text = ?1)",
         [E8_NAME_RUN] = "SELECT 1 FROM run WHERE id = ?1",
     };

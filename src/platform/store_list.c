@@ -11,9 +11,10 @@ struct page {
     int64_t last; /* the row that was given last */
 };
 
-static bool is_within(const struct e8_store_filter *filter, e8_wall_ns created)
+static bool takes(const struct e8_store_filter *filter, const struct e8_store_row *row)
 {
-    return created >= filter->since && (filter->until == 0 || created < filter->until);
+    return row->created >= filter->since && (filter->until == 0 || row->created < filter->until) &&
+           (filter->code == 0 || filter->code == row->status);
 }
 
 /* False: there is no room for it any more. */
@@ -27,7 +28,7 @@ static bool offer(struct page *page, int64_t n)
     if (!e8_side_next(page->side, found))
         return true;
     e8_row_read(found, &row);
-    if (is_within(page->filter, row.created)) {
+    if (takes(page->filter, &row)) {
         fits = page->given < page->filter->limit;
         if (fits) {
             page->fn(page->state, &row);

@@ -35,7 +35,9 @@ enum e8_rc e8_store_retire(struct e8_store *store, e8_wall_ns now, struct e8_err
 /* ---- store_kind.c: texts as numbers, and what deliveries are filtered by ---- */
 /* The states in the file: those of enum e8_delivery_state, and of the pending ones those that have been sent before. */
 enum { E8_STATE_RETRYING = E8_STATE_CANCELLED + 1, E8_STATES };
-#define E8_CLASS_UNSENT 0 /* no attempt yet; else an enum e8_status_class */
+/* A kind's class: the status of the last attempt, or one of these. Files of version 2 have an enum e8_status_class instead, and their
+ * kinds stay as they are. */
+#define E8_CLASS_UNSENT 0 /* no attempt yet; E8_CLASS_NONE: no answer */
 
 struct e8_kind {
     int64_t webhook, type, environment;
@@ -60,7 +62,7 @@ static inline int64_t e8_attempt_row(int64_t delivery, unsigned number)
 
 /* ---- store_pick.c: the rows of some kinds, newest first ---- */
 struct e8_pick;
-/* Rows of deliveries that the filter takes, but for the times, which are looked at row by row; between its rows. */
+/* Rows of deliveries that the filter takes, but for the times and the status code, which are looked at row by row; between its rows. */
 struct e8_pick *e8_pick_new(struct e8_side *side, const struct e8_store_filter *filter);
 void e8_pick_free(struct e8_pick **pick);
 enum e8_picked { E8_PICKED, E8_PICKED_ALL, E8_PICKED_LATE };

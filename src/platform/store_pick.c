@@ -2,6 +2,7 @@
  * those of each kind are found one by one through the index, and merged. Whichever it is, it is not known before: so some are looked
  * through, no more than the merge may cost, and then they are merged. A kind is not asked before it may be its turn. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "platform/store_parts.h"
 
@@ -45,19 +46,23 @@ static int64_t number_of(struct e8_side *side, const char *text)
     return text && word == 0 ? -1 : word;
 }
 
+/* Of a status code (?8) also the kinds that an older version made, which have its class alone: their rows are looked at one by one. */
 static void find_kinds(struct e8_pick *pick, const struct e8_store_filter *filter)
 {
     static const char sql[] =
         "SELECT n, newest FROM kind WHERE deliveries > 0 AND ?1 IN (0, webhook) AND ?2 IN (0, type)"
         " AND ?3 IN (0, environment) AND ?4 IN (-1, test) AND ?5 IN (-1, iif(state = ?6, 0, state))"
-        " AND ?7 IN (0, class) ORDER BY n";
+        " AND ?7 IN (0, class, min(class / 100, 5)) AND (?8 IN (0, class) OR class = max(1, min(?8 / 100, "
+        "5)))"
+        " AND (?9 IS NULL OR type IN (SELECT w.n FROM word w WHERE w.text GLOB ?9)) ORDER BY n";
+    const char *pattern = filter->type && strchr(filter->type, '*') ? filter->type : NULL;
     struct e8_side *side = pick->side;
     sqlite3_stmt *row;
 
     row = E8_ASK(side, sql, e8_int(e8_webhook_number(side, filter->webhook)),
-                 e8_int(number_of(side, filter->type)), e8_int(number_of(side, filter->environment)),
-                 e8_int(filter->test), e8_int(filter->state), e8_int(E8_STATE_RETRYING),
-                 e8_int(filter->status));
+                 e8_int(pattern ? 0 : number_of(side, filter->type)),
+                 e8_int(number_of(side, filter->environment)), e8_int(filter->test), e8_int(filter->state),
+                 e8_int(E8_STATE_RETRYING), e8_int(filter->status), e8_int(filter->code), e8_text(pattern));
     while (e8_side_next(side, row))
         add_kind(pick, (struct kind){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1)});
 }

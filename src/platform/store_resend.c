@@ -40,14 +40,15 @@ enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall
     return e8_side_end(side, rc, err);
 }
 
-/* One that the filter takes, unless it is not of the time asked for, or its endpoint is gone. */
+/* One that the filter takes, unless it is not of the time or the status asked for, or its endpoint is gone. */
 static bool resend_row(struct e8_side *side, int64_t row, const struct e8_store_filter *filter,
                        e8_wall_ns now)
 {
     static const char sql[] =
-        FOUND WHERE "d.row = ?1 AND NOT w.deleted AND d.created >= ?2 AND d.created < ?3";
+        FOUND WHERE "d.row = ?1 AND NOT w.deleted AND d.created >= ?2 AND d.created < ?3"
+                    " AND ?4 IN (0, d.status)";
     sqlite3_stmt *found = E8_ASK(side, sql, e8_int(row), e8_int(filter->since),
-                                 e8_int(filter->until ? filter->until : E8_NEVER));
+                                 e8_int(filter->until ? filter->until : E8_NEVER), e8_int(filter->code));
     struct e8_kind kind;
 
     if (!e8_side_next(side, found))
@@ -75,19 +76,20 @@ static uint64_t resend_some(struct e8_side *side, struct e8_store_filter *filter
     return sent;
 }
 
-enum e8_rc e8_store_resend_failed(struct e8_store *store, const char *webhook, e8_wall_ns since,
-                                  e8_wall_ns until, e8_wall_ns now, uint64_t *count, struct e8_err *err)
+enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_filter *filter,
+                                  e8_wall_ns now, uint64_t *count, struct e8_err *err)
 {
-    struct e8_store_filter filter = {
-        .webhook = webhook, .state = E8_STATE_FAILED, .test = -1, .since = since, .until = until};
+    struct e8_store_filter failed = *filter;
     enum e8_rc rc;
 
+    failed.state = E8_STATE_FAILED;
+    failed.before = 0;
     *count = 0;
     do {
         e8_side_begin(&store->writer, E8_SYNC);
-        uint64_t sent = resend_some(&store->writer, &filter, now);
+        uint64_t sent = resend_some(&store->writer, &failed, now);
         rc = e8_side_end(&store->writer, E8_OK, err);
         *count += rc == E8_OK ? sent : 0;
-    } while (rc == E8_OK && filter.before != 0);
+    } while (rc == E8_OK && failed.before != 0);
     return rc;
 }

@@ -55,7 +55,8 @@ static const char second[] =
     "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
 
 /* Of a webhook: since when it has been enabled again; 0: it always was. Of an attempt: what was changed on purpose about the request,
- * in words, whether its signature is therefore wrong, and the body that was sent in place of the event's. */
+ * in words, whether its signature is therefore wrong, and the body that was sent in place of the event's. From now on the class of a new
+ * kind is the status itself, which older versions would not find. */
 static const char third[] =
     "ALTER TABLE webhook ADD COLUMN enabled_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE attempt ADD COLUMN tamper TEXT;" /* NULL: nothing */

@@ -12,6 +12,7 @@
 #define HEADER_BYTES    ((size_t)4096)
 #define TIMEOUT_MAX     (600 * E8_NS_S)
 #define SECRET_LEAST    16
+#define RETRY_WAIT_MAX  ((e8_dur_ns)366 * 24 * 3600 * E8_NS_S) /* as e8_retry_parse has it */
 
 void e8_webhook_defaults(struct e8_call *call, struct e8_webhook *out)
 {
@@ -106,7 +107,7 @@ static void check_pattern(struct e8_call *call, const struct e8_node *node)
     const struct e8_catalog *catalog = call->server->catalog;
     char hint[E8_HINT_MAX];
     if (node->kind != E8_STRING || !e8_pattern_valid(node->text)) {
-        e8_call_fault(call, node, "\"message.received\", \"conversation.*\" or \"*\"",
+        e8_call_fault(call, node, e8_node_hint(node, "\"message.received\", \"conversation.*\" or \"*\""),
                       "this is no pattern of event types");
         return;
     }
@@ -124,13 +125,14 @@ static void check_environment(struct e8_call *call, const struct e8_node *node)
     (void)e8_call_environment(call, node);
 }
 
-static void read_list(struct e8_call *call, const struct e8_node *node,
+static void read_list(struct e8_call *call, const struct e8_node *node, const char *example,
                       void (*check)(struct e8_call *, const struct e8_node *), const char **out)
 {
     size_t before = call->errs.total;
     struct e8_buf json;
     if (node->kind != E8_SEQ || node->count == 0 || node->count > PATTERNS_MAX) {
-        e8_call_fault(call, node, "[\"…\", …]", "this is no list of 1 to %d texts", PATTERNS_MAX);
+        e8_call_fault(call, node, e8_node_hint(node, example), "this is no list of 1 to %d texts",
+                      PATTERNS_MAX);
         return;
     }
     for (const struct e8_node *item = node->first; item; item = item->next) {
@@ -146,12 +148,14 @@ static void read_list(struct e8_call *call, const struct e8_node *node,
 
 static void read_events(struct e8_call *call, const struct e8_node *node, void *into)
 {
-    read_list(call, node, check_pattern, &((struct e8_webhook_in *)into)->webhook.events);
+    read_list(call, node, "[\"conversation.*\", \"message.received\"]", check_pattern,
+              &((struct e8_webhook_in *)into)->webhook.events);
 }
 
 static void read_environments(struct e8_call *call, const struct e8_node *node, void *into)
 {
-    read_list(call, node, check_environment, &((struct e8_webhook_in *)into)->webhook.environments);
+    read_list(call, node, "[\"production\", \"staging\"]", check_environment,
+              &((struct e8_webhook_in *)into)->webhook.environments);
 }
 
 /* ---- the rest ---- */
@@ -183,6 +187,60 @@ static void read_secret(struct e8_call *call, const struct e8_node *node, void *
     in->secret = e8_webhook_secret(call, in->webhook.scheme, node);
 }
 
+/* ---- durations, as requests have them ("5s") and as answers show them (5000, under a name that ends in _ms) ---- */
+
+static bool read_ms(struct e8_call *call, const struct e8_node *node, e8_dur_ns low, e8_dur_ns high,
+                    e8_dur_ns *out)
+{
+    char least[E8_DUR_MAX], most[E8_DUR_MAX];
+    double ns = e8_node_number(node) * (double)E8_NS_MS;
+    if (!e8_node_is_number(node)) {
+        e8_call_fault(call, node,
+                      e8_node_hint(node, "milliseconds: 5000; texts with a unit have the name without _ms"),
+                      "this is no number");
+        return false;
+    }
+    if (!(ns >= (double)low && ns <= (double)high)) {
+        e8_call_fault(
+            call, node,
+            e8_arena_printf(call->arena, "%s to %s", e8_dur_text(low, least), e8_dur_text(high, most)),
+            "the duration is out of range");
+        return false;
+    }
+    *out = (e8_dur_ns)(ns + 0.5);
+    return true;
+}
+
+/* Answers tell microseconds: what is within one is the same. */
+static bool is_same_dur(e8_dur_ns a, e8_dur_ns b)
+{
+    return a - b < E8_NS_US && b - a < E8_NS_US;
+}
+
+/* The member `name` of the map as milliseconds, beside which there may be `text`, the same with a unit. *out stays as it is where an
+ * answer would show it so. */
+static void take_ms(struct e8_call *call, const struct e8_node *map, const char *name, const char *text,
+                    e8_dur_ns low, e8_dur_ns high, e8_dur_ns *out)
+{
+    const struct e8_node *node = e8_node_get(map, name), *other = e8_node_get(map, text);
+    e8_dur_ns value, said;
+    if (!node || !read_ms(call, node, low, high, &value)) {
+        return;
+    }
+    if (other && e8_parse_dur(other->text, &said) && !is_same_dur(value, said)) {
+        e8_call_fault(call, node, "leave one of them out", "%s and %s contradict each other", name, text);
+    } else if (!other && !is_same_dur(value, *out)) {
+        *out = value;
+    }
+}
+
+static void read_timeout_ms(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    (void)node;
+    take_ms(call, call->body, "timeout_ms", "timeout", E8_NS_MS, TIMEOUT_MAX,
+            &((struct e8_webhook_in *)into)->webhook.timeout);
+}
+
 static void read_timeout(struct e8_call *call, const struct e8_node *node, void *into)
 {
     e8_call_dur(call, node, E8_NS_MS, TIMEOUT_MAX, &((struct e8_webhook_in *)into)->webhook.timeout);
@@ -190,7 +248,16 @@ static void read_timeout(struct e8_call *call, const struct e8_node *node, void 
 
 static void read_retry(struct e8_call *call, const struct e8_node *node, void *into)
 {
-    e8_retry_parse(node, &((struct e8_webhook_in *)into)->webhook.retry, &call->errs);
+    struct e8_retry_policy *retry = &((struct e8_webhook_in *)into)->webhook.retry;
+    struct e8_node *rest = e8_node_clone(call->arena, node, false);
+    size_t before = call->errs.total;
+    e8_node_remove(rest, E8_LIT("base_ms"), NULL);
+    e8_node_remove(rest, E8_LIT("cap_ms"), NULL);
+    e8_retry_parse(rest, retry, &call->errs);
+    if (call->errs.total == before) {
+        take_ms(call, node, "base_ms", "base", 0, RETRY_WAIT_MAX, &retry->base);
+        take_ms(call, node, "cap_ms", "cap", 0, RETRY_WAIT_MAX, &retry->cap);
+    }
 }
 
 static void check_header(struct e8_call *call, const struct e8_node *map, const struct e8_node *node)
@@ -200,7 +267,8 @@ static void check_header(struct e8_call *call, const struct e8_node *map, const 
     } else if (e8_header_is_framing(node->key)) {
         e8_call_fault(call, node, NULL, "%.*s belongs to HTTP itself", E8_STR(node->key));
     } else if (node->kind != E8_STRING || !e8_header_value_valid(node->text)) {
-        e8_call_fault(call, node, NULL, "a header's value is a text without control characters");
+        e8_call_fault(call, node, e8_node_hint(node, NULL),
+                      "a header's value is a text without control characters");
     }
     for (const struct e8_node *other = map->first; other != node; other = other->next) {
         if (e8_str_ieq(other->key, node->key)) {
@@ -231,7 +299,12 @@ static void write_headers(struct e8_call *call, const struct e8_node *node, stru
         e8_doc_parse("headers", e8_str(webhook->headers), E8_DOC_JSON, &doc, NULL) ? NULL : e8_doc_root(doc);
     e8_json_object(&w, NULL);
     for (const struct e8_node *header = node->first; header; header = header->next) {
-        e8_json_str(&w, e8_call_text(call, header->key), value_of(header, before));
+        struct e8_str value = value_of(header, before);
+        if (e8_header_is_secret(header->key) && e8_str_is(value, "***")) {
+            e8_call_fault(call, header, "answers show *** for what is secret; give the value itself",
+                          "there is no value of %.*s that could stay", E8_STR(header->key));
+        }
+        e8_json_str(&w, e8_call_text(call, header->key), value);
     }
     e8_json_end(&w, '}');
     if (json.full || json.n > HEADER_BYTES) {
@@ -247,8 +320,8 @@ static void read_headers(struct e8_call *call, const struct e8_node *node, void 
 {
     size_t before = call->errs.total;
     if (node->kind != E8_MAP || node->count > HEADERS_MAX) {
-        e8_call_fault(call, node, "{\"X-Team\": \"crm\"}", "this is no map of at most %d headers",
-                      HEADERS_MAX);
+        e8_call_fault(call, node, e8_node_hint(node, "{\"X-Team\": \"crm\"}"),
+                      "this is no map of at most %d headers", HEADERS_MAX);
         return;
     }
     for (const struct e8_node *header = node->first; header; header = header->next) {
@@ -264,6 +337,27 @@ static void read_enabled(struct e8_call *call, const struct e8_node *node, void 
     e8_call_bool(call, node, &((struct e8_webhook_in *)into)->webhook.enabled);
 }
 
+/* What answers show beside it, and the server alone sets: whoever writes back what it has read need not take it out. */
+static void pass_over(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    (void)call;
+    (void)node;
+    (void)into;
+}
+
+/* With PATCH the path's; with POST that of the one that was copied. */
+static void read_id(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    const char *id = e8_call_string(call, node, E8_FACT_MAX);
+    size_t length = strlen(((struct e8_webhook_in *)into)->webhook.id);
+    if (id && call->id.n && !e8_str_is(call->id, id)) {
+        e8_call_fault(call, node, "the path says which webhook is meant; leave the id out",
+                      "this is another webhook's id");
+    } else if (id && !call->id.n && (strncmp(id, "whk_", 4) != 0 || strlen(id) != length)) {
+        e8_call_fault(call, node, "leave it out: one is made", "an id cannot be chosen");
+    }
+}
+
 /* The scheme comes before the secret, which must be of its form. */
 static const struct e8_member members[] = {
     {"url", true, read_url},
@@ -272,10 +366,20 @@ static const struct e8_member members[] = {
     {"description", false, read_description},
     {"scheme", false, read_scheme},
     {"timeout", false, read_timeout},
+    {"timeout_ms", false, read_timeout_ms},
     {"retry", false, read_retry},
     {"headers", false, read_headers},
     {"notify_url", false, read_notify_url},
     {"enabled", false, read_enabled},
+    {"id", false, read_id},
+    {"disabled_reason", false, pass_over},
+    {"disabled_at", false, pass_over},
+    {"failing_since", false, pass_over},
+    {"secret_end", false, pass_over},
+    {"rotated_at", false, pass_over},
+    {"grace_until", false, pass_over},
+    {"created_at", false, pass_over},
+    {"updated_at", false, pass_over},
     {"secret", false, read_secret},
 };
 

@@ -107,7 +107,7 @@ void e8_webhooks_list(struct e8_call *call)
     static const char *const choices[] = {"false", "true", NULL};
     struct e8_webhook *list;
     struct e8_err err = {0};
-    size_t count, shown = 0;
+    size_t count;
     int enabled = e8_call_query_choice(call, "enabled", choices, -1);
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
@@ -122,10 +122,9 @@ void e8_webhooks_list(struct e8_call *call)
     for (size_t i = 0; i < count; i++) {
         if (enabled < 0 || list[i].enabled == (enabled == 1)) {
             e8_json_webhook(w, NULL, call, &list[i], NULL);
-            shown++;
         }
     }
-    e8_call_end_list(call, shown, NULL);
+    e8_call_end_list(call, 0, NULL);
 }
 
 void e8_webhooks_create(struct e8_call *call)

@@ -165,21 +165,44 @@ static size_t count_changes(const struct e8_diff *diff, enum e8_change which)
     return n;
 }
 
+static bool has_failed(const struct e8_diff *diff, size_t rule)
+{
+    return diff->results[rule] == E8_RULE_FAILS || diff->results[rule] == E8_RULE_NOT_MEASURED;
+}
+
+/* The rules that failed, in their order: all of them, or as many as there is room for. */
+static void tell_failed(struct e8_diff *diff, size_t failed)
+{
+    enum { MORE = 24 /* bytes for how many more there are */ };
+    struct e8_buf buf;
+    size_t told = 0;
+    e8_buf_fixed(&buf, diff->reason, sizeof(diff->reason));
+    e8_buf_printf(&buf, "%zu of %zu rule%s fail%s: ", failed, diff->rule_count, e8_plural(diff->rule_count),
+                  failed == 1 ? "s" : "");
+    for (size_t i = 0; i < diff->rule_count; i++) {
+        const char *text = diff->rules[i].of.text;
+        if (!has_failed(diff, i))
+            continue;
+        if (told > 0 && buf.n + strlen(text) + MORE > sizeof(diff->reason))
+            break;
+        e8_buf_printf(&buf, "%s%s", told++ > 0 ? ", " : "", text);
+    }
+    if (told < failed)
+        e8_buf_printf(&buf, " and %zu more", failed - told);
+    e8_buf_cstr(&buf);
+}
+
 static void conclude(struct e8_diff *diff)
 {
-    size_t failed = 0, first = 0;
-    for (size_t i = diff->rule_count; i-- > 0;) {
-        bool fails = diff->results[i] == E8_RULE_FAILS || diff->results[i] == E8_RULE_NOT_MEASURED;
-        failed += fails;
-        first = fails ? i : first;
-    }
+    size_t failed = 0;
+    for (size_t i = 0; i < diff->rule_count; i++)
+        failed += has_failed(diff, i);
     diff->verdict = diff->remarks.obstacle_count ? E8_INVALID : failed ? E8_FAIL : E8_PASS;
     if (diff->remarks.obstacle_count)
         snprintf(diff->reason, sizeof(diff->reason), "the runs cannot be compared: %s",
                  diff->remarks.obstacles[0]);
     else if (failed)
-        snprintf(diff->reason, sizeof(diff->reason), "%zu of %zu rule%s fail%s: %s", failed, diff->rule_count,
-                 e8_plural(diff->rule_count), failed == 1 ? "s" : "", diff->rules[first].of.text);
+        tell_failed(diff, failed);
     else
         snprintf(diff->reason, sizeof(diff->reason), "%zu figures are better, %zu worse, %zu within noise%s",
                  count_changes(diff, E8_CHANGE_BETTER), count_changes(diff, E8_CHANGE_WORSE),

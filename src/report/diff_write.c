@@ -45,7 +45,7 @@ static void put_row(struct e8_table *table, const struct e8_figure_row *row)
 
 static void put_figures(const struct e8_figures *figures, struct e8_page *page)
 {
-    static const struct e8_column columns[] = {{.title = "", .least = 12},
+    static const struct e8_column columns[] = {{.title = "", .least = 12, .wish = 32},
                                                {.title = ""},
                                                {.title = "A", .right = true},
                                                {.title = "B", .right = true},

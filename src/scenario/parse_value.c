@@ -51,8 +51,12 @@ void e8_parse_fail_err(struct e8_parser *p, const struct e8_node *node, const st
 const char *e8_parse_text(struct e8_parser *p, const struct e8_node *node)
 {
     if (node->kind == E8_SEQ || node->kind == E8_MAP || node->kind == E8_NULL) {
-        e8_parse_fail(p, node, NULL, "\"%.*s\" must be a text, this is %s", E8_STR(node->key),
-                      e8_node_kind_name(node->kind));
+        const char *kind = e8_node_kind_name(node->kind), *hint = e8_node_hint(node, NULL);
+        if (node->key.n) {
+            e8_parse_fail(p, node, hint, "\"%.*s\" must be a text, this is %s", E8_STR(node->key), kind);
+        } else {
+            e8_parse_fail(p, node, hint, "this must be a text, not %s", kind);
+        }
         return NULL;
     }
     if (node->text.n > TEXT_MAX) {

@@ -80,15 +80,15 @@ static bool is_tried_twice(int64_t row)
 
 /* One number for each kind, from which its parts come back. */
 static const char kinds[] =
-    "INSERT INTO kind SELECT kind, kind / 10000000, kind / 100000 % 100, kind / 10000 % 10,"
-    " kind / 1000 % 10, kind / 100 % 10, kind % 100, count(*), max(row) FROM delivery GROUP BY kind";
+    "INSERT INTO kind SELECT kind, kind / 100000000, kind / 1000000 % 100, kind / 100000 % 10,"
+    " kind / 10000 % 10, kind / 1000 % 10, kind % 1000, count(*), max(row) FROM delivery GROUP BY kind";
 
 static int64_t kind_of(const struct facts *f, int64_t row)
 {
     int class = row > deliveries ? E8_CLASS_UNSENT : e8_kind_class(f->status);
 
     return (((((int64_t)f->webhook * 100 + f->type) * 10 + f->environment) * 10 + f->test) * 10 + f->state) *
-               100 +
+               1000 +
            class;
 }
 
@@ -364,6 +364,7 @@ static size_t make_choices(struct choice *list)
     CHOOSE(0, "webhook, rare", webhook, names[0]);
     CHOOSE(1, "type, frequent", type, "type.1");
     CHOOSE(1, "type, rare", type, names[1]);
+    CHOOSE(1, "type, pattern", type, "type.*");
     CHOOSE(2, "environment, frequent", environment, "environment1");
     CHOOSE(2, "environment, some", environment, "environment3");
     CHOOSE(3, "status none", status, E8_CLASS_NONE);
@@ -371,6 +372,10 @@ static size_t make_choices(struct choice *list)
     CHOOSE(3, "status 3xx", status, E8_CLASS_3XX);
     CHOOSE(3, "status 4xx", status, E8_CLASS_4XX);
     CHOOSE(3, "status 5xx", status, E8_CLASS_5XX);
+    CHOOSE(3, "status 200", code, 200);
+    CHOOSE(3, "status 503", code, 503);
+    CHOOSE(3, "status 404", code, 404);
+    CHOOSE(3, "status 429, none", code, 429);
     CHOOSE(4, "pending", state, E8_STATE_PENDING);
     CHOOSE(4, "delivered", state, E8_STATE_DELIVERED);
     CHOOSE(4, "failed", state, E8_STATE_FAILED);
@@ -394,6 +399,7 @@ static struct e8_store_filter both(const struct e8_store_filter *a, const struct
     f.environment = f.environment ? f.environment : b->environment;
     f.event = f.event ? f.event : b->event;
     f.status = f.status ? f.status : b->status;
+    f.code = f.code ? f.code : b->code;
     f.state = f.state >= 0 ? f.state : b->state;
     f.test = f.test >= 0 ? f.test : b->test;
     f.since = f.since > b->since ? f.since : b->since;

@@ -140,6 +140,19 @@ def test_text(runs):
     assert "\x1b" not in done.out and all(len(line) <= 100 for line in lines)
 
 
+def test_types_are_named_whole(runs, tmp_path):
+    """At 80 columns what else is told gives way."""
+    def rename(report):
+        for row, name in zip(report["types"], ("conversation.escalated", "account.usage_threshold", "account.billing_updated")):
+            row["name"] = name
+
+    sides = [edited(tmp_path / f"{name}.json", load(runs, name), rename) for name in ("quick", "slow")]
+    done = kit.emit8("diff", *sides, env={"COLUMNS": "80"})
+    lines = done.out.split("Event types\n")[1].splitlines()
+    assert [line.split()[0] for line in lines if " success " in line] == ["conversation.escalated", "account.usage_threshold", "account.billing_updated"]
+    assert max(map(len, lines)) <= 80 and "…" not in done.out
+
+
 def test_within_noise_is_no_failure(runs, tmp_path):
     base = load(runs, "quick")
 

@@ -209,7 +209,7 @@ def walk_refusals(walk):
             walk(method, path, body if method in ("post", "patch") else None, **some)
         for parameter in walk.parameters(path, method):
             schema = parameter["schema"]
-            if parameter["in"] == "query" and ("enum" in schema or schema["type"] == "integer" or parameter["name"] in ("since", "until", "step")):
+            if parameter["in"] == "query" and ("enum" in schema or "pattern" in schema or schema["type"] == "integer" or parameter["name"] in ("since", "until", "step")):
                 walk(method, path, query=f"?{parameter['name']}=nonsense", **some | ({"id": walk.webhook} if "{id}" in path else {}))
 
 

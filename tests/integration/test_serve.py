@@ -319,7 +319,7 @@ def test_paths_that_are_not_there(shared, path):
 
 def test_bodies_that_are_none(shared):
     for raw, said in ((b"", "no body"), (b"{", "line 1, column 2"), (b"[]", "send a JSON object"), (b'{"a":1,"a":2}', "a"),
-                      (b'"x"', "send a JSON object"), (b"\xff{}", "JSON"), (b'{"url":NaN}', "JSON"), (b"{} {}", "JSON")):
+                      (b'"x"', "send a JSON object"), (b"\xff{}", "JSON"), (b'{"url":"\xff"}', "line 1, column 9: byte 0xFF is not valid UTF-8; send the body as UTF-8"), (b'{"url":NaN}', "JSON"), (b"{} {}", "JSON")):
         message, _ = shared.call("POST", "/v1/webhooks", raw=raw).error(400, "INVALID_REQUEST")
         assert said in message, message
     shared.call("POST", "/v1/webhooks", raw=b"{}", headers={"Content-Type": "text/plain"}).error(415, "UNSUPPORTED_MEDIA_TYPE")
@@ -404,7 +404,25 @@ BAD = [
     ({"notify_url": "http://192.0.2.7/"}, "notify_url", "--allow-target"),
     ({"enabled": "yes"}, "enabled", "true or false"),
     ({"evnts": ["*"]}, "evnts", 'did you mean "events"?'),
-    ({"id": "whk_1"}, "id", "unknown"),
+    ({"id": "whk_1"}, "id", "cannot be chosen"),
+    ({"description": None}, "description", "leave it out"),
+    ({"events": None}, "events", "leave it out"),
+    ({"headers": {"X-A": None}}, "headers.X-A", "leave it out"),
+    ({"timeout": None}, "timeout", "leave it out"),
+    ({"enabled": None}, "enabled", "leave it out"),
+    ({"retry": None}, "retry", "leave it out"),
+    ({"retry": {"base": None}}, "retry.base", "leave it out"),
+    ({"retry": {"attempts": "a"}}, "retry.attempts", "no whole number"),
+    ({"retry": {"factor": "a"}}, "retry.factor", "no number"),
+    ({"retry": {"factor": 101}}, "retry.factor", "out of range"),
+    ({"timeout_ms": 0}, "timeout_ms", "out of range"),
+    ({"timeout_ms": 600001}, "timeout_ms", "out of range"),
+    ({"timeout_ms": "5s"}, "timeout_ms", "without _ms"),
+    ({"timeout_ms": 5000, "timeout": "6s"}, "timeout_ms", "contradict each other; leave one"),
+    ({"retry": {"base_ms": -1}}, "retry.base_ms", "out of range"),
+    ({"retry": {"base_ms": 1000, "base": "1001ms"}}, "retry.base_ms", "contradict"),
+    ({"retry": {"cap_ms": 1, "cap": "2ms"}}, "retry.cap_ms", "contradict"),
+    ({"headers": {"Authorization": "***"}}, "headers.Authorization", "give the value itself"),
 ]
 
 
@@ -466,6 +484,28 @@ def test_patch(shared):
         _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
         assert fields == [field]
     shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
+
+
+def test_what_was_read_can_be_written_back(shared):
+    """A client reads, changes one member, and writes all of it."""
+    made = shared.webhook("http://u:p@127.0.0.1:9/", ["message.*"], timeout="1500us", headers={"X-Api-Key": "k"},
+                          retry={"base": "1500ns", "cap": "1h", "attempts": 3, "jitter": "none"})
+    path = f"/v1/webhooks/{made['id']}"
+    for _ in range(2):
+        read = shared.get(path).data
+        assert (read["timeout_ms"], read["retry"]["base_ms"], read["retry"]["cap_ms"]) == (1.5, 0.002, 3600000)
+        written = shared.call("PATCH", path, read | {"description": "new"}).data
+        assert written == read | {"description": "new", "updated_at": written["updated_at"]}
+    written = shared.call("PATCH", path, read | {"timeout_ms": 7000, "retry": read["retry"] | {"base_ms": 2.5}}).data
+    assert (written["timeout_ms"], written["retry"]) == (7000, read["retry"] | {"base_ms": 2.5})
+    both = shared.call("PATCH", path, {"timeout": "8s", "timeout_ms": 8000, "retry": {"cap": "9s", "cap_ms": 9000}}).data
+    assert (both["timeout_ms"], both["retry"]["cap_ms"]) == (8000, 9000)
+    copied = shared.post("/v1/webhooks", both | {"headers": {}}).data
+    assert copied["id"] != both["id"] and copied["retry"] == both["retry"] and copied["timeout_ms"] == 8000
+    _, fields = shared.call("PATCH", path, {"id": copied["id"]}).error(400, "INVALID_REQUEST")
+    assert fields == ["id"]
+    shared.call("DELETE", path)
+    shared.call("DELETE", f"/v1/webhooks/{copied['id']}")
 
 
 def test_a_secret_that_is_made_has_the_form_of_its_scheme(shared):
@@ -953,6 +993,53 @@ def test_what_waits_for_a_disabled_endpoint(tmp_path):
         assert server.ended(retried)["state"] == "delivered" and told(retried) == ("delivered", False, None)
 
 
+def test_resend_of_what_filters_take(tmp_path):
+    """All that failed, by the filters that the list has, and nothing else goes out again."""
+    codes = iter([500, 503, 500, 429, 500, 200])
+    with kit.Capture(lambda request: next(codes, 200)) as capture, Serve(tmp_path / "state") as server:
+        hook = server.webhook(capture.url, retry={"attempts": 1})["id"]
+        other = server.webhook("http://127.0.0.1:1/", ["session.ended"], retry={"attempts": 1})["id"]
+        ids = []
+        for type_, environment in (("message.sent", "production"), ("message.sent", "staging"), ("message.received", "production"),
+                                   ("agent.error", "production"), ("agent.error", None), ("agent.error", "production")):
+            if environment:
+                made = server.post("/v1/events", {"type": type_, "environment": environment}).data["deliveries"][0]
+            else:
+                made = server.post(f"/v1/webhooks/{hook}/test", {"event": type_}).data
+            ids.append(made["delivery_id"])
+            server.ended(ids[-1])
+        gone = [row["delivery_id"] for row in server.post("/v1/events", {"type": "session.ended"}).data["deliveries"]]
+        for delivery in gone:
+            server.ended(delivery)
+        assert [row["status"] for row in reversed(server.get("/v1/deliveries", webhook=hook).data)] == [500, 503, 500, 429, 500, 200, 200]
+        capture.take()
+
+        def again(*expected, **filters):
+            assert server.post("/v1/deliveries/resend", filters).data["count"] == len(expected)
+            for n in expected:
+                assert server.ended(ids[n])["state"] == "delivered"
+            assert sorted(request["headers"]["x-8bit-delivery"] for request in capture.take()) == sorted(ids[n] for n in expected), filters
+
+        again(type="account.*")
+        again(status="404")
+        again(webhook=other, status=500)
+        again(status=200)  # of what failed alone
+        again(1, environment="staging", type="message.*")
+        again(3, status=429)
+        again(4, test=True, webhook=hook)
+        again(0, event=server.get(f"/v1/deliveries/{ids[0]}").data["event_id"])
+        again(2, status="5xx", since="1h")
+        (left,) = server.get("/v1/deliveries", state="failed").data
+        assert left["webhook_id"] == other and left["id"] in gone
+        for body, field, said in (
+            ({"status": "x"}, "status", "no status"), ({"type": "mesage.*"}, "type", "no event type"), ({"run": "run_none"}, "run", "no run"),
+            ({"environment": None}, "environment", "leave it out"), ({"type": ["message.*"]}, "type", "a list"), ({"test": "perhaps"}, "test", "one of false, true"),
+            ({"state": "failed"}, "state", "unknown"), ({"webhook": "whk_none"}, "webhook", "whk_none"), ({"cursor": "r1"}, "cursor", "unknown"),
+        ):
+            message, fields = server.post("/v1/deliveries/resend", body).error(400, "INVALID_REQUEST")
+            assert fields == [field] and said in message, message
+
+
 def test_list_and_filters(tmp_path):
     def status(request):
         return {"/a": 200, "/b": 404}[request["path"]]
@@ -977,6 +1064,9 @@ def test_list_and_filters(tmp_path):
         assert found(type="agent.error") == [4, 2] and found(environment="staging") == [1]
         assert found(event=fired[0]["event_id"]) == [0] and found(status="2xx") == [4, 1, 0] and found(status="5xx") == []
         assert found(state="failed") == [3, 2] and found(state="pending") == [] and found(test="true") == [4] and found(test="false") == [3, 2, 1, 0]
+        assert found(status="200") == [4, 1, 0] and found(status="404") == [2] and found(status="429") == found(status="400") == []
+        assert found(type="message.*") == [1, 0] and found(type="*") == [4, 3, 2, 1, 0] and found(type="account.*") == []
+        assert found(type="agent.*", status="404", webhook=b) == [2] and found(type="agent.*", status="2xx") == [4]
         assert found(since="1h") == [4, 3, 2, 1, 0] and found(until="2020-01-01") == []
         pages, cursor = [], {}
         while True:
@@ -986,10 +1076,21 @@ def test_list_and_filters(tmp_path):
             if not answer.json["page"]["next"]:
                 break
             cursor = {"cursor": answer.json["page"]["next"]}
+        for other in ({"status": "4xx"}, {"webhook": a}, {"since": "1h"}, {"state": "failed"}, {"type": "*"}, {"test": "false"}, {"environment": "staging"}):
+            message, fields = server.get("/v1/deliveries", **cursor, **other).error(400, "INVALID_REQUEST")
+            assert fields == ["cursor"] and "goes with other filters; keep the filters of the page before" in message
+            bound = server.get("/v1/deliveries", limit=1, **other).json["page"]["next"]
+            if bound:
+                assert server.get("/v1/deliveries", cursor=bound, **other, limit=200).status == 200
+                server.get("/v1/deliveries", cursor=bound).error(400, "INVALID_REQUEST")
+        bound = server.get("/v1/deliveries", webhook=a, limit=1).json["page"]["next"]
+        assert [ids.index(r["id"]) for r in server.get(f"/v1/webhooks/{a}/deliveries", cursor=bound).data] == [1, 0]
+        server.get(f"/v1/webhooks/{b}/deliveries", cursor=bound).error(400, "INVALID_REQUEST")
         assert [n for page in pages for n in page] == [4, 3, 2, 1, 0] and len(pages) <= 4
         message, _ = server.get("/v1/deliveries", webhok=a).error(400, "INVALID_REQUEST")
         assert 'did you mean "webhook"?' in message
-        for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"status": "6xx"}, {"state": "x"}, {"test": "1"},
+        for query in ({"limit": 0}, {"limit": 201}, {"limit": "x"}, {"cursor": "x"}, {"cursor": "r0"}, {"cursor": "r5"}, {"cursor": "r0-00000000"},
+                      {"status": "6xx"}, {"status": "99"}, {"status": "1000"}, {"status": "4x"}, {"state": "x"}, {"test": "1"},
                       {"since": "x"}, {"until": "-1s"}):
             _, fields = server.get("/v1/deliveries", **query).error(400, "INVALID_REQUEST")
             assert fields == list(query)
@@ -997,9 +1098,11 @@ def test_list_and_filters(tmp_path):
 
 @pytest.mark.parametrize("query, field, said", [
     ({"type": "mesage.sent"}, "type", 'unknown event type "mesage.sent"; did you mean "message.sent"?'),
-    ({"type": "message.*"}, "type", "not a pattern"),
+    ({"type": "mesage.*"}, "type", 'no event type matches "mesage.*"; GET /v1/events'),
+    ({"type": "message*"}, "type", '"message*" is no pattern of event types; "message.received", "conversation.*" or "*"'),
+    ({"type": "*.sent"}, "type", "no pattern"),
+    ({"status": "4"}, "status", '"4" is no status; a status like 429, or one of none, 2xx'),
     ({"type": "production"}, "type", "unknown event type"),  # the store knows the word, and not as a type
-    ({"type": "*"}, "type", "not a pattern"),
     ({"environment": "prod"}, "environment", 'did you mean "production"?'),
     ({"environment": "message.sent"}, "environment", "production, staging or development"),
     ({"webhook": "whk_none"}, "webhook", 'there is no webhook "whk_none"'),
@@ -1024,6 +1127,11 @@ def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
     shared.call("DELETE", f"/v1/webhooks/{hook}")
 
 
+def test_a_parameter_that_is_there_twice_is_refused(shared):
+    message, fields = shared.call("GET", "/v1/deliveries?state=failed&limit=5&state=pending").error(400, "INVALID_REQUEST")
+    assert fields == ["state"] and message == 'state: "state" is there twice; give it once'
+
+
 def test_filters_by_what_was_there_once(tmp_path):
     """An endpoint that is deleted, a type that the catalogue has no more: what the log has is found, and old addresses are no error."""
     state = tmp_path / "state"
@@ -1036,6 +1144,7 @@ def test_filters_by_what_was_there_once(tmp_path):
         with Serve(state) as server:
             assert [row["id"] for row in server.get("/v1/deliveries", type="invoice.paid").data] == [sent]
             assert [row["id"] for row in server.get("/v1/deliveries", webhook=hook).data] == [sent]
+            assert [row["id"] for row in server.get("/v1/deliveries", type="invoice.*").data] == [sent]
             assert server.get("/v1/overview", webhook=hook).data["totals"]["attempts"] == 1
             assert server.get("/v1/deliveries", event="evt_00000000000000000000000000").data == []
             server.get("/v1/deliveries", type="invoice.unpaid").error(400, "INVALID_REQUEST")
@@ -1341,14 +1450,18 @@ def test_a_run_waits_for_the_log(tmp_path):
     ({"scenario": "quick", "text": ENDLESS}, "scenario", "either"),
     ({"scenario": "quik"}, "scenario", 'did you mean "quick"?'),
     ({"scenario": "../checks/sig"}, "scenario", "no built-in scenario"),
-    ({"text": "scenario: x\nflows: 5\n"}, "text", "text:"),
+    ({"text": "scenario: x\nflows: 5\n"}, "text", "text: line 2, column 8: "),
+    ({"text": "\ufefffoo: 1"}, "text", "text: line 1, column 1: begins with a byte order mark"),
     ({"text": ENDLESS + "include: [/etc/passwd]\n"}, "text", ""),
     ({"text": ENDLESS + "endpoints: {a: {url: 'http://127.0.0.1:9/', secret: {file: '-'}}}\n"}, "text", "secret in a file"),
     ({"text": ENDLESS.replace("[{emit: message.received}]", "[{emit: message.received}, {exec: [touch, /tmp/x]}]")}, "text", "commands"),
     ({"scenario": "secret-rotation"}, "scenario", "rotates secrets"),
     ({"scenario": "quick", "seed": -1}, "seed", "no seed"),
     ({"scenario": "quick", "speed": 0}, "speed", "no speed"),
-    ({"scenario": "quick", "speed": "10x"}, "speed", "no speed"),
+    ({"scenario": "quick", "speed": "10y"}, "speed", '10 or "10x"'),
+    ({"scenario": "quick", "speed": "1001x"}, "speed", "no speed"),
+    ({"scenario": "quick", "speed": None}, "speed", "leave it out"),
+    ({"scenario": "none of them"}, "scenario", "support-day, usage-billing"),
     ({"scenaro": "quick"}, "scenaro", 'did you mean "scenario"?'),
 ])
 def test_bad_runs(shared, body, field, said):

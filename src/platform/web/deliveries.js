@@ -47,7 +47,8 @@ function asked(filter) {
 
 function statusFits(row, wanted) {
     if (wanted === "none") return !row.status && row.outcome !== null;
-    return String(row.status ?? "")[0] === wanted[0];
+    const status = String(row.status ?? "");
+    return wanted.endsWith("xx") ? status[0] === wanted[0] : status === wanted;
 }
 
 /* The same for a row that the stream brings. */
@@ -255,28 +256,22 @@ function nothing(filter, lists, clear) {
 
 /* ---- send again what failed ---- */
 async function resendFailed(control, filter) {
-    const query = asked(filter);
+    const { state, ...filters } = asked(filter); /* what is failed goes out, whichever state is looked at */
     const sure = await confirm({
         title: "Send all failed deliveries again?",
         text: h(
             "p",
             null,
             "All that failed for good",
-            query.webhook ? " at this endpoint" : "",
-            query.since || query.until ? " in the time that is filtered by" : ", of any time",
-            " go out again, with the same ids. The other filters do not matter here.",
+            Object.values(filters).some(Boolean) ? " and that the filters in view take" : ", of any time,",
+            " go out again, with the same ids.",
         ),
         action: "Send again",
         danger: false,
     });
     if (!sure) return;
     const done = await busy(control, () =>
-        post(
-            "/v1/deliveries/resend",
-            Object.fromEntries(
-                Object.entries({ webhook: query.webhook, since: query.since, until: query.until }).filter(([, value]) => value),
-            ),
-        ),
+        post("/v1/deliveries/resend", Object.fromEntries(Object.entries(filters).filter(([, value]) => value))),
     );
     if (done) toast(done.count ? `${plural(done.count, "delivery goes", "deliveries go")} out again` : "No delivery had failed");
 }
@@ -290,7 +285,7 @@ export default async function deliveries(page) {
     const body = h("tbody", { role: "rowgroup" });
     const place = h("div", { class: "log-place" });
     const older = h("button", { type: "button", class: "older" }, "Show older");
-    const state = { rows: new Map(), next: null, paged: false, cutOff: false, waiting: new Map(), many: 0, turn: 0 };
+    const state = { rows: new Map(), query: {}, next: null, paged: false, cutOff: false, waiting: new Map(), many: 0, turn: 0 };
 
     function drawBar() {
         fill(
@@ -364,8 +359,10 @@ export default async function deliveries(page) {
         const own = ++state.turn;
         place.setAttribute("aria-busy", "true");
         try {
-            const found = await findPage(asked(filter), page.signal);
+            const query = asked(filter);
+            const found = await findPage(query, page.signal);
             if (own !== state.turn) return;
+            state.query = query;
             forgetNews();
             state.rows.clear();
             body.replaceChildren();
@@ -382,14 +379,15 @@ export default async function deliveries(page) {
 
     /* After rows were cut off at the end, the cursor leads past them: then by time. */
     async function more() {
-        const query = asked(filter);
+        const query = { ...(state.cutOff ? asked(filter) : state.query) }; /* a cursor goes with its filters alone */
         if (state.cutOff) query.until = new Date(Date.parse(state.oldest.created_at) + 1).toISOString();
         else query.cursor = state.next;
         if (query.since >= query.until) return reload(); /* the oldest rows have left the last hours meanwhile */
         const own = state.turn;
         const found = await findPage(query, page.signal);
         if (own !== state.turn) return;
-        Object.assign(state, { next: found.next, paged: true, cutOff: false });
+        delete query.cursor;
+        Object.assign(state, { query, next: found.next, paged: true, cutOff: false });
         show(found.rows);
         drawTable();
     }

@@ -185,6 +185,28 @@ static void a_hint_names_what_is_near(void **state)
     assert_string_equal(e8_hint_near(e8_str(NULL), names, NULL, hint), "");
 }
 
+static void a_hint_names_as_many_as_fit(void **state)
+{
+    char memory[99][8], hint[E8_HINT_MAX];
+    const char *names[100];
+    (void)state;
+    for (size_t i = 0; i < 99; i++) {
+        snprintf(memory[i], sizeof memory[i], "name-%02u", (unsigned)i);
+        names[i] = memory[i];
+    }
+    names[20] = NULL;
+    e8_hint_names(E8_LIT("zz"), names, "one of", hint);
+    assert_string_equal(hint + strlen(hint) - 16, "name-18, name-19");
+    names[20] = memory[20];
+    names[99] = NULL;
+    e8_hint_names(E8_LIT("zz"), names, "one of", hint);
+    assert_true(strlen(hint) > 350);
+    assert_string_equal(hint + strlen(hint) - 5, ", …");
+    assert_memory_equal(hint + strlen(hint) - 12, "name-", 5);
+    names[0] = NULL;
+    assert_string_equal(e8_hint_names(E8_LIT("zz"), names, "there is none", hint), "there is none");
+}
+
 static void the_gravest_decides(void **state)
 {
     (void)state;
@@ -217,6 +239,7 @@ int test_err(void)
         cmocka_unit_test(errs_keep_some_and_count_all),
         cmocka_unit_test(the_same_is_kept_once),
         cmocka_unit_test(a_hint_names_what_is_near),
+        cmocka_unit_test(a_hint_names_as_many_as_fit),
         cmocka_unit_test(the_gravest_decides),
     };
     return cmocka_run_group_tests_name("err", tests, NULL, NULL);

@@ -327,6 +327,24 @@ static void sizes(void **state)
         REFUSES(e8_parse_size, uint64_t, bad[i]);
 }
 
+static void factors(void **state)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } rows[] = {{"10x", 10}, {"10", 10}, {"0.5x", 0.5}, {"1e2x", 100}};
+    static const char *const bad[] = {"", "x", "10xx", "10y", "10 x", "x10"};
+    double factor;
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        ACCEPTS(e8_parse_factor, &factor, rows[i].text);
+        if (factor < rows[i].value || factor > rows[i].value) /* the same double */
+            fail_msg("\"%s\": %.17g", rows[i].text, factor);
+    }
+    for (size_t i = 0; i < E8_COUNT(bad); i++)
+        REFUSES(e8_parse_factor, double, bad[i]);
+}
+
 static void shares(void **state)
 {
     (void)state;
@@ -475,6 +493,7 @@ int test_units(void)
         cmocka_unit_test(durations),
         cmocka_unit_test(rates),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(factors),
         cmocka_unit_test(shares),
         cmocka_unit_test(duration_texts),
         cmocka_unit_test(duration_texts_parse),

@@ -177,6 +177,18 @@ static void refuses(void **state)
         check_refusal(E8_DOC_JSON, &refused[i]);
 }
 
+static void hints_speak_of_the_body(void **state)
+{
+    static const struct refusal rows[] = {
+        {TEXT("[\"\xFF\"]"), 1, 3, "0xFF is not valid UTF-8", "send the body"},
+        {TEXT("\xFF\xFE[\0]\0"), 1, 1, "not valid UTF-8", "send the body"},
+        {TEXT("[1,]"), 1, 3, "a comma before", ""}};
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(rows); i++)
+        check_refusal(E8_DOC_BODY, &rows[i]);
+    check_json(E8_DOC_BODY, E8_LIT("{\"a\":[null]}"), "{\"a\":[null]}");
+}
+
 static void values_carry_places(void **state)
 {
     (void)state;
@@ -228,6 +240,7 @@ int run_json_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(hints_speak_of_the_body),
         cmocka_unit_test(values_carry_places),
         cmocka_unit_test(nul_in_a_value_is_counted),
         cmocka_unit_test(ints_are_floats_too),

@@ -269,6 +269,18 @@ static void unknown_keys_are_all_told(void **state)
     e8_doc_free(&doc);
 }
 
+static void null_has_a_hint_of_its_own(void **state)
+{
+    struct e8_doc *doc = must_parse(E8_DOC_JSON, e8_str("[null, 5, {}]"));
+    const struct e8_node *null = e8_doc_root(doc)->first;
+    (void)state;
+    assert_non_null(strstr(e8_node_hint(null, "put it in quotes"), "leave it out"));
+    assert_non_null(e8_node_hint(null, NULL));
+    assert_string_equal(e8_node_hint(null->next, "put it in quotes"), "put it in quotes");
+    assert_null(e8_node_hint(null->next->next, NULL));
+    e8_doc_free(&doc);
+}
+
 static void get_finds_members(void **state)
 {
     (void)state;
@@ -336,6 +348,7 @@ int run_tree_tests(void)
         cmocka_unit_test(text_is_json_or_a_string),
         cmocka_unit_test(errors_at_nodes_show_place_and_line),
         cmocka_unit_test(unknown_keys_are_all_told),
+        cmocka_unit_test(null_has_a_hint_of_its_own),
         cmocka_unit_test(get_finds_members),
         cmocka_unit_test(nodes_made_by_code_are_written),
         cmocka_unit_test(follow_goes_as_far_as_there_is_a_way),

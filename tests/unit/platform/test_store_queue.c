@@ -430,6 +430,8 @@ static void asked_for_while_under_way(void **state)
 
 static void all_that_failed(void **state)
 {
+    const struct e8_store_filter all = {.test = -1};
+    struct e8_store_filter filter = all;
     struct place *place = *state;
     struct e8_store_attempt a;
     uint64_t count;
@@ -442,16 +444,29 @@ static void all_that_failed(void **state)
         a = some_attempt(n, 1, n % 5 ? 500 : 200, n % 5 ? E8_STATE_FAILED : E8_STATE_DELIVERED);
         put_attempt(place, &a);
     }
-    ASSERT_OK(place, e8_store_resend_failed(place->store, "whk_a", T0 + 100 * MS, T0 + 110 * MS, T0, &count,
-                                            &place->err));
+    filter.webhook = "whk_a";
+    filter.since = T0 + 100 * MS;
+    filter.until = T0 + 110 * MS;
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &filter, T0, &count, &place->err));
     assert_int_equal(count, 8); /* of 101 to 110 */
     assert_int_equal(ask(place->path, "SELECT count(*) FROM delivery WHERE due IS NOT NULL"), 8);
     ASSERT_OK(place, e8_store_webhook_delete(place->store, "whk_b", &place->err));
-    ASSERT_OK(place, e8_store_resend_failed(place->store, NULL, 0, 0, T0, &count, &place->err));
-    assert_int_equal(count, 520 - 8);
-    ASSERT_OK(place, e8_store_resend_failed(place->store, NULL, 0, 0, T0, &count, &place->err));
+    filter = all;
+    filter.code = 503;
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &filter, T0, &count, &place->err));
     assert_int_equal(count, 0);
-    ASSERT_OK(place, e8_store_resend_failed(place->store, "whk_no", 0, 0, T0, &count, &place->err));
+    filter.code = 500;
+    filter.type = "session.*";
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &filter, T0, &count, &place->err));
+    assert_int_equal(count, 0);
+    filter.type = "message.*";
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &filter, T0, &count, &place->err));
+    assert_int_equal(count, 520 - 8);
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &all, T0, &count, &place->err));
+    assert_int_equal(count, 0);
+    filter = all;
+    filter.webhook = "whk_no";
+    ASSERT_OK(place, e8_store_resend_failed(place->store, &filter, T0, &count, &place->err));
     assert_int_equal(count, 0);
     assert_sound(place->path);
 }

@@ -15,7 +15,7 @@ struct pair {
     struct sample samples[2];
     struct e8_doc *docs[2];
     struct e8_side sides[2];
-    struct e8_regression rules[8];
+    struct e8_regression rules[E8_RULES_MOST];
     size_t rule_count;
     struct e8_diff *diff;
 };
@@ -126,7 +126,9 @@ static void what_is_slower_is_worse(void **state)
     for (size_t i = 0; i < E8_COUNT(results); i++)
         assert_int_equal(p.diff->results[i], results[i]);
     assert_int_equal(p.diff->verdict, E8_FAIL);
-    assert_string_equal(p.diff->reason, "3 of 5 rules fail: p(99) > +40%");
+    assert_string_equal(
+        p.diff->reason,
+        "3 of 5 rules fail: p(99) > +40%, p(50){endpoint=crm} > +900us, status(5xx) > +0.5pp");
     char *json = text_of(p.diff, E8_FORMAT_JSON), *text = text_of(p.diff, E8_FORMAT_TEXT);
     cJSON *parsed = cJSON_Parse(json);
     judged(parsed, "response_time", "p50", "worse");
@@ -137,12 +139,30 @@ static void what_is_slower_is_worse(void **state)
     assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(p50, "change")) > 0.97 &&
                 cJSON_GetNumberValue(cJSON_GetObjectItem(p50, "change")) < 1.0);
     assert_has(text, "  ✗  p(99) > +40%");
-    assert_has(text, "FAIL  3 of 5 rules fail: p(99) > +40%");
+    assert_has(text, "FAIL  3 of 5 rules fail: p(99) > +40%, p(50){endpoint=crm} > +900us,");
     assert_true(widest(text) <= 80);
     assert_clean(text, false);
     cJSON_Delete(parsed);
     free(json);
     free(text);
+    pair_fini(&p);
+}
+
+static void many_failed_rules_are_counted(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_init(&p);
+    add(&p, 0, 20000, MS, 10 * E8_NS_US);
+    add(&p, 1, 20000, 2 * MS, 10 * E8_NS_US);
+    for (int i = 0; i < 30; i++)
+        rule(&p, "p(50) > +10%");
+    assert_int_equal(make(&p, (struct e8_diff_options){0}, NULL), E8_OK);
+    const char *more = strstr(p.diff->reason, " and ");
+    assert_memory_equal(p.diff->reason, "30 of 30 rules fail: p(50) > +10%, p(50) > +10%, ", 49);
+    assert_non_null(more);
+    assert_string_equal(more - 12, "p(50) > +10% and 11 more");
+    assert_true(strlen(p.diff->reason) < sizeof p.diff->reason);
     pair_fini(&p);
 }
 
@@ -271,6 +291,7 @@ static void what_is_no_report_is_refused(void **state)
 const struct CMUnitTest diff_tests[] = {
     cmocka_unit_test(a_run_does_not_differ_from_itself),
     cmocka_unit_test(what_is_slower_is_worse),
+    cmocka_unit_test(many_failed_rules_are_counted),
     cmocka_unit_test(few_samples_are_noise),
     cmocka_unit_test(what_was_not_measured_fails),
     cmocka_unit_test(what_cannot_be_compared_says_so),

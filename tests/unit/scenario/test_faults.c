@@ -74,7 +74,7 @@ static const struct fault {
     {A("retry: 5"), 3, 42, "is a map", ""},
     {A("retry: {attempts: 0}"), 3, 53, "out of range", ""},
     {A("retry: {attempts: 1001}"), 3, 53, "out of range", ""},
-    {A("retry: {attempts: many}"), 3, 53, "out of range", ""},
+    {A("retry: {attempts: many}"), 3, 53, "no whole number", ""},
     {A("retry: {factor: 0.5}"), 3, 51, "out of range", ""},
     {A("retry: {jitter: some}"), 3, 51, "unknown jitter", "full"},
     {A("retry: {base: 5}"), 3, 49, "\"base\" is no duration", ""},
