@@ -66,6 +66,10 @@ void e8_call_query_time(struct e8_call *call, const char *name, e8_wall_ns *out)
 void e8_call_query_dur(struct e8_call *call, const char *name, e8_dur_ns *out);
 /* "since" and "until", the first before the second. */
 void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *until);
+/* "cursor", which becomes the number that is gone on before (0: it begins), and "limit". */
+void e8_call_query_page(struct e8_call *call, int64_t *before, size_t *limit);
+const char *e8_call_cursor(struct e8_call *call,
+                           int64_t before); /* of the next page; 0: NULL, there is none */
 /* "webhook", "run", "type", "environment", by which deliveries are filtered. A fault where there is none of that name, nor in
  * the log: an endpoint may be deleted, a type or an environment gone from the fixtures. */
 const char *e8_call_query_webhook(struct e8_call *call);

@@ -3,8 +3,6 @@
 #include "digest/digest.h"
 #include "platform/api.h"
 
-#define LIMIT        50
-#define LIMIT_MAX    200
 #define CURL_BODY    ((size_t)32 << 10) /* a larger body does not stand in the command */
 #define DETAILS_MAX  ((size_t)1 << 20)  /* of heads and bodies, over all attempts */
 #define CURL_HEADERS 64
@@ -21,27 +19,6 @@ static void put_row(void *state, const struct e8_store_row *row)
     struct list *list = state;
     e8_json_row(&list->call->w, NULL, row);
     list->last = row->row;
-}
-
-static void read_cursor(struct e8_call *call, int64_t *out)
-{
-    const char *text = e8_call_query(call, "cursor");
-    uint64_t row;
-    if (text && (text[0] != 'r' || !e8_parse_u64(e8_str(text + 1), &row) || row == 0 || row > INT64_MAX)) {
-        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
-    } else if (text) {
-        *out = (int64_t)row;
-    }
-}
-
-static void read_limit(struct e8_call *call, size_t *out)
-{
-    const char *text = e8_call_query(call, "limit");
-    uint64_t limit = LIMIT;
-    if (text && (!e8_parse_u64(e8_str(text), &limit) || limit == 0 || limit > LIMIT_MAX)) {
-        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
-    }
-    *out = (size_t)limit;
 }
 
 /* Which there were is not known any more once their deliveries are old: by its form. */
@@ -69,8 +46,7 @@ static void read_filter(struct e8_call *call, struct e8_store_filter *filter)
     filter->run = e8_call_query_run(call);
     filter->environment = e8_call_query_environment(call);
     e8_call_query_window(call, &filter->since, &filter->until);
-    read_cursor(call, &filter->before);
-    read_limit(call, &filter->limit);
+    e8_call_query_page(call, &filter->before, &filter->limit);
 }
 
 static void list(struct e8_call *call, struct e8_store_filter *filter)
@@ -94,8 +70,7 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
         return;
     }
     int64_t next = scanned ? scanned : more ? list.last : 0;
-    e8_call_end_list(call, filter->limit,
-                     next ? e8_arena_printf(call->arena, "r%lld", (long long)next) : NULL);
+    e8_call_end_list(call, filter->limit, e8_call_cursor(call, next));
 }
 
 void e8_deliveries_list(struct e8_call *call)

@@ -153,6 +153,11 @@ def test_killed_during_a_run(tmp_path):
             assert not call(connect(serve), "GET", "/v1/deliveries?state=pending")[1]
             errors = {row["error"] for row in rows if row["state"] == "cancelled"}
             assert errors == {"interrupted: emit8 serve ended while the run was under way"}
+            _, told = call(connect(serve), "GET", f"/v1/runs/{run['id']}")
+            assert (told["state"], told["note"]) == ("interrupted", "emit8 serve ended while the run was under way")
+            assert told["planned"] == run["planned"] and run["started_at"] == told["started_at"] <= told["ended_at"]
+            assert told["delivered"] + told["failed"] <= told["attempts"]
+            assert call(connect(serve), "GET", "/v1/runs")[1][0] == told
         # an event of its own goes out: whatever else was due would have gone before
         _, event = call(connect(serve), "POST", "/v1/events", {"type": "message.received"})
         (own,) = event["deliveries"]
