@@ -145,7 +145,11 @@ def test_killed_during_a_run(tmp_path):
         assert status == 201
         for _ in range(3):
             _, run = call(connect(serve), "POST", "/v1/runs", {"text": RUN})
-            kit.until(lambda: len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]) > 50)
+
+            def logged(query):
+                return len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200{query}")[1])
+
+            kit.until(lambda: logged("") > 50 and logged("&status=2xx") and logged("&status=5xx"))
             serve.kill()
             serve = Serve(state)
             rows = call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]
