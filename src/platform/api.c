@@ -44,7 +44,7 @@ static const struct route {
     {"GET", "/v1/overview", e8_overview_get, NO_BODY, "since until step webhook", false},
     {"GET", "/v1/stream", e8_stream_get, NO_BODY, "webhook", false},
     {"GET", "/v1/scenarios", e8_scenarios_list, NO_BODY, "", false},
-    {"GET", "/v1/runs", e8_runs_list, NO_BODY, "", false},
+    {"GET", "/v1/runs", e8_runs_list, NO_BODY, "cursor limit", false},
     {"POST", "/v1/runs", e8_runs_start, NEEDS_BODY, "", false},
     {"GET", "/v1/runs/{id}", e8_run_get, NO_BODY, "", false},
     {"POST", "/v1/runs/{id}/stop", e8_run_stop, MAY_HAVE_BODY, "", false},

@@ -67,6 +67,11 @@ void e8_call_query_time(struct e8_call *call, const char *name, e8_wall_ns *out)
 void e8_call_query_dur(struct e8_call *call, const char *name, e8_dur_ns *out);
 /* "since" and "until", the first before the second. */
 void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *until);
+/* "cursor", which becomes the number that is gone on before (0: it begins), and "limit". A cursor goes with the filters that it was made
+ * for, of which there is a hash; where there are none: 0. */
+void e8_call_query_page(struct e8_call *call, uint64_t filters, int64_t *before, size_t *limit);
+/* Of the next page; before 0: NULL, there is none. */
+const char *e8_call_cursor(struct e8_call *call, uint64_t filters, int64_t before);
 /* "webhook", "run", "type" (or a pattern of types), "environment", by which deliveries are filtered. A fault where there is none of
  * that name, nor in the log: an endpoint may be deleted, a type or an environment gone from the fixtures. */
 const char *e8_call_query_webhook(struct e8_call *call);

@@ -4,6 +4,9 @@
 #include "catalog/platform.h"
 #include "platform/api.h"
 
+#define PAGE     50
+#define PAGE_MAX 200
+
 /* Of a node, or of a field by its name. */
 static void add_fault(struct e8_call *call, const struct e8_node *node, const char *field, const char *hint,
                       const char *format, va_list args) __attribute__((format(printf, 5, 0)));
@@ -200,6 +203,41 @@ void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *u
     if (*since && *until && *since >= *until) {
         e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
     }
+}
+
+static int64_t read_cursor(struct e8_call *call, uint64_t filters)
+{
+    const char *text = e8_call_query(call, "cursor"), *dash = text ? strchr(text, '-') : NULL;
+    uint64_t n = 0;
+    if (!text) {
+        return 0;
+    }
+    if (text[0] != 'r' || !dash || !e8_parse_u64((struct e8_str){text + 1, (size_t)(dash - text - 1)}, &n) ||
+        n == 0 || n > INT64_MAX) {
+        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
+    } else if (strcmp(text, e8_call_cursor(call, filters, (int64_t)n)) != 0) {
+        e8_call_fault_at(call, "cursor", "keep the filters of the page before, or begin without a cursor",
+                         "this cursor goes with other filters");
+    }
+    return (int64_t)n;
+}
+
+void e8_call_query_page(struct e8_call *call, uint64_t filters, int64_t *before, size_t *limit)
+{
+    const char *text = e8_call_query(call, "limit");
+    uint64_t n = PAGE;
+    if (text && (!e8_parse_u64(e8_str(text), &n) || n == 0 || n > PAGE_MAX)) {
+        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
+    }
+    *before = read_cursor(call, filters);
+    *limit = (size_t)n;
+}
+
+const char *e8_call_cursor(struct e8_call *call, uint64_t filters, int64_t before)
+{
+    return before ? e8_arena_printf(call->arena, "r%lld-%08llx", (long long)before,
+                                    (unsigned long long)(filters & UINT32_MAX))
+                  : NULL;
 }
 
 /* Where the store fails, what is asked of it next fails, and says so. */

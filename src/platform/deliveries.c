@@ -3,8 +3,6 @@
 #include "digest/digest.h"
 #include "platform/api.h"
 
-#define LIMIT        50
-#define LIMIT_MAX    200
 #define CURL_BODY    ((size_t)32 << 10) /* a larger body does not stand in the command */
 #define DETAILS_MAX  ((size_t)1 << 20)  /* of heads and bodies, over all attempts */
 #define CURL_HEADERS 64
@@ -33,40 +31,7 @@ static uint64_t filters_hash(const struct e8_call *call, const char *webhook)
         const char *value = e8_call_query(call, names[i]);
         hash = e8_mix(hash, value ? e8_hash_str(e8_str(value)) : i);
     }
-    return hash & UINT32_MAX;
-}
-
-static const char *cursor_text(struct e8_call *call, int64_t row, const char *webhook)
-{
-    return e8_arena_printf(call->arena, "r%lld-%08llx", (long long)row,
-                           (unsigned long long)filters_hash(call, webhook));
-}
-
-static void read_cursor(struct e8_call *call, struct e8_store_filter *filter)
-{
-    const char *text = e8_call_query(call, "cursor"), *dash = text ? strchr(text, '-') : NULL;
-    struct e8_str number = {text ? text + 1 : NULL, dash ? (size_t)(dash - text - 1) : 0};
-    uint64_t row = 0;
-    if (!text) {
-        return;
-    }
-    if (text[0] != 'r' || !dash || !e8_parse_u64(number, &row) || row == 0 || row > INT64_MAX) {
-        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
-    } else if (strcmp(text, cursor_text(call, (int64_t)row, filter->webhook)) != 0) {
-        e8_call_fault_at(call, "cursor", "keep the filters of the page before, or begin without a cursor",
-                         "this cursor goes with other filters");
-    }
-    filter->before = (int64_t)row;
-}
-
-static void read_limit(struct e8_call *call, size_t *out)
-{
-    const char *text = e8_call_query(call, "limit");
-    uint64_t limit = LIMIT;
-    if (text && (!e8_parse_u64(e8_str(text), &limit) || limit == 0 || limit > LIMIT_MAX)) {
-        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
-    }
-    *out = (size_t)limit;
+    return hash;
 }
 
 /* Which there were is not known any more once their deliveries are old: by its form. */
@@ -122,8 +87,7 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
     bool more = false;
     filter->state = e8_call_query_choice(call, "state", e8_state_names, -1);
     read_filter(call, filter);
-    read_cursor(call, filter);
-    read_limit(call, &filter->limit);
+    e8_call_query_page(call, filters_hash(call, filter->webhook), &filter->before, &filter->limit);
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
         return;
@@ -138,7 +102,7 @@ static void list(struct e8_call *call, struct e8_store_filter *filter)
         return;
     }
     int64_t next = scanned ? scanned : more ? list.last : 0;
-    e8_call_end_list(call, filter->limit, next ? cursor_text(call, next, filter->webhook) : NULL);
+    e8_call_end_list(call, filter->limit, e8_call_cursor(call, filters_hash(call, filter->webhook), next));
 }
 
 void e8_deliveries_list(struct e8_call *call)

@@ -313,13 +313,29 @@ uint64_t e8_tap_stalls(const struct e8_tap *tap)
     return atomic_load(&tap->stalls);
 }
 
-void e8_tap_close(struct e8_tap **tap)
+static void append_at_once(struct e8_runlog *log, struct entry *entry)
 {
-    struct e8_runlog *log = (*tap)->log;
-    struct entry *entry = make_entry(*tap, E8_RUN_END);
-    entry->row.why = stopped;
-    *tap = NULL;
     pthread_mutex_lock(&log->lock);
     append(log, entry);
     pthread_mutex_unlock(&log->lock);
+}
+
+void e8_tap_figures(struct e8_tap *tap, const struct e8_run_figures *figures)
+{
+    struct entry *entry = make_entry(tap, E8_RUN_FIGURES);
+    entry->row.figures = *figures;
+    append_at_once(tap->log, entry);
+}
+
+void e8_tap_close(struct e8_tap **tap, enum e8_run_state state, const char *note,
+                  const struct e8_run_figures *figures)
+{
+    struct e8_runlog *log = (*tap)->log;
+    struct entry *entry = make_entry(*tap, E8_RUN_END);
+    entry->row.figures = *figures;
+    entry->row.state = state;
+    entry->row.note = note ? e8_arena_str(entry->arena, e8_str(note)).p : NULL;
+    entry->row.why = stopped;
+    *tap = NULL;
+    append_at_once(log, entry);
 }

@@ -27,7 +27,10 @@ void e8_tap_fed(void *tap, const struct e8_fed_end *end);
 bool e8_tap_is_drained(const struct e8_tap *tap);
 /* Times that a worker had to wait for the store. */
 uint64_t e8_tap_stalls(const struct e8_tap *tap);
-/* The run has ended, and its engine is gone. Does not wait. */
-void e8_tap_close(struct e8_tap **tap);
+/* How far it is. Does not wait. */
+void e8_tap_figures(struct e8_tap *tap, const struct e8_run_figures *figures);
+/* The run has ended, and its engine is gone. Does not wait. note: copied; NULL: none. */
+void e8_tap_close(struct e8_tap **tap, enum e8_run_state state, const char *note,
+                  const struct e8_run_figures *figures);
 
 #endif

@@ -10,30 +10,26 @@
 #define FOLDER      "scenarios/"
 #define ENDING      ".yaml"
 #define RUNNING_MAX 4
-#define KEPT_MAX    50                  /* that have ended */
 #define TEXT_MAX    ((size_t)512 << 10) /* of a scenario */
 #define SIZE_LIMIT  200000              /* events that are counted beforehand */
 #define TELL_EVERY  (500 * E8_NS_MS)
 #define STOP_GRACE  (2 * E8_NS_S)
 #define IN_FLIGHT   1000
 
-enum run_state { RUN_RUNNING, RUN_ENDED, RUN_STOPPED, RUN_FAILED };
-static const char *const state_names[] = {
-    [RUN_RUNNING] = "running", [RUN_ENDED] = "ended", [RUN_STOPPED] = "stopped", [RUN_FAILED] = "failed"};
+static const char *const state_names[] = {[E8_RUN_RUNNING] = "running",
+                                          [E8_RUN_ENDED] = "ended",
+                                          [E8_RUN_STOPPED] = "stopped",
+                                          [E8_RUN_FAILED] = "failed",
+                                          [E8_RUN_INTERRUPTED] = "interrupted"};
 
+/* One that is under way, or of which the store does not know yet that it has ended; all others are there alone. */
 struct run {
     char id[E8_ID_MAX];
-    char *name;
-    enum run_state state;
-    bool stopping;
-    uint64_t stalls;
-    e8_wall_ns started, ended; /* ended 0: it runs */
-    e8_mono_ns began, told;
-    e8_dur_ns length;       /* by its plan, at its speed */
-    int64_t planned;        /* deliveries; -1: not known */
-    struct e8_counts n;     /* of its statistics, as of the last look */
-    uint64_t flows_stopped; /* once it has ended */
-    e8_dur_ns p50, p99;
+    char *name, note[160];
+    struct e8_store_run told; /* as of the last look */
+    uint64_t in_flight;
+    bool stopping, cut; /* by whoever asked for it; since the server ends */
+    e8_mono_ns kept;    /* when the store was given the figures */
     /* While it runs: */
     struct e8_arena *arena; /* of its endpoints */
     struct e8_plan *plan;
@@ -42,27 +38,28 @@ struct run {
 };
 
 struct e8_runs {
-    struct run *list[RUNNING_MAX + KEPT_MAX]; /* the newest last */
+    struct run *list[2 * RUNNING_MAX];
     size_t count, running;
 };
 
 /* ---- what is told of a run ---- */
 
-static uint64_t over(const struct e8_counts *n)
+static uint64_t over(const struct e8_run_figures *n)
 {
-    return n->delivered + n->failed + n->dropped + n->aborted + n->withheld;
+    return n->delivered + n->failed + n->withheld + n->lost;
 }
 
-static void put_progress(struct e8_json *w, const struct run *run)
+static void put_progress(struct e8_json *w, const struct e8_store_run *run)
 {
+    const struct e8_run_figures *n = &run->figures;
     double part = -1;
-    if (run->state == RUN_ENDED && run->planned <= 0) {
+    if (run->state == E8_RUN_ENDED && n->planned <= 0) {
         part = 1;
-    } else if (run->planned > 0) {
-        part = (double)over(&run->n) / (double)run->planned;
-    } else if (run->length > 0) {
-        e8_mono_ns end = run->ended ? run->began + (run->ended - run->started) : e8_mono_now();
-        part = (double)(end - run->began) / (double)run->length;
+    } else if (n->planned > 0) {
+        part = (double)over(n) / (double)n->planned;
+    } else if (n->length > 0) {
+        e8_dur_ns passed = (run->ended ? run->ended : e8_wall_now()) - run->started;
+        part = passed > 0 ? (double)passed / (double)n->length : 0;
     }
     if (part < 0) {
         e8_json_null(w, "progress");
@@ -72,61 +69,52 @@ static void put_progress(struct e8_json *w, const struct run *run)
 }
 
 /* Of what was planned; what a step withholds was never to be sent. */
-static void put_unsent(struct e8_json *w, const struct run *run)
+static void put_unsent(struct e8_json *w, const struct e8_store_run *run)
 {
-    uint64_t ended = run->n.delivered + run->n.failed + run->n.withheld;
-    if (run->ended && run->planned >= 0) {
-        e8_json_int(w, "not_sent", (uint64_t)run->planned > ended ? run->planned - (int64_t)ended : 0);
+    const struct e8_run_figures *n = &run->figures;
+    uint64_t ended = n->delivered + n->failed + n->withheld;
+    if (run->ended && n->planned >= 0) {
+        e8_json_int(w, "not_sent", (uint64_t)n->planned > ended ? n->planned - (int64_t)ended : 0);
     } else {
         e8_json_null(w, "not_sent");
     }
 }
 
-/* Why not all was sent, where the scenario itself says so. */
-static void put_note(struct e8_json *w, const struct run *run)
+static void put_run(struct e8_json *w, const char *key, const struct e8_store_run *run, uint64_t in_flight)
 {
-    char text[160];
-    unsigned long long n = run->flows_stopped;
-    snprintf(text, sizeof text, "%llu flow%s ended early, since what %s waited for had failed", n,
-             n == 1 ? "" : "s", n == 1 ? "it" : "they");
-    e8_json_cstr(w, "note", n ? text : NULL);
-}
-
-static void put_run(struct e8_json *w, const char *key, const struct run *run)
-{
+    const struct e8_run_figures *n = &run->figures;
     e8_json_object(w, key);
     e8_json_cstr(w, "id", run->id);
     e8_json_cstr(w, "name", run->name);
     e8_json_cstr(w, "state", state_names[run->state]);
     e8_json_time(w, "started_at", run->started);
     e8_json_time(w, "ended_at", run->ended);
-    if (run->planned >= 0) {
-        e8_json_int(w, "planned", run->planned);
+    if (n->planned >= 0) {
+        e8_json_int(w, "planned", n->planned);
     } else {
         e8_json_null(w, "planned");
     }
-    e8_json_int(w, "attempts", (int64_t)run->n.attempts);
-    e8_json_int(w, "delivered", (int64_t)run->n.delivered);
-    e8_json_int(w, "failed", (int64_t)run->n.failed);
+    e8_json_int(w, "attempts", (int64_t)n->attempts);
+    e8_json_int(w, "delivered", (int64_t)n->delivered);
+    e8_json_int(w, "failed", (int64_t)n->failed);
     put_unsent(w, run);
-    put_note(w, run);
-    e8_json_int(w, "in_flight", run->ended ? 0 : (int64_t)(run->n.planned - over(&run->n)));
+    e8_json_cstr(w, "note", run->note);
+    e8_json_int(w, "in_flight", (int64_t)in_flight);
     put_progress(w, run);
-    e8_json_ms(w, "p50_ms", run->p50);
-    e8_json_ms(w, "p99_ms", run->p99);
-    e8_json_int(w, "stalls", (int64_t)run->stalls);
+    e8_json_ms(w, "p50_ms", n->p50);
+    e8_json_ms(w, "p99_ms", n->p99);
+    e8_json_int(w, "stalls", (int64_t)n->stalls);
     e8_json_end(w, '}');
 }
 
-static void tell(struct e8_platform_server *server, struct run *run)
+static void tell(struct e8_platform_server *server, const struct run *run)
 {
     struct e8_buf json;
     e8_buf_init(&json, 4096);
     struct e8_json w = e8_json_new(&json, 0);
-    put_run(&w, NULL, run);
+    put_run(&w, NULL, &run->told, run->in_flight);
     e8_hub_run(server->live, e8_buf_str(&json));
     e8_buf_fini(&json);
-    run->told = e8_mono_now();
 }
 
 /* ---- its life ---- */
@@ -134,12 +122,18 @@ static void tell(struct e8_platform_server *server, struct run *run)
 static void look(struct run *run, const struct e8_stats *stats)
 {
     const struct e8_tally *all = e8_stats_all(stats);
-    run->n = all->n;
-    run->stalls = e8_tap_stalls(run->tap);
+    struct e8_run_figures *n = &run->told.figures;
+    n->attempts = all->n.attempts;
+    n->delivered = all->n.delivered;
+    n->failed = all->n.failed;
+    n->withheld = all->n.withheld;
+    n->lost = all->n.dropped + all->n.aborted;
+    n->stalls = e8_tap_stalls(run->tap);
     if (all->response && e8_hist_count(all->response)) {
-        run->p50 = e8_hist_quantile(all->response, 0.5);
-        run->p99 = e8_hist_quantile(all->response, 0.99);
+        n->p50 = e8_hist_quantile(all->response, 0.5);
+        n->p99 = e8_hist_quantile(all->response, 0.99);
     }
+    run->in_flight = all->n.planned - over(n);
 }
 
 /* They lie in the run's own arena. */
@@ -167,54 +161,112 @@ static void release(struct run *run)
     e8_arena_free(&run->arena);
 }
 
+static enum e8_run_state state_of(const struct run *run, const struct e8_engine_result *result,
+                                  struct e8_runlog *log)
+{
+    if (run->stopping) {
+        return E8_RUN_STOPPED;
+    }
+    if (run->cut) {
+        return E8_RUN_INTERRUPTED;
+    }
+    bool failed = result->generator_limited || result->interrupted || e8_runlog_failed(log, NULL);
+    return failed ? E8_RUN_FAILED : E8_RUN_ENDED;
+}
+
+/* Why not all was sent. */
+static const char *note_of(struct run *run, const struct e8_engine_result *result)
+{
+    unsigned long long n = result->flows_stopped;
+    if (run->told.state == E8_RUN_INTERRUPTED) {
+        return E8_RUN_CUT;
+    }
+    if (result->generator_limited) {
+        return "emit8 ran out of descriptors, local ports or memory";
+    }
+    snprintf(run->note, sizeof run->note, "%llu flow%s ended early, since what %s waited for had failed", n,
+             n == 1 ? "" : "s", n == 1 ? "it" : "they");
+    return n ? run->note : NULL;
+}
+
 /* Joins its threads, which have ended or soon do. */
 static void finish(struct run *run, struct e8_runlog *log)
 {
     struct e8_engine_result result = {0};
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
-    run->flows_stopped = result.flows_stopped;
-    run->ended = e8_wall_now();
-    bool failed = result.generator_limited || e8_runlog_failed(log, NULL);
-    run->state = run->stopping ? RUN_STOPPED : failed || result.interrupted ? RUN_FAILED : RUN_ENDED;
-    e8_tap_close(&run->tap);
+    run->in_flight = 0;
+    run->told.ended = e8_wall_now();
+    run->told.state = state_of(run, &result, log);
+    run->told.note = note_of(run, &result);
+    e8_tap_close(&run->tap, run->told.state, run->told.note, &run->told.figures);
     e8_stats_free(&result.stats);
     e8_hist_free(&result.spread);
     free(result.expected);
     release(run);
 }
 
-void e8_runs_tick(struct e8_platform_server *server)
-{
-    struct e8_runs *runs = server->runs;
-    for (size_t i = 0; runs && i < runs->count; i++) {
-        struct run *run = runs->list[i];
-        if (!run->engine) {
-            continue;
-        }
-        if (e8_runlog_failed(server->runlog, NULL)) {
-            e8_engine_stop(run->engine);
-        }
-        if (e8_engine_wait(run->engine, 0) && e8_tap_is_drained(run->tap)) {
-            finish(run, server->runlog);
-            runs->running--;
-            tell(server, run);
-        } else if (e8_mono_now() - run->told >= TELL_EVERY) {
-            look(run, e8_engine_stats(run->engine));
-            tell(server, run);
-        }
-    }
-}
-
 static void free_run(struct run *run)
 {
     E8_ASSERT(!run->engine);
     if (run->tap) {
-        e8_tap_close(&run->tap);
+        e8_tap_close(&run->tap, E8_RUN_FAILED, "it could not be started", &run->told.figures);
     }
     release(run);
     free(run->name);
     free(run);
+}
+
+static void keep(struct run *run)
+{
+    e8_tap_figures(run->tap, &run->told.figures);
+    run->kept = e8_mono_now();
+}
+
+static void go_on(struct e8_platform_server *server, struct run *run)
+{
+    if (e8_runlog_failed(server->runlog, NULL)) {
+        e8_engine_stop(run->engine);
+    }
+    if (e8_engine_wait(run->engine, 0) && e8_tap_is_drained(run->tap)) {
+        finish(run, server->runlog);
+        server->runs->running--;
+        tell(server, run);
+    } else if (e8_mono_now() - run->kept >= TELL_EVERY) {
+        look(run, e8_engine_stats(run->engine));
+        keep(run);
+        tell(server, run);
+    }
+}
+
+/* Its end is in the store, or the run is there no more. */
+static bool is_written(struct e8_platform_server *server, const struct run *run)
+{
+    struct e8_arena *arena = e8_arena_new();
+    struct e8_store_run found;
+    enum e8_rc rc = e8_store_run(server->store, run->id, arena, &found, NULL);
+    bool written = rc == E8_INPUT || (!rc && found.ended);
+    e8_arena_free(&arena);
+    return written;
+}
+
+void e8_runs_tick(struct e8_platform_server *server)
+{
+    struct e8_runs *runs = server->runs;
+    size_t n = 0;
+    for (size_t i = 0; runs && i < runs->count; i++) {
+        struct run *run = runs->list[i];
+        if (run->engine) {
+            go_on(server, run);
+        } else if (is_written(server, run)) {
+            free_run(run);
+            continue;
+        }
+        runs->list[n++] = run;
+    }
+    if (runs) {
+        runs->count = n;
+    }
 }
 
 void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log)
@@ -223,8 +275,12 @@ void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log)
         return;
     }
     for (size_t i = 0; i < (*runs)->count; i++) {
-        if ((*runs)->list[i]->engine) {
-            e8_engine_stop((*runs)->list[i]->engine); /* all at once: each waits for what it has in flight */
+        struct run *run = (*runs)->list[i];
+        if (run->engine) {
+            run->cut = !e8_engine_wait(run->engine, 0);
+        }
+        if (run->cut) {
+            e8_engine_stop(run->engine); /* all at once: each waits for what it has in flight */
         }
     }
     for (size_t i = 0; i < (*runs)->count; i++) {
@@ -237,19 +293,8 @@ void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log)
     *runs = NULL;
 }
 
-/* Room for one more: the oldest that has ended is forgotten. */
 static void add_run(struct e8_runs *runs, struct run *run)
 {
-    size_t oldest = 0;
-    if (runs->count == E8_COUNT(runs->list)) {
-        while (runs->list[oldest]->engine) {
-            oldest++;
-        }
-        free_run(runs->list[oldest]);
-        memmove(&runs->list[oldest], &runs->list[oldest + 1],
-                (runs->count - oldest - 1) * sizeof(struct run *));
-        runs->count--;
-    }
     runs->list[runs->count++] = run;
     runs->running++;
 }
@@ -526,15 +571,22 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
     };
     uint64_t events, deliveries, random[2];
     bool sized = e8_plan_size(run->plan, call->server->catalog, SIZE_LIMIT, &events, &deliveries);
-    run->planned = sized ? (int64_t)deliveries : -1;
-    run->length = length_of(run->plan, speed);
-    run->p50 = run->p99 = -1;
-    run->started = call->now;
-    run->began = run->told = e8_mono_now();
+    run->told = (struct e8_store_run){
+        .id = run->id,
+        .name = run->name,
+        .started = call->now,
+        .figures = {.planned = sized ? (int64_t)deliveries : -1,
+                    .length = length_of(run->plan, speed),
+                    .p50 = -1,
+                    .p99 = -1},
+    };
     e8_random_bytes(random, sizeof random);
     e8_id_make("run_", call->now, random[0], random[1], run->id);
     enum e8_rc rc =
         e8_tap_open(call->server->runlog, run->plan, run->id, run->name, call->now, &run->tap, err);
+    if (!rc) {
+        keep(run);
+    }
     options.state = run->tap;
     return rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
 }
@@ -580,7 +632,8 @@ void e8_runs_start(struct e8_call *call)
     if (!server->runs) {
         server->runs = e8_new(1, sizeof *server->runs);
     }
-    if (server->runs->running == RUNNING_MAX) {
+    e8_runs_tick(server);
+    if (server->runs->running == RUNNING_MAX || server->runs->count == E8_COUNT(server->runs->list)) {
         e8_call_fail(call, 409, "wait for one to end, or stop it", "%d scenarios run already", RUNNING_MAX);
         return;
     }
@@ -591,54 +644,81 @@ void e8_runs_start(struct e8_call *call)
     add_run(server->runs, run);
     tell(server, run);
     e8_call_header(call, "Location", e8_arena_printf(call->arena, "/v1/runs/%s", run->id));
-    put_run(e8_call_begin(call, 201), "data", run);
+    put_run(e8_call_begin(call, 201), "data", &run->told, run->in_flight);
     e8_call_end(call);
+}
+
+static struct run *under_way(const struct e8_call *call, const char *id)
+{
+    const struct e8_runs *runs = call->server->runs;
+    for (size_t i = 0; runs && i < runs->count; i++) {
+        if (strcmp(id, runs->list[i]->id) == 0) {
+            return runs->list[i];
+        }
+    }
+    return NULL;
 }
 
 void e8_runs_list(struct e8_call *call)
 {
-    const struct e8_runs *runs = call->server->runs;
-    size_t count = runs ? runs->count : 0;
+    struct e8_store_run *list;
+    struct e8_err err = {0};
+    size_t count, limit;
+    int64_t before;
+    e8_call_query_page(call, 0, &before, &limit);
+    if (e8_call_faulty(call)) {
+        e8_call_refuse(call);
+        return;
+    }
+    if (e8_store_runs(call->server->store, before, limit + 1, call->arena, &list, &count, &err)) {
+        e8_call_fail_err(call, 503, &err);
+        return;
+    }
+    size_t shown = count < limit ? count : limit;
     struct e8_json *w = e8_call_begin_list(call, 200);
-    for (size_t i = count; i-- > 0;) {
-        put_run(w, NULL, runs->list[i]);
+    for (size_t i = 0; i < shown; i++) {
+        const struct run *run = under_way(call, list[i].id);
+        put_run(w, NULL, run ? &run->told : &list[i], run ? run->in_flight : 0);
     }
-    e8_call_end_list(call, 0, NULL);
+    e8_call_end_list(call, limit, e8_call_cursor(call, 0, count > shown ? list[shown - 1].n : 0));
 }
 
-static struct run *find_run(struct e8_call *call)
+/* One that is under way is looked at now; false: it was answered with a failure. */
+static bool find_run(struct e8_call *call, struct run **run, struct e8_store_run *out)
 {
-    const struct e8_runs *runs = call->server->runs;
-    for (size_t i = 0; runs && i < runs->count; i++) {
-        if (e8_str_is(call->id, runs->list[i]->id)) {
-            return runs->list[i];
-        }
+    struct e8_err err = {0};
+    const char *id = e8_call_text(call, call->id);
+    *run = under_way(call, id);
+    enum e8_rc rc = *run ? E8_OK : e8_store_run(call->server->store, id, call->arena, out, &err);
+    if (rc) {
+        e8_call_fail_store(call, rc, &err);
     }
-    e8_call_fail(call, 404, "GET /v1/runs lists the last ones", "there is no run \"%.*s\"", E8_STR(call->id));
-    return NULL;
+    return !rc;
 }
 
-static void answer_run(struct e8_call *call, struct run *run)
+static void answer_run(struct e8_call *call, struct run *run, const struct e8_store_run *told)
 {
-    if (run->engine) {
+    if (run && run->engine) {
         look(run, e8_engine_stats(run->engine));
     }
-    put_run(e8_call_begin(call, 200), "data", run);
+    put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->in_flight : 0);
     e8_call_end(call);
 }
 
 void e8_run_get(struct e8_call *call)
 {
-    struct run *run = find_run(call);
-    if (run) {
-        answer_run(call, run);
+    struct e8_store_run told;
+    struct run *run;
+    if (find_run(call, &run, &told)) {
+        answer_run(call, run, &told);
     }
 }
 
 void e8_run_stop(struct e8_call *call)
 {
-    struct run *run = find_run(call);
-    if (!run) {
+    struct e8_store_run told;
+    struct run *run;
+    if (!find_run(call, &run, &told)) {
         return;
     }
     e8_call_members(call, NULL, 0, NULL);
@@ -646,11 +726,11 @@ void e8_run_stop(struct e8_call *call)
         e8_call_refuse(call);
         return;
     }
-    if (run->engine && !run->stopping) {
+    if (run && run->engine && !run->stopping) {
         run->stopping = true;
         e8_engine_stop(run->engine);
     }
-    answer_run(call, run);
+    answer_run(call, run, &told);
 }
 
 /* The first comment of the file, or its description. */

@@ -170,16 +170,35 @@ enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_
                                   e8_wall_ns now, uint64_t *count, struct e8_err *err);
 
 /* ---- scenario runs: sent by engines of their own, and kept here like all else ---- */
-/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted: what it has left undone is
- * CANCELLED. */
+#define E8_RUN_CUT "emit8 serve ended while the run was under way" /* of those that were interrupted */
+enum e8_run_state { E8_RUN_RUNNING, E8_RUN_ENDED, E8_RUN_STOPPED, E8_RUN_FAILED, E8_RUN_INTERRUPTED };
+struct e8_run_figures {
+    int64_t planned;                                /* deliveries; -1: not known */
+    e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
+    uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
+    uint64_t lost;                                  /* that were dropped, or cut off */
+    uint64_t stalls;                                /* times that a worker had to wait for the store */
+    e8_dur_ns p50, p99;                             /* of response times; -1: none */
+};
+struct e8_store_run {
+    int64_t n; /* in the store */
+    const char *id, *name;
+    enum e8_run_state state;
+    const char *note;          /* why not all of it was sent; NULL: there is nothing to say */
+    e8_wall_ns started, ended; /* ended 0: it has not */
+    struct e8_run_figures figures;
+};
+/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted, at the moment that its figures are
+ * of: what it has left undone is CANCELLED. */
 enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
                               int64_t *n, struct e8_err *err);
 /* What has become known of it. */
 enum e8_run_what {
     E8_RUN_EVENT, /* was made, with what it owes */
     E8_RUN_ATTEMPT, /* was made, for the event and the endpoint. The store numbers it: copies use numbers, too */
-    E8_RUN_UNSENT, /* the delivery is not sent (any more), for the reason `why` */
-    E8_RUN_END,    /* of the run; what is undone is CANCELLED for the reason `why` */
+    E8_RUN_UNSENT,  /* the delivery is not sent (any more), for the reason `why` */
+    E8_RUN_FIGURES, /* how far it is */
+    E8_RUN_END,     /* of the run, in `state`; what is undone is CANCELLED for the reason `why` */
 };
 struct e8_run_row {
     enum e8_run_what what;
@@ -191,6 +210,9 @@ struct e8_run_row {
     char webhook[E8_ID_MAX];
     struct e8_store_attempt attempt; /* but for its delivery and number */
     const char *why;
+    struct e8_run_figures figures; /* of END as well, */
+    enum e8_run_state state;       /* and these */
+    const char *note;
     char delivery[E8_ID_MAX]; /* out, of attempts and what is unsent; "": it is gone (retention) */
 };
 /* All or nothing, in their order. A delivery whose id is in the log already (a step may give it) gets one of its own, which targets have
@@ -199,6 +221,12 @@ struct e8_run_row {
  * endpoint's health: runs send what is wrong on purpose. */
 enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, size_t count,
                               struct e8_err *err);
+/* The newest first, before the one of that number (0: all), at most `limit`. */
+enum e8_rc e8_store_runs(struct e8_store *store, int64_t before, size_t limit, struct e8_arena *arena,
+                         struct e8_store_run **out, size_t *count, struct e8_err *err);
+/* E8_INPUT: there is none of that id. */
+enum e8_rc e8_store_run(struct e8_store *store, const char *id, struct e8_arena *arena,
+                        struct e8_store_run *out, struct e8_err *err);
 
 /* ---- the delivery log ---- */
 enum e8_status_class {
@@ -313,7 +341,7 @@ enum e8_rc e8_store_overview(struct e8_store *store, e8_wall_ns since, e8_wall_n
                              struct e8_err *err);
 
 /* ---- retention ---- */
-/* Deletes deliveries that have ended and are older than `before`, and the oldest beyond `bytes` of the file (0: no bound), some at a
+/* Deletes deliveries that have ended and are older than `before`, runs of that age that have none left, and the oldest beyond `bytes` of the file (0: no bound), some at a
  * time: at most for `budget` (0: 20 ms). *more: there is more to do; else it begins anew at the next call. Sums are kept 90 days. The file
  * shrinks as well, but for some room that is used again. Erases secrets whose grace is over, too. */
 enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t bytes, e8_dur_ns budget,

@@ -7,12 +7,12 @@
 
 enum { SOME = 1000 };
 
-static const char interrupted[] = "interrupted: emit8 serve ended while the run was under way";
+static const char interrupted[] = "interrupted: " E8_RUN_CUT;
 
 enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
                               int64_t *n, struct e8_err *err)
 {
-    static const char sql[] = "INSERT INTO run(id, name, started) VALUES(?1, ?2, ?3)";
+    static const char sql[] = "INSERT INTO run(id, name, started, told) VALUES(?1, ?2, ?3, ?3)";
     struct e8_side *side = &store->writer;
 
     E8_CHECK_MAGIC(store, E8_STORE_MAGIC);
@@ -166,18 +166,33 @@ static int cancel_some(struct e8_side *side, int64_t run, const char *why, e8_wa
     return count;
 }
 
-static void end_run(struct e8_side *side, int64_t run, e8_wall_ns now)
+static void put_figures(struct e8_side *side, const struct e8_run_row *row)
 {
-    static const char sql[] = "UPDATE run SET ended = ?2 WHERE n = ?1";
+    static const char sql[] =
+        "UPDATE run SET told = ?2, planned = ?3, length = ?4, attempts = ?5, delivered = ?6, failed = ?7,"
+        " withheld = ?8, lost = ?9, stalls = ?10, p50 = ?11, p99 = ?12 WHERE n = ?1";
+    const struct e8_run_figures *f = &row->figures;
 
-    E8_RUN(side, sql, e8_int(run), e8_int(now));
+    E8_RUN(side, sql, e8_int(row->run), e8_int(row->at), e8_int(f->planned), e8_int(f->length),
+           e8_int((int64_t)f->attempts), e8_int((int64_t)f->delivered), e8_int((int64_t)f->failed),
+           e8_int((int64_t)f->withheld), e8_int((int64_t)f->lost), e8_int((int64_t)f->stalls), e8_int(f->p50),
+           e8_int(f->p99));
+}
+
+static void end_run(struct e8_side *side, int64_t run, enum e8_run_state state, const char *note,
+                    e8_wall_ns now)
+{
+    static const char sql[] = "UPDATE run SET state = ?2, note = ?3, ended = ?4 WHERE n = ?1";
+
+    E8_RUN(side, sql, e8_int(run), e8_int(state), e8_text(note), e8_int(now));
 }
 
 static void put_end(struct e8_side *side, const struct e8_run_row *row)
 {
     while (cancel_some(side, row->run, row->why, row->at) == SOME)
         ;
-    end_run(side, row->run, row->at);
+    put_figures(side, row);
+    end_run(side, row->run, row->state, row->note, row->at);
 }
 
 static enum e8_rc put(struct e8_side *side, struct e8_sums *sums, struct e8_run_row *row, struct e8_err *err)
@@ -190,6 +205,9 @@ static enum e8_rc put(struct e8_side *side, struct e8_sums *sums, struct e8_run_
         return E8_OK;
     case E8_RUN_UNSENT:
         put_unsent(side, row);
+        return E8_OK;
+    case E8_RUN_FIGURES:
+        put_figures(side, row);
         return E8_OK;
     case E8_RUN_END:
         put_end(side, row);
@@ -223,6 +241,7 @@ enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, s
 enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
 {
     static const char next[] = "SELECT n FROM run WHERE ended = 0";
+    static const char last[] = "SELECT told FROM run WHERE n = ?1 AND told <> 0";
     struct e8_side *side = &store->writer;
     e8_wall_ns now = store->opened;
     enum e8_rc rc = E8_OK;
@@ -232,7 +251,7 @@ enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
         e8_side_begin(side, E8_WRITE);
         run = e8_side_int(side, 0, next, NULL, 0);
         if (run != 0 && cancel_some(side, run, interrupted, now) < SOME)
-            end_run(side, run, now);
+            end_run(side, run, E8_RUN_INTERRUPTED, E8_RUN_CUT, E8_INT(side, now, last, e8_int(run)));
         rc = e8_side_end(side, E8_OK, err);
     }
     return rc;

@@ -55,8 +55,7 @@ static const char second[] =
     "CREATE INDEX delivery_run ON delivery(run) WHERE run IS NOT NULL;";
 
 /* Of a webhook: since when it has been enabled again; 0: it always was. Of an attempt: what was changed on purpose about the request,
- * in words, whether its signature is therefore wrong, and the body that was sent in place of the event's. From now on the class of a new
- * kind is the status itself, which older versions would not find. */
+ * in words, whether its signature is therefore wrong, and the body that was sent in place of the event's. */
 static const char third[] =
     "ALTER TABLE webhook ADD COLUMN enabled_at INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE attempt ADD COLUMN tamper TEXT;" /* NULL: nothing */
@@ -64,4 +63,29 @@ static const char third[] =
     "ALTER TABLE attempt ADD COLUMN changed BLOB;" /* NULL: the event's body was sent */
     "ALTER TABLE attempt ADD COLUMN changed_length INTEGER;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third};
+/* What has become of runs (struct e8_store_run). Of those from before it is known what the log says. */
+static const char fourth[] =
+    "ALTER TABLE run ADD COLUMN state INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN note TEXT;"
+    "ALTER TABLE run ADD COLUMN told INTEGER NOT NULL DEFAULT 0;" /* when the figures were these; 0: never */
+    "ALTER TABLE run ADD COLUMN planned INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE run ADD COLUMN length INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN stalls INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN p50 INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE run ADD COLUMN p99 INTEGER NOT NULL DEFAULT -1;"
+    "UPDATE run SET state = 1 WHERE ended <> 0;"
+    "UPDATE run SET attempts = coalesce((SELECT sum(number) FROM delivery d WHERE d.run = run.n), 0),"
+    " delivered = (SELECT count(*) FROM delivery d JOIN kind k ON k.n = d.kind WHERE d.run = run.n AND "
+    "k.state = 1),"
+    " failed = (SELECT count(*) FROM delivery d JOIN kind k ON k.n = d.kind WHERE d.run = run.n AND k.state "
+    "= 2);";
+
+/* From now on the class of a new kind is the status itself, which older versions would not find. */
+static const char fifth[] = "";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth};

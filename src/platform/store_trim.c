@@ -150,11 +150,11 @@ static bool trim_sums(const struct trim *trim, e8_wall_ns before)
     return done;
 }
 
-static void trim_names(struct e8_side *side)
+static void trim_names(struct e8_side *side, e8_wall_ns before)
 {
     static const char kinds[] = "DELETE FROM kind WHERE deliveries = 0";
-    static const char runs[] =
-        "DELETE FROM run WHERE ended <> 0 AND NOT EXISTS(SELECT 1 FROM delivery d WHERE d.run = run.n)";
+    static const char runs[] = "DELETE FROM run WHERE ended <> 0 AND ended < ?1"
+                               " AND NOT EXISTS(SELECT 1 FROM delivery d WHERE d.run = run.n)";
     /* A run that is under way may send to one that was deleted. */
     static const char webhooks[] =
         "DELETE FROM webhook WHERE deleted AND NOT EXISTS(SELECT 1 FROM kind k WHERE k.webhook = webhook.n)"
@@ -162,7 +162,7 @@ static void trim_names(struct e8_side *side)
         " AND NOT EXISTS(SELECT 1 FROM run WHERE ended = 0)";
 
     e8_side_run(side, kinds, NULL, 0);
-    e8_side_run(side, runs, NULL, 0);
+    E8_RUN(side, runs, e8_int(before));
     e8_side_run(side, webhooks, NULL, 0);
 }
 
@@ -198,7 +198,7 @@ enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t byt
                 trim_sums(&trim, now - (e8_dur_ns)KEEP_SUMS_DAYS * 24 * 3600 * E8_NS_S);
     if (done) {
         store->trimmed = 0;
-        trim_names(&store->writer);
+        trim_names(&store->writer, before);
     }
     trim.end = start + budget;
     *more = !shrink(&trim) || !done;

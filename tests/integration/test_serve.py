@@ -1276,6 +1276,52 @@ def test_runs_are_stopped(tmp_path):
         assert server.stop() == 143  # with three of them under way
 
 
+def test_runs_survive_a_restart(tmp_path):
+    """As they ended, with their figures; one that was under way when the server was ended says so."""
+    state = tmp_path / "state"
+
+    def over(server, run):
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        return run
+
+    with kit.Capture(lambda request: 503 if request["headers"]["x-8bit-event"] == "message.sent" else 200) as capture:
+        with Serve(state) as server:
+            server.webhook(capture.url, retry={"attempts": 1})
+            ended = over(server, server.post("/v1/runs", {"text": LOGGED}).data["id"])
+            stopped = server.post("/v1/runs", {"text": ENDLESS}).data["id"]
+            kit.until(lambda: server.get(f"/v1/runs/{stopped}").data["delivered"])
+            server.post(f"/v1/runs/{stopped}/stop")
+            over(server, stopped)
+            cut = server.post("/v1/runs", {"text": ENDLESS}).data["id"]
+            kit.until(lambda: server.get(f"/v1/runs/{cut}").data["delivered"])
+            before = server.get("/v1/runs").data
+            assert [(run["id"], run["state"]) for run in before] == [(cut, "running"), (stopped, "stopped"), (ended, "ended")]
+            assert before[2]["failed"] and before[2]["delivered"] and before[2]["planned"] and before[2]["p99_ms"]
+        with Serve(state) as server:
+            after = server.get("/v1/runs").data
+            assert after[1:] == before[1:] and [server.get(f"/v1/runs/{run['id']}").data for run in after] == after
+            assert (after[0]["id"], after[0]["state"], after[0]["in_flight"]) == (cut, "interrupted", 0)
+            assert after[0]["note"] == "emit8 serve ended while the run was under way"
+            assert after[0]["ended_at"] > after[0]["started_at"]
+            sent = server.get("/v1/deliveries", run=cut, state="delivered", limit=200).data
+            assert after[0]["delivered"] == len(sent) >= before[0]["delivered"] and after[0]["p50_ms"]
+            assert server.post(f"/v1/runs/{cut}/stop").data == after[0], "it has ended"
+            pages, cursor = [], {}
+            for _ in range(3):
+                answer = server.get("/v1/runs", limit=1, **cursor)
+                pages += answer.data
+                cursor = {"cursor": answer.json["page"]["next"]}
+            assert pages == after and cursor == {"cursor": None}
+            for query in ({"limit": 0}, {"limit": 201}, {"cursor": "x"}):
+                _, fields = server.get("/v1/runs", **query).error(400, "INVALID_REQUEST")
+                assert fields == list(query)
+            more = over(server, server.post("/v1/runs", {"text": LOGGED}).data["id"])
+            assert [run["id"] for run in server.get("/v1/runs").data] == [more, cut, stopped, ended]
+        with Serve(state, "--keep", "1ms") as server:
+            kit.until(lambda: server.get("/v1/runs").data == [])
+            server.get(f"/v1/runs/{ended}").error(404, "NOT_FOUND")
+
+
 LOGGED = """scenario: logged
 flows:
   one:

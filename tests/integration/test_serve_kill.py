@@ -145,7 +145,11 @@ def test_killed_during_a_run(tmp_path):
         assert status == 201
         for _ in range(3):
             _, run = call(connect(serve), "POST", "/v1/runs", {"text": RUN})
-            kit.until(lambda: len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]) > 50)
+
+            def logged(query):
+                return len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200{query}")[1])
+
+            kit.until(lambda: logged("") > 50 and logged("&status=2xx") and logged("&status=5xx"))
             serve.kill()
             serve = Serve(state)
             rows = call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200")[1]
@@ -153,6 +157,11 @@ def test_killed_during_a_run(tmp_path):
             assert not call(connect(serve), "GET", "/v1/deliveries?state=pending")[1]
             errors = {row["error"] for row in rows if row["state"] == "cancelled"}
             assert errors == {"interrupted: emit8 serve ended while the run was under way"}
+            _, told = call(connect(serve), "GET", f"/v1/runs/{run['id']}")
+            assert (told["state"], told["note"]) == ("interrupted", "emit8 serve ended while the run was under way")
+            assert told["planned"] == run["planned"] and run["started_at"] == told["started_at"] <= told["ended_at"]
+            assert told["delivered"] + told["failed"] <= told["attempts"]
+            assert call(connect(serve), "GET", "/v1/runs")[1][0] == told
         # an event of its own goes out: whatever else was due would have gone before
         _, event = call(connect(serve), "POST", "/v1/events", {"type": "message.received"})
         (own,) = event["deliveries"]

@@ -10,6 +10,7 @@ const STATES = {
     ended: ["ok", "check", "ended"],
     stopped: ["idle", "stop", "stopped"],
     failed: ["bad", "cross", "failed"],
+    interrupted: ["warn", "warn", "interrupted"],
 };
 
 function stateBadge(run) {
@@ -100,7 +101,7 @@ function earlier(runs) {
         h(
             "p",
             { class: "hint" },
-            "Since emit8 serve was started. What a run has sent is in the delivery log, and can be sent again from there.",
+            "The last 50. What a run has sent is in the delivery log, and can be sent again from there.",
         ),
         table(["Scenario", "State", "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
             label: "Runs",

@@ -201,7 +201,7 @@ static void compare_pages(struct place *place, const struct model *model, struct
         assert_false(model_takes(model, row, &filter));
 }
 
-/* The file as version 2 would have it: its kinds know of a status the class alone. */
+/* The file as version 4 would have it: its kinds know of a status the class alone. */
 static void make_old(struct place *place)
 {
     static const char sql[] =
@@ -213,7 +213,7 @@ static void make_old(struct place *place)
         "UPDATE kind SET class = class / 100, deliveries = (SELECT count(*) FROM delivery WHERE kind = "
         "kind.n),"
         " newest = (SELECT ifnull(max(row), 0) FROM delivery WHERE kind = kind.n) WHERE class >= 100;"
-        "PRAGMA user_version = 2;";
+        "PRAGMA user_version = 4;";
     sqlite3 *db;
 
     e8_store_close(&place->store);

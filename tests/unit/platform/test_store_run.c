@@ -223,12 +223,144 @@ static void what_is_undone_is_closed(void **state)
     assert_sound(place->path);
 }
 
-static void trim_all(struct place *place)
+static struct e8_store_run told_of(struct place *place, const char *id)
+{
+    struct e8_store_run run;
+
+    ASSERT_OK(place, e8_store_run(place->store, id, place->arena, &run, &place->err));
+    assert_string_equal(run.id, id);
+    assert_string_equal(run.name, "a scenario");
+    assert_int_equal(run.started, T0);
+    return run;
+}
+
+static void write_figures(const struct run *run, enum e8_run_what what, e8_wall_ns at)
+{
+    struct e8_run_row row = {
+        .what = what,
+        .run = run->n,
+        .at = at,
+        .why = "it was stopped",
+        .state = E8_RUN_STOPPED,
+        .note = "somebody stopped it",
+        .figures = {.planned = 10,
+                    .length = 11,
+                    .attempts = 12,
+                    .delivered = 13,
+                    .failed = 14,
+                    .withheld = 15,
+                    .lost = 16,
+                    .stalls = 17,
+                    .p50 = 18,
+                    .p99 = 19},
+    };
+
+    ASSERT_OK(run->place, e8_store_run_write(run->place->store, &row, 1, &run->place->err));
+}
+
+static void assert_figures(const struct e8_run_figures *f)
+{
+    const int64_t found[] = {f->planned,
+                             f->length,
+                             (int64_t)f->attempts,
+                             (int64_t)f->delivered,
+                             (int64_t)f->failed,
+                             (int64_t)f->withheld,
+                             (int64_t)f->lost,
+                             (int64_t)f->stalls,
+                             f->p50,
+                             f->p99};
+
+    for (size_t i = 0; i < E8_COUNT(found); i++)
+        assert_int_equal(found[i], 10 + i);
+}
+
+static void a_run_is_told_as_it_went(void **state)
+{
+    struct place *place = *state;
+    struct run run = make_two(place);
+    struct e8_store_run told = told_of(place, "run_1");
+
+    assert_int_equal(told.state, E8_RUN_RUNNING);
+    assert_int_equal(told.ended, 0);
+    assert_int_equal(told.figures.planned, -1);
+    assert_int_equal(told.figures.p50, -1);
+    assert_null(told.note);
+    write_figures(&run, E8_RUN_FIGURES, T0 + 5);
+    told = told_of(place, "run_1");
+    assert_int_equal(told.state, E8_RUN_RUNNING);
+    assert_figures(&told.figures);
+    write_figures(&run, E8_RUN_END, T0 + 9);
+    reopen(place);
+    told = told_of(place, "run_1");
+    assert_int_equal(told.state, E8_RUN_STOPPED);
+    assert_string_equal(told.note, "somebody stopped it");
+    assert_int_equal(told.ended, T0 + 9);
+    assert_figures(&told.figures);
+    assert_int_equal(e8_store_run(place->store, "run_2", place->arena, &told, &place->err), E8_INPUT);
+}
+
+static void an_interrupted_run_ended_when_it_was_last_told_of(void **state)
+{
+    struct place *place = *state;
+    struct run run = make_two(place);
+
+    begin(place, "run_2");
+    write_figures(&run, E8_RUN_FIGURES, T0 + 5);
+    reopen_at(place, T0 + 3600 * E8_NS_S);
+    struct e8_store_run told = told_of(place, "run_1");
+    assert_int_equal(told.state, E8_RUN_INTERRUPTED);
+    assert_string_equal(told.note, E8_RUN_CUT);
+    assert_int_equal(told.ended, T0 + 5);
+    assert_figures(&told.figures);
+    assert_int_equal(told_of(place, "run_2").ended, T0);
+}
+
+static void runs_come_in_pages(void **state)
+{
+    struct place *place = *state;
+    struct e8_store_run *list;
+    size_t count;
+    char id[E8_ID_MAX];
+
+    for (int i = 1; i <= 5; i++) {
+        snprintf(id, sizeof id, "run_%d", i);
+        begin(place, id);
+    }
+    ASSERT_OK(place, e8_store_runs(place->store, 0, 3, place->arena, &list, &count, &place->err));
+    assert_int_equal(count, 3);
+    assert_string_equal(list[0].id, "run_5");
+    ASSERT_OK(place, e8_store_runs(place->store, list[2].n, 3, place->arena, &list, &count, &place->err));
+    assert_int_equal(count, 2);
+    assert_string_equal(list[1].id, "run_1");
+    ASSERT_OK(place, e8_store_runs(place->store, list[1].n, 3, place->arena, &list, &count, &place->err));
+    assert_int_equal(count, 0);
+}
+
+static void trim_all_before(struct place *place, e8_wall_ns before)
 {
     bool more = true;
 
     while (more)
-        ASSERT_OK(place, e8_store_trim(place->store, E8_NEVER, 0, E8_NS_S, &more, &place->err));
+        ASSERT_OK(place, e8_store_trim(place->store, before, 0, E8_NS_S, &more, &place->err));
+}
+
+/* One that sent nothing, too. */
+static void runs_stay_as_long_as_deliveries(void **state)
+{
+    struct place *place = *state;
+    struct run run = make_two(place);
+
+    write_figures(&run, E8_RUN_END, T0 + 9);
+    trim_all_before(place, T0 + 9);
+    assert_int_equal(ask(place->path, "SELECT count(*) FROM run"), 1);
+    trim_all_before(place, T0 + 10);
+    assert_int_equal(ask(place->path, "SELECT count(*) FROM run"), 0);
+}
+
+static void trim_all(struct place *place)
+{
+    trim_all_before(place, E8_NEVER);
 }
 
 static void retention_waits_for_the_run(void **state)
@@ -323,13 +455,49 @@ static void a_file_of_before_is_brought_up(void **state)
         SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 3);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 5);
     assert_null(look(place, "dlv_1").run);
     add_webhook(place, "whk_b");
     struct run run = begin(place, "run_1");
     emit(&run, "2", NULL, NULL);
     assert_row(place, "dlv_2a", E8_STATE_PENDING, 0);
     assert_sound(place->path);
+}
+
+/* Of runs from before their figures were kept, what the log says of them. */
+static void a_file_without_figures_is_brought_up(void **state)
+{
+    static const char *const columns[] = {"state",    "note",      "told",   "planned",  "length",
+                                          "attempts", "delivered", "failed", "withheld", "lost",
+                                          "stalls",   "p50",       "p99"};
+    struct place *place = *state;
+    struct run run = make_two(place);
+    char sql[80];
+    sqlite3 *db;
+
+    emit(&run, "1", NULL, NULL);
+    attempt(&run, "1", "whk_a", 503, E8_STATE_PENDING, false);
+    attempt(&run, "1", "whk_a", 200, E8_STATE_DELIVERED, false);
+    attempt(&run, "1", "whk_b", 400, E8_STATE_FAILED, false);
+    end(&run);
+    begin(place, "run_2");
+    e8_store_close(&place->store);
+    assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+    for (size_t i = 0; i < E8_COUNT(columns); i++) {
+        snprintf(sql, sizeof sql, "ALTER TABLE run DROP COLUMN %s; PRAGMA user_version = 3", columns[i]);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    sqlite3_close(db);
+    reopen_at(place, T0 + 7);
+    struct e8_store_run told = told_of(place, "run_1");
+    assert_int_equal(told.state, E8_RUN_ENDED);
+    assert_int_equal(told.figures.attempts, 3);
+    assert_int_equal(told.figures.delivered, 1);
+    assert_int_equal(told.figures.failed, 1);
+    assert_int_equal(told.figures.planned, -1);
+    told = told_of(place, "run_2");
+    assert_int_equal(told.state, E8_RUN_INTERRUPTED);
+    assert_int_equal(told.ended, T0 + 7); /* when it was, nobody knows */
 }
 
 int run_store_run_tests(void)
@@ -340,10 +508,15 @@ int run_store_run_tests(void)
         CASE(ids_that_are_given_are_made_unique),
         CASE(asked_for_again_during_the_run),
         CASE(what_is_undone_is_closed),
+        CASE(a_run_is_told_as_it_went),
+        CASE(an_interrupted_run_ended_when_it_was_last_told_of),
+        CASE(runs_come_in_pages),
+        CASE(runs_stay_as_long_as_deliveries),
         CASE(retention_waits_for_the_run),
         CASE(filtered_by_run),
         CASE(types_are_told),
         CASE(a_file_of_before_is_brought_up),
+        CASE(a_file_without_figures_is_brought_up),
     };
     return cmocka_run_group_tests_name("store run", tests, NULL, NULL);
 }
