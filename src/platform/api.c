@@ -242,7 +242,11 @@ static void find_and_answer(struct e8_call *call)
         return;
     }
     if (!e8_guard_permits(guard, call->request, &why)) {
-        e8_call_fail(call, why.status, NULL, "%s", why.message);
+        if (why.link) {
+            e8_assets_refuse_link(call);
+        } else {
+            e8_call_fail(call, why.status, NULL, "%s", why.message);
+        }
         return;
     }
     if (e8_assets_answer(call)) {
