@@ -6,6 +6,7 @@
 #include "digest/digest.h"
 
 enum need { NO_BODY, MAY_HAVE_BODY, NEEDS_BODY };
+enum access { OPEN /* without a key */, WITH_KEY, COUNTED /* with a key, and the plan's limit counts it */ };
 
 #define FILTERS "type environment event run status state test since until cursor limit"
 
@@ -16,39 +17,39 @@ static const struct route {
     e8_call_fn *answer;
     enum need body;
     const char *query;
-    bool open; /* without a key */
+    enum access access;
 } routes[] = {
-    {"GET", "/healthz", e8_healthz_get, NO_BODY, "", true},
-    {"GET", "/openapi.json", e8_openapi_get, NO_BODY, "", true},
-    {"GET", "/metrics", e8_metrics_get, NO_BODY, "", false},
-    {"GET", "/v1/webhooks", e8_webhooks_list, NO_BODY, "enabled", false},
-    {"POST", "/v1/webhooks", e8_webhooks_create, NEEDS_BODY, "", false},
-    {"GET", "/v1/webhooks/{id}", e8_webhook_get, NO_BODY, "", false},
-    {"PATCH", "/v1/webhooks/{id}", e8_webhook_patch, NEEDS_BODY, "", false},
-    {"DELETE", "/v1/webhooks/{id}", e8_webhook_delete, NO_BODY, "", false},
-    {"POST", "/v1/webhooks/{id}/enable", e8_webhook_enable, MAY_HAVE_BODY, "", false},
-    {"POST", "/v1/webhooks/{id}/disable", e8_webhook_disable, MAY_HAVE_BODY, "", false},
-    {"POST", "/v1/webhooks/{id}/rotate", e8_webhook_rotate, MAY_HAVE_BODY, "", false},
-    {"POST", "/v1/webhooks/{id}/revoke", e8_webhook_revoke, MAY_HAVE_BODY, "", false},
-    {"POST", "/v1/webhooks/{id}/test", e8_webhook_test, NEEDS_BODY, "", false},
-    {"GET", "/v1/webhooks/{id}/deliveries", e8_webhook_deliveries, NO_BODY, FILTERS, false},
-    {"GET", "/v1/events", e8_types_list, NO_BODY, "", false},
-    {"POST", "/v1/events", e8_event_post, NEEDS_BODY, "", false},
-    {"GET", "/v1/events/{id}", e8_type_get, NO_BODY, "", false},
-    {"POST", "/v1/events/{id}/preview", e8_type_preview, MAY_HAVE_BODY, "", false},
-    {"GET", "/v1/match", e8_match_get, NO_BODY, "pattern*", false},
-    {"GET", "/v1/deliveries", e8_deliveries_list, NO_BODY, "webhook " FILTERS, false},
-    {"POST", "/v1/deliveries/resend", e8_deliveries_resend, MAY_HAVE_BODY, "", false},
-    {"GET", "/v1/deliveries/{id}", e8_delivery_get, NO_BODY, "", false},
-    {"POST", "/v1/deliveries/{id}/resend", e8_delivery_resend, MAY_HAVE_BODY, "", false},
-    {"GET", "/v1/overview", e8_overview_get, NO_BODY, "since until step webhook", false},
-    {"GET", "/v1/stream", e8_stream_get, NO_BODY, "webhook", false},
-    {"GET", "/v1/scenarios", e8_scenarios_list, NO_BODY, "", false},
-    {"GET", "/v1/runs", e8_runs_list, NO_BODY, "cursor limit", false},
-    {"POST", "/v1/runs", e8_runs_start, NEEDS_BODY, "", false},
-    {"GET", "/v1/runs/{id}", e8_run_get, NO_BODY, "", false},
-    {"POST", "/v1/runs/{id}/stop", e8_run_stop, MAY_HAVE_BODY, "", false},
-    {"GET", "/v1/info", e8_info_get, NO_BODY, "", false},
+    {"GET", "/healthz", e8_healthz_get, NO_BODY, "", OPEN},
+    {"GET", "/openapi.json", e8_openapi_get, NO_BODY, "", OPEN},
+    {"GET", "/metrics", e8_metrics_get, NO_BODY, "", WITH_KEY},
+    {"GET", "/v1/webhooks", e8_webhooks_list, NO_BODY, "enabled", COUNTED},
+    {"POST", "/v1/webhooks", e8_webhooks_create, NEEDS_BODY, "", COUNTED},
+    {"GET", "/v1/webhooks/{id}", e8_webhook_get, NO_BODY, "", COUNTED},
+    {"PATCH", "/v1/webhooks/{id}", e8_webhook_patch, NEEDS_BODY, "", COUNTED},
+    {"DELETE", "/v1/webhooks/{id}", e8_webhook_delete, NO_BODY, "", COUNTED},
+    {"POST", "/v1/webhooks/{id}/enable", e8_webhook_enable, MAY_HAVE_BODY, "", COUNTED},
+    {"POST", "/v1/webhooks/{id}/disable", e8_webhook_disable, MAY_HAVE_BODY, "", COUNTED},
+    {"POST", "/v1/webhooks/{id}/rotate", e8_webhook_rotate, MAY_HAVE_BODY, "", COUNTED},
+    {"POST", "/v1/webhooks/{id}/revoke", e8_webhook_revoke, MAY_HAVE_BODY, "", COUNTED},
+    {"POST", "/v1/webhooks/{id}/test", e8_webhook_test, NEEDS_BODY, "", COUNTED},
+    {"GET", "/v1/webhooks/{id}/deliveries", e8_webhook_deliveries, NO_BODY, FILTERS, COUNTED},
+    {"GET", "/v1/events", e8_types_list, NO_BODY, "", COUNTED},
+    {"POST", "/v1/events", e8_event_post, NEEDS_BODY, "", COUNTED},
+    {"GET", "/v1/events/{id}", e8_type_get, NO_BODY, "", COUNTED},
+    {"POST", "/v1/events/{id}/preview", e8_type_preview, MAY_HAVE_BODY, "", COUNTED},
+    {"GET", "/v1/match", e8_match_get, NO_BODY, "pattern*", COUNTED},
+    {"GET", "/v1/deliveries", e8_deliveries_list, NO_BODY, "webhook " FILTERS, COUNTED},
+    {"POST", "/v1/deliveries/resend", e8_deliveries_resend, MAY_HAVE_BODY, "", COUNTED},
+    {"GET", "/v1/deliveries/{id}", e8_delivery_get, NO_BODY, "", COUNTED},
+    {"POST", "/v1/deliveries/{id}/resend", e8_delivery_resend, MAY_HAVE_BODY, "", COUNTED},
+    {"GET", "/v1/overview", e8_overview_get, NO_BODY, "since until step webhook", COUNTED},
+    {"GET", "/v1/stream", e8_stream_get, NO_BODY, "webhook", COUNTED},
+    {"GET", "/v1/scenarios", e8_scenarios_list, NO_BODY, "", COUNTED},
+    {"GET", "/v1/runs", e8_runs_list, NO_BODY, "cursor limit", COUNTED},
+    {"POST", "/v1/runs", e8_runs_start, NEEDS_BODY, "", COUNTED},
+    {"GET", "/v1/runs/{id}", e8_run_get, NO_BODY, "", COUNTED},
+    {"POST", "/v1/runs/{id}/stop", e8_run_stop, MAY_HAVE_BODY, "", COUNTED},
+    {"GET", "/v1/info", e8_info_get, NO_BODY, "", COUNTED},
 };
 
 /* Path and template, segment by segment. */
@@ -116,9 +117,18 @@ static bool is_authorized(struct e8_call *call)
     return false;
 }
 
+/* The plan is for the clients that people write: what their dashboard asks has a bucket of its own. Whoever says so is believed, since
+ * the limit keeps nobody out who has the key. */
+static struct e8_bucket *bucket_of(struct e8_call *call)
+{
+    const char *client = e8_request_header(call->request, "X-Emit8-Client", 0);
+    bool dashboard = client && strcmp(client, "dashboard") == 0;
+    return dashboard ? &call->server->dashboard : &call->server->bucket;
+}
+
 static bool is_within_limit(struct e8_call *call)
 {
-    struct e8_bucket *bucket = &call->server->bucket;
+    struct e8_bucket *bucket = bucket_of(call);
     e8_dur_ns wait;
     bool good = e8_bucket_take(bucket, e8_mono_now(), &wait);
     if (!bucket->per_minute) {
@@ -213,7 +223,8 @@ static bool read_body(struct e8_call *call, enum need need)
 
 static void answer(struct e8_call *call, const struct route *route)
 {
-    if ((route->open || (is_authorized(call) && is_within_limit(call))) && knows_query(call, route->query) &&
+    if ((route->access == OPEN || is_authorized(call)) &&
+        (route->access != COUNTED || is_within_limit(call)) && knows_query(call, route->query) &&
         read_body(call, route->body)) {
         route->answer(call);
     }
@@ -231,7 +242,11 @@ static void find_and_answer(struct e8_call *call)
         return;
     }
     if (!e8_guard_permits(guard, call->request, &why)) {
-        e8_call_fail(call, why.status, NULL, "%s", why.message);
+        if (why.link) {
+            e8_assets_refuse_link(call);
+        } else {
+            e8_call_fail(call, why.status, NULL, "%s", why.message);
+        }
         return;
     }
     if (e8_assets_answer(call)) {

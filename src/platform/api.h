@@ -86,6 +86,8 @@ const char *e8_call_environment(struct e8_call *call, const struct e8_node *node
 /* ---- static files (assets.c) ---- */
 /* Answers a request for a page or what it is made of; false: there is no such file. */
 bool e8_assets_answer(struct e8_call *call);
+/* 403 for somebody who has followed a link of another site, as a page with a link to the dashboard. */
+void e8_assets_refuse_link(struct e8_call *call);
 
 /* ---- pieces of answers (api_write.c) ---- */
 void e8_json_time(struct e8_json *w, const char *key, e8_wall_ns at);    /* 0: null */

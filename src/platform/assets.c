@@ -81,3 +81,12 @@ bool e8_assets_answer(struct e8_call *call)
     }
     return true;
 }
+
+void e8_assets_refuse_link(struct e8_call *call)
+{
+    call->response->status = 403;
+    e8_call_header(call, "Content-Type", "text/html; charset=utf-8");
+    e8_call_header(call, "Cache-Control", "no-store");
+    e8_call_header(call, "Content-Security-Policy", POLICY);
+    call->response->constant = e8_catalog_builtin(FOLDER "elsewhere.html");
+}

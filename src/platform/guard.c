@@ -150,14 +150,23 @@ static bool is(const char *text, const char *wanted)
     return text && strcmp(text, wanted) == 0;
 }
 
-/* https://www.w3.org/TR/fetch-metadata: a link elsewhere may lead to the front page, and nothing else may come from there. */
 static bool comes_from_here(const struct e8_guard_facts *facts)
 {
-    if (!facts->fetch_site || is(facts->fetch_site, "same-origin") || is(facts->fetch_site, "none"))
-        return true;
-    return e8_str_is(facts->method, "GET") && e8_str_is(facts->path, "/") &&
+    return !facts->fetch_site || is(facts->fetch_site, "same-origin") || is(facts->fetch_site, "none");
+}
+
+/* A link of another site that was followed, in a tab or a window of its own. */
+static bool is_link(const struct e8_guard_facts *facts)
+{
+    return e8_str_is(facts->method, "GET") &&
            (is(facts->fetch_site, "cross-site") || is(facts->fetch_site, "same-site")) &&
            is(facts->fetch_mode, "navigate") && is(facts->fetch_dest, "document");
+}
+
+/* https://www.w3.org/TR/fetch-metadata: a link elsewhere may lead to the front page, and nothing else may come from there. */
+static bool is_front_page(const struct e8_guard_facts *facts)
+{
+    return is_link(facts) && e8_str_is(facts->path, "/");
 }
 
 /* Forms can send three types, and JSON is none of them; a script elsewhere would have to ask first (CORS), and gets no answer that it
@@ -179,7 +188,7 @@ static bool type_is_right(const struct e8_guard_facts *facts)
 static bool refuse(struct e8_guard_refusal *why, int status, const char *code, const char *message)
 {
     if (why)
-        *why = (struct e8_guard_refusal){status, code, message};
+        *why = (struct e8_guard_refusal){status, code, message, false};
     return false;
 }
 
@@ -196,9 +205,12 @@ bool e8_guard_judge(const struct e8_guard *guard, const struct e8_guard_facts *f
     if (facts->origin && !knows_origin(guard, facts->origin))
         return refuse(why, 403, "FORBIDDEN",
                       "a page of another Origin may not call this server; open its own dashboard");
-    if (!comes_from_here(facts))
-        return refuse(why, 403, "FORBIDDEN",
-                      "the request comes from another site; open the dashboard itself");
+    if (!comes_from_here(facts) && !is_front_page(facts)) {
+        refuse(why, 403, "FORBIDDEN", "the request comes from another site; open the dashboard itself");
+        if (why)
+            why->link = is_link(facts);
+        return false;
+    }
     if (!type_is_right(facts))
         return refuse(why, 415, "UNSUPPORTED_MEDIA_TYPE",
                       "this is no request in JSON; send Content-Type: application/json, also without a body");

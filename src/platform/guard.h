@@ -28,6 +28,8 @@ struct e8_guard_refusal {
     int status;          /* 403, or 415 */
     const char *code;    /* "FORBIDDEN", "UNSUPPORTED_MEDIA_TYPE" */
     const char *message; /* what; hint. Constant */
+    bool
+        link; /* somebody has followed a link of another site: a page for people may answer, which says what to do */
 };
 /* True: it may go on. Else *why says how to answer (may be NULL). A pure function. */
 bool e8_guard_judge(const struct e8_guard *guard, const struct e8_guard_facts *facts,

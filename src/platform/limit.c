@@ -15,6 +15,13 @@ struct e8_bucket e8_bucket_of(enum e8_plan_limits plan, e8_mono_ns now)
     return (struct e8_bucket){plans[plan].per_minute, plans[plan].burst, plans[plan].burst, now};
 }
 
+struct e8_bucket e8_bucket_of_dashboard(enum e8_plan_limits plan, e8_mono_ns now)
+{
+    enum { PER_MINUTE = 1200, BURST = 600 };
+    return plan == E8_PLAN_UNLIMITED ? e8_bucket_of(plan, now)
+                                     : (struct e8_bucket){PER_MINUTE, BURST, BURST, now};
+}
+
 static e8_dur_ns time_for(const struct e8_bucket *bucket, double tokens)
 {
     return tokens <= 0 ? 0 : (e8_dur_ns)(tokens * 60 * (double)E8_NS_S / bucket->per_minute);

@@ -145,6 +145,7 @@ enum e8_rc e8_platform_start(const struct e8_platform_options *options, const st
     server->lock = -1;
     server->started = e8_wall_now();
     server->bucket = e8_bucket_of(options->plan, e8_mono_now());
+    server->dashboard = e8_bucket_of_dashboard(options->plan, e8_mono_now());
     server->live = e8_hub_new();
     server->metrics = e8_metrics_new();
     e8_buf_init(&server->openapi, 16 << 20);

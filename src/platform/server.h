@@ -44,10 +44,10 @@ struct e8_platform_server {
     struct e8_keeper *keeper;
     struct e8_httpd *httpd;
     /* All below is of the server's thread. */
-    struct e8_arena *arena; /* of the request under way, and of its answer until the next comes */
-    struct e8_bucket bucket;
-    bool refuses;          /* the last event could not be put on the disk, */
-    struct e8_err trouble; /* for this reason */
+    struct e8_arena *arena;             /* of the request under way, and of its answer until the next comes */
+    struct e8_bucket bucket, dashboard; /* of the plan; of what the dashboard asks */
+    bool refuses;                       /* the last event could not be put on the disk, */
+    struct e8_err trouble;              /* for this reason */
     struct e8_takers *takers;
     struct e8_runs *runs;
     struct e8_arena *sampled; /* a sample of each event type, made when they are first asked for */
@@ -64,6 +64,8 @@ enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e
 
 /* ---- rate limits (limit.c) ---- */
 struct e8_bucket e8_bucket_of(enum e8_plan_limits plan, e8_mono_ns now);
+/* Of the dashboard: wide, where the plan limits at all. */
+struct e8_bucket e8_bucket_of_dashboard(enum e8_plan_limits plan, e8_mono_ns now);
 /* Takes a token; false: there is none, and *wait says how long until there is. */
 bool e8_bucket_take(struct e8_bucket *bucket, e8_mono_ns now, e8_dur_ns *wait);
 /* How many may be made at once, of `per_minute` at most: what the burst has beyond is not told, so that it never exceeds the limit. */

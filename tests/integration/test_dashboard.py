@@ -486,6 +486,18 @@ def test_a_rate_limit_counts_down_and_is_tried_again(browser, serve, receiver):
     assert not browser.complaints()
 
 
+def test_the_dashboard_leaves_the_plan_alone(browser, tmp_path, receiver):
+    with platform_api.Serve(tmp_path / "state", "--plan", "starter") as server:
+        server.webhook(receiver.url)
+        enter(browser, server)
+        for path, seen in (("/deliveries", "The log is empty"), ("/endpoints", receiver.url), ("/test", "Send"), ("/scenarios", "quick")) * 3:
+            browser.go(path)
+            browser.see(seen)
+        answers = [server.get("/v1/info") for _ in range(99)]  # and one was for the endpoint
+        assert {answer.status for answer in answers} == {200}
+        assert not browser.complaints()
+
+
 def test_the_dark_has_all_colours():
     light, dark = [re.findall(r"(--[\w-]+): [^;]+;", (pathlib.Path(kit.SOURCE) / "src/platform/web" / name).read_text())
                    for name in ("colours.css", "dark.css")]

@@ -286,6 +286,27 @@ def test_rate_limit(tmp_path, plan, limit, burst):
         assert server.call("GET", "/healthz", key=None).status == 200
 
 
+def test_the_plan_is_for_clients(tmp_path):
+    """What the dashboard asks, its files and the metrics leave the plan's requests alone; the dashboard has a limit as well."""
+    dashboard = {"X-Emit8-Client": "dashboard"}
+    with Serve(tmp_path / "state", "--plan", "starter") as server:
+        for path in ("/metrics", "/openapi.json", "/", "/assets/app.js", "/healthz"):
+            for _ in range(10):
+                answer = server.call("GET", path)
+                assert answer.status == 200 and "x-ratelimit-limit" not in answer.headers, path
+        for _ in range(60):
+            told = server.call("GET", "/v1/info", headers=dashboard)
+            assert told.status == 200 and told.headers["x-ratelimit-limit"] == "1200"
+        answers = [server.get("/v1/info").status for _ in range(100)]
+        assert answers == [200] * 100
+        while server.get("/v1/info").status != 429:
+            pass
+        assert server.call("GET", "/v1/info", headers=dashboard).status == server.call("GET", "/metrics").status == 200
+        assert server.call("GET", "/v1/info", headers={"X-Emit8-Client": "another"}).status == 429
+    with Serve(tmp_path / "state") as server:
+        assert "x-ratelimit-limit" not in server.call("GET", "/v1/info", headers=dashboard).headers
+
+
 def test_what_every_answer_bears(shared):
     for answer in (shared.get("/v1/info"), shared.get("/v1/nothing"), shared.call("GET", "/", key=None)):
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -130,6 +130,12 @@ SITES = [  # method, path, site, mode, dest, is it let in?
     ("GET", "/v1/info", "cross-site", "navigate", "document", False),
     ("GET", "/assets/chart.js", "cross-site", "no-cors", "script", False),
     ("GET", "/assets/chart.js", "same-origin", "no-cors", "script", True),
+    ("GET", "/openapi.json", "cross-site", "navigate", "document", False),
+    ("GET", "/none", "same-site", "navigate", "document", False),
+    ("GET", "/v1/stream", "cross-site", "navigate", "document", False),
+    ("GET", "/v1/info", "cross-site", "navigate", "iframe", False),
+    ("HEAD", "/", "cross-site", "navigate", "document", False),
+    ("GET", "/?a=b", "cross-site", "navigate", "document", True),
     ("GET", "/", "cross-site", "navigate", "document", True),
     ("GET", "/", "same-site", "navigate", "document", True),
     ("GET", "/", "cross-site", "navigate", "iframe", False),
@@ -146,6 +152,14 @@ def test_sec_fetch_site(server, port, method, path, site, mode, dest, let_in):
                ("Content-Type", "application/json")]
     answer = ask(server, method, path, headers, b"{}" if method == "POST" else None)
     assert (answer.status != 403) == let_in, answer.body
+    if let_in or method == "HEAD":
+        return
+    if (method, mode, dest) == ("GET", "navigate", "document"):  # somebody has followed a link
+        assert answer.headers["content-type"] == "text/html; charset=utf-8" and b'<a href="/">Open the dashboard</a>' in answer.body
+        assert "default-src 'none'" in answer.headers["content-security-policy"] and "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert b"e8k_" not in answer.body and b"<script" not in answer.body and answer.headers["cache-control"] == "no-store"
+    else:
+        assert json.loads(answer.body)["error"]["code"] == "FORBIDDEN"
 
 
 @pytest.mark.parametrize("name, first, second", [

@@ -39,7 +39,7 @@ export function setKey(key) {
 }
 
 function headers(body) {
-    const out = {};
+    const out = { "X-Emit8-Client": "dashboard" }; /* not counted by the plan's limit */
     const key = getKey();
     /* Header values are bytes: a key with other characters is wrong, and the server shall say so. */
     if (key) out.Authorization = `Bearer ${key.replace(/[^\x21-\x7e]/g, "?")}`;

@@ -49,6 +49,21 @@ static void burst_then_rate(void **state)
     }
 }
 
+static void the_dashboard_has_a_limit_of_its_own(void **state)
+{
+    struct e8_bucket bucket = e8_bucket_of_dashboard(E8_PLAN_STARTER, 0);
+    e8_dur_ns wait;
+    int taken = 0;
+
+    (void)state;
+    while (e8_bucket_take(&bucket, 0, &wait))
+        taken++;
+    assert_int_equal(taken, 600);
+    assert_int_equal(wait, 50 * E8_NS_MS);
+    bucket = e8_bucket_of_dashboard(E8_PLAN_UNLIMITED, 0);
+    assert_int_equal(bucket.per_minute, 0);
+}
+
 static void a_long_rest_fills_it_and_no_more(void **state)
 {
     struct e8_bucket bucket = e8_bucket_of(E8_PLAN_STARTER, 0);
@@ -134,6 +149,7 @@ int run_api_tests(void)
         cmocka_unit_test(no_limit),
         cmocka_unit_test(burst_then_rate),
         cmocka_unit_test(texts),
+        cmocka_unit_test(the_dashboard_has_a_limit_of_its_own),
         cmocka_unit_test(a_long_rest_fills_it_and_no_more),
         cmocka_unit_test(a_key_is_made_once),
         cmocka_unit_test(a_directory_is_one_processs),
