@@ -817,7 +817,7 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
     browser.complaints()  # the console's word on the answers of 400
 
 
-# What others' tools say.
+# As it looks.
 
 
 def seeded(serve, receiver):
@@ -832,6 +832,55 @@ def seeded(serve, receiver):
         (made,) = serve.post("/v1/events", {"type": kind}).data["deliveries"]
         serve.ended(made["delivery_id"])
     return hook, failed
+
+
+# Numbers as a busy platform has them.
+BUSY = """const real = window.fetch;
+const busy = (value) => JSON.parse(JSON.stringify(value), (name, each) => (/^(attempts|delivered|failed|planned)$/.test(name) && typeof each === "number" ? each * 1234567 : each));
+window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!/^\\/v1\\/(overview|runs)/.test(path)) return answer;
+    return new Response(JSON.stringify(busy(await answer.json())), {status: answer.status});
+};"""
+
+# What lies beyond the edge without a box that scrolls, and what is cut off in boxes that nobody can scroll.
+BEYOND = """const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX) && each.tabIndex >= 0;
+const boxed = (each) => { for (let box = each.parentElement; box; box = box.parentElement) if (scrolls(box)) return true; return false; };
+return [...document.querySelectorAll("main *")].filter((each) => {
+    const {left, right, width} = each.getBoundingClientRect();
+    return width > 1 && (right > document.documentElement.clientWidth + 1 || left < -1) && !boxed(each) && !each.closest(".away, .cut, .log thead, .fold thead");
+}).map((each) => each.outerHTML.slice(0, 120))"""
+
+
+def places_of(hook, failed):
+    return ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", "/deliveries?type=none", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}",
+            f"/endpoints/{hook}/edit", "/endpoints/new", f"/test?webhook={hook}", "/scenarios", "/nowhere"]
+
+
+def test_no_page_is_wider_than_a_phone(browser, serve, receiver):
+    """Nothing scrolls sideways but tables in their own boxes, and what is asked for first folds."""
+    hook, failed = seeded(serve, receiver)
+    run = serve.post("/v1/runs", {"scenario": "quick"}).data["id"]
+    kit.until(lambda: serve.get(f"/v1/runs/{run}").data["state"] != "running")
+    enter(browser, serve)
+    browser.js(BUSY)
+    for width in (390, 320):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False)
+        for place in places_of(hook, failed):
+            browser.go(place)
+            browser.js("document.querySelectorAll('main details').forEach((each) => (each.open = true))")
+            kit.until(lambda: browser.js("return document.documentElement.scrollWidth <= innerWidth"))  # charts follow a frame later
+            assert not browser.js(BEYOND), (width, place)
+            wide = "return [...document.querySelectorAll('.table-wrap:has(.fold)')].filter((each) => each.scrollWidth > each.clientWidth).length"
+            assert width < 390 or browser.js(wide) == 0, place
+        browser.go("/overview")
+        browser.until(lambda: browser.count(".fold"))
+        assert re.search(r"\d,\d{3},\d{3}", browser.text(".fold"))
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
+    browser.complaints()  # of the filter that fits nothing
+
+
+# What others' tools say.
 
 
 @pytest.fixture(name="tools")
@@ -867,7 +916,7 @@ def test_axe_and_html_validate_find_nothing(browser, serve, receiver, tools):
     axe = (tools / "node_modules/axe-core/axe.min.js").read_text()
     enter(browser, serve)
     browser.js(axe)
-    places = ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}", "/endpoints/new", f"/test?webhook={hook}", "/scenarios"]
+    places = [place for place in places_of(hook, failed) if place not in ("/deliveries?type=none", "/nowhere")]
     pages = {"the file": serve.call("GET", "/", key=None).body.decode()}
     for scheme, rules, shown in (("light", AA, places), ("dark", ["color-contrast"], places[::2])):
         browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])

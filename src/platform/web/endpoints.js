@@ -1,7 +1,7 @@
 /* The endpoints: all of them, and one with what can be done to it. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, remove, webhooks, info, forget } from "./api.js";
-import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, table, toast, endpointText } from "./ui.js";
+import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
 import { ms, span, stamp, away, count, percent } from "./format.js";
 import { recent } from "./deliveries.js";
 
@@ -317,7 +317,7 @@ function shareTable(share) {
         "section",
         { class: "panel" },
         h("h2", null, "The last 24 hours"),
-        table(
+        foldTable(
             head,
             [
                 h(

@@ -1,7 +1,7 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
 import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
-import { errorBox, empty, select, table, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
+import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
 import { few, count, percent, ms } from "./format.js";
 import { chart } from "./charts.js";
 
@@ -129,17 +129,17 @@ function figures({ totals, pending, retrying }) {
 const numbers = (row) => [
     h("td", { class: "num" }, count(row.attempts)),
     h("td", { class: "num" }, percent(row.attempts - row.delivered, row.attempts)),
-    h("td", { class: "num wide" }, ms(row.p50_ms)),
+    h("td", { class: "num" }, ms(row.p50_ms)),
     h("td", { class: "num" }, ms(row.p99_ms)),
 ];
-const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: text === "p50" ? "num wide" : "num" }));
+const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: "num" }));
 
 function shares(title, first, rows, label) {
     return h(
         "section",
         { class: "panel" },
         h("h2", null, title),
-        table(
+        foldTable(
             [first, ...NUMBERS],
             rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), numbers(row))),
             { label: title, class: "plain" },
@@ -155,7 +155,7 @@ function bars(title, first, rows, all, label, kind) {
         "section",
         { class: "panel" },
         h("h2", null, title),
-        table(
+        foldTable(
             [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, { away: "Share, drawn" }],
             rows.map((row) =>
                 h(

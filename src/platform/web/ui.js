@@ -330,6 +330,20 @@ export const code = (text, limit = 300) => h("code", null, clipped(text, limit))
 /* What is said, with a value: a row of <dl>. */
 export const fact = (name, ...value) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, value));
 
+/* What a table that folds on a narrow page is, whatever is made of its rows there. */
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
+
+/* On a narrow page the head of a row stands above its figures, each under its name. */
+function foldable(wrap) {
+    const names = [...wrap.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    for (const row of wrap.querySelectorAll("tbody tr")) [...row.cells].forEach((cell, i) => (cell.dataset.label = names[i]));
+    for (const [name, role] of Object.entries(ROLES)) for (const each of wrap.querySelectorAll(name)) each.setAttribute("role", role);
+    for (const each of wrap.querySelectorAll("th")) each.setAttribute("role", each.scope === "row" ? "rowheader" : "columnheader");
+    return wrap;
+}
+
+export const foldTable = (head, rows, props = {}) => foldable(table(head, rows, { ...props, class: `${props.class} fold` }));
+
 /* head: texts, or {text, class}, or {away}: a text for those who do not see the table */
 export const table = (head, rows, props = {}) =>
     h(
