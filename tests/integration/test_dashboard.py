@@ -312,7 +312,7 @@ def filter_log(browser, serve, receiver, delivery):
     browser.choose("Status", "2xx")
     browser.until(lambda: len(rows(browser)) == 3 and live not in rows(browser))
     browser.choose("Type", "agent.error")
-    browser.see("Nothing is like that")
+    browser.see("No delivery fits these filters")
     browser.click("Clear the filters")
     browser.until(lambda: len(rows(browser)) == 4)
     browser.choose("Test or real", "false")
@@ -346,7 +346,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
         browser.click("Rotate", "//dialog")
         browser.see("The one before signs as well until" if two else "with it alone", "dialog")
         browser.click("I have stored it")
-        browser.see("signs as well until" if two else "A new one is in force at once")
+        browser.see("signs as well until" if two else "the new one is in force at once: github carries one signature")
         assert browser.js("return [...document.querySelectorAll('main button')].some((each) => each.textContent === 'Revoke the old secret')") == two
         browser.go("/endpoints")
         assert browser.count(f"[data-id='{hook}'] .tag") == two
@@ -354,7 +354,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
             browser.go(f"/endpoints/{hook}")
             browser.click("Revoke the old secret", "//main")
             browser.click("Revoke", "//dialog")
-            browser.see("and this one both sign for a while")
+            browser.see("both secrets sign for 24 h")
             assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
     assert not browser.complaints()
 
@@ -438,7 +438,7 @@ def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, re
     browser.go("/overview")
     browser.js(SELDOM, 15)
     browser.go("/deliveries")
-    browser.see("Nothing like that among the latest")
+    browser.see("None of the latest deliveries fits")
     browser.click("Look further back")
     browser.until(lambda: rows(browser) == made)
     assert not browser.complaints()
@@ -487,6 +487,14 @@ def test_the_dark_has_all_colours():
                    for name in ("colours.css", "dark.css")]
     assert set(light) - set(dark) == {"--sans", "--mono"} and set(dark) <= set(light)
     assert len(dark) == len(set(dark)) > 20
+
+
+def test_outcomes_have_words():
+    """Each that an attempt may have, and no other."""
+    source = pathlib.Path(kit.SOURCE)
+    known = re.findall(r"\[E8_\w+\] =\s*\{\s*\"(\w+)\"", (source / "src/delivery/delivery.c").read_text())
+    block = re.search(r"const OUTCOMES = \{(.*?)\n\};", (source / "src/platform/web/ui.js").read_text(), re.S)[1]
+    assert len(known) > 30 and re.findall(r"^    (\w+): \[", block, re.M) == known
 
 
 def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):

@@ -2,7 +2,7 @@
 import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, percent, ms } from "./format.js";
+import { few, count, percent, ms, zone } from "./format.js";
 import { chart } from "./charts.js";
 
 /* name, how long, step of the slices, text of the step */
@@ -33,7 +33,7 @@ const date = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric"
 function axis(slices, range) {
     const long = range[1] > 1440;
     return {
-        along: "From",
+        along: zone ? `From (${zone})` : "From",
         labels: slices.map((slice) => slice.at.getTime()),
         title: (i) => (slices[i] ? (range[1] >= 1440 ? day : hour).format(slices[i].at) : ""),
         tick: (i) => (slices[i] ? (long ? date : hour).format(slices[i].at) : ""),
@@ -122,7 +122,7 @@ function figures({ totals, pending, retrying }) {
         figure("Median", ms(totals.p50_ms), "response time"),
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
-        figure("Pending", few(pending), `${few(retrying)} of them retrying`),
+        figure("Pending", few(pending), pending ? `${few(retrying)} of them retrying` : "nothing waits"),
     );
 }
 
@@ -327,6 +327,7 @@ export default async function overview(page) {
         page.heading(
             "Overview",
             hooks.length > 1 ? which : null,
+            zone ? h("span", { class: "muted" }, `Times in ${zone}`) : null,
             ranges(state.range, (range) => change({ range })),
         ),
         body,

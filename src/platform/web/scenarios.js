@@ -2,7 +2,7 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
 import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
-import { ms, count, span, percent, plural } from "./format.js";
+import { ms, count, span, percent, plural, zone } from "./format.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -102,7 +102,7 @@ function earlier(runs) {
             { class: "hint" },
             "Since emit8 serve was started. What a run has sent is in the delivery log, and can be sent again from there.",
         ),
-        foldTable(["Scenario", "State", "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
+        foldTable(["Scenario", "State", zone ? `Started (${zone})` : "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
             label: "Runs",
             class: "plain",
         }),
