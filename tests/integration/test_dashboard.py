@@ -312,7 +312,7 @@ def filter_log(browser, serve, receiver, delivery):
     browser.choose("Status", "2xx")
     browser.until(lambda: len(rows(browser)) == 3 and live not in rows(browser))
     browser.choose("Type", "agent.error")
-    browser.see("Nothing is like that")
+    browser.see("No delivery fits these filters")
     browser.click("Clear the filters")
     browser.until(lambda: len(rows(browser)) == 4)
     browser.choose("Test or real", "false")
@@ -346,7 +346,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
         browser.click("Rotate", "//dialog")
         browser.see("The one before signs as well until" if two else "with it alone", "dialog")
         browser.click("I have stored it")
-        browser.see("signs as well until" if two else "A new one is in force at once")
+        browser.see("signs as well until" if two else "the new one is in force at once: github carries one signature")
         assert browser.js("return [...document.querySelectorAll('main button')].some((each) => each.textContent === 'Revoke the old secret')") == two
         browser.go("/endpoints")
         assert browser.count(f"[data-id='{hook}'] .tag") == two
@@ -354,7 +354,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
             browser.go(f"/endpoints/{hook}")
             browser.click("Revoke the old secret", "//main")
             browser.click("Revoke", "//dialog")
-            browser.see("and this one both sign for a while")
+            browser.see("both secrets sign for 24 h")
             assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
     assert not browser.complaints()
 
@@ -442,7 +442,7 @@ def test_what_is_rare_in_the_log_is_looked_for_piece_by_piece(browser, serve, re
     browser.go("/overview")
     browser.js(SELDOM, 15)
     browser.go("/deliveries")
-    browser.see("Nothing like that among the latest")
+    browser.see("None of the latest deliveries fits")
     browser.click("Look further back")
     browser.until(lambda: rows(browser) == made)
     assert not browser.complaints()
@@ -503,6 +503,14 @@ def test_the_dark_has_all_colours():
                    for name in ("colours.css", "dark.css")]
     assert set(light) - set(dark) == {"--sans", "--mono"} and set(dark) <= set(light)
     assert len(dark) == len(set(dark)) > 20
+
+
+def test_outcomes_have_words():
+    """Each that an attempt may have, and no other."""
+    source = pathlib.Path(kit.SOURCE)
+    known = re.findall(r"\[E8_\w+\] =\s*\{\s*\"(\w+)\"", (source / "src/delivery/delivery.c").read_text())
+    block = re.search(r"const OUTCOMES = \{(.*?)\n\};", (source / "src/platform/web/ui.js").read_text(), re.S)[1]
+    assert len(known) > 30 and re.findall(r"^    (\w+): \[", block, re.M) == known
 
 
 def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):
@@ -861,7 +869,7 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
     browser.complaints()  # the console's word on the answers of 400
 
 
-# What others' tools say.
+# As it looks.
 
 
 def seeded(serve, receiver):
@@ -876,6 +884,55 @@ def seeded(serve, receiver):
         (made,) = serve.post("/v1/events", {"type": kind}).data["deliveries"]
         serve.ended(made["delivery_id"])
     return hook, failed
+
+
+# Numbers as a busy platform has them.
+BUSY = """const real = window.fetch;
+const busy = (value) => JSON.parse(JSON.stringify(value), (name, each) => (/^(attempts|delivered|failed|planned)$/.test(name) && typeof each === "number" ? each * 1234567 : each));
+window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!/^\\/v1\\/(overview|runs)/.test(path)) return answer;
+    return new Response(JSON.stringify(busy(await answer.json())), {status: answer.status});
+};"""
+
+# What lies beyond the edge without a box that scrolls, and what is cut off in boxes that nobody can scroll.
+BEYOND = """const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX) && each.tabIndex >= 0;
+const boxed = (each) => { for (let box = each.parentElement; box; box = box.parentElement) if (scrolls(box)) return true; return false; };
+return [...document.querySelectorAll("main *")].filter((each) => {
+    const {left, right, width} = each.getBoundingClientRect();
+    return width > 1 && (right > document.documentElement.clientWidth + 1 || left < -1) && !boxed(each) && !each.closest(".away, .cut, .log thead, .fold thead");
+}).map((each) => each.outerHTML.slice(0, 120))"""
+
+
+def places_of(hook, failed):
+    return ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", "/deliveries?type=none", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}",
+            f"/endpoints/{hook}/edit", "/endpoints/new", f"/test?webhook={hook}", "/scenarios", "/nowhere"]
+
+
+def test_no_page_is_wider_than_a_phone(browser, serve, receiver):
+    """Nothing scrolls sideways but tables in their own boxes, and what is asked for first folds."""
+    hook, failed = seeded(serve, receiver)
+    run = serve.post("/v1/runs", {"scenario": "quick"}).data["id"]
+    kit.until(lambda: serve.get(f"/v1/runs/{run}").data["state"] != "running")
+    enter(browser, serve)
+    browser.js(BUSY)
+    for width in (390, 320):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False)
+        for place in places_of(hook, failed):
+            browser.go(place)
+            browser.js("document.querySelectorAll('main details').forEach((each) => (each.open = true))")
+            kit.until(lambda: browser.js("return document.documentElement.scrollWidth <= innerWidth"))  # charts follow a frame later
+            assert not browser.js(BEYOND), (width, place)
+            wide = "return [...document.querySelectorAll('.table-wrap:has(.fold)')].filter((each) => each.scrollWidth > each.clientWidth).length"
+            assert width < 390 or browser.js(wide) == 0, place
+        browser.go("/overview")
+        browser.until(lambda: browser.count(".fold"))
+        assert re.search(r"\d,\d{3},\d{3}", browser.text(".fold"))
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
+    browser.complaints()  # of the filter that fits nothing
+
+
+# What others' tools say.
 
 
 @pytest.fixture(name="tools")
@@ -911,7 +968,7 @@ def test_axe_and_html_validate_find_nothing(browser, serve, receiver, tools):
     axe = (tools / "node_modules/axe-core/axe.min.js").read_text()
     enter(browser, serve)
     browser.js(axe)
-    places = ["/overview", "/deliveries", "/deliveries?time=own&status=4xx", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}", "/endpoints/new", f"/test?webhook={hook}", "/scenarios"]
+    places = [place for place in places_of(hook, failed) if place not in ("/deliveries?type=none", "/nowhere")]
     pages = {"the file": serve.call("GET", "/", key=None).body.decode()}
     for scheme, rules, shown in (("light", AA, places), ("dark", ["color-contrast"], places[::2])):
         browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}])

@@ -398,6 +398,27 @@ def drawn(browser, url, charts, **how):
     assert browser.value("document.documentElement.scrollWidth") <= how.get("width", 1280), "the page is too wide"
 
 
+# What lies beyond the edge of the page without a box of its own that scrolls, with all that is folded up unfolded.
+BEYOND = """(document.querySelectorAll("details").forEach(each => each.open = true), [...document.querySelectorAll("body *")].filter(each => {
+  if (each.getBoundingClientRect().right <= innerWidth + 1) return false;
+  for (let box = each.parentElement; box !== document.body; box = box.parentElement)
+    if (box.matches("[tabindex]") && getComputedStyle(box).overflowX === "auto") return false;
+  return !each.closest("nav, caption, .skip");
+}).map(each => each.outerHTML.slice(0, 80)))"""
+
+
+def test_no_page_is_wider_than_a_phone(browser, made, several):
+    logs = [several / "two.db@1", several / "two.db@2", several / "one.db", made["log"]]
+    for n in 1, 2, 4:
+        page = several / f"narrow-{n}.html"
+        page.write_text(kit.emit8("report", *logs[-n:], "--format", "html").out)
+        browser.open(page.as_uri(), width=390)
+        assert browser.value(BEYOND) == [], n
+        assert browser.value("document.documentElement.scrollWidth <= innerWidth"), n
+        runs = 'document.querySelector(".scroll[aria-label=\\"The runs\\"]")'
+        assert n == 1 or browser.value(f"{runs}.scrollWidth <= {runs}.clientWidth")  # they fold
+
+
 def test_charts_are_drawn_without_a_network(browser, made, several):
     url = (made["path"] / "report.html").as_uri()
     charts = ["percentiles", "histogram", "latency", "rate", "backlog"]

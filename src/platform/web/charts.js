@@ -5,7 +5,6 @@ import { table } from "./ui.js";
 const drawn = new Set();
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /* A colour's token, or one with an alpha: "--accent/0.2" */
 function resolve(name) {
@@ -45,7 +44,7 @@ function decades(spec) {
 
 function options(spec) {
     return {
-        animation: still() ? false : { duration: 250 },
+        animation: false, /* a change of the page's width while a chart moves is lost */
         responsive: true,
         maintainAspectRatio: false,
         interaction: { mode: "index", intersect: false },

@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, zone } from "./format.js";
 
 const PAGE = 50;
@@ -33,7 +33,7 @@ const TIMES = [
     ["1h", "Last hour"],
     ["24h", "Last 24 hours"],
     ["7d", "Last 7 days"],
-    ["own", "From … to …"],
+    ["own", "Between two times"],
 ];
 const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
 const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "run", "time", "since", "until"];
@@ -119,10 +119,10 @@ function deliveryRow(row, fresh = false) {
             "attempts",
             "Attempts",
             h("span", { class: "num" }, count(row.attempts)),
-            h("span", { class: "narrow" }, row.attempts === 1 ? " try" : " tries"),
+            h("span", { class: "narrow" }, row.attempts === 1 ? " attempt" : " attempts"),
         ),
         cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
-        cell("error", "Error", row.error ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
+        cell("error", "Error", errorText(row) ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
     );
 }
 
@@ -131,7 +131,7 @@ const HEAD = [
     ["status", "Status"],
     ["type", "Type"],
     ["endpoint", "Endpoint"],
-    ["attempts", "Tries"],
+    ["attempts", "Attempts"],
     ["response", "Response"],
     ["error", "Error"],
 ];
@@ -171,7 +171,7 @@ function filterBar(filter, lists, change) {
         h(
             "label",
             { class: "moment" },
-            h("span", null, label),
+            h("span", null, zone ? `${label} (${zone})` : label),
             h("input", {
                 type: "datetime-local",
                 step: 1,
@@ -192,7 +192,7 @@ function filterBar(filter, lists, change) {
         choice("environment", "Environment", lists.environments),
         choice("test", "Test or real", TESTS),
         choice("time", "Time", TIMES),
-        filter.time === "own" ? [moment("since", "from"), moment("until", "to")] : null,
+        filter.time === "own" ? [moment("since", "From"), moment("until", "Until")] : null,
         only("event", "Event", "All events again"),
         only("run", "Run", "All runs again"),
         active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
@@ -239,7 +239,7 @@ function withChosen(options, value) {
 
 function nothing(filter, lists, clear) {
     if (FILTERS.some((name) => filter[name]))
-        return empty("Nothing is like that", "No delivery in the log fits these filters.", button("Clear the filters", clear));
+        return empty("No delivery fits these filters", "Those in the log are others. Live ones that fit appear here.", button("Clear the filters", clear));
     if (!lists.count)
         return empty(
             "The log is empty",
@@ -339,8 +339,8 @@ export default async function deliveries(page) {
     function furtherBack() {
         const further = button("Look further back", () => busy(further, more));
         return empty(
-            "Nothing like that among the latest",
-            "The log is long, and what fits these filters is rare or old.",
+            "None of the latest deliveries fits these filters",
+            "The log is long, and what fits is rare or old.",
             further,
             button("Clear the filters", clear),
         );

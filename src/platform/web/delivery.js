@@ -14,8 +14,9 @@ import {
     copyButton,
     errorBox,
     outcomeText,
+    errorText,
 } from "./ui.js";
-import { ms, span, stamp, away, bytes, plural } from "./format.js";
+import { ms, span, stamp, away, bytes, plural, zone } from "./format.js";
 import { jsonView, textView, isJson } from "./json.js";
 
 /* What a response time is made of, in order. */
@@ -131,9 +132,6 @@ function waterfall(attempt, longest) {
     );
 }
 
-/* What the status does not tell already. */
-const errorOf = ({ error, status }) => (error === `HTTP ${status}` ? null : error);
-
 function attemptItem(attempt, before, longest, chosen, choose) {
     const gap = before ? at(attempt.due_at) - at(before.done_at) : 0;
     return h(
@@ -150,7 +148,7 @@ function attemptItem(attempt, before, longest, chosen, choose) {
             waterfall(attempt, longest),
             h("span", { class: "attempt-note" }, `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time`),
             attempt.tampered ? h("span", { class: "attempt-note" }, `changed on purpose: ${short(attempt.tampered.how, 200)}`) : null,
-            errorOf(attempt) ? h("span", { class: "attempt-note" }, short(errorOf(attempt), 200)) : null,
+            errorText(attempt) ? h("span", { class: "attempt-note" }, short(errorText(attempt), 200)) : null,
         ),
     );
 }
@@ -380,7 +378,7 @@ function responsePanel(attempt) {
             h("h2", null, `Response to attempt ${attempt.number}`),
             h("span", { class: "muted" }, `after ${ms(attempt.response_time_ms)}; ${TRIGGERS[attempt.trigger] ?? short(attempt.trigger)}`),
         ),
-        errorOf(attempt) && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
+        errorText(attempt) && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
         text ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(text, 400))) : headView(response.head),
         judged(attempt),
         response?.head ? bodyParts(response, "Body", "The receiver sent") : null,
@@ -494,7 +492,7 @@ function facts(row) {
         "dl",
         { class: "facts panel" },
         fact("State", row.state === "pending" && row.next_attempt_at ? `${stateText(row)}, ${away(row.next_attempt_at)}` : stateText(row)),
-        fact("Created", time(row.created_at)),
+        fact(zone ? `Created (${zone})` : "Created", time(row.created_at)),
         fact("Type", filter("type", row.type)),
         fact(
             "Endpoint",
@@ -512,7 +510,7 @@ function facts(row) {
             filter("event", row.event_id, "all deliveries of it"),
         ),
         fact("Delivery", code(row.id), copyButton(row.id, "", "quiet small icon-only")),
-        row.error ? fact("Error", clipped(errorOf(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null,
+        row.error ? fact("Error", clipped(errorText(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null,
     );
 }
 

@@ -320,7 +320,7 @@ function controls(hook, facts, types, signal, isNew) {
         timeout: field("Timeout", inputs.timeout, "How long an answer may take: 5s, 1500ms."),
         retry: picks.retry.whole,
         headers: picks.headers.whole,
-        notify_url: field("Tell of failures", inputs.notify_url, "A URL that is told when a delivery has failed for good."),
+        notify_url: field("Failure notices to", inputs.notify_url, "A URL that is told when a delivery has failed for good, or the endpoint is disabled for its failures."),
     };
     const values = () => {
         const out = {

@@ -1,8 +1,8 @@
 /* The endpoints: all of them, and one with what can be done to it. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, remove, webhooks, info, forget } from "./api.js";
-import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, table, toast, endpointText } from "./ui.js";
-import { ms, span, stamp, away, count, percent } from "./format.js";
+import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
+import { ms, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
 
 const own = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
@@ -176,7 +176,7 @@ function row(hook, share, changed) {
                 "Last 24 hours",
                 share?.attempts
                     ? [
-                          `${count(share.attempts)} attempts, `,
+                          `${plural(share.attempts, "attempt")}, `,
                           `${percent(share.attempts - share.delivered, share.attempts)} errors, p99 ${ms(share.p99_ms)}`,
                       ]
                     : h("span", { class: "muted" }, "nothing sent"),
@@ -250,7 +250,7 @@ function retryText(retry) {
     if (retry.attempts <= 1) return "none: one attempt in all";
     const waits = [];
     for (let n = 0; n < Math.min(retry.attempts - 1, 6); n++) waits.push(span(Math.min(retry.base_ms * retry.factor ** n, retry.cap_ms)));
-    return `${retry.attempts} attempts; ${retry.jitter === "none" ? "after" : "after up to"} ${waits.join(", ")}${retry.attempts > 7 ? ", …" : ""}`;
+    return `${retry.attempts} attempts in all; between them ${retry.jitter === "none" ? "" : "up to "}${waits.join(", ")}${retry.attempts > 7 ? ", …" : ""}`;
 }
 
 function settings(hook) {
@@ -273,14 +273,15 @@ function settings(hook) {
                       headers.map(([name, value]) => h("div", null, code(`${name}: ${value}`, 200))),
                   )
                 : null,
-            hook.notify_url ? fact("Told of failures", code(hook.notify_url)) : null,
+            hook.notify_url ? fact("Failure notices to", code(hook.notify_url)) : null,
             fact("Id", code(hook.id)),
-            fact("Made", time(hook.created_at)),
+            fact(zone ? `Created (${zone})` : "Created", time(hook.created_at)),
         ),
     );
 }
 
-function secretPanel(hook, overlaps, changed) {
+function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, changed) {
+    const overlaps = overlapping.includes(hook.scheme);
     return h(
         "section",
         { class: "panel" },
@@ -292,7 +293,12 @@ function secretPanel(hook, overlaps, changed) {
             fact("Rotated", hook.rotated_at ? time(hook.rotated_at, "away") : "never"),
             inGrace(hook)
                 ? fact("The one before", `signs as well until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`)
-                : fact("A new one", overlaps ? "and this one both sign for a while" : "is in force at once: the scheme carries one signature"),
+                : fact(
+                      "When rotated",
+                      overlaps
+                          ? `both secrets sign for ${span(defaults.grace_ms)}`
+                          : `the new one is in force at once: ${short(hook.scheme)} carries one signature`,
+                  ),
         ),
         h(
             "div",
@@ -317,7 +323,7 @@ function shareTable(share) {
         "section",
         { class: "panel" },
         h("h2", null, "The last 24 hours"),
-        table(
+        foldTable(
             head,
             [
                 h(
@@ -349,7 +355,6 @@ export async function endpoint(page) {
 
     async function refresh() {
         const [hook, shares, facts] = await Promise.all([get(path, null, page.signal), lastDay(page.signal), info()]);
-        const overlaps = facts.overlapping_schemes.includes(hook.scheme);
         const title = page.heading(
             hook.url,
             h(
@@ -375,7 +380,7 @@ export async function endpoint(page) {
                 "div",
                 { class: "two" },
                 settings(hook),
-                h("div", { class: "stack" }, secretPanel(hook, overlaps, refresh), shareTable(shares.get(hook.id))),
+                h("div", { class: "stack" }, secretPanel(hook, facts, refresh), shareTable(shares.get(hook.id))),
             ),
             h(
                 "section",

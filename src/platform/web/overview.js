@@ -1,8 +1,8 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
 import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
-import { errorBox, empty, select, table, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, percent, ms } from "./format.js";
+import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
+import { few, count, percent, ms, zone } from "./format.js";
 import { chart } from "./charts.js";
 
 /* name, how long, step of the slices, text of the step */
@@ -33,7 +33,7 @@ const date = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric"
 function axis(slices, range) {
     const long = range[1] > 1440;
     return {
-        along: "From",
+        along: zone ? `From (${zone})` : "From",
         labels: slices.map((slice) => slice.at.getTime()),
         title: (i) => (slices[i] ? (range[1] >= 1440 ? day : hour).format(slices[i].at) : ""),
         tick: (i) => (slices[i] ? (long ? date : hour).format(slices[i].at) : ""),
@@ -122,24 +122,24 @@ function figures({ totals, pending, retrying }) {
         figure("Median", ms(totals.p50_ms), "response time"),
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
-        figure("Pending", few(pending), `${few(retrying)} of them retrying`),
+        figure("Pending", few(pending), pending ? `${few(retrying)} of them retrying` : "nothing waits"),
     );
 }
 
 const numbers = (row) => [
     h("td", { class: "num" }, count(row.attempts)),
     h("td", { class: "num" }, percent(row.attempts - row.delivered, row.attempts)),
-    h("td", { class: "num wide" }, ms(row.p50_ms)),
+    h("td", { class: "num" }, ms(row.p50_ms)),
     h("td", { class: "num" }, ms(row.p99_ms)),
 ];
-const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: text === "p50" ? "num wide" : "num" }));
+const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: "num" }));
 
 function shares(title, first, rows, label) {
     return h(
         "section",
         { class: "panel" },
         h("h2", null, title),
-        table(
+        foldTable(
             [first, ...NUMBERS],
             rows.map((row) => h("tr", null, h("th", { scope: "row" }, label(row)), numbers(row))),
             { label: title, class: "plain" },
@@ -155,7 +155,7 @@ function bars(title, first, rows, all, label, kind) {
         "section",
         { class: "panel" },
         h("h2", null, title),
-        table(
+        foldTable(
             [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, { away: "Share, drawn" }],
             rows.map((row) =>
                 h(
@@ -327,6 +327,7 @@ export default async function overview(page) {
         page.heading(
             "Overview",
             hooks.length > 1 ? which : null,
+            zone ? h("span", { class: "muted" }, `Times in ${zone}`) : null,
             ranges(state.range, (range) => change({ range })),
         ),
         body,

@@ -1,8 +1,8 @@
 /* Scenarios: choose one, let it run against the endpoints, watch, stop. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
-import { field, button, busy, errorBox, badge, empty, time, table, copyButton } from "./ui.js";
-import { ms, count, span, percent, plural } from "./format.js";
+import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
+import { ms, count, span, percent, plural, zone } from "./format.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -103,7 +103,7 @@ function earlier(runs) {
             { class: "hint" },
             "The last 50. What a run has sent is in the delivery log, and can be sent again from there.",
         ),
-        table(["Scenario", "State", "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
+        foldTable(["Scenario", "State", zone ? `Started (${zone})` : "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
             label: "Runs",
             class: "plain",
         }),

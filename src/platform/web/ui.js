@@ -250,30 +250,51 @@ export const time = (iso, kind = "stamp") =>
     iso ? h("time", { datetime: iso, title: `${iso} (UTC)` }, TIMES[kind](iso)) : h("span", { class: "muted" }, "–");
 
 /* ---- states: a colour, a shape, and a word ---- */
+/* What has become of an attempt, and in a word, where there is little room and the outcome is not told by a status. */
 const OUTCOMES = {
-    http_3xx: "redirect (3xx)",
-    http_4xx: "client error (4xx)",
-    http_5xx: "server error (5xx)",
-    dns_failed: "DNS failed",
-    not_http: "not HTTP",
-};
-/* Where there is little room. */
-const SHORT = {
-    connect_refused: "refused",
-    connect_failed: "unreachable",
-    connect_timeout: "no connection",
-    timeout_first_byte: "timeout",
-    timeout_body: "timeout",
-    forbidden_target: "forbidden",
-    stale_connection: "stale",
+    delivered: ["delivered"],
+    connect_refused: ["connection refused", "refused"],
+    connect_failed: ["not reachable", "unreachable"],
+    connect_timeout: ["no connection in time", "no connection"],
+    dns_failed: ["name not found (DNS)", "no such name"],
+    gen_fd: ["emit8 is out of file descriptors", "not sent"],
+    gen_port: ["emit8 is out of local ports", "not sent"],
+    gen_memory: ["emit8 is out of memory", "not sent"],
+    no_response: ["closed without an answer", "no answer"],
+    reset: ["connection reset", "reset"],
+    stale_connection: ["connection was closed already", "stale"],
+    truncated: ["answer broken off", "broken off"],
+    reset_in_body: ["reset within the answer", "reset"],
+    timeout_first_byte: ["no answer in time", "timeout"],
+    timeout_body: ["answer not complete in time", "timeout"],
+    not_http: ["answer is not HTTP", "not HTTP"],
+    bad_status: ["answer with an invalid status", "bad answer"],
+    bad_framing: ["answer with an invalid length", "bad answer"],
+    bad_header: ["answer with an invalid header", "bad answer"],
+    too_many_interim: ["too many interim answers (1xx)", "bad answer"],
+    unexpected_101: ["change of protocol, unasked for (101)", "bad answer"],
+    redirect: ["redirect (3xx), not followed"],
+    http_4xx: ["refused (4xx)"],
+    gone: ["gone (410), endpoint disabled"],
+    throttled: ["too many requests (429)"],
+    http_5xx: ["server error (5xx)"],
+    tls_untrusted: ["certificate is not trusted", "certificate"],
+    tls_expired: ["certificate has expired", "certificate"],
+    tls_name: ["certificate is for another name", "certificate"],
+    tls_handshake: ["TLS handshake failed", "TLS failed"],
+    tls_timeout: ["TLS handshake not in time", "TLS timeout"],
+    desync: ["bytes that answer nothing", "bad answer"],
+    forbidden_target: ["target is not permitted", "forbidden"],
+    unknown: ["unknown, may have been sent", "unknown"],
+    aborted: ["stopped before it ended", "stopped"],
 };
 
-export const outcomeText = (outcome) =>
-    OUTCOMES[outcome] ??
-    String(outcome ?? "")
-        .replaceAll("_", " ")
-        .replace(/^tls/, "TLS");
-const outcomeWord = (outcome) => SHORT[outcome] ?? outcomeText(outcome);
+const named = (outcome) => OUTCOMES[outcome] ?? [String(outcome ?? "").replaceAll("_", " ")];
+export const outcomeText = (outcome) => named(outcome)[0];
+const outcomeWord = (outcome) => named(outcome).at(-1);
+
+/* What an error says beside the status. */
+export const errorText = ({ error, status }) => (error === `HTTP ${status}` ? null : error);
 
 /* `more`: what the shape tells, for those who do not see it */
 export function badge(kind, name, text, more = null) {
@@ -290,7 +311,8 @@ const statusText = (row) => (row.status ? String(row.status) : outcomeWord(row.o
 export const kindTag = (row) => (row.test || row.run_id ? h("span", { class: "tag" }, row.test ? "test" : "run") : null);
 
 export function deliveryBadge(row) {
-    if (row.state === "delivered") return badge("ok", "check", statusText(row), "delivered");
+    /* a copy that follows the delivery may have another status */
+    if (row.state === "delivered") return badge("ok", "check", row.outcome === "delivered" ? statusText(row) : "delivered", "delivered");
     if (row.state === "failed") return badge("bad", "cross", statusText(row), "failed");
     if (row.state === "cancelled") return badge("idle", "minus", "cancelled");
     if (row.waiting_for) return badge("idle", "clock", "waiting", "until its endpoint is enabled");
@@ -331,6 +353,20 @@ export const code = (text, limit = 300) => h("code", null, clipped(text, limit))
 
 /* What is said, with a value: a row of <dl>. */
 export const fact = (name, ...value) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, value));
+
+/* What a table that folds on a narrow page is, whatever is made of its rows there. */
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
+
+/* On a narrow page the head of a row stands above its figures, each under its name. */
+function foldable(wrap) {
+    const names = [...wrap.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    for (const row of wrap.querySelectorAll("tbody tr")) [...row.cells].forEach((cell, i) => (cell.dataset.label = names[i]));
+    for (const [name, role] of Object.entries(ROLES)) for (const each of wrap.querySelectorAll(name)) each.setAttribute("role", role);
+    for (const each of wrap.querySelectorAll("th")) each.setAttribute("role", each.scope === "row" ? "rowheader" : "columnheader");
+    return wrap;
+}
+
+export const foldTable = (head, rows, props = {}) => foldable(table(head, rows, { ...props, class: `${props.class} fold` }));
 
 /* head: texts, or {text, class}, or {away}: a text for those who do not see the table */
 export const table = (head, rows, props = {}) =>

@@ -219,8 +219,10 @@
   const longest = Math.max(...runs.map(run => run.report.run.elapsed_s));
   const overTime = () => scale("linear", "since the start", seconds, { min: 0, max: longest || undefined });
   const roundTimes = axis => {
+    const room = axis.chart.width * Math.log10(2) / Math.log10(axis.max / axis.min); // from 1 to 2, and from 5 to 10
+    const shown = room > 50 ? [1, 2, 5] : [1];
     axis.ticks = axis.ticks.filter(({ value }) => value >= axis.min && value <= axis.max
-      && [1, 2, 5].includes(Number(value.toExponential(6).split("e")[0])));
+      && shown.includes(Number(value.toExponential(6).split("e")[0])));
   };
   const measures = ["response p50", "response p95", "response p99", "response max", "service p50", "service p95", "service p99", "lag p99"];
 
