@@ -68,7 +68,9 @@ void e8_call_members(struct e8_call *call, const struct e8_member *members, size
     }
     for (size_t i = 0; i < count; i++) {
         const struct e8_node *node = e8_node_get(call->body, members[i].name);
-        if (node) {
+        if (node && node->kind == E8_NULL && members[i].needed) {
+            e8_call_fault(call, node, "give it a value", "\"%s\" is null, and it is needed", members[i].name);
+        } else if (node) {
             members[i].read(call, node, into);
         } else if (members[i].needed) {
             e8_call_fault_at(call, members[i].name, NULL, "\"%s\" is missing", members[i].name);
