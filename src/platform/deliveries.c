@@ -64,7 +64,8 @@ static void read_limit(struct e8_call *call, size_t *out)
     const char *text = e8_call_query(call, "limit");
     uint64_t limit = LIMIT;
     if (text && (!e8_parse_u64(e8_str(text), &limit) || limit == 0 || limit > LIMIT_MAX)) {
-        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
+        e8_call_fault_at(call, "limit", "a whole number from 1 to 200", "\"%s\" %s", text,
+                         e8_whole_fault(e8_str(text)));
     }
     *out = (size_t)limit;
 }
