@@ -83,6 +83,14 @@ static bool is_number(struct e8_str text)
     return text.n == 0;
 }
 
+const char *e8_whole_fault(struct e8_str text)
+{
+    size_t digits = 0, start = text.n > 0 && text.p[0] == '-';
+    for (size_t i = start; i < text.n; i++)
+        digits += text.p[i] >= '0' && text.p[i] <= '9';
+    return digits > 0 && digits == text.n - start ? "is out of range" : "is no whole number";
+}
+
 bool e8_parse_double(struct e8_str text, double *out)
 {
     if (!is_number(text))

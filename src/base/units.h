@@ -10,8 +10,11 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-bool e8_parse_u64(struct e8_str text, uint64_t *out);  /* decimal digits only */
-bool e8_parse_i64(struct e8_str text, int64_t *out);   /* one leading '-' allowed */
+bool e8_parse_u64(struct e8_str text, uint64_t *out); /* decimal digits only */
+bool e8_parse_i64(struct e8_str text, int64_t *out);  /* one leading '-' allowed */
+/* What is wrong with a text that is none, or not within bounds: "is out of range" of any whole number, however long; else "is no whole
+ * number". */
+const char *e8_whole_fault(struct e8_str text);
 bool e8_parse_double(struct e8_str text, double *out); /* JSON number or ".5"; finite */
 /* "250ms", "1.5s", "2m", "1h30m", "1d", "10us", "5ns"; never negative; "0" needs no unit. */
 bool e8_parse_dur(struct e8_str text, e8_dur_ns *out);

@@ -288,7 +288,8 @@ enum e8_rc e8_arg_u64(const struct e8_args *args, const char *name, uint64_t low
         e8_buf_fixed(&buf, hint, sizeof hint - 1);
         e8_buf_printf(&buf, "a whole number from %llu to %llu", (unsigned long long)low,
                       (unsigned long long)high);
-        return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "--%s \"%s\" is out of range", name, text);
+        return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "--%s \"%s\" %s", name, text,
+                       e8_whole_fault(e8_str(text)));
     }
     *out = value;
     return E8_OK;

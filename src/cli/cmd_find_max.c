@@ -88,7 +88,10 @@ static enum e8_rc read_precision(struct finder *f, struct e8_err *err)
 {
     const char *text = e8_arg(f->args, "precision");
     f->precision = 0.05;
-    if (text && (!e8_parse_share(e8_str(text), &f->precision) || f->precision < 0.01 || f->precision > 0.5)) {
+    if (text && !e8_parse_share(e8_str(text), &f->precision)) {
+        return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is no share", text);
+    }
+    if (f->precision < 0.01 || f->precision > 0.5) {
         return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is out of range", text);
     }
     return E8_OK;

@@ -46,7 +46,8 @@ static enum e8_rc read_number(const char *text, uint64_t *out, struct e8_err *er
 {
     return e8_parse_u64(e8_str(text), out) && *out > 0 && *out <= INT64_MAX
                ? E8_OK
-               : e8_fail(err, E8_INPUT, "a whole number from 1 on", "--run \"%s\" is out of range", text);
+               : e8_fail(err, E8_INPUT, "a whole number from 1 on", "--run \"%s\" %s", text,
+                         e8_whole_fault(e8_str(text)));
 }
 
 /* Some files, or some runs of one file. */

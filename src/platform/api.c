@@ -176,7 +176,7 @@ static void check_query_name(struct e8_call *call, const struct query_names *kno
         i++;
     }
     if (i == known->count) {
-        e8_hint_names(e8_str(name), known->names, known->count ? "known are" : "there is none", hint);
+        e8_hint_names(e8_str(name), known->names, known->count ? "known are" : "this path takes none", hint);
         e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
     } else if (!known->repeat[i] && e8_request_query_nth(call->request, name, 1)) {
         e8_call_fault_at(call, name, "give it once", "\"%s\" is there twice", name);
@@ -258,8 +258,8 @@ static void find_and_answer(struct e8_call *call)
         answer(call, route);
     } else if (allow.n) {
         e8_call_header(call, "Allow", e8_call_text(call, e8_buf_str(&allow)));
-        e8_call_fail(call, 405, e8_buf_cstr(&allow), "%.*s is not for this path",
-                     E8_STR(call->request->method));
+        e8_call_fail(call, 405, e8_arena_printf(call->arena, "here are %s", e8_buf_cstr(&allow)),
+                     "%.*s is not for this path", E8_STR(call->request->method));
     } else {
         e8_call_fail(call, 404, "/openapi.json tells what there is", "there is nothing at this path");
     }

@@ -71,7 +71,9 @@ void e8_call_members(struct e8_call *call, const struct e8_member *members, size
     }
     for (size_t i = 0; i < count; i++) {
         const struct e8_node *node = e8_node_get(call->body, members[i].name);
-        if (node) {
+        if (node && node->kind == E8_NULL && members[i].needed) {
+            e8_call_fault(call, node, "give it a value", "\"%s\" is null, and it is needed", members[i].name);
+        } else if (node) {
             members[i].read(call, node, into);
         } else if (members[i].needed) {
             e8_call_fault_at(call, members[i].name, NULL, "\"%s\" is missing", members[i].name);
@@ -227,7 +229,8 @@ void e8_call_query_page(struct e8_call *call, uint64_t filters, int64_t *before,
     const char *text = e8_call_query(call, "limit");
     uint64_t n = PAGE;
     if (text && (!e8_parse_u64(e8_str(text), &n) || n == 0 || n > PAGE_MAX)) {
-        e8_call_fault_at(call, "limit", "1 to 200", "\"%s\" is out of range", text);
+        e8_call_fault_at(call, "limit", "a whole number from 1 to 200", "\"%s\" %s", text,
+                         e8_whole_fault(e8_str(text)));
     }
     *before = read_cursor(call, filters);
     *limit = (size_t)n;

@@ -126,7 +126,10 @@ static bool find(struct e8_call *call, const char *id, struct e8_store_details *
 {
     struct e8_err err = {0};
     enum e8_rc rc = e8_store_delivery(call->server->store, id, call->arena, out, &err);
-    if (rc) {
+    if (rc == E8_INPUT) {
+        e8_call_fail(call, 404, "GET /v1/deliveries lists them; what is old has been deleted", "%s",
+                     err.what);
+    } else if (rc) {
         e8_call_fail_store(call, rc, &err);
     }
     return !rc;

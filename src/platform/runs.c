@@ -509,7 +509,8 @@ static void read_seed(struct e8_call *call, const struct e8_node *node, void *in
 {
     struct request *request = into;
     if (node->kind != E8_INT || node->i < 0) {
-        e8_call_fault(call, node, e8_node_hint(node, "a whole number from 0 on"), "this is no seed");
+        e8_call_fault(call, node, e8_node_hint(node, "a whole number from 0 on, without quotes"),
+                      "this is no seed");
         return;
     }
     request->seed_given = true;

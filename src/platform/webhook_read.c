@@ -117,7 +117,7 @@ static void check_pattern(struct e8_call *call, const struct e8_node *node)
         }
     }
     e8_hint_near(node->text, e8_catalog_names(catalog), "GET /v1/events lists the types", hint);
-    e8_call_fault(call, node, hint, "no event type matches \"%.*s\"", E8_STR(node->text));
+    e8_call_fault(call, node, hint, "no event type matches \"%.100s\"", e8_call_text(call, node->text));
 }
 
 static void check_environment(struct e8_call *call, const struct e8_node *node)

@@ -76,7 +76,9 @@ bool e8_call_webhook(struct e8_call *call, struct e8_webhook *out)
     struct e8_err err = {0};
     enum e8_rc rc =
         e8_store_webhook(call->server->store, e8_call_text(call, call->id), call->arena, out, &err);
-    if (rc) {
+    if (rc == E8_INPUT) {
+        e8_call_fail(call, 404, "GET /v1/webhooks lists them", "%s", err.what);
+    } else if (rc) {
         e8_call_fail_store(call, rc, &err);
     }
     return !rc;

@@ -69,7 +69,8 @@ static void parse_period(struct e8_parser *p, const struct e8_node *map, const c
 static bool whole(struct e8_parser *p, const struct e8_node *node, uint64_t most, uint64_t *out)
 {
     if (node->kind != E8_INT || node->i < 1 || (uint64_t)node->i > most) {
-        e8_parse_fail(p, node, "a whole number above 0", "\"%.*s\" is out of range", E8_STR(node->text));
+        e8_parse_fail(p, node, e8_node_hint(node, "a whole number above 0"), "\"%.*s\" %s",
+                      E8_STR(node->text), e8_whole_fault(node->text));
         return false;
     }
     *out = (uint64_t)node->i;

@@ -150,7 +150,7 @@ REPLAYS = {
     "--endpoint of a recording": ([*REPLAY, "--endpoint", "a"], {}, "--endpoint is for delivery logs", "leave it out"),
     "--run": ([*LOGGED, "--run", "99"], {}, "99", ""),
     "--run 0": ([*LOGGED, "--run", "0"], {}, '--run "0" is out of range', ""),
-    "--run text": ([*LOGGED, "--run", "last"], {}, '--run "last" is out of range', ""),
+    "--run text": ([*LOGGED, "--run", "last"], {}, '--run "last" is no whole number', ""),
     "--endpoint": ([*LOGGED, "--endpoint", "nobody"], {}, 'no endpoint "nobody"', ""),
     "empty log": (["replay", "empty.db", "--to", "URL"], {}, "empty.db", ""),
     "--from behind --until": ([*REPLAY, "--from", "5s", "--until", "1s"], {}, "--until is not after --from", ""),

@@ -245,7 +245,7 @@ def test_a_terminal_that_cannot_be_drawn_on():
     (["--slo", "p(99) < 5ms", "--from", "100/s", "--max", "50/s"], "--from is higher than --max", "--max 5000/s"),
     (["--slo", "p(99) < 5ms", "--for", "1ms"], "too short or too long", "--for 10s"),
     (["--slo", "p(99) < 5ms", "--precision", "0.1%"], "--precision", "1% to 50%"),
-    (["--slo", "p(99) < 5ms", "--precision", "some"], '"some" is out of range', "1% to 50%"),
+    (["--slo", "p(99) < 5ms", "--precision", "some"], '"some" is no share', "1% to 50%"),
     (["--slo", "p(99) < 5ms", "--process", "gauss"], 'unknown process "gauss"', "poisson"),
     (["--slo", "p(99) < 5ms", "--format", "junit"], 'unknown format "junit"', "csv"),
     (["--slo", "p(99) < 5ms", "mesage.sent"], 'no event type matches "mesage.sent"', "message.sent"),

@@ -323,8 +323,8 @@ def test_what_every_answer_bears(shared):
 ])
 def test_methods(shared, method, path, allow):
     answer = shared.call(method, path, {} if method in ("PUT", "POST") else None)
-    answer.error(405, "METHOD_NOT_ALLOWED")
-    assert answer.headers["allow"] == allow
+    message, _ = answer.error(405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == allow and message == f"{method} is not for this path; here are {allow}"
 
 
 def test_head_is_get_without_a_body(shared):
@@ -386,7 +386,9 @@ def test_webhook_with_everything(shared):
 
 GOOD = {"url": "http://127.0.0.1:9/", "events": ["*"]}
 BAD = [
-    ({"url": None}, "url", "not a text"),
+    ({"url": None}, "url", '"url" is null, and it is needed; give it a value'),
+    ({"url": 5}, "url", "put it in quotes"),
+    ({"events": ["a" * 700]}, "events.0", 'matches "' + "a" * 100 + '"; GET /v1/events'),
     ({"url": "127.0.0.1:9"}, "url", "http"),
     ({"url": "ftp://127.0.0.1/"}, "url", "http"),
     ({"url": "http://192.0.2.7/"}, "url", "--allow-target"),
@@ -427,7 +429,8 @@ BAD = [
     ({"evnts": ["*"]}, "evnts", 'did you mean "events"?'),
     ({"id": "whk_1"}, "id", "cannot be chosen"),
     ({"description": None}, "description", "leave it out"),
-    ({"events": None}, "events", "leave it out"),
+    ({"events": None}, "events", "give it a value"),
+    ({"environments": None}, "environments", "leave it out"),
     ({"headers": {"X-A": None}}, "headers.X-A", "leave it out"),
     ({"timeout": None}, "timeout", "leave it out"),
     ({"enabled": None}, "enabled", "leave it out"),
@@ -504,7 +507,8 @@ def test_patch(shared):
     for body, field in (({"secret": "x" * 20}, "secret"), ({"url": "x"}, "url"), ({"events": []}, "events"), ({}, "")):
         _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
         assert fields == [field]
-    shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
+    message, _ = shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
+    assert message == 'there is no webhook "whk_none"; GET /v1/webhooks lists them'
 
 
 def test_what_was_read_can_be_written_back(shared):

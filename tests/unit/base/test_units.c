@@ -327,6 +327,17 @@ static void sizes(void **state)
         REFUSES(e8_parse_size, uint64_t, bad[i]);
 }
 
+static void faults_of_whole_numbers(void **state)
+{
+    static const char *const whole[] = {"0", "-1", "99999999999999999999999", "007"};
+    static const char *const none[] = {"", "-", "many", "1.5", "1e3", "+1", "--1", " 1", "1 "};
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(whole); i++)
+        assert_string_equal(e8_whole_fault(e8_str(whole[i])), "is out of range");
+    for (size_t i = 0; i < E8_COUNT(none); i++)
+        assert_string_equal(e8_whole_fault(e8_str(none[i])), "is no whole number");
+}
+
 static void factors(void **state)
 {
     static const struct {
@@ -493,6 +504,7 @@ int test_units(void)
         cmocka_unit_test(durations),
         cmocka_unit_test(rates),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(faults_of_whole_numbers),
         cmocka_unit_test(factors),
         cmocka_unit_test(shares),
         cmocka_unit_test(duration_texts),

@@ -167,7 +167,7 @@ static const struct fault {
     {R("{flow: f, warmup: soon}"), 4, 23, "no duration", ""},
     {R("{flow: f, arrivals: {rate: 1000000/s, for: 366d}}"), 4, 25, "overflows", ""},
     {R("{flow: f, arrivals: {times: 0}}"), 4, 33, "out of range", ""},
-    {R("{flow: f, arrivals: {times: 1.5}}"), 4, 33, "out of range", ""},
+    {R("{flow: f, arrivals: {times: 1.5}}"), 4, 33, "no whole number", ""},
     {R("{flow: f, arrivals: {times: 5, concurrency: 1000001}}"), 4, 49, "out of range", ""},
     {R("{flow: f, arrivals: {times: 5, rate: 5/s, for: 1s}}"), 4, 26, "times", ""},
     {END FLOW "run: 5\n", 3, 6, "run must be a list", ""},
