@@ -800,6 +800,40 @@ def long_and_exact(browser, delivery):
     assert time.monotonic() - began < 10
 
 
+TYPED = """const area = document.querySelector("textarea.editor");
+const real = JSON.parse;
+let looks = 0;
+JSON.parse = (text, ...more) => ((looks += text.length > 100000), real(text, ...more));
+area.value = arguments[0];
+for (let key = 0; key < 5; key++) area.dispatchEvent(new Event("input"));
+JSON.parse = real;
+return looks;"""
+
+
+def test_a_payload_of_a_megabyte_is_edited_and_sent(browser, serve, receiver):
+    hook = serve.webhook(receiver.url)["id"]
+    enter(browser, serve)
+    browser.go(f"/test?webhook={hook}")
+    browser.see("As rendered", "#payload-check")
+    text = '{"text": "' + "x" * MEBI + '"}'
+    assert browser.js(TYPED, text + "}") == 0  # not at each key
+    browser.see("Line 1, column", "#payload-check")
+    assert not browser.find("//button[normalize-space()='Send']").is_enabled()
+    browser.js(TYPED, text)
+    browser.see("exactly as it stands", "#payload-check")
+    send(browser)
+    browser.see("Delivered", "li.result")
+    (request,) = receiver.got(1)
+    assert request["body"] == text.encode()
+    browser.js(TYPED, '{"text": "' + '\\"' * (MEBI // 2) + '"}')
+    browser.see("exactly as it stands", "#payload-check")
+    browser.click("Send")
+    browser.see("The payload is too large As a text in the request, its quotes and line breaks escaped, it makes 2,", ".error-box")
+    assert browser.text(".error-box").endswith("bytes, and emit8 serve takes 2,097,152.")
+    assert not receiver.capture.take() and browser.count("li.result") == 1
+    assert not browser.complaints()
+
+
 def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
     """What is wrong, what would be right, and a way out."""
     hook = serve.webhook(receiver.url, ["message.sent"])["id"]
