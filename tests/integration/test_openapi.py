@@ -336,7 +336,7 @@ def test_a_store_that_cannot_be_written(tmp_path, document):
 
     with kit.Capture(answer) as capture, Serve(tmp_path / "state") as server:
         walk = Walker(server, document)
-        hook = server.webhook(capture.url + "/held", ["message.sent"], timeout="60s")["id"]
+        hook = server.webhook(capture.url + "/held", ["message.sent"], timeout="60s", scheme="stripe")["id"]
         off = server.webhook(capture.url + "/failing", ["agent.error"], retry={"attempts": 1})["id"]
         failed = server.post("/v1/events", {"type": "agent.error"}).data["deliveries"][0]["delivery_id"]
         assert server.ended(failed)["state"] == "failed"
