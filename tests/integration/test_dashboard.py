@@ -505,6 +505,38 @@ def test_the_dark_has_all_colours():
     assert len(dark) == len(set(dark)) > 20
 
 
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear))
+
+
+GROUNDS = ("bg", "surface", "sunken", "hover", "idle-soft")
+TEXTS = [
+    *((text, ground) for text in ("text", "muted") for ground in GROUNDS),
+    *(("accent", ground) for ground in (*GROUNDS[:4], "accent-soft")),
+    *((state, ground) for state in ("ok", "bad", "warn", "idle") for ground in ("bg", "surface", "hover", state + "-soft")),
+    *(("code-" + kind, "sunken") for kind in ("string", "number", "word")),
+    ("text", "bad-soft"), ("on-accent", "accent"), ("on-bad", "bad"), ("tip-text", "tip"), ("surface", "ok"), ("surface", "bad"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["colours.css", "dark.css"])
+def test_colours_have_contrast(name):
+    """WCAG 2.1, 1.4.3 and 1.4.11: 4.5 for text, 3 for borders, the focus, and what charts are made of."""
+    css = (pathlib.Path(kit.SOURCE) / "src/platform/web" / name).read_text()
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", css))
+
+    def ratio(a, b):
+        high, low = sorted((luminance(colours[a]), luminance(colours[b])), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    drawn = [(each, "surface") for each in colours if each.startswith(("chart-", "phase-"))]
+    assert len(drawn) >= 10
+    assert [(a, b) for a, b in TEXTS if ratio(a, b) < 4.5] == []
+    assert [(a, b) for a, b in [("edge", "bg"), ("edge", "surface"), ("edge", "sunken"), ("accent", "bg"), ("accent", "surface"), *drawn] if ratio(a, b) < 3] == []
+
+
 def test_outcomes_have_words():
     """Each that an attempt may have, and no other."""
     source = pathlib.Path(kit.SOURCE)
@@ -671,6 +703,45 @@ def test_it_is_used_by_keys_and_keeps_its_theme(browser, serve):
     assert browser.js(theme) == seen[2]
     browser.find("#theme").click()
     assert browser.js(theme)[0] == "auto"
+
+
+FOCUS = """const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")].filter((each) =>
+    !each.disabled && each.checkVisibility({checkVisibilityCSS: true}) && !(each.type === "radio" && !each.checked));
+const now = document.activeElement;
+if (now === document.body) return {all: all.length, at: -1};
+const shown = getComputedStyle(now).opacity === "0" ? now.nextElementSibling : now;
+const {outlineStyle, outlineWidth} = getComputedStyle(shown);
+const {top, bottom, left, right} = shown.getBoundingClientRect();
+const over = (css, stands) => [...document.querySelectorAll(css)].filter((each) => getComputedStyle(each).position === stands && !each.contains(now)).map((each) => each.getBoundingClientRect());
+const ceiling = Math.max(0, ...over(".side, .filters", "sticky").filter((box) => box.top < 1 && box.height < innerHeight / 2).map((box) => box.bottom));
+const floor = Math.min(innerHeight, ...over("#nav", "fixed").map((box) => box.top));
+const seen = shown.matches(".skip") || bottom > ceiling && top < floor && right > 0 && left < innerWidth;
+return {all: all.length, at: all.indexOf(now), plain: outlineStyle === "none" || parseFloat(outlineWidth) < 2, seen, html: now.outerHTML.slice(0, 120)};"""
+
+
+def test_every_action_is_reached_by_tab_and_shows_it(browser, serve, receiver):
+    """One after another in the order of the page, each with a frame, on wide pages and narrow ones."""
+    hook, failed = seeded(serve, receiver)
+    enter(browser, serve)
+    places = ["/overview", "/deliveries?time=own", f"/deliveries/{failed}", "/endpoints", f"/endpoints/{hook}", f"/endpoints/{hook}/edit", f"/test?webhook={hook}", "/scenarios"]
+    for width, shown in ((1280, places), (390, places[1:3])):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=600, deviceScaleFactor=1, mobile=False)
+        for place in shown:
+            browser.go(place)
+            browser.js("document.querySelectorAll('main details').forEach((each) => (each.open = true)); document.activeElement.blur(); scrollTo(0, 0)")
+            reached, keys = set(), 0
+            all_of_them = browser.js(FOCUS)["all"]
+            while len(reached) < all_of_them and keys < all_of_them + 30:  # the parts of a time are stops as well
+                keys += 1
+                browser.cdp("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+                browser.cdp("Input.dispatchKeyEvent", type="keyUp", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+                found = browser.js(FOCUS)
+                if found["at"] >= 0:
+                    assert found["seen"] and not found["plain"], (width, place, found)
+                    reached.add(found["at"])
+            assert reached == set(range(all_of_them)), (width, place, sorted(set(range(all_of_them)) - reached))
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
+    assert not browser.complaints()
 
 
 # What a delivery's page tells.
@@ -842,6 +913,40 @@ def long_and_exact(browser, delivery):
     harm = browser.js(HARM)
     assert (harm["hit"], harm["made"], harm["hidden"], harm["wide"]) == (None, 0, False, 0)
     assert time.monotonic() - began < 10
+
+
+TYPED = """const area = document.querySelector("textarea.editor");
+const real = JSON.parse;
+let looks = 0;
+JSON.parse = (text, ...more) => ((looks += text.length > 100000), real(text, ...more));
+area.value = arguments[0];
+for (let key = 0; key < 5; key++) area.dispatchEvent(new Event("input"));
+JSON.parse = real;
+return looks;"""
+
+
+def test_a_payload_of_a_megabyte_is_edited_and_sent(browser, serve, receiver):
+    hook = serve.webhook(receiver.url)["id"]
+    enter(browser, serve)
+    browser.go(f"/test?webhook={hook}")
+    browser.see("As rendered", "#payload-check")
+    text = '{"text": "' + "x" * MEBI + '"}'
+    assert browser.js(TYPED, text + "}") == 0  # not at each key
+    browser.see("Line 1, column", "#payload-check")
+    assert not browser.find("//button[normalize-space()='Send']").is_enabled()
+    browser.js(TYPED, text)
+    browser.see("exactly as it stands", "#payload-check")
+    send(browser)
+    browser.see("Delivered", "li.result")
+    (request,) = receiver.got(1)
+    assert request["body"] == text.encode()
+    browser.js(TYPED, '{"text": "' + '\\"' * (MEBI // 2) + '"}')
+    browser.see("exactly as it stands", "#payload-check")
+    browser.click("Send")
+    browser.see("The payload is too large As a text in the request, its quotes and line breaks escaped, it makes 2,", ".error-box")
+    assert browser.text(".error-box").endswith("bytes, and emit8 serve takes 2,097,152.")
+    assert not receiver.capture.take() and browser.count("li.result") == 1
+    assert not browser.complaints()
 
 
 def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):

@@ -33,7 +33,7 @@ const TIMES = [
     ["1h", "Last hour"],
     ["24h", "Last 24 hours"],
     ["7d", "Last 7 days"],
-    ["own", "Between two times"],
+    ["own", "Custom range"],
 ];
 const LENGTHS = { "15m": 9e5, "1h": 36e5, "24h": 864e5, "7d": 6048e5 };
 const FILTERS = ["status", "state", "type", "webhook", "environment", "test", "event", "run", "time", "since", "until"];

@@ -101,9 +101,13 @@ function rail(row, chosen, choose) {
     );
 }
 
+/* There was no connection to send it over. */
+const isUnsent = ({ service_time_ms: service, response }) => service === 0 && !response;
+
 /* Together they are the response time, from due to done. All before `wait` is send lag, the rest is service time. Phases are told from the
  * start of the exchange, which is before its first byte is sent where it needed a connection. */
-function partsOf({ response_time_ms: response, service_time_ms: service, phases, response: answer }) {
+function partsOf(attempt) {
+    const { response_time_ms: response, service_time_ms: service, phases } = attempt;
     const total = Math.min(phases.total_ms ?? response, response);
     const made = Math.max(0, total - service);
     const out = [{ key: "lag", size: response - total }];
@@ -114,7 +118,7 @@ function partsOf({ response_time_ms: response, service_time_ms: service, phases,
         out.push({ key, size: value - before });
         before = value;
     }
-    if (service === 0 && !answer) out.push({ key: "vain", size: made - before });
+    if (isUnsent(attempt)) out.push({ key: "vain", size: made - before });
     else out.at(-1).size += made - before;
     const first = phases.first_byte_ms === null ? service : Math.min(Math.max(0, phases.first_byte_ms - made), service);
     out.push({ key: "wait", size: first }, { key: "rest", size: service - first });
@@ -146,7 +150,11 @@ function attemptItem(attempt, before, longest, chosen, choose) {
             h("span", { class: "attempt-time" }, stamp(attempt.due_at)),
             h("span", { class: "attempt-long num", title: "Response time: from due to done" }, ms(attempt.response_time_ms)),
             waterfall(attempt, longest),
-            h("span", { class: "attempt-note" }, `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time`),
+            h(
+                "span",
+                { class: "attempt-note" },
+                `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time${isUnsent(attempt) ? ": nothing was sent" : ""}`,
+            ),
             attempt.tampered ? h("span", { class: "attempt-note" }, `changed on purpose: ${short(attempt.tampered.how, 200)}`) : null,
             errorText(attempt) ? h("span", { class: "attempt-note" }, short(errorText(attempt), 200)) : null,
         ),
@@ -307,7 +315,7 @@ function requestPanel(row, attempt) {
         h(
             "div",
             { class: "panel-head" },
-            h("h2", null, attempt ? `Request of attempt ${attempt.number}` : "Request"),
+            h("h2", null, attempt ? `Request of attempt ${attempt.number}${isUnsent(attempt) ? ", which was not sent" : ""}` : "Request"),
             attempt ? copyButton(attempt.request?.head ?? "", "Copy headers") : null,
         ),
         attempt?.request?.head ? headView(attempt.request.head, row.signature?.header) : null,
@@ -356,7 +364,7 @@ function timeFacts(attempt) {
         "dl",
         { class: "facts" },
         fact("Due", time(attempt.due_at)),
-        fact("Sent", time(attempt.sent_at)),
+        fact("Sent", isUnsent(attempt) ? "no: there was no connection" : time(attempt.sent_at)),
         fact("Done", time(attempt.done_at)),
         long("Response time", "due to done", attempt.response_time_ms),
         long("Send lag", "due to sent", attempt.send_lag_ms, connecting ? `of it ${ms(connecting)} connecting` : null),

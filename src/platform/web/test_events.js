@@ -17,11 +17,13 @@ import {
     table,
     time,
 } from "./ui.js";
-import { ms, away } from "./format.js";
+import { ms, away, count } from "./format.js";
 import { indent, fault, jsonView, textView, isJson } from "./json.js";
 
 const ALL = "*"; /* to all that subscribe */
 const MOST = 8; /* results that are kept in view */
+const LARGE = 100000; /* characters of a payload, from which on it is checked when typing pauses, for so many ms */
+const PAUSE = 400;
 
 /* ---- the schema as a table ---- */
 function resolve(schema, root) {
@@ -90,10 +92,13 @@ function editor(onChange) {
     });
     const check = h("p", { class: "verdict", id: "payload-check", role: "status" });
     let given = "";
+    let timer = null;
 
     function judge() {
-        const wrong = fault(area.value);
-        const edited = area.value !== given;
+        clearTimeout(timer);
+        const text = area.value;
+        const wrong = fault(text);
+        const edited = text !== given;
         check.dataset.kind = wrong ? "bad" : "ok";
         area.setAttribute("aria-invalid", String(Boolean(wrong)));
         if (wrong) fill(check, icon("warn"), h("span", null, `Line ${wrong.line}, column ${wrong.column}: ${short(wrong.message, 200)}`));
@@ -110,7 +115,14 @@ function editor(onChange) {
         onChange({ wrong, edited });
     }
 
-    area.addEventListener("input", judge);
+    /* To look through a large text at each key would make typing slow. */
+    const later = () => {
+        clearTimeout(timer);
+        if (area.textLength <= LARGE) return judge();
+        timer = setTimeout(judge, PAUSE);
+        return undefined;
+    };
+    area.addEventListener("input", later);
     return {
         area,
         check,
@@ -189,8 +201,18 @@ function result(id, signal) {
 }
 
 /* ---- the page ---- */
-async function send(to, type, environment, payload) {
+/* Said before megabytes go out for nothing: in the request the payload is a text, with its quotes and line breaks escaped. */
+function checkSize(body, most) {
+    const size = new TextEncoder().encode(JSON.stringify(body)).length;
+    if (size > most)
+        throw new Error(
+            `the payload is too large; as a text in the request, its quotes and line breaks escaped, it makes ${count(size)} bytes, and emit8 serve takes ${count(most)}`,
+        );
+}
+
+async function send(to, type, environment, payload, most) {
     const rest = payload === null ? { environment } : { environment, payload };
+    checkSize({ event: type, ...rest }, most);
     if (to === ALL) return (await post("/v1/events", { type, ...rest })).deliveries.map((each) => each.delivery_id);
     return [(await post(`/v1/webhooks/${encodeURIComponent(to)}/test`, { event: type, ...rest })).delivery_id];
 }
@@ -285,7 +307,7 @@ export default async function testEvents(page) {
         await busy(control, async () => {
             let ids;
             try {
-                ids = await send(chosen.to, chosen.type, chosen.environment, edit.edited() ? edit.text() : null);
+                ids = await send(chosen.to, chosen.type, chosen.environment, edit.edited() ? edit.text() : null, facts.limits.body_bytes);
             } catch (error) {
                 if (error.status === 401) return;
                 fill(trouble, errorBox(error));

@@ -1,4 +1,5 @@
 /* What scenario runs send: in the log, not in the queue. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store.h"
@@ -434,6 +435,43 @@ static void types_are_told(void **state)
     assert_null(types[1]);
 }
 
+/* What was changed on purpose, and what was not. */
+static void changes_are_told(void **state)
+{
+    struct place *place = *state;
+    struct run run = make_two(place);
+    struct e8_run_row row = row_for(E8_RUN_ATTEMPT, "1", "whk_a");
+    struct e8_store_details details;
+    size_t large = E8_STORE_BODY_MAX + 1;
+    char *body = e8_new(large, 1);
+
+    emit(&run, "1", NULL, NULL);
+    attempt(&run, "1", "whk_a", 503, E8_STATE_PENDING, false);
+    row.attempt = some_attempt(1, 1, 401, E8_STATE_PENDING);
+    row.attempt.change = (struct e8_store_change){.how = "signed with another secret", .forged = true};
+    write_row(&run, &row);
+    row.attempt.change = (struct e8_store_change){
+        .how = "body padded", .has_body = true, .body = {body, large}, .length = large};
+    write_row(&run, &row);
+    free(body);
+    row.attempt.change =
+        (struct e8_store_change){.how = "method GET", .has_body = true, .body = E8_LIT(""), .length = 0};
+    write_row(&run, &row);
+    ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1a", place->arena, &details, &place->err));
+    assert_int_equal(details.count, 4);
+    assert_null(details.attempts[0].change.how);
+    assert_false(details.attempts[0].change.has_body);
+    assert_string_equal(details.attempts[1].change.how, "signed with another secret");
+    assert_true(details.attempts[1].change.forged);
+    assert_false(details.attempts[1].change.has_body);
+    assert_false(details.attempts[2].change.forged);
+    assert_true(details.attempts[2].change.has_body);
+    assert_int_equal(details.attempts[2].change.body.n, E8_STORE_BODY_MAX);
+    assert_int_equal(details.attempts[2].change.length, large);
+    assert_true(details.attempts[3].change.has_body);
+    assert_int_equal(details.attempts[3].change.body.n, 0);
+}
+
 static void a_file_of_before_is_brought_up(void **state)
 {
     struct place *place = *state;
@@ -515,6 +553,7 @@ int run_store_run_tests(void)
         CASE(retention_waits_for_the_run),
         CASE(filtered_by_run),
         CASE(types_are_told),
+        CASE(changes_are_told),
         CASE(a_file_of_before_is_brought_up),
         CASE(a_file_without_figures_is_brought_up),
     };
