@@ -96,9 +96,17 @@ async function show(focus = true) {
         await route.view(own);
     } catch (error) {
         if (own !== page || error.name === "AbortError") return;
-        fill(own.root, own.heading(route.title), errorBox(error, error.status === 404 ? null : () => show()));
+        const gone = error.status === 404;
+        fill(own.root, gone ? wayBack(path) : null, own.heading(route.title), errorBox(error, gone ? null : () => show()));
     }
     if (own === page && focus && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/* From something that is gone to the list that it stood in. */
+function wayBack(path) {
+    const list = `/${path.split("/")[1]}`;
+    const [, title] = ROUTES.find(([pattern]) => pattern === list);
+    return h("p", { class: "crumb" }, h("a", { href: `#${list}` }, icon("back"), title));
 }
 
 function notFound(own) {

@@ -2,7 +2,7 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
 import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
-import { ms, count, span, percent, plural, zone } from "./format.js";
+import { ms, count, span, percent, zone } from "./format.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -59,8 +59,7 @@ function runningCard(run, stop) {
                 ["Failed", count(run.failed), percent(run.failed, ended(run))],
                 ["Under way", count(run.in_flight), null],
                 ["Attempts", count(run.attempts), null],
-                ["Median", ms(run.p50_ms), null],
-                ["p99", ms(run.p99_ms), null],
+                ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
             ].map(([name, value, note]) =>
                 h(
                     "div",
@@ -239,7 +238,9 @@ export default async function scenarios(page) {
         ? h(
               "p",
               { class: "muted" },
-              `A run sends to the ${plural(enabled, "enabled endpoint")}, by their subscriptions, as the platform would.`,
+              enabled === 1
+                  ? "A run sends to the one enabled endpoint, by its subscriptions, as the platform would."
+                  : `A run sends to the ${count(enabled)} enabled endpoints, by their subscriptions, as the platform would.`,
           )
         : empty(
               "No enabled endpoint",
