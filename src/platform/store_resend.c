@@ -80,7 +80,7 @@ enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_
                                   e8_wall_ns now, uint64_t *count, struct e8_err *err)
 {
     struct e8_store_filter failed = *filter;
-    enum e8_rc rc;
+    enum e8_rc rc = E8_OK;
 
     failed.state = E8_STATE_FAILED;
     failed.before = 0;
