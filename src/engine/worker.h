@@ -234,6 +234,7 @@ struct e8_worker {
     e8_mono_ns publish_at;
     e8_mono_ns stopped_at; /* 0: running */
     uint64_t stalls;
+    uint64_t unmade; /* deliveries to endpoints that were disabled */
     uint64_t flows_stopped, commands_failed;
     char command_why[E8_WHY_MAX]; /* of the first of them */
     struct e8_expected *expected; /* by emit; NULL: no step expects anything */

@@ -35,6 +35,11 @@ bool e8_report_shaky(const struct e8_hist *hist, double q);
 /* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
 uint64_t e8_report_unanswered(const struct e8_counts *n);
 
+/* What nearly all that failed ended in: "every answer was 503", "mostly connect_refused"; "" where nothing failed. Of attempts; not of those
+ * that the end of the run or emit8 itself ended. */
+#define E8_FAILURE_MAX 80
+const char *e8_failure_text(const struct e8_stats *stats, char out[E8_FAILURE_MAX]);
+
 bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
 
 /* "not signed: no secret", "not signed: crm, audit"; NULL: everything was. */
