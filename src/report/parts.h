@@ -69,6 +69,7 @@ struct e8_generator {
     double due;                    /* the same as planned, but for what was changed by hand */
     e8_dur_ns late;                /* of the last of them */
     bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
+    bool busy_told;                /* the same, also where nothing was delivered */
     bool rate_off, full;           /* whatever is judged */
 };
 struct e8_generator e8_generator_of(const struct e8_report *report);

@@ -218,11 +218,11 @@ static void check_busy(struct e8_report *report)
     struct e8_generator g = e8_generator_of(report);
     if (!g.busy_judged || !g.full)
         return;
-    snprintf(
-        reason, sizeof(reason),
-        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; lower "
-        "the rate, or use more --workers, cores or machines",
-        e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows));
+    snprintf(reason, sizeof(reason),
+             "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; "
+             "%suse more --workers, cores or machines",
+             e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows),
+             report->more.open ? "lower the rate, or " : "");
     invalid(report, reason);
 }
 
