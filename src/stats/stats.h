@@ -78,6 +78,7 @@ struct e8_slice {
     uint64_t
         attempts; /* that were done; without those that the end of the run cut off, or that our own fault ended */
     uint64_t failed; /* of them, those that did not deliver, and were not expected to end so */
+    uint64_t tried;  /* the same attempts as in `attempts`, by when they were due */
 };
 struct e8_series {
     size_t count;    /* 0: nothing has happened */

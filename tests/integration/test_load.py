@@ -119,6 +119,26 @@ def test_a_closed_loop_on_a_dead_receiver_fails(log):
     assert not any("busy" in warning for warning in done.report["warnings"]) and kit.report(log) == done.report
 
 
+def test_an_outage_of_a_closed_loop_is_told(log):
+    """The two that are under way are all that there is to see of it."""
+    hold = {}
+
+    def answer(request):
+        if request["index"] >= 20:
+            until = hold.setdefault("until", time.monotonic() + 1.7)
+            time.sleep(max(0, until - time.monotonic()))
+        return 200
+
+    with kit.Capture(answer) as capture:
+        done = load(log, capture.url, "-c", 2, "-n", 80)
+    feedback = done.report["retry_feedback"]
+    (outage,) = feedback["outages"]
+    assert done.returncode == 0 and feedback["recovered"] is True and outage["failed"] == 0
+    assert 1 <= outage["to_s"] - outage["from_s"] and outage["under_load"]
+    assert kit.report(log) == done.report
+    assert "nothing was answered; recovered in " in kit.emit8("report", log).out
+
+
 def test_the_same_seed_sends_the_same(log):
     bodies = []
     with kit.Capture() as capture:
