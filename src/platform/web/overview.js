@@ -2,7 +2,7 @@
 import { h, fill, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, percent, ms, zone } from "./format.js";
+import { few, count, percent, ms, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
 
 /* name, how long, step of the slices, text of the step */
@@ -85,7 +85,7 @@ const CHARTS = {
             { name: "p99", key: "p99", data: slices.map((s) => s.p99_ms), line: "--chart-p99", dash: [2, 2] },
         ],
         value: ms,
-        scale: ms,
+        scale: decade,
     }),
     histogram: (data) => ({
         along: "Up to",
