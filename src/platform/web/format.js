@@ -31,6 +31,9 @@ export function ms(value) {
 /* A power of ten of an axis, in ms. */
 export const decade = (value) => (value < 1000 ? `${Number(value.toPrecision(1))}\u00a0ms` : `${whole.format(value / 1000)}\u00a0s`);
 
+/* Was most of it time in which emit8 had not begun yet? Then it says little of the receiver. */
+export const mostlyWaited = (response, waited) => waited >= 100 && 2 * waited >= response;
+
 /* Longer: 1 h 04 min */
 export function span(value) {
     if (value < 9950) return `${Number((value / 1000).toFixed(1))} s`;

@@ -235,6 +235,7 @@ export default async function scenarios(page) {
 
     async function stop(run) {
         take(await post(`/v1/runs/${encodeURIComponent(run.id)}/stop`));
+        now.querySelector("a")?.focus({ preventScroll: true }); /* the button has gone with the run */
     }
 
     async function run(body) {
