@@ -496,7 +496,9 @@ void e8_deliveries_resend(struct e8_call *call)
     struct e8_json *w = e8_call_begin(call, dry_run ? 200 : 202);
     e8_json_object(w, "data");
     e8_json_int(w, "count", (int64_t)count);
-    e8_json_bool(w, "more", more);
+    if (dry_run) {
+        e8_json_bool(w, "more", more);
+    }
     e8_json_end(w, '}');
     e8_call_end(call);
 }

@@ -136,7 +136,7 @@ function lateNote({ attempts, late }) {
         h(
             "span",
             null,
-            `${plural(late, "attempt")} (${percent(late, attempts)}) waited in emit8 for most of the response time: emit8 was late, not the receiver. A clock marks them in the log.`,
+            `${plural(late, "attempt")} (${percent(late, attempts)}) waited in emit8 for most of their response time, which is not the receivers' then. A clock marks them in the log.`,
         ),
     );
 }
