@@ -414,7 +414,6 @@ export default async function deliveries(page) {
     async function reload() {
         const own = ++state.turn;
         place.setAttribute("aria-busy", "true");
-        lookForFailed();
         try {
             const query = asked(filter);
             const found = await findPage(query, page.signal);
@@ -427,6 +426,7 @@ export default async function deliveries(page) {
             show(found.rows);
             place.replaceChildren();
             drawTable();
+            lookForFailed();
         } catch (error) {
             if (error.name !== "AbortError" && own === state.turn) fill(place, refusal(error));
         } finally {
