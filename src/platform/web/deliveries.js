@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, stamp, mostlyWaited, zone } from "./format.js";
 
 const PAGE = 50;
@@ -99,7 +99,7 @@ function deliveryRow(row, fresh = false) {
             h(
                 "span",
                 { class: "pair-line" },
-                h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)),
+                h("span", { class: "mono cut", title: short(row.type, 300) }, typeCut(row.type)),
                 environment,
             ),
         ),

@@ -380,13 +380,15 @@ export function endpointText(url) {
 /* In a list of choices. */
 export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
 
-/* Where there is little room it is the host that is cut, not the path. */
-export function endpointCut(url) {
-    const text = endpointText(url);
-    const slash = url ? text.indexOf("/") : -1;
-    if (slash < 0) return text;
-    return h("span", { class: "endpoint" }, h("span", { class: "host" }, text.slice(0, slash)), h("span", { class: "path" }, text.slice(slash)));
+/* Where there is little room it is the beginning that is cut, not what stands from the mark on. */
+function cutBefore(text, mark) {
+    const at = text.indexOf(mark);
+    if (at < 0) return text;
+    return h("span", { class: "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
 }
+
+export const endpointCut = (url) => (url ? cutBefore(endpointText(url), "/") : endpointText(url));
+export const typeCut = (type) => cutBefore(short(type, 80), ".");
 
 export const code = (text, limit = 300) => h("code", null, clipped(text, limit));
 
