@@ -73,13 +73,15 @@ const keyOf = (row) => `${row.created_at} ${row.id}`;
 const byTime = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
 
 /* ---- rows ---- */
+const ENVIRONMENTS = { development: "dev", staging: "stg" };
+
 const cell = (name, label, ...content) => h("td", { role: "cell", class: `c-${name}`, data: { label } }, content);
 
 function deliveryRow(row, fresh = false) {
     const environment =
         row.environment === "production"
             ? null
-            : h("span", { class: "tag" }, short(row.environment === "development" ? "dev" : row.environment, 20));
+            : h("span", { class: "tag", title: short(row.environment) }, ENVIRONMENTS[row.environment] ?? short(row.environment, 20));
     return h(
         "tr",
         { role: "row", data: { id: row.id, key: keyOf(row), fresh: fresh ? "" : null } },

@@ -177,7 +177,7 @@ function row(hook, share, changed) {
                 share?.attempts
                     ? [
                           `${plural(share.attempts, "attempt")}, `,
-                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99 ${ms(share.p99_ms)}`,
+                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99\u00a0${ms(share.p99_ms)}`,
                       ]
                     : h("span", { class: "muted" }, "nothing sent"),
             ),
