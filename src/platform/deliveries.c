@@ -483,9 +483,9 @@ void e8_deliveries_resend(struct e8_call *call)
     if (!read_failed(call, &filter, &dry_run)) {
         return;
     }
-    enum e8_rc rc =
-        dry_run ? e8_store_count_failed(call->server->store, &filter, COUNT_TIME, &count, &more, &err)
-                : e8_store_resend_failed(call->server->store, &filter, call->now, &count, &err);
+    enum e8_rc rc = dry_run
+                        ? e8_store_count_failed(call->server->store, &filter, COUNT_TIME, &count, &more, &err)
+                        : e8_store_resend_failed(call->server->store, &filter, call->now, &count, &err);
     if (rc) {
         e8_call_fail_store(call, E8_ENV, &err);
         return;

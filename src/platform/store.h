@@ -266,7 +266,7 @@ struct e8_store_row {
     const char *outcome,
         *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
     e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
-    e8_dur_ns waited; /* of it, before the exchange began: the attempt was late; -1: not known */
+    e8_dur_ns waited;        /* of it, before the exchange began: the attempt was late; -1: not known */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
     bool held;                   /* its next attempt waits until its endpoint is enabled again */
     e8_wall_ns next;             /* of the attempt that is due; 0: none, or it is held */
@@ -316,8 +316,9 @@ enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_a
 struct e8_store_slice {
     e8_wall_ns at;
     uint64_t attempts, delivered, failed; /* failed: attempts that did not deliver */
-    uint64_t late; /* attempts that waited here for most of their response time, and for E8_STORE_LATE at least */
-    e8_dur_ns p50, p90, p99;              /* of the response times; -1: no attempt */
+    uint64_t
+        late; /* attempts that waited here for most of their response time, and for E8_STORE_LATE at least */
+    e8_dur_ns p50, p90, p99; /* of the response times; -1: no attempt */
 };
 struct e8_store_share { /* of one endpoint, type, status or outcome */
     const char *name;

@@ -97,8 +97,9 @@ static void add_part(struct row *row, const struct e8_mix_part *part)
 /* What is there already. */
 static void read_row(struct e8_side *side, const struct unit *unit, struct row *row)
 {
-    static const char get[] = "SELECT attempts, delivered, latency, late FROM sum WHERE step = ?1 AND webhook = ?2"
-                              " AND of = ?3 AND at = ?4 AND value = ?5";
+    static const char get[] =
+        "SELECT attempts, delivered, latency, late FROM sum WHERE step = ?1 AND webhook = ?2"
+        " AND of = ?3 AND at = ?4 AND value = ?5";
     sqlite3_stmt *found = E8_ASK(side, get, e8_int(unit->step), e8_int(unit->webhook), e8_int(unit->of),
                                  e8_int(unit->at), e8_int(unit->value));
     struct e8_mix_part part;

@@ -6,7 +6,7 @@
 #define WINDOW_ATTEMPTS 10 /* on average, so that one failure is not a majority by chance */
 #define OUTAGE_FAILED   10 /* attempts at least */
 #define PEAK_PART       20 /* a backlog below one part in so many of its peak counts as gone */
-#define CHANCE          3  /* standard deviations that failures of an outage lie above what fails all the time */
+#define CHANCE          3 /* standard deviations that failures of an outage lie above what fails all the time */
 
 /* A silence: for so long, and so many times as long as what takes long here, nothing succeeded while so many attempts were under way all
  * the time, or so many failed. A single one may be slow, or wrong, by itself. */
