@@ -245,6 +245,7 @@ def walk_deliveries(walk, made):
     walk("get", "/v1/webhooks/{id}/deliveries", id=made)
     walk("post", "/v1/deliveries/{id}/resend", {}, id=test["delivery_id"])
     walk("post", "/v1/deliveries/resend", {})
+    walk("post", "/v1/deliveries/resend", {"dry_run": True})
     walk.server.ended(test["delivery_id"])
     walk("get", "/v1/overview")
     return test["delivery_id"]
