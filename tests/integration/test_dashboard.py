@@ -736,7 +736,7 @@ def test_what_emit8_waited_is_not_the_receivers_time(browser, tmp_path, receiver
             server.webhook(receiver.url, [events])
         ids = [made["delivery_id"] for made in server.post("/v1/events", {"type": "message.sent"}).data["deliveries"]]
         last = max((server.ended(each) for each in ids), key=lambda row: row["waited_ms"])
-        said = f"{shown_as(last['waited_ms'])} emit8 waited before it sent"
+        said = f"emit8 waited {shown_as(last['waited_ms'])} before it sent"
         enter(browser, server)
         browser.see("waited in emit8 for most of their response time")
         browser.go("/deliveries")

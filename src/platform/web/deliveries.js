@@ -130,7 +130,7 @@ function deliveryRow(row, fresh = false) {
 
 function waitedMark(row) {
     if (!mostlyWaited(row.response_time_ms, row.waited_ms)) return null;
-    const text = `of which ${ms(row.waited_ms)} emit8 waited before it sent`;
+    const text = `of which emit8 waited ${ms(row.waited_ms)} before it sent`;
     return h("span", { class: "waited", title: text }, icon("clock"), h("span", { class: "away" }, `${text}: `));
 }
 
@@ -187,9 +187,9 @@ function filterBar(filter, lists, change) {
                 onchange: (event) => change({ [name]: event.target.value }),
             }),
         );
-    const only = (name, label, all) =>
+    const only = (name, all) =>
         filter[name]
-            ? button(`${label} ${short(filter[name], 14)}`, () => change({ [name]: "" }), { name: "cross", kind: "small", title: all })
+            ? button(short(filter[name], 18), () => change({ [name]: "" }), { name: "cross", kind: "small", title: all })
             : null;
     const active = FILTERS.some((name) => filter[name]);
     return [
@@ -201,8 +201,8 @@ function filterBar(filter, lists, change) {
         choice("test", "Test or real", TESTS),
         choice("time", "Time", TIMES),
         filter.time === "own" ? [moment("since", "From"), moment("until", "Until")] : null,
-        only("event", "Event", "All events again"),
-        only("run", "Run", "All runs again"),
+        only("event", "All events again"),
+        only("run", "All runs again"),
         active ? button("Clear", () => change(Object.fromEntries(FILTERS.map((name) => [name, ""]))), { kind: "quiet small" }) : null,
     ];
 }

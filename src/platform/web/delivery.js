@@ -375,7 +375,7 @@ function timeFacts(attempt) {
 function waitedNote(attempt) {
     const waited = partsOf(attempt).find(({ key }) => key === "lag")?.size ?? 0;
     return mostlyWaited(attempt.response_time_ms, waited)
-        ? h("p", { class: "note" }, icon("clock"), h("span", null, `Of the ${ms(attempt.response_time_ms)}, ${ms(waited)} emit8 waited before it sent: that is not the receiver's time.`))
+        ? h("p", { class: "note" }, icon("clock"), h("span", null, `Of the ${ms(attempt.response_time_ms)}, emit8 waited ${ms(waited)} before it sent: that is not the receiver's time.`))
         : null;
 }
 
