@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import datetime
 import hashlib
 import hmac
 import json
@@ -770,6 +771,21 @@ def test_test_event_is_as_real(tmp_path):
                                         "algorithm": "HMAC-SHA-256, lower-case hex"}
         assert headers["x-8bit-signature-256"] in details["curl"] and made["secret"] not in details["curl"]
         assert server.get(f"/v1/webhooks/{made['id']}").data["enabled"] is False
+
+
+@pytest.mark.parametrize("browser", [False, True])
+def test_a_test_event_is_retried_as_the_endpoint_says(tmp_path, browser):
+    with Serve(tmp_path / "state") as server, kit.Capture(lambda request: 503) as capture:
+        headers = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"} if browser else {}
+        made = server.webhook(capture.url, retry={"attempts": 3, "base": "300ms", "jitter": "none"})
+        fired = server.call("POST", f"/v1/webhooks/{made['id']}/test", {"event": "message.received"}, headers=headers)
+        fresh = server.get(f"/v1/deliveries/{fired.data['delivery_id']}").data
+        assert fresh["state"] in ("pending", "retrying")
+        details = server.ended(fired.data["delivery_id"])
+        assert (details["state"], details["attempts"]) == ("failed", 3)
+        dues = [datetime.datetime.fromisoformat(a["due_at"].replace("Z", "+00:00")) for a in details["attempts_log"]]
+        assert [(b - a).total_seconds() >= 0.3 for a, b in zip(dues, dues[1:])] == [True, True]
+        assert len(capture.take()) == 3
 
 
 def test_curl_sends_the_same_again(tmp_path):
