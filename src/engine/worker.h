@@ -196,6 +196,8 @@ struct e8_busy {
     e8_dur_ns slept;         /* by the transport, until then */
     e8_dur_ns length, awake; /* of all windows so far */
     uint64_t windows, full;
+    uint64_t sent,
+        refused; /* attempts of the window that have ended: with a byte on the wire, or turned away before */
 };
 
 struct e8_worker {
@@ -469,6 +471,7 @@ void e8_pools_fini(struct e8_worker *worker);
 
 /* busy.c: each round of the loop looks at what it has slept. */
 void e8_busy_look(struct e8_worker *worker, e8_mono_ns now);
+void e8_busy_note(struct e8_worker *worker, const struct e8_exchange *exchange); /* which has ended */
 struct e8_pressure e8_busy_of(const struct e8_worker *worker);
 /* host.c: of all processors' time that this process may use, in thousandths, since `before`; 0: not known. */
 struct e8_cpu e8_cpu_now(void);
