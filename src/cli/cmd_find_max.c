@@ -334,14 +334,22 @@ static int conclude(struct finder *f)
     return f->stopped_by ? 128 + f->stopped_by : codes[curve.verdict];
 }
 
+/* With a receiver that lets every step run to its end, and its backlog to the deadline. */
+static e8_dur_ns longest_search(const struct finder *f, unsigned steps)
+{
+    e8_dur_ns step = REST + f->warmup + f->length + longest_timeout(f) + E8_TRIAL_GRACE;
+    return (e8_dur_ns)steps * step + E8_SEARCH_CONFIRMATIONS * f->length;
+}
+
 static int find(struct finder *f, struct e8_errs *errs)
 {
-    char length[E8_DUR_MAX], line[E8_DUR_MAX + 64];
+    char length[E8_DUR_MAX], most[E8_DUR_MAX], line[2 * E8_DUR_MAX + 64];
+    unsigned steps = e8_search_most(f->from, f->top, f->precision);
     e8_cli_target_note(&f->target);
     fit_in_flight(f);
     e8_cli_progress_open(&f->progress, f->args);
-    snprintf(line, sizeof line, "at most %u steps of %s", e8_search_most(f->from, f->top, f->precision),
-             e8_dur_text(f->length, length));
+    snprintf(line, sizeof line, "at most %u steps of %s, %s in all", steps, e8_dur_text(f->length, length),
+             e8_dur_text(longest_search(f, steps), most));
     e8_cli_progress_say(&f->progress, line);
     enum e8_rc rc = run_steps(f, errs);
     e8_cli_progress_close(&f->progress);
