@@ -272,6 +272,7 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
     struct e8_attempt attempt;
     delivery->in_flight = false;
     worker->on_wire--;
+    e8_busy_note(worker, &delivery->exchange);
     disable(worker, delivery);
     e8_line_leave(worker, delivery);
     if (delivery->group) {

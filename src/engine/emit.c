@@ -196,6 +196,7 @@ static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono
     tell_event(worker, strand, event, late);
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         if (!takes(worker, i, emit)) {
+            worker->unmade += e8_emit_goes_to(plan, emit, i) && !e8_is_warmup(strand);
             continue;
         }
         if (late) {

@@ -266,6 +266,7 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         result->stalls += worker->stalls;
         result->bounded = result->bounded || worker->bounded;
         result->flows_stopped += worker->flows_stopped;
+        result->unmade += worker->unmade;
         result->commands_failed += worker->commands_failed;
         if (!result->command_why[0]) {
             memcpy(result->command_why, worker->command_why, sizeof result->command_why);

@@ -196,6 +196,8 @@ struct e8_busy {
     e8_dur_ns slept;         /* by the transport, until then */
     e8_dur_ns length, awake; /* of all windows so far */
     uint64_t windows, full;
+    uint64_t sent,
+        refused; /* attempts of the window that have ended: with a byte on the wire, or turned away before */
 };
 
 struct e8_worker {
@@ -234,6 +236,7 @@ struct e8_worker {
     e8_mono_ns publish_at;
     e8_mono_ns stopped_at; /* 0: running */
     uint64_t stalls;
+    uint64_t unmade; /* deliveries to endpoints that were disabled */
     uint64_t flows_stopped, commands_failed;
     char command_why[E8_WHY_MAX]; /* of the first of them */
     struct e8_expected *expected; /* by emit; NULL: no step expects anything */
@@ -468,6 +471,7 @@ void e8_pools_fini(struct e8_worker *worker);
 
 /* busy.c: each round of the loop looks at what it has slept. */
 void e8_busy_look(struct e8_worker *worker, e8_mono_ns now);
+void e8_busy_note(struct e8_worker *worker, const struct e8_exchange *exchange); /* which has ended */
 struct e8_pressure e8_busy_of(const struct e8_worker *worker);
 /* host.c: of all processors' time that this process may use, in thousandths, since `before`; 0: not known. */
 struct e8_cpu e8_cpu_now(void);

@@ -45,10 +45,12 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 
+/* Where nothing is delivered, there is no speed that could be ours: refusals come as fast as a loop asks for them. */
 static void judge_busy(const struct e8_report *report, struct e8_generator *g)
 {
     const struct e8_pressure *pressure = &report->more.pressure;
-    g->busy_judged = report->more.load && pressure->windows >= BUSY_WINDOWS;
+    g->busy_told = report->more.load && pressure->windows >= BUSY_WINDOWS;
+    g->busy_judged = g->busy_told && e8_stats_all(report->stats)->n.delivered > 0;
     g->full = pressure->full >= FULL_WINDOWS && e8_busy_full(pressure) > FULL_MOST;
 }
 
@@ -91,7 +93,7 @@ void e8_text_generator(const struct e8_report *report, struct e8_page *page)
     struct e8_generator g = e8_generator_of(report);
     struct e8_arena *arena = e8_arena_new();
     char p99[E8_DUR_MAX];
-    if (g.rate_judged || g.busy_judged || (report->more.open && g.due > 0)) {
+    if (g.rate_judged || g.busy_told || (report->more.open && g.due > 0)) {
         const char *facts[] = {
             share_fact(arena, "busy", pressure->windows > 0, pressure->busy),
             rate_fact(report, arena, &g),

@@ -503,11 +503,13 @@ static void put_feedback(struct e8_buf *out, const struct e8_report *report, con
     struct e8_feedback f = e8_feedback_of(report);
     struct e8_arena *arena = e8_arena_new();
     char peak[E8_NUMBER_MAX], at[E8_DUR_MAX];
-    if (totals.retries > 0) {
-        e8_html_section(out, prefix, "retries", "Retries", NULL);
+    if (totals.retries > 0 || f.outage_count > 0) {
+        e8_html_section(out, prefix, "retries", totals.retries ? "Retries" : "Outages", NULL);
         e8_buf_puts(out, "<dl class=\"facts\">\n");
-        e8_html_fact(out, "Attempts per event", e8_arena_printf(arena, "%.2f", f.per_event));
-        e8_html_fact(out, "Attempts per delivery", e8_arena_printf(arena, "%.2f", f.per_delivery));
+        if (totals.retries > 0) {
+            e8_html_fact(out, "Attempts per event", e8_arena_printf(arena, "%.2f", f.per_event));
+            e8_html_fact(out, "Attempts per delivery", e8_arena_printf(arena, "%.2f", f.per_delivery));
+        }
         e8_html_fact(out, "Backlog at most",
                      e8_arena_printf(arena, "%s, after %s", e8_count_text(f.peak, peak),
                                      e8_dur_text(f.peak_at > 0 ? f.peak_at : 0, at)));

@@ -35,6 +35,11 @@ bool e8_report_shaky(const struct e8_hist *hist, double q);
 /* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
 uint64_t e8_report_unanswered(const struct e8_counts *n);
 
+/* What nearly all that failed ended in: "every answer was 503", "mostly connect_refused"; "" where nothing failed. Of attempts; not of those
+ * that the end of the run or emit8 itself ended. */
+#define E8_FAILURE_MAX 80
+const char *e8_failure_text(const struct e8_stats *stats, char out[E8_FAILURE_MAX]);
+
 bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
 
 /* "not signed: no secret", "not signed: crm, audit"; NULL: everything was. */
@@ -64,6 +69,7 @@ struct e8_generator {
     double due;                    /* the same as planned, but for what was changed by hand */
     e8_dur_ns late;                /* of the last of them */
     bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
+    bool busy_told;                /* the same, also where nothing was delivered */
     bool rate_off, full;           /* whatever is judged */
 };
 struct e8_generator e8_generator_of(const struct e8_report *report);
@@ -71,7 +77,7 @@ double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows
 
 /* Retries and what they did (feedback.c). Times are from the start of the run or, where there was a warm-up, from its end. */
 struct e8_outage {
-    e8_dur_ns from, to; /* in which most attempts failed */
+    e8_dur_ns from, to; /* in which most attempts failed, or nothing succeeded */
     uint64_t failed;    /* attempts, until it had recovered */
     uint64_t peak;      /* deliveries begun and not ended */
     e8_dur_ns recovery; /* from then on until the backlog was as before; -1: it never was */

@@ -105,6 +105,7 @@ struct e8_report {
         [320]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
+    bool allows_failures; /* one of them, over everything, says how many deliveries may fail */
     char warnings[E8_WARNINGS_MAX][256];
     size_t warning_count;
     struct e8_report_more more;

@@ -218,11 +218,11 @@ static void check_busy(struct e8_report *report)
     struct e8_generator g = e8_generator_of(report);
     if (!g.busy_judged || !g.full)
         return;
-    snprintf(
-        reason, sizeof(reason),
-        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; lower "
-        "the rate, or use more --workers, cores or machines",
-        e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows));
+    snprintf(reason, sizeof(reason),
+             "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; "
+             "%suse more --workers, cores or machines",
+             e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows),
+             report->more.open ? "lower the rate, or " : "");
     invalid(report, reason);
 }
 
@@ -265,11 +265,13 @@ static void say_unmet(struct e8_report *report, uint64_t unmet)
 static void say_rest(struct e8_report *report, const struct e8_totals *totals, bool allowed)
 {
     struct e8_step_sums sums = e8_steps_sum(&report->more);
-    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], met[64] = "";
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], met[64] = "", why[E8_FAILURE_MAX] = "";
     if (totals->failed > 0) {
-        snprintf(report->reason, sizeof(report->reason), "%s of %s deliveries ended undelivered%s",
+        if (totals->delivered == 0)
+            e8_failure_text(report->stats, why);
+        snprintf(report->reason, sizeof(report->reason), "%s of %s deliveries ended undelivered%s%s%s",
                  e8_count_text(totals->failed, a), e8_count_text(totals->delivered + totals->failed, b),
-                 allowed ? ", which the thresholds allow" : "");
+                 allowed ? ", which the thresholds allow" : "", why[0] ? ": " : "", why);
         return;
     }
     if (sums.judged > 0 && sums.unmet == 0)
@@ -364,6 +366,7 @@ void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
     if (more)
         out->more = *more;
     judge_thresholds(out, thresholds, count, &j);
+    out->allows_failures = j.speaks_of_failed;
     struct e8_totals totals = e8_totals_whole(out);
     pass_or_fail(out, &totals, &j);
     check_invalid(out, &totals);

@@ -105,9 +105,11 @@ static void warn_lag(struct e8_report *report)
             e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
 }
 
-/* Where a loop that is full does not make the run invalid, it is still said. */
+/* Where a loop that is full does not make the run invalid, it is still said; but where nobody has received anything, nothing was measured. */
 static void warn_busy(struct e8_report *report)
 {
+    if (e8_stats_all(report->stats)->n.sent == 0)
+        return;
     const struct e8_pressure *pressure = &report->more.pressure;
     struct e8_generator g = e8_generator_of(report);
     char text[E8_NUMBER_MAX];
@@ -117,10 +119,10 @@ static void warn_busy(struct e8_report *report)
             "a loop of emit8 was over 95 %% busy in %s of its windows of 100 ms: how fast this went "
             "says as much of emit8 as of the receiver",
             e8_share_text(pressure->full, pressure->windows, text));
-    else if (g.busy_judged && !g.full && pressure->busy > BUSY_MOST)
+    else if (g.busy_told && !g.full && pressure->busy > BUSY_MOST)
         e8_report_warn(report, "a loop of emit8 was busy for %s of the time: it is near its limit",
                        e8_permille_text(pressure->busy, text));
-    if (g.busy_judged && report->more.local && pressure->cpu > PROCESSORS_MOST)
+    if (g.busy_told && report->more.local && pressure->cpu > PROCESSORS_MOST)
         e8_report_warn(report,
                        "the receiver shares this machine, whose processors were %s busy: its response times "
                        "contain emit8's work; put it on another machine, or on cores of its own",

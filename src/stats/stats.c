@@ -312,7 +312,6 @@ static void pacing_add(struct e8_stats *stats, const struct e8_attempt *attempt)
     struct e8_pacing one = {1, attempt->times.due, attempt->times.due, begun_at(attempt)};
 
     pacing_widen(&stats->pacing, &one);
-    e8_series_at(&stats->series, attempt->times.due)->begun++;
 }
 
 static bool is_expected(const struct e8_attempt *attempt)
@@ -323,13 +322,19 @@ static bool is_expected(const struct e8_attempt *attempt)
 
 static void series_add(struct e8_series *series, const struct e8_attempt *attempt)
 {
-    struct e8_slice *slice = e8_series_at(series, attempt->times.done);
+    bool begins = e8_attempt_begins(attempt);
+    bool counts = attempt->outcome != E8_ABORTED && !e8_outcome_info(attempt->outcome)->generator;
+    struct e8_slice *slice;
 
-    slice->ended += attempt->last;
-    if (attempt->outcome != E8_ABORTED && !e8_outcome_info(attempt->outcome)->generator) {
-        slice->attempts++;
-        slice->failed += !is_expected(attempt);
+    if (begins || counts) {
+        slice = e8_series_at(series, attempt->times.due);
+        slice->begun += begins;
+        slice->tried += counts;
     }
+    slice = e8_series_at(series, attempt->times.done);
+    slice->ended += attempt->last;
+    slice->attempts += counts;
+    slice->failed += counts && !is_expected(attempt);
 }
 
 static void count_warmup(struct e8_counts *n, const struct e8_attempt *attempt)

@@ -78,6 +78,7 @@ struct e8_slice {
     uint64_t
         attempts; /* that were done; without those that the end of the run cut off, or that our own fault ended */
     uint64_t failed; /* of them, those that did not deliver, and were not expected to end so */
+    uint64_t tried;  /* the same attempts as in `attempts`, by when they were due */
 };
 struct e8_series {
     size_t count;    /* 0: nothing has happened */
@@ -90,7 +91,8 @@ struct e8_series {
 struct e8_pressure {
     unsigned busy; /* of the time, in which the busiest loop did not sleep */
     uint64_t windows,
-        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 % */
+        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 %, but for those in which all
+                 that it tried was refused before a byte was sent */
     unsigned cpu; /* of the time of the processors that emit8 may use; 0: not known */
 };
 void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from); /* the worse of both */

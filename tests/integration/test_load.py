@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -105,6 +106,37 @@ def test_nothing_is_tried_again_unless_asked_for(log):
         assert done.report["totals"]["retries"] == 0
         done = load(log, capture.url, "-n", 2, "--retries", 1, "--threshold", "failed <= 2")
         assert done.returncode == 0 and done.report["totals"]["retries"] == 2
+
+
+def test_a_closed_loop_on_a_dead_receiver_fails(log):
+    """As an open loop does: that it is refused as fast as it can ask is no fault of emit8's, and nobody shares the machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    done = load(log, url, "-c", 4, "-z", "1300ms", judged=True)
+    failed = done.report["totals"]["failed"]
+    assert done.returncode == 1 and done.report["verdict"] == "fail" and failed > 0
+    assert done.report["reason"] == f"{failed:,} of {failed:,} deliveries ended undelivered: every attempt ended in connect_refused"
+    assert not any("busy" in warning for warning in done.report["warnings"]) and kit.report(log) == done.report
+
+
+def test_an_outage_of_a_closed_loop_is_told(log):
+    """The two that are under way are all that there is to see of it."""
+    hold = {}
+
+    def answer(request):
+        if request["index"] >= 20:
+            until = hold.setdefault("until", time.monotonic() + 1.7)
+            time.sleep(max(0, until - time.monotonic()))
+        return 200
+
+    with kit.Capture(answer) as capture:
+        done = load(log, capture.url, "-c", 2, "-n", 80)
+    feedback = done.report["retry_feedback"]
+    (outage,) = feedback["outages"]
+    assert done.returncode == 0 and feedback["recovered"] is True and outage["failed"] == 0
+    assert 1 <= outage["to_s"] - outage["from_s"] and outage["under_load"]
+    assert kit.report(log) == done.report
+    assert "nothing was answered; recovered in " in kit.emit8("report", log).out
 
 
 def test_the_same_seed_sends_the_same(log):

@@ -165,6 +165,7 @@ static void a_410_disables_the_endpoint(void **state)
     assert_int_equal(e8_stats_endpoint(rig.result.stats, 1)->n.delivered, 50);
     assert_true(to_a >= 2 && to_a < 15);
     assert_true(a->aborted >= 1 && a->aborted <= 3 && a->outcomes[E8_GONE] >= 1);
+    assert_int_equal(a->planned + rig.result.unmade, 50);
     rig_close(&rig);
 }
 

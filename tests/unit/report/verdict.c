@@ -754,10 +754,36 @@ static void a_full_loop_is_invalid(void **state)
             assert_string_equal(
                 s.report.reason,
                 "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1,000 "
-                "windows of 100 ms; lower the rate, or use more --workers, cores or machines");
+                "windows of 100 ms; use more --workers, cores or machines");
         assert_int_equal(sample_warns(&s.report, "busy"), rows[i].says != NULL);
         if (rows[i].says)
             assert_true(sample_warns(&s.report, rows[i].says));
+        sample_fini(&s);
+    }
+}
+
+/* Refusals come as fast as a loop asks: that says nothing of emit8, and there is no receiver to be crowded. */
+static void a_full_loop_that_delivers_nothing_fails(void **state)
+{
+    (void)state;
+    for (int sent = 0; sent < 2; sent++) {
+        struct sample s;
+        sample_init(&s);
+        s.more.load = s.more.local = true;
+        s.more.pressure = (struct e8_pressure){.busy = 990, .windows = 20, .full = 19, .cpu = 999};
+        for (int i = 0; i < 20; i++) {
+            struct e8_attempt attempt =
+                sent ? sample_make(E8_HTTP_5XX, 503, MS, "") : sample_make(E8_CONNECT_REFUSED, 0, MS, "");
+            attempt.bytes_sent = sent ? 600 : 0;
+            sample_attempt(&s, &attempt);
+        }
+        assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+        assert_string_equal(
+            s.report.reason,
+            sent ? "20 of 20 deliveries ended undelivered: every answer was 503"
+                 : "20 of 20 deliveries ended undelivered: every attempt ended in connect_refused");
+        assert_int_equal(sample_warns(&s.report, "busy"), sent);
+        assert_int_equal(sample_warns(&s.report, "shares this machine"), sent);
         sample_fini(&s);
     }
 }
@@ -864,6 +890,7 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(a_bound_that_was_reached_is_named),
     cmocka_unit_test(what_was_not_signed_is_told),
     cmocka_unit_test(a_full_loop_is_invalid),
+    cmocka_unit_test(a_full_loop_that_delivers_nothing_fails),
     cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
     cmocka_unit_test(receipts_must_add_up),
     cmocka_unit_test(receipts_of_the_warm_up_are_allowed),

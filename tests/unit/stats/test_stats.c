@@ -490,7 +490,7 @@ static void the_series_tells_what_happened_when(void **state)
     attempt.times = (struct e8_times){400 * MS, 401 * MS, 430 * MS};
     e8_stats_add(stats, &attempt);
     const struct e8_series *series = e8_stats_series(stats);
-    static const struct e8_slice expected[] = {{1, 0, 0, 0}, {0, 0, 1, 1}, {0}, {0, 1, 1, 0}};
+    static const struct e8_slice expected[] = {{1, 0, 0, 0, 1}, {0, 0, 1, 1, 0}, {0}, {0, 1, 1, 0, 1}};
     assert_int_equal(series->width, E8_SLICE);
     assert_int_equal(series->first, 1);
     assert_int_equal(series->count, E8_COUNT(expected));
