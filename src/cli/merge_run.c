@@ -62,7 +62,9 @@ static bool is_told(struct e8_str key)
                                        "factor_least",
                                        "factor_most",
                                        "changed_ns",
-                                       "plan_per_s"};
+                                       "schedule",
+                                       "apart_ns",
+                                       "settings"};
     for (size_t i = 0; i < E8_COUNT(told); i++) {
         if (e8_str_is(key, told[i])) {
             return true;
@@ -209,17 +211,12 @@ static void add_factors(struct e8_report_more *into, const struct e8_report_more
     into->factor_most = from->factor_most > into->factor_most ? from->factor_most : into->factor_most;
 }
 
-/* The rate of the whole is the sum of theirs; of a shard that nobody touched it is what was due. */
-static void add_hand(struct e8_report_more *into, const struct e8_report_more *from,
-                     const struct e8_stats *stats)
+/* Each counts from its own start: together they are the plan's schedule, also where they did not run at one time. */
+static void add_hand(struct e8_report_more *into, const struct e8_report_more *from)
 {
-    const struct e8_pacing *pacing = e8_stats_pacing(stats);
-    e8_dur_ns length = pacing->last_due - pacing->first_due;
-    double due =
-        pacing->count > 1 && length > 0 ? (double)(pacing->count - 1) * (double)E8_NS_S / (double)length : 0;
+    e8_schedule_merge(&into->schedule, &from->schedule);
     into->by_hand = into->by_hand || from->by_hand;
     into->paused = from->paused > into->paused ? from->paused : into->paused;
-    into->plan_rate += from->by_hand ? from->plan_rate : due;
     add_factors(into, from);
 }
 
@@ -288,7 +285,7 @@ static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *p
     e8_hist_free(&spread);
     add_generator(all, &more, part == merge->parts);
     add_end(all, &more);
-    add_hand(all, &more, part->stats);
+    add_hand(all, &more);
     add_remark(merge, &merge->ended_early, end_remark(merge, part, &more));
     add_remark(merge, &merge->changed, hand_remark(merge, part, &more));
     all->spread = merge->spread;

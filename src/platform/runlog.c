@@ -12,6 +12,7 @@
 #define BYTES_MAX   ((size_t)32 << 20) /* and bytes of them */
 
 static const char withheld[] = "the scenario withholds it";
+static const char gone[] = "the receiver answered 410 to this run, which sends nothing more there";
 static const char stopped[] = "the run was stopped before it was delivered";
 
 struct entry {
@@ -125,7 +126,7 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
         const struct e8_owed *owed = &event->owed[i];
         copy_id(row->targets[i].id, owed->id);
         copy_id(row->targets[i].webhook, plan->endpoints[owed->endpoint].name);
-        row->targets[i].withheld = owed->withheld ? withheld : NULL;
+        row->targets[i].withheld = owed->gone ? gone : owed->withheld ? withheld : NULL;
     }
     entry->bytes += event->body.n + event->count * sizeof *row->targets;
     put(tap, entry);

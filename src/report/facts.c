@@ -30,6 +30,7 @@ static struct e8_totals counted(const struct e8_tally *tally)
         .dropped = n->dropped,
         .aborted = n->aborted,
         .withheld = n->withheld,
+        .gone = n->gone,
         .expected = n->expected,
         .unmet = n->unmet,
         .attempts = n->attempts,

@@ -121,6 +121,7 @@ static void put_totals(struct e8_json *w, const struct e8_totals *totals, bool s
     e8_json_int(w, "dropped", (int64_t)totals->dropped);
     e8_json_int(w, "aborted", (int64_t)totals->aborted);
     e8_json_int(w, "withheld", (int64_t)totals->withheld);
+    e8_json_int(w, "gone", (int64_t)totals->gone);
     e8_json_int(w, "expected", (int64_t)totals->expected);
     e8_json_int(w, "unmet", (int64_t)totals->unmet);
     e8_json_int(w, "attempts", (int64_t)totals->attempts);

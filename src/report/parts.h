@@ -10,6 +10,7 @@
 
 struct e8_totals {
     uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
+    uint64_t gone;              /* of those withheld: because a 410 had disabled the endpoint */
     uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
     uint64_t not_begun; /* deliveries of the plan, because the run was stopped; planned contains them */
@@ -48,6 +49,9 @@ struct e8_percentile {
 extern const struct e8_percentile e8_percentiles[E8_PERCENTILES];
 
 /* ---- measure.c, verdict.c, warnings.c ---- */
+
+/* PASS, FAIL, INVALID; SENT of a shard that leaves its thresholds to emit8 merge. */
+const char *e8_verdict_word(const struct e8_report *report);
 
 struct e8_threshold_result e8_threshold_evaluate(const struct e8_threshold *threshold,
                                                  const struct e8_log_run *run, const struct e8_stats *stats);

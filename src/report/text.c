@@ -4,14 +4,7 @@
 
 enum { DIGEST_SHOWN = 12 };
 
-static const struct {
-    const char *word;
-    enum e8_ink ink;
-} verdicts[] = {
-    [E8_PASS] = {"PASS", E8_GREEN},
-    [E8_FAIL] = {"FAIL", E8_RED},
-    [E8_INVALID] = {"INVALID", E8_YELLOW},
-};
+static const enum e8_ink inks[] = {[E8_PASS] = E8_GREEN, [E8_FAIL] = E8_RED, [E8_INVALID] = E8_YELLOW};
 
 /* "2026-03-01 12:00:00 UTC" */
 static void put_wall(struct e8_buf *buf, e8_wall_ns wall)
@@ -198,7 +191,7 @@ static void put_warnings(const struct e8_report *report, struct e8_page *page)
 static void put_verdict(const struct e8_report *report, struct e8_page *page)
 {
     char word[32];
-    snprintf(word, sizeof(word), "%s%s", verdicts[report->verdict].word,
+    snprintf(word, sizeof(word), "%s%s", e8_verdict_word(report),
              report->more.stopped_by_step                        ? " (stopped early)"
              : report->run->interrupted && !report->more.aborted ? " (interrupted)"
                                                                  : "");
@@ -206,7 +199,7 @@ static void put_verdict(const struct e8_report *report, struct e8_page *page)
     e8_page_line(page);
     if (page->colour)
         e8_buf_puts(page->out, "\033[1m");
-    e8_page_put(page, verdicts[report->verdict].ink, e8_str(word), width, 0);
+    e8_page_put(page, inks[report->verdict], e8_str(word), width, 0);
     e8_page_spaces(page, 2);
     e8_page_wrap(page, e8_str(report->reason), width + 2, width + 2);
 }
