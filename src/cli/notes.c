@@ -137,6 +137,9 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     if (more->apart) {
         e8_json_int(w, "apart_ns", more->apart);
     }
+    if (more->settings) {
+        e8_json_raw(w, "settings", e8_str(more->settings));
+    }
     if (more->by_hand) {
         e8_json_bool(w, "by_hand", true);
         e8_json_int(w, "paused_ns", more->paused);

@@ -4,6 +4,7 @@
 #include "cli/execute.h"
 #include "cli/hdr.h"
 #include "cli/runs.h"
+#include "cli/settings.h"
 
 #define SIZED_MOST 2000000 /* events, up to which a plan that was stopped is walked to count its deliveries */
 
@@ -210,6 +211,7 @@ void e8_execution_more(struct execution *x)
         .schedule = x->result.schedule,
         .log = x->log_path,
         .signal = x->stopped_by,
+        .settings = e8_settings_of(x),
     };
     count_unbegun(x, &x->more);
     tell_hand(x, &x->more);

@@ -133,6 +133,12 @@ double e8_report_rate(const struct e8_counts *n, const struct e8_span *span)
     return (double)(n->delivered + n->failed) / ((double)length / (double)E8_NS_S);
 }
 
+double e8_report_rate_whole(const struct e8_report *report)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    return report->more.apart ? -1 : e8_report_rate(&all->n, &all->span);
+}
+
 bool e8_report_shaky(const struct e8_hist *hist, double q)
 {
     return hist && e8_hist_count(hist) > 0 && q >= 0.99 && q < 1 && !e8_hist_supports(hist, q);

@@ -41,7 +41,7 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->due = schedule->count && report->more.by_hand
                  ? rate_of(schedule->count, schedule->last_due - schedule->first_due)
                  : g->planned;
-    g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
+    g->achieved = report->more.apart ? 0 : rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* What waited at the bound of --in-flight did not wait by chance, however short the run.
      * A run that goes on with another is behind its schedule from the start. */
     g->rate_judged = report->more.open && !report->more.by_hand && !report->more.apart &&
@@ -73,7 +73,7 @@ static int decimals(double rate)
 static const char *rate_fact(const struct e8_report *report, struct e8_arena *arena,
                              const struct e8_generator *g)
 {
-    if (!report->more.open || g->due <= 0)
+    if (!report->more.open || g->due <= 0 || report->more.apart)
         return NULL;
     const char *kept = e8_arena_printf(arena, "rate %.*f/s of %.*f/s", decimals(g->achieved), g->achieved,
                                        decimals(g->due), g->due);

@@ -67,9 +67,8 @@ static void put_time_card(struct e8_buf *out, const struct e8_hist *hist, const 
 
 static void put_rate_card(struct e8_buf *out, const struct e8_report *report)
 {
-    const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_generator g = e8_generator_of(report);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     char text[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], note[E8_NUMBER_MAX + 32] = "deliveries ended";
     if (g.rate_judged)
         snprintf(note, sizeof(note), "%s were planned", e8_rate_text(g.planned, planned));
@@ -534,7 +533,7 @@ static void put_generator(struct e8_buf *out, const struct e8_report *report, co
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], floor[E8_DUR_MAX];
     e8_html_section(out, prefix, "generator", "Generator", "was emit8 itself on time, and not the limit?");
     e8_buf_puts(out, "<dl class=\"facts\">\n");
-    if (g.planned > 0)
+    if (g.planned > 0 && g.achieved > 0)
         e8_html_fact(
             out, g.rate_judged ? "Rate, of what was planned" : "Rate, of what was due",
             e8_arena_printf(arena, "%s of %s", e8_rate_text(g.achieved, a), e8_rate_text(g.planned, b)));

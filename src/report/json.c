@@ -293,7 +293,7 @@ void e8_json_report(const struct e8_report *report, size_t most, struct e8_json 
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_whole(report);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     e8_json_object(w, key);
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     put_run(w, report);

@@ -30,6 +30,8 @@ bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run *
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats);
 /* Deliveries delivered or failed per second, from the first due time to the last answer; < 0: nothing to measure. */
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
+/* The same of the whole run; < 0 also where its shards ran at different times. */
+double e8_report_rate_whole(const struct e8_report *report);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 

@@ -83,7 +83,8 @@ struct e8_report_more {
     struct e8_schedule schedule; /* count 0: not known; what was begun must stand for it */
     e8_dur_ns
         apart; /* of a merged run: so far apart its shards began, that its rates are none; 0: they ran at one time */
-    const char *log; /* the file of the log; NULL: there is none */
+    const char *settings; /* of a shard: what it was run with, a JSON object; NULL: not told */
+    const char *log;      /* the file of the log; NULL: there is none */
     /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
      * known. signal: the one that stopped it; 0: none, or not known. */
     bool early, sized;

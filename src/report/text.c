@@ -131,8 +131,7 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
     uint64_t ended = e8_totals_ended(&totals);
     uint64_t open = totals.planned > ended ? totals.planned - ended : 0;
     char note[96], count[E8_NUMBER_MAX], per_s[E8_NUMBER_MAX];
-    const struct e8_tally *all = e8_stats_all(report->stats);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     snprintf(note, sizeof(note), "%s planned%s%s", e8_count_text(totals.planned, count),
              rate < 0 ? "" : " · ", rate < 0 ? "" : e8_rate_text(rate, per_s));
     struct e8_table table;

@@ -406,6 +406,8 @@ static void judge_thresholds(struct e8_report *report, const struct e8_threshold
             continue;
         }
         struct e8_threshold_result result = e8_threshold_evaluate(&thresholds[i], report->run, report->stats);
+        if (measure == E8_MEASURE_RATE && report->more.apart)
+            result.measurable = result.pass = false;
         result.aborted = &thresholds[i] == report->more.aborted;
         result.pass = result.pass && !result.aborted;
         note_measure(j, measure, whole);
