@@ -67,6 +67,7 @@ struct e8_fed_end {
     const char *event_id;
     uint16_t endpoint;
     uint16_t copy; /* 0: the delivery itself */
+    bool gone;     /* it is unsent because a 410 has disabled the endpoint */
     e8_dur_ns wait;
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */

@@ -154,7 +154,7 @@ void e8_tap_fed(void *state, const struct e8_fed_end *end)
     struct e8_run_row *row = &entry->row;
     copy_id(row->event.id, end->event_id);
     copy_id(row->webhook, tap->plan->endpoints[end->endpoint].name);
-    row->why = stopped;
+    row->why = end->gone ? gone : stopped;
     row->attempt.copy = end->copy > 0;
     if (end->attempt) {
         e8_noted_fill(&entry->made, end, 0);
