@@ -57,7 +57,8 @@ void e8_args_fini(struct e8_args *args);
 
 /* The last value given, else the environment's, else NULL. Asking for an option that the command lacks is a bug. */
 const char *e8_arg(const struct e8_args *args, const char *name);
-bool e8_arg_set(const struct e8_args *args, const char *name); /* switch given, or a value */
+bool e8_args_know(const struct e8_args *args, const char *name); /* the command has such an option */
+bool e8_arg_set(const struct e8_args *args, const char *name);   /* switch given, or a value */
 /* All values of a repeated option, NULL-terminated; the caller frees the array (not the texts). NULL if none. */
 const char **e8_arg_all(const struct e8_args *args, const char *name);
 /* Typed values; *out keeps what it had where the option is absent. E8_INPUT names the option and says what would be right. */

@@ -189,7 +189,9 @@ const struct e8_command e8_commands[] = {
      "  emit8 merge a.db b.db -o all.db --threshold 'p(99) < 250ms' --report-junit load.xml\n"
      "  kubectl logs --selector job-name=emit8 --tail=-1 | emit8 merge -\n"
      "\n- reads the shards' results from stdin, as --format shard prints them; other lines are passed over.\n"
-     "A shard that is missing, comes twice, or is of another run is an error, and nothing is written.\n",
+     "A shard that is missing, comes twice, is of another run, or was run with other options is an error, "
+     "and nothing\n"
+     "is written.\n",
      1,
      -1,
      {e8_merge_options, e8_options_general, NULL},

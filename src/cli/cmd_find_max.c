@@ -285,7 +285,6 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
         const struct e8_curve_facts facts = {.unfinished = trial.unfinished,
                                              .early = trial.early,
                                              .disabled = trial.result.disabled > 0,
-                                             .withheld = trial.result.unmade,
                                              .busy = trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);

@@ -152,6 +152,7 @@ int e8_cmd_merge(const struct e8_args *args)
     for (size_t i = 0; i < merge.count; i++) {
         e8_stats_free(&merge.parts[i].stats);
         e8_doc_free(&merge.parts[i].doc);
+        e8_doc_free(&merge.parts[i].notes);
         e8_dlog_reader_free(&merge.parts[i].reader);
     }
     free(merge.parts);

@@ -110,6 +110,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         const struct e8_report_more more = {.open = true,
                                             .load = true,
                                             .pressure = t->result.pressure,
+                                            .schedule = t->result.schedule,
                                             .bound = t->result.bounded ? t->in_flight : 0};
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
     }

@@ -333,13 +333,14 @@ static bool put_tally(sqlite3_stmt *row, const char *kind, const struct e8_count
     bind_u64(row, 6, n->dropped);
     bind_u64(row, 7, n->aborted);
     bind_u64(row, 8, n->withheld);
+    bind_u64(row, 9, n->gone);
     return e8_db_run(row);
 }
 
 static bool put_tallies(struct e8_dlog *log, const struct e8_log_run *run)
 {
     static const char sql[] = "INSERT INTO tally(run, number, kind, events, planned, dropped, aborted,"
-                              " withheld) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                              " withheld, gone) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     sqlite3_stmt *row = list_row(log, sql, log->run);
     bool good = row;
 

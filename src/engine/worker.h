@@ -236,16 +236,17 @@ struct e8_worker {
     e8_mono_ns publish_at;
     e8_mono_ns stopped_at; /* 0: running */
     uint64_t stalls;
-    uint64_t unmade; /* deliveries to endpoints that were disabled */
     uint64_t flows_stopped, commands_failed;
     char command_why[E8_WHY_MAX]; /* of the first of them */
     struct e8_expected *expected; /* by emit; NULL: no step expects anything */
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
+    bool *gone;                   /* the same: disabled when the event was made */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
     bool bounded;                 /* its bound was reached */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
+    struct e8_schedule schedule;  /* without the warm-up */
     _Atomic(struct e8_stats *) published, spare;
     atomic_size_t shown_on_wire, shown_waiting; /* for e8_engine_look */
     struct e8_busy busy;
@@ -384,8 +385,14 @@ struct e8_dispatch {
     enum e8_trigger trigger;
     const struct e8_stamp *stamp; /* bytes to repeat; NULL: none */
     uint16_t number;
+    bool gone; /* a 410 has disabled the endpoint */
 };
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch);
+/* Counts a delivery as planned, whatever becomes of it. */
+void e8_delivery_plan(struct e8_worker *worker, const struct e8_strand *strand, size_t endpoint,
+                      unsigned type, e8_mono_ns due);
+/* Copies that will not be made, since a 410 has disabled the endpoint. */
+void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before);
 /* Kept deliveries of the strand leave now: no event comes. */
 void e8_kept_release(struct e8_worker *worker, struct e8_strand *strand);
 /* Those that waited for this one's first attempt. */
@@ -491,5 +498,6 @@ void *e8_worker_main(void *worker);
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now);
 bool e8_worker_full(const struct e8_worker *worker); /* at the bound */
 bool e8_worker_stopping(const struct e8_worker *worker);
+bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint); /* by a 410 */
 
 #endif

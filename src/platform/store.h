@@ -176,9 +176,9 @@ struct e8_run_figures {
     int64_t planned;                                /* deliveries; -1: not known */
     e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
     uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
-    uint64_t lost;                                  /* that were dropped, or cut off */
-    uint64_t stalls;                                /* times that a worker had to wait for the store */
-    e8_dur_ns p50, p99;                             /* of response times; -1: none */
+    uint64_t lost;      /* that were dropped, cut off, or withheld since a 410 had disabled the endpoint */
+    uint64_t stalls;    /* times that a worker had to wait for the store */
+    e8_dur_ns p50, p99; /* of response times; -1: none */
 };
 struct e8_store_run {
     int64_t n; /* in the store */

@@ -134,7 +134,7 @@ static double measure(const struct e8_threshold *threshold, const struct scope *
     case E8_MEASURE_MAX:
         return measure_time(threshold, scope_hist(scope, threshold, stats));
     case E8_MEASURE_SUCCESS:
-        return share(totals.delivered, totals.delivered + totals.failed + totals.dropped);
+        return share(totals.delivered, totals.delivered + totals.failed + totals.dropped + totals.gone);
     case E8_MEASURE_STATUS:
         return measure_status(threshold, scope, stats);
     case E8_MEASURE_OUTCOME:

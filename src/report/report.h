@@ -77,10 +77,14 @@ struct e8_report_more {
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
     /* How the rate was changed by hand: the least and the most of what it was multiplied with, and when first, from the start of what is
-     * measured. least 0: it was not, or nobody knows. plan_rate: what the plan alone would have begun per second; 0: not known. */
-    double factor_least, factor_most, plan_rate;
+     * measured. least 0: it was not, or nobody knows. */
+    double factor_least, factor_most;
     e8_dur_ns changed_at;
-    const char *log; /* the file of the log; NULL: there is none */
+    struct e8_schedule schedule; /* count 0: not known; what was begun must stand for it */
+    e8_dur_ns
+        apart; /* of a merged run: so far apart its shards began, that its rates are none; 0: they ran at one time */
+    const char *settings; /* of a shard: what it was run with, a JSON object; NULL: not told */
+    const char *log;      /* the file of the log; NULL: there is none */
     /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
      * known. signal: the one that stopped it; 0: none, or not known. */
     bool early, sized;
@@ -106,6 +110,8 @@ struct e8_report {
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
     bool allows_failures; /* one of them, over everything, says how many deliveries may fail */
+    size_t
+        left; /* thresholds of a shard, which emit8 merge judges; what else there is to judge may pass all the same */
     char warnings[E8_WARNINGS_MAX][256];
     size_t warning_count;
     struct e8_report_more more;

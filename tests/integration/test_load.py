@@ -403,3 +403,61 @@ def test_notes_stay_without_progress(log):
         assert "90000000000 deliveries a second are far beyond" in done.err
         done = load(log, capture.url, "--rate", "1000/s", "-n", 3, env={"EMIT8_SECRET": kit.SECRET})
         assert done.err == ""
+
+
+# --- a receiver that says 410 ----------------------------------------------------------------------------------------
+
+
+def reports_of(log, run):
+    return {form: kit.emit8("report", log, "--run", run, "--format", form).out for form in ("text", "json", "csv", "html")}
+
+
+def test_what_a_410_withholds_is_of_the_plan(log):
+    """The rest of the plan is counted, judged and told; so it is again from the log."""
+    with kit.Capture(lambda request: 410 if request["index"] == 9 else 200) as capture:
+        done = load(log, capture.url, "--rate", "300/s", "-z", "500ms", "--workers", "2", "--threshold", "success >= 50%")
+    totals = done.report["totals"]
+    assert totals["planned"] == 150 and totals["failed"] == 1 and totals["gone"] == totals["withheld"] > 100
+    assert sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld", "not_begun")) == 150
+    assert done.returncode == 1 and done.report["verdict"] == "fail"
+    assert done.report["reason"].startswith("success >= 50%: measured ")
+    assert f"{totals['withheld']} deliveries were withheld, since a 410 disabled endpoint target" in done.report["reason"]
+    (rule,) = done.report["thresholds"]
+    assert rule["measured"] == pytest.approx(totals["delivered"] / 150)
+    assert done.report["generator"]["planned_per_s"] == pytest.approx(300)
+    told = reports_of(log, 1)
+    assert json.loads(told["json"]) == done.report
+    assert re.search(rf"withheld +{totals['withheld']} ", told["text"])
+    assert f"; {totals['withheld']} were withheld" in told["html"]
+    head, overall, *_ = [line.split(",") for line in told["csv"].splitlines()]
+    assert dict(zip(head, overall))["withheld"] == dict(zip(head, overall))["gone"] == str(totals["withheld"])
+
+
+def test_a_410_in_the_warm_up_is_named(log):
+    with kit.Capture(lambda request: 410) as capture:
+        done = load(log, capture.url, "--rate", "50/s", "-z", "200ms", "--warmup", "300ms")
+    assert done.returncode == 4
+    assert done.report["reason"] == "nothing was tested: a 410 disabled endpoint target before anything was measured"
+    totals = done.report["totals"]
+    assert (totals["planned"], totals["withheld"], totals["attempts"]) == (10, 10, 0)
+
+
+@pytest.mark.parametrize("bound, planned", [(["-n", "500"], 500), (["-z", "400ms"], None)])
+def test_a_closed_loop_that_nobody_takes_from(log, bound, planned):
+    """So many are withheld; where time alone bounds it, it does not go round and round."""
+    with kit.Capture(lambda request: 410) as capture:
+        done = load(log, capture.url, "-c", "2", *bound)
+    totals = done.report["totals"]
+    assert done.returncode == 1 and any("endpoint target answered 410, which disabled it" in w for w in done.report["warnings"])
+    assert totals["planned"] == planned if planned else totals["planned"] < 20
+    assert done.report["run"]["elapsed_s"] >= (0 if planned else 0.4)
+
+
+def test_the_rate_that_was_planned_is_the_plans(log):
+    """Whatever was dropped of it."""
+    with kit.Capture(lambda request: time.sleep(0.05) or 200) as capture:
+        done = load(log, capture.url, "--rate", "200/s", "-z", "1s", "--in-flight", "2", "--drop", "--workers", "1")
+    assert done.report["totals"]["dropped"] > 50
+    assert done.report["generator"]["planned_per_s"] == pytest.approx(200)
+    assert done.report["generator"]["achieved_per_s"] < 150
+    assert kit.report(log) == done.report

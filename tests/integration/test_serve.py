@@ -1299,6 +1299,19 @@ def test_runs(tmp_path):
         assert [row["id"] for row in server.get("/v1/runs").data] == [run["id"]]
 
 
+def test_a_run_tells_what_a_410_withheld(tmp_path):
+    """All of its plan is in the log; what was not sent, with its reason."""
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        run = server.post("/v1/runs", {"scenario": "quick", "seed": 7}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        rows = server.get("/v1/deliveries", run=run, limit=200).data
+    unsent = [row["error"] for row in rows if row["state"] == "cancelled"]
+    assert done["state"] == "ended" and done["planned"] == len(rows) and done["failed"] + done["not_sent"] == len(rows)
+    assert len(unsent) == done["not_sent"] > 0 and set(unsent) == {"the receiver answered 410 to this run, which sends nothing more there"}
+
+
 def test_runs_are_stopped(tmp_path):
     with kit.Capture() as capture, Serve(tmp_path / "state") as server:
         server.webhook(capture.url)
