@@ -82,9 +82,6 @@ enum e8_rc e8_merge_open_logs(struct e8_merge *merge, struct e8_err *err)
 enum e8_rc e8_merge_may_write(const char *path, bool force, struct e8_err *err)
 {
     struct stat st;
-    if (!path[0]) {
-        return e8_fail(err, E8_INPUT, "-o ALL.db", "the name of the merged log is empty");
-    }
     if (stat(path, &st) != 0) {
         return e8_cli_may_write("output", path, err);
     }

@@ -229,10 +229,22 @@ static enum e8_rc check_stdout(const struct e8_args *args, struct e8_err *err)
     return E8_OK;
 }
 
+static enum e8_rc check_names(const struct e8_args *args, struct e8_err *err)
+{
+    for (size_t i = 0; i < args->set_count; i++) {
+        const struct e8_option *option = args->set[i].option;
+        if ((option->may & E8_OPTION_WRITES) && !args->set[i].value[0]) {
+            return e8_fail(err, E8_INPUT, "name a file", "--%s: the name of the file is empty", option->name);
+        }
+    }
+    return E8_OK;
+}
+
 enum e8_rc e8_cli_outputs_check(const struct e8_args *args, struct e8_err *err)
 {
     struct names names = {.args = args, .arena = e8_arena_new()};
-    enum e8_rc rc = check_stdout(args, err);
+    enum e8_rc rc = check_names(args, err);
+    rc = rc ? rc : check_stdout(args, err);
     if (!rc) {
         collect(&names);
         rc = compare(&names, err);
