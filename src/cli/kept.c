@@ -190,8 +190,8 @@ static enum e8_rc write_file(const char *path, int format, e8_cli_write_fn *writ
                              struct e8_err *err)
 {
     if (strcmp(path, "-") == 0) {
-        write(content, format, stdout);
-        return E8_OK;
+        enum e8_rc rc = write(content, format, stdout);
+        return !rc || ferror(stdout) ? E8_OK : e8_fail(err, rc, NULL, "what stands on stdout is not whole");
     }
     FILE *out = fopen(path, "we");
     if (!out) {
