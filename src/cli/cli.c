@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/session.h"
 #include "cli/shard.h"
 
@@ -279,6 +280,8 @@ static int run_command(const struct e8_command *command, int argc, char **argv)
     } else if (e8_arg_set(&args, "help")) {
         e8_help_command(command, stdout);
         code = 0;
+    } else if (e8_cli_outputs_check(&args, &err)) {
+        code = e8_exit_error(&err);
     } else {
         code = command->run(&args);
     }

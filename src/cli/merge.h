@@ -43,7 +43,7 @@ enum e8_rc e8_merge_run(struct e8_merge *merge, struct e8_err *err);
 /* merge_log.c: the log of the whole, which is there at its end or not at all. *signal: what stopped it; else 0. */
 enum e8_rc e8_merge_write(struct e8_merge *merge, const char *path, bool force, int *signal,
                           struct e8_err *err);
-/* E8_INPUT where it could not be written. */
-enum e8_rc e8_merge_may_write(const struct e8_merge *merge, const char *path, bool force, struct e8_err *err);
+/* Before anything is read: E8_INPUT where something stands there that is not to be replaced, E8_ENV where the system refuses. */
+enum e8_rc e8_merge_may_write(const char *path, bool force, struct e8_err *err);
 
 #endif

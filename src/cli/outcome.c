@@ -3,6 +3,7 @@
 
 #include "cli/execute.h"
 #include "cli/hdr.h"
+#include "cli/outputs.h"
 #include "cli/runs.h"
 #include "cli/settings.h"
 
@@ -236,7 +237,7 @@ int e8_execution_report(struct execution *x)
         e8_cli_hdr_run(x->args, log, &x->facts, x->result.stats, &err)) {
         code = e8_exit_error(&err);
     }
-    if (x->run->report) {
+    if (x->run->report && !e8_cli_stdout_of(x->args)) {
         e8_report_write(report, x->format, e8_cli_style(x->args, stdout), stdout);
         fflush(stdout);
     }

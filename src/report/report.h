@@ -183,7 +183,9 @@ struct e8_live;
 /* What the options point to must outlive the view. */
 struct e8_live *e8_live_new(const struct e8_live_options *options);
 void e8_live_free(struct e8_live **live); /* what it has drawn stays */
-void e8_live_resize(struct e8_live *live, int columns, int rows);
+/* While a window is dragged nothing is drawn, at sizes that would be gone before it stands there: what has been drawn is drawn again a
+ * moment after `at`, the last change. */
+void e8_live_resize(struct e8_live *live, int columns, int rows, e8_mono_ns at);
 void e8_live_stir(struct e8_live *live);                      /* it is time to draw */
 bool e8_live_due(const struct e8_live *live, e8_mono_ns now); /* is it time to draw? */
 void e8_live_draw(struct e8_live *live, const struct e8_stats *stats, const struct e8_live_now *state,

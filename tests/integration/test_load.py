@@ -193,8 +193,11 @@ def test_what_has_no_room_is_dropped_and_counted(log):
     with kit.Capture(lambda request: gate.wait(30) and 200) as capture:
         threading.Thread(target=lambda: capture.wait(2) or time.sleep(1) or gate.set(), daemon=True).start()
         done = load(log, capture.url, "--rate", "100/s", "-z", "500ms", "--in-flight", 2, "--workers", 1, "--drop",
-                    "--timeout", "30s")
+                    "--timeout", "30s", "--threshold", "dropped == 0", "--threshold", "attempt_rate > 0.1/s")
     totals = done.report["totals"]
+    assert [(t["rule"], t["pass"]) for t in done.report["thresholds"]] == [("dropped == 0", False), ("attempt_rate > 0.1/s", True)]
+    assert done.report["thresholds"][0]["measured"] == totals["dropped"]
+    assert kit.report(log)["thresholds"] == done.report["thresholds"]
     assert done.returncode == 4 and done.report["verdict"] == "invalid"
     assert totals["planned"] == 50 and totals["dropped"] > 0
     assert totals["delivered"] + totals["dropped"] == 50
@@ -331,8 +334,9 @@ def test_a_signal_ends_it_with_its_report(log):
     (["--rate", "5/s", "--stages", "5/s:1s"], "exclude each other", "leave one"),
     (["--rate", "5/s", "-c", "5", "-z", "1s"], "exclude each other", "--in-flight"),
     (["--stages", "5/s:1s", "-z", "1s"], "exclude each other", "lengths"),
-    (["--stages", "5/s"], '"5/s" is no stage', "500/s:5m"),
-    (["--stages", "5/s:1s,,5/s:1s"], "is no stage", "500/s:5m"),
+    (["--stages", "5/s"], '--stages, column 1: "5/s" is no stage', "500/s:5m"),
+    (["--stages", "5/s:1s,,5/s:1s"], '--stages, column 8: "" is no stage', "500/s:5m"),
+    (["--stages", "5/s:1s,"], '--stages, column 8: "" is no stage', "500/s:5m"),
     (["--stages", ""], "--stages", ""),
     (["--stages", "0:5s"], "--stages '0:5s' sends nothing", "0..500/s:1m"),
     (["-c", "50", "--in-flight", "5", "-n", "9"], "--in-flight is lower than --concurrency", "leave it out"),

@@ -379,7 +379,7 @@ def test_a_report_of_each_run(tmp_path, log):
 
 def test_the_reports_file_cannot_be_written(tmp_path, log):
     done = run_mixed(tmp_path, log, "--report-json", tmp_path / "missing" / "report.json", answer=lambda r: 200)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "missing/report.json" in done.err
     assert not log.exists(), "nothing was run"
 

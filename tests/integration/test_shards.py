@@ -347,6 +347,21 @@ def test_a_terminal_that_is_resized_does_not_end_the_waiting(tmp_path):
     assert terminal.process.wait(timeout=30) == 130
 
 
+def test_q_ends_the_waiting_and_other_keys_change_nothing(tmp_path):
+    args = ("load", "--no-log", "-n", "20", "--rate", "20/s", "--start-at")
+    with kit.Capture() as capture:
+        terminal = kit.Terminal(*args, "+1h", "--to", capture.url)
+        kit.until(lambda: b"(q stops)" in terminal.written)
+        terminal.type(b"q")
+        assert terminal.wait() == 130 and b"nothing was sent" in terminal.written
+        assert terminal.after == terminal.before and capture.requests == []
+        terminal = kit.Terminal(*args, "+3s", "--to", capture.url)
+        kit.until(lambda: b"(q stops)" in terminal.written)
+        terminal.type(b"+++- ")
+        assert terminal.wait() == 0 and len(capture.requests) == 20
+        assert b"by hand" not in terminal.written and terminal.after == terminal.before
+
+
 # ---- merging what does not fit ----
 
 
@@ -441,17 +456,17 @@ USAGE = {
     "no file": (("1.db", "2.db", "4.db", "-o", "all.db"), "4.db: there is no delivery log"),
     "no log": (("1.db", "2.db", "scenario.yaml", "-o", "all.db"), "is not a delivery log"),
     "a result for a log": (("1.db", "2.db", "3.json", "-o", "all.db"), "is not a delivery log"),
-    "one of them": ((*LOGS, "-o", "2.db", "--force"), "2.db is one of the logs that are merged"),
+    "one of them": ((*LOGS, "-o", "2.db", "--force"), "--output 2.db would be written over 2.db, which is read"),
     "there already": ((*LOGS, "-o", "whole.db"), "add --force"),
     "a directory": ((*LOGS, "-o", "."), "not a regular file"),
-    "no directory": ((*LOGS, "-o", "none/all.db"), "none/all.db cannot be made"),
     "stdin and a log": (("-", "1.db", "-o", "all.db"), "either logs or stdin"),
     "rows of stdin": (("-", "-o", "all.db"), "hold no rows"),
     "a threshold": ((*LOGS, "-o", "all.db", "--threshold", "p(101) < 1s"), "is no percentile"),
     "another's threshold": ((*LOGS, "-o", "all.db", "--threshold", "p(99){endpoint=x} < 1s"), 'no endpoint "x"'),
     "a format": ((*LOGS, "-o", "all.db", "--format", "shard"), "for a shard's result"),
     "a format that is none": ((*LOGS, "-o", "all.db", "--format", "xml"), "unknown format"),
-    "a report's file": ((*LOGS, "-o", "all.db", "--report-json", "none/x"), "none/x"),
+    "a report over a shard": ((*LOGS, "-o", "all.db", "--report-json", "2.db"), "--report-json 2.db would be written over 2.db"),
+    "a shard is missing": ((*LOGS[:-1], "-o", "all.db", "--report-json", "new.json"), "is missing"),
 }
 
 
