@@ -319,19 +319,20 @@ static void say_unmet(struct e8_report *report, uint64_t unmet)
 /* Some were not delivered: they failed, or were not sent since a 410 had disabled their endpoint. */
 static void say_undelivered(struct e8_report *report, const struct e8_totals *totals, const char *rest)
 {
-    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], failed[96] = "", gone[224] = "", why[REASON_MAX / 2];
-    char cause[E8_FAILURE_MAX] = "";
-    if (totals->delivered == 0)
-        e8_failure_text(report->stats, cause);
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], why[REASON_MAX / 2];
+    struct e8_buf reason;
+    e8_buf_fixed(&reason, report->reason, sizeof(report->reason) - 1);
     if (totals->failed > 0)
-        snprintf(failed, sizeof(failed), "%s of %s deliveries ended undelivered",
-                 e8_count_text(totals->failed, a), e8_count_text(totals->delivered + totals->failed, b));
+        e8_buf_printf(&reason, "%s of %s deliveries ended undelivered", e8_count_text(totals->failed, a),
+                      e8_count_text(totals->delivered + totals->failed, b));
+    if (totals->failed > 0 && totals->delivered == 0 && e8_failure_text(report->stats, why)[0])
+        e8_buf_printf(&reason, ": %s", why);
     if (totals->gone > 0)
-        snprintf(gone, sizeof(gone), "%s%s of %s planned ones %s withheld, since %s", failed[0] ? "; " : "",
-                 e8_count_text(totals->gone, a), e8_count_text(totals->planned, b),
-                 totals->gone == 1 ? "was" : "were", gone_text(report, why, sizeof(why)));
-    snprintf(report->reason, sizeof(report->reason), "%s%s%s%s%s", failed, gone, rest, cause[0] ? ": " : "",
-             cause);
+        e8_buf_printf(&reason, "%s%s of %s planned ones %s withheld, since %s", totals->failed ? "; " : "",
+                      e8_count_text(totals->gone, a), e8_count_text(totals->planned, b),
+                      totals->gone == 1 ? "was" : "were", gone_text(report, why, sizeof(why)));
+    e8_buf_puts(&reason, rest);
+    e8_buf_cstr(&reason);
 }
 
 static void say_rest(struct e8_report *report, const struct e8_totals *totals, bool allowed)

@@ -467,7 +467,6 @@ static void a_shard_leaves_its_thresholds(void **state)
     sample_fini(&s);
 }
 
-/* None of the plan fell to it. */
 static void a_shard_says_that_it_was_sent(void **state)
 {
     (void)state;
@@ -480,7 +479,7 @@ static void a_shard_says_that_it_was_sent(void **state)
     sample_rule(&s, "success >= 99%");
     assert_int_equal(sample_report(&s)->verdict, E8_PASS);
     char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){120, false});
-    assert_has(text, "\nSENT  3 of 3 deliveries ended undelivered; emit8 merge judges the thresholds\n");
+    assert_has(text, "\nSENT  3 of 3 deliveries ended undelivered: every answer was 500; emit8 merge judges the thresholds\n");
     assert_lacks(text, "PASS");
     free(text);
     text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
@@ -488,10 +487,11 @@ static void a_shard_says_that_it_was_sent(void **state)
     free(text);
     s.threshold_count = 0; /* nothing is left to be judged later */
     assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
-    assert_string_equal(s.report.reason, "3 of 3 deliveries ended undelivered");
+    assert_string_equal(s.report.reason, "3 of 3 deliveries ended undelivered: every answer was 500");
     sample_fini(&s);
 }
 
+/* None of the plan fell to it. */
 static void an_empty_shard_is_not_invalid(void **state)
 {
     (void)state;
