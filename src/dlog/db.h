@@ -33,6 +33,10 @@
 #define E8_SPAN_NEXT     E8_SPAN " HAVING count(*) > 0" /* one of all that have come since */
 #define E8_SPANS_MISSING E8_SPAN " GROUP BY id >> 10"   /* one for each thousand */
 
+/* How far the spool of a run has been taken, so that nothing in it is taken twice after a kill. Logs of this version had none at first. */
+#define E8_SPOOLED_TABLE                                                                                     \
+    "CREATE TABLE IF NOT EXISTS spooled(run INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;"
+
 /* With tables made, in WAL mode, ready to write. *out is NULL after an error. */
 enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err);
 enum e8_rc e8_db_open_read(const char *path, sqlite3 **out, struct e8_err *err);

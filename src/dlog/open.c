@@ -276,7 +276,7 @@ static enum e8_rc prepare_write(sqlite3 *db, const char *path, struct e8_err *er
         whose = identify(db);
     }
     rc = refuse(db, whose, path, what, err);
-    if (rc == E8_OK && (!upgrade(db) || !set_modes(db)))
+    if (rc == E8_OK && (!upgrade(db) || !set_modes(db) || !e8_db_exec(db, E8_SPOOLED_TABLE)))
         rc = e8_db_fail(db, path, what, err);
     return rc;
 }

@@ -182,6 +182,7 @@ void e8_schema_put(struct e8_buf *sql)
 {
     e8_buf_puts(sql, tables);
     e8_buf_puts(sql, rows_of_today);
+    e8_buf_puts(sql, E8_SPOOLED_TABLE);
     put_attempt(sql);
     put_attempts(sql);
     put_deliveries(sql);
