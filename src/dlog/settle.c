@@ -10,8 +10,10 @@
 
 #include "dlog/write.h"
 
-#define IDLE  (10 * E8_NS_MS) /* between looks at an empty spool */
-#define BATCH (5 * E8_NS_MS)  /* of a transaction: others may want to write to the log, and this thread may be kept waiting */
+#define IDLE (10 * E8_NS_MS) /* between looks at an empty spool */
+#define BATCH                                                                                                \
+    (5 *                                                                                                     \
+     E8_NS_MS) /* of a transaction: others may want to write to the log, and this thread may be kept waiting */
 #define YIELD (E8_NS_MS / 2)
 
 enum { NICE = 19 };
@@ -221,7 +223,8 @@ static enum e8_rc settle_file(const char *path, const char *file, struct e8_err 
         return E8_OK;
     case EINVAL:
         return e8_db_fail_with(err, E8_INPUT, path, "remove the file, or name another log",
-                               "cannot be used: a part of it is in %s, which another version of emit8 left", file);
+                               "cannot be used: a part of it is in %s, which another version of emit8 left",
+                               file);
     }
     return e8_db_fail_with(err, E8_INPUT, path, hint, "cannot be read here: a part of it is in %s (%s)", file,
                            strerror(errno));

@@ -269,8 +269,8 @@ static ssize_t read_block(struct e8_spool *spool, uint64_t at, uint64_t end)
     size_t want = end - at < block_max ? (size_t)(end - at) : block_max, have = 0;
 
     while (have < want) {
-        ssize_t n = pread(spool->fd, spool->taking + have, want - have,
-                          (off_t)(sizeof(struct head) + at + have));
+        ssize_t n =
+            pread(spool->fd, spool->taking + have, want - have, (off_t)(sizeof(struct head) + at + have));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

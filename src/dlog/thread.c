@@ -6,9 +6,9 @@
 #include "dlog/write.h"
 
 /* A record is committed within 20 ms: it waits for a poll, then for the end of the batch. */
-#define POLL  (10 * E8_NS_MS)
-#define BATCH (10 * E8_NS_MS)
-#define YIELD (E8_NS_MS / 2) /* between full batches, so that another process gets its turn */
+#define POLL   (10 * E8_NS_MS)
+#define BATCH  (10 * E8_NS_MS)
+#define YIELD  (E8_NS_MS / 2) /* between full batches, so that another process gets its turn */
 #define WINDOW (50 * E8_NS_MS)
 
 void e8_dlog_note_failure(struct e8_dlog *log)

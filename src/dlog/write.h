@@ -97,14 +97,15 @@ void e8_dlog_thread_stop(struct e8_dlog *log); /* drains, then joins */
 void e8_dlog_note_failure(struct e8_dlog *log); /* of SQLite, as it says */
 void e8_dlog_fail(struct e8_dlog *log, const struct e8_err *failure);
 bool e8_dlog_is_good(const struct e8_dlog *log);
-void e8_dlog_check(struct e8_dlog *log, bool good); /* of what SQLite did */
+void e8_dlog_check(struct e8_dlog *log, bool good);     /* of what SQLite did */
 bool e8_dlog_wait(struct e8_dlog *log, e8_dur_ns wait); /* true: stop */
 
 /* settle.c: the spool, from which rows are made by a thread that gives way to all others. Without one, or when it is empty, the log's
  * thread makes rows itself; then no lock is waited for. */
 bool e8_settle_start(struct e8_dlog *log); /* makes the spool, starts the thread; false: errno says why */
 void e8_settle_put(struct e8_dlog *log, struct e8_ring *ring);
-void e8_settle_stop(struct e8_dlog *log); /* joins; then makes rows of all that is left, in the caller's thread */
+void e8_settle_stop(
+    struct e8_dlog *log); /* joins; then makes rows of all that is left, in the caller's thread */
 
 /* given.c: log->given as two virtual tables, so that one statement writes all of it. */
 bool e8_given_init(struct e8_dlog *log);
@@ -114,7 +115,7 @@ bool e8_given_is_usual(const struct e8_dlog *log, const struct e8_attempt *attem
 
 /* rows.c: binding by position, then running. False: it failed. */
 bool e8_rows_put(struct e8_dlog *log, const struct e8_record *const *records,
-                 size_t count); /* at most E8_GIVEN_MAX */
+                 size_t count);                         /* at most E8_GIVEN_MAX */
 bool e8_rows_spooled(struct e8_dlog *log, uint64_t at); /* how far the spool has been taken */
 bool e8_rows_run(struct e8_dlog *log, struct e8_log_run *run);
 bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run);

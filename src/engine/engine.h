@@ -178,7 +178,7 @@ struct e8_engine_result {
     struct e8_transport_counts transport;
     uint64_t stalls;   /* times that a full ring of the log made a worker wait */
     uint64_t disabled; /* endpoints disabled by a 410 */
-    bool bounded; /* in_flight was reached at some time */
+    bool bounded;      /* in_flight was reached at some time */
     bool interrupted;
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */

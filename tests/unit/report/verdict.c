@@ -479,7 +479,8 @@ static void a_shard_says_that_it_was_sent(void **state)
     sample_rule(&s, "success >= 99%");
     assert_int_equal(sample_report(&s)->verdict, E8_PASS);
     char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){120, false});
-    assert_has(text, "\nSENT  3 of 3 deliveries ended undelivered: every answer was 500; emit8 merge judges the thresholds\n");
+    assert_has(text, "\nSENT  3 of 3 deliveries ended undelivered: every answer was 500; emit8 merge judges "
+                     "the thresholds\n");
     assert_lacks(text, "PASS");
     free(text);
     text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
