@@ -101,6 +101,8 @@ struct e8_over {
     uint16_t endpoint, copy;
 };
 void e8_dlog_over(struct e8_dlog *log, unsigned worker, const struct e8_over *over);
+/* After all workers have ended: records of which e8_dlog_finish has yet to make rows. */
+uint64_t e8_dlog_waiting(const struct e8_dlog *log);
 /* After all workers have ended: drains, makes the rows that are left (a second or two for each million), writes the end of the run,
  * commits, closes, frees. Reports the first failure.
  * Before e8_dlog_begin, or after it failed: only closes and frees; run may be NULL. */

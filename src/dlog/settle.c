@@ -113,8 +113,10 @@ bool e8_settle_start(struct e8_dlog *log)
     const struct e8_spool_owner owner = {log->run, started_of(log), log->shift};
 
     log->spool = e8_spool_make(log->path, &owner);
-    if (log->spool && start_thread(log))
+    if (log->spool && start_thread(log)) {
+        atomic_store_explicit(&log->spools, true, memory_order_release);
         return true;
+    }
     if (log->spool)
         unlink(e8_spool_path(log->spool));
     e8_spool_close(&log->spool);

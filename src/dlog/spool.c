@@ -36,6 +36,7 @@ struct e8_spool {
     char *path;
     int fd;
     _Atomic uint64_t end, at; /* offsets in the file, the head left out */
+    _Atomic uint64_t waiting; /* records put and not taken */
     uint64_t forgotten;
     char *putting, *taking; /* a block each */
     struct e8_record records[E8_SPOOL_BLOCK];
@@ -51,6 +52,7 @@ static struct e8_spool *new_spool(const char *path, int fd)
     spool->fd = fd;
     atomic_init(&spool->end, 0);
     atomic_init(&spool->at, 0);
+    atomic_init(&spool->waiting, 0);
     spool->putting = e8_new(1, block_max);
     spool->taking = e8_new(1, block_max);
     return spool;
@@ -187,12 +189,18 @@ bool e8_spool_put(struct e8_spool *spool, const struct e8_record *const *records
     if (!write_all(spool->fd, spool->putting, bytes, sizeof(struct head) + end))
         return false;
     atomic_store_explicit(&spool->end, end + bytes, memory_order_release);
+    atomic_fetch_add_explicit(&spool->waiting, count, memory_order_relaxed);
     return true;
 }
 
 uint64_t e8_spool_end(const struct e8_spool *spool)
 {
     return atomic_load_explicit(&spool->end, memory_order_acquire);
+}
+
+uint64_t e8_spool_waiting(const struct e8_spool *spool)
+{
+    return atomic_load_explicit(&spool->waiting, memory_order_relaxed);
 }
 
 uint64_t e8_spool_at(const struct e8_spool *spool)
@@ -298,6 +306,7 @@ enum e8_taken e8_spool_take(struct e8_spool *spool, const struct e8_record **rec
         return E8_TAKEN_NONE;
     *records = spool->records;
     *count = block.count;
+    atomic_fetch_sub_explicit(&spool->waiting, block.count, memory_order_relaxed);
     e8_spool_go_to(spool, at + sizeof(block) + block.bytes);
     return E8_TAKEN;
 }

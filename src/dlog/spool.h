@@ -27,6 +27,9 @@ const char *e8_spool_path(const struct e8_spool *spool);
 /* At most E8_SPOOL_BLOCK. False: errno says why, and nothing was put. */
 bool e8_spool_put(struct e8_spool *spool, const struct e8_record *const *records, size_t count);
 
+/* How many of those that were put in this process have not been taken; any thread. */
+uint64_t e8_spool_waiting(const struct e8_spool *spool);
+
 /* Places: 0 before the first block, then behind each one. */
 uint64_t e8_spool_end(const struct e8_spool *spool); /* any thread */
 uint64_t e8_spool_at(const struct e8_spool *spool);  /* before what is taken next; any thread */

@@ -91,6 +91,7 @@ enum e8_rc e8_dlog_open_bare(const char *path, struct e8_dlog **out, struct e8_e
     log->db = db;
     log->busy_from = BUSY_FROM;
     atomic_init(&log->failed, false);
+    atomic_init(&log->spools, false);
     init_wake(log);
     if (!e8_given_init(log) || !prepare_statements(log)) {
         rc = e8_db_fail(db, path, "cannot be written", err);
@@ -151,6 +152,12 @@ bool e8_dlog_failed(const struct e8_dlog *log)
 {
     E8_CHECK_MAGIC(log, DLOG_MAGIC);
     return atomic_load_explicit(&log->failed, memory_order_relaxed);
+}
+
+uint64_t e8_dlog_waiting(const struct e8_dlog *log)
+{
+    E8_CHECK_MAGIC(log, DLOG_MAGIC);
+    return atomic_load_explicit(&log->spools, memory_order_acquire) ? e8_spool_waiting(log->spool) : 0;
 }
 
 /* To the disk for good. Who reads or writes at the moment is not waited for: it will do it. */

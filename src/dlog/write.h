@@ -65,6 +65,7 @@ struct e8_dlog {
     pthread_cond_t wake;
     bool stop;
     struct e8_spool *spool; /* NULL: the rows have always kept up */
+    atomic_bool spools;     /* there is one, for who is neither of the log's threads */
     pthread_t settler;      /* runs while there is a spool */
     bool settling;
     uint64_t busy_from; /* records a second from which on the spool takes them */
