@@ -12,6 +12,7 @@ static void put_slice(struct e8_json *w, const char *key, const struct e8_store_
     e8_json_int(w, "attempts", (int64_t)slice->attempts);
     e8_json_int(w, "delivered", (int64_t)slice->delivered);
     e8_json_int(w, "failed", (int64_t)slice->failed);
+    e8_json_int(w, "late", (int64_t)slice->late);
     e8_json_ms(w, "p50_ms", slice->p50);
     e8_json_ms(w, "p90_ms", slice->p90);
     e8_json_ms(w, "p99_ms", slice->p99);

@@ -6,6 +6,7 @@
 #define WINDOW_ATTEMPTS 10 /* on average, so that one failure is not a majority by chance */
 #define OUTAGE_FAILED   10 /* attempts at least */
 #define PEAK_PART       20 /* a backlog below one part in so many of its peak counts as gone */
+#define CHANCE          3  /* standard deviations that failures of an outage lie above what fails all the time */
 
 /* A silence: for so long, and so many times as long as what takes long here, nothing succeeded while so many attempts were under way all
  * the time, or so many failed. A single one may be slow, or wrong, by itself. */
@@ -130,14 +131,26 @@ struct walk {
     bool wrong;
     size_t from, to; /* windows of the outage: the first and the last that were bad */
     uint64_t failed, peak;
-    uint64_t in_bad; /* failed attempts in windows that were bad */
-    bool silence;    /* nothing succeeded for a while; then few may be enough */
+    uint64_t in_bad, tried_in_bad; /* attempts in windows that were bad: that failed; all */
+    uint64_t since, tried;         /* attempts from the first such window to the last: that failed; all */
+    uint64_t all_tried;            /* attempts of the outage until now */
+    struct e8_slice whole;         /* of the run */
+    bool silence;                  /* nothing succeeded for a while; then few may be enough */
 };
+
+/* Where a part of the attempts fails all the time, it is a majority in a short window now and then. */
+static bool is_chance(const struct walk *walk)
+{
+    uint64_t rest = walk->whole.attempts - walk->tried;
+    double share = rest ? (double)(walk->whole.failed - walk->since) / (double)rest : 0;
+    double usual = share * (double)walk->tried_in_bad, over = (double)walk->in_bad - usual;
+    return over < 0 || over * over <= CHANCE * CHANCE * usual * (1 - share);
+}
 
 static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
                         bool recovered)
 {
-    if (walk->in_bad < OUTAGE_FAILED && !walk->silence)
+    if (!walk->silence && (walk->in_bad < OUTAGE_FAILED || is_chance(walk)))
         return;
     out->outage_count++;
     out->unrecovered += !recovered;
@@ -148,7 +161,7 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
     out->outages[out->outage_count - 1] = (struct e8_outage){
         .from = from > 0 ? from : 0,
         .to = out->start + (e8_dur_ns)(walk->to + 1) * width,
-        .failed = walk->failed,
+        .failed = walk->since,
         .peak = walk->peak,
         .recovery = recovered ? (e8_dur_ns)(at - walk->to) * width : -1,
         .under_load = recovered && at <= walk->last_begun,
@@ -167,13 +180,19 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
     if (!walk->wrong) {
         walk->wrong = true;
         walk->from = at;
-        walk->failed = walk->peak = walk->in_bad = 0;
+        walk->failed = walk->all_tried = walk->peak = walk->in_bad = walk->tried_in_bad = 0;
         walk->silence = false;
     }
     walk->silence = walk->silence || silent;
-    walk->to = bad ? at : walk->to;
     walk->failed += slice->failed;
-    walk->in_bad += bad ? slice->failed : 0;
+    walk->all_tried += slice->attempts;
+    if (bad) {
+        walk->to = at;
+        walk->in_bad += slice->failed;
+        walk->tried_in_bad += slice->attempts;
+        walk->since = walk->failed;
+        walk->tried = walk->all_tried;
+    }
     walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
     uint64_t calm = walk->calm + walk->calm / PEAK_PART + 1; /* that of a closed loop goes to and fro */
     uint64_t gone = walk->peak / PEAK_PART > calm ? walk->peak / PEAK_PART : calm;
@@ -195,6 +214,8 @@ static void find_outages(const struct e8_series *series, const struct e8_hist *r
     const struct e8_slice *slices = fine ? series->slices : windows;
     e8_dur_ns width = series->width * (e8_dur_ns)(fine ? 1 : by);
     struct walk walk = {.last_begun = last_begun(slices, count)};
+    for (size_t i = 0; i < windows_count; i++)
+        add_slice(&walk.whole, &windows[i]);
     for (size_t i = 0; i < count; i++) {
         bool bad = is_bad(&windows[fine ? i / by : i]);
         walk.backlog += slices[i].begun;

@@ -84,7 +84,7 @@ double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows
 /* Retries and what they did (feedback.c). Times are from the start of the run or, where there was a warm-up, from its end. */
 struct e8_outage {
     e8_dur_ns from, to; /* in which most attempts failed, or nothing succeeded */
-    uint64_t failed;    /* attempts, until it had recovered */
+    uint64_t failed;    /* attempts, in that time */
     uint64_t peak;      /* deliveries begun and not ended */
     e8_dur_ns recovery; /* from then on until the backlog was as before; -1: it never was */
     bool under_load;    /* while deliveries still began */

@@ -1006,6 +1006,28 @@ def test_resend(tmp_path):
         server.get("/v1/deliveries/dlv_none").error(404, "NOT_FOUND")
 
 
+def test_what_emit8_waited_is_told_apart(tmp_path):
+    """One at a time: the others wait in emit8, and not for the receiver."""
+
+    def slowly(_):
+        time.sleep(0.2)
+        return 200
+
+    with kit.Capture(slowly) as capture, Serve(tmp_path / "state", "--in-flight", "1") as server:
+        for events in ("message.sent", "message.*", "*"):
+            server.webhook(capture.url, [events])
+        ids = [made["delivery_id"] for made in server.post("/v1/events", {"type": "message.sent"}).data["deliveries"]]
+        rows = sorted((server.ended(each) for each in ids), key=lambda row: row["waited_ms"])
+        for n, row in enumerate(rows):
+            (attempt,) = row["attempts_log"]
+            assert row["waited_ms"] == pytest.approx(attempt["response_time_ms"] - attempt["phases"]["total_ms"], abs=0.01)
+            assert row["waited_ms"] >= 190 * n
+            assert row == {**row, **next(each for each in server.get("/v1/deliveries").data if each["id"] == row["id"])}
+        late = sum(row["waited_ms"] >= 100 and 2 * row["waited_ms"] >= row["response_time_ms"] for row in rows)
+        overview = server.get("/v1/overview").data
+        assert late and overview["totals"]["late"] == late == sum(each["late"] for each in overview["slices"])
+
+
 def test_what_waits_for_a_disabled_endpoint(tmp_path):
     """It says so, in the list and alone, and when it is asked for; it goes out when the endpoint is enabled."""
     answers = [503]
@@ -1056,6 +1078,8 @@ def test_resend_of_what_filters_take(tmp_path):
         capture.take()
 
         def again(*expected, **filters):
+            counted = server.post("/v1/deliveries/resend", {**filters, "dry_run": True})
+            assert counted.status == 200 and counted.data == {"count": len(expected), "more": False}
             assert server.post("/v1/deliveries/resend", filters).data["count"] == len(expected)
             for n in expected:
                 assert server.ended(ids[n])["state"] == "delivered"

@@ -208,6 +208,31 @@ static void single_failures_are_no_outage(void **state)
     sample_fini(&s);
 }
 
+/* Of a receiver that answers 503 to a third of all attempts, one slice in the beginning has more of them, when the backlog is still short. */
+static void what_fails_all_the_time_is_no_outage(void **state)
+{
+    (void)state;
+    struct sample s;
+    for (int more = 0; more < 2; more++) { /* than chance */
+        sample_init(&s);
+        for (int i = 0; i < 2000; i++) {
+            struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+            bool bad = i % 3 == 0 || (i >= 50 && i < (more ? 74 : 58));
+            attempt.times = (struct e8_times){i * 4 * MS, i * 4 * MS, (i + (i < 75 ? 1 : 50)) * 4 * MS};
+            attempt.outcome = bad ? E8_HTTP_5XX : E8_DELIVERED;
+            attempt.last = i % 3 != 0;
+            attempt.number = i % 3 == 2 ? 2 : 1;
+            attempt.trigger = i % 3 == 2 ? E8_TRIGGER_RETRY : E8_TRIGGER_EVENT;
+            sample_attempt(&s, &attempt);
+        }
+        char *json = text_of(&s, E8_FORMAT_NDJSON);
+        assert_has(json, more ? "\"outages\":[{\"from_s\":0.200,\"to_s\":0.300,\"failed\":24,"
+                              : "\"outage_count\":0,\"outages\":[],\"recovered\":null}");
+        free(json);
+        sample_fini(&s);
+    }
+}
+
 /* One each 2 s: the windows grow until a majority in one means something. */
 static void slow_runs_have_long_windows(void **state)
 {
@@ -368,6 +393,7 @@ const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(slow_answers_are_no_outage),
     cmocka_unit_test(single_failures_are_no_outage),
     cmocka_unit_test(slow_runs_have_long_windows),
+    cmocka_unit_test(what_fails_all_the_time_is_no_outage),
     cmocka_unit_test(without_retries_there_is_no_section),
     cmocka_unit_test(missed_deadlines_are_told),
     cmocka_unit_test(attempts_without_an_answer_are_told),
