@@ -277,7 +277,8 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
     f->stopped_by = trial.stopped_by;
     if (!rc && !trial.stopped_by) {
         *step = (struct e8_curve_step){.stage = stage, .rate = rate, .run = trial.facts.id};
-        const struct e8_curve_facts facts = {trial.result.bounded, trial.unfinished, trial.early, trial.busy};
+        const struct e8_curve_facts facts = {trial.result.bounded || trial.result.crowded, trial.unfinished,
+                                             trial.early, trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
         f->count++;

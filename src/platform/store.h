@@ -177,7 +177,7 @@ struct e8_run_figures {
     e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
     uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
     uint64_t lost;                                  /* that were dropped, or cut off */
-    uint64_t stalls;                                /* times that a worker had to wait for the store */
+    uint64_t stalls;                                /* times that attempts waited for the store */
     e8_dur_ns p50, p99;                             /* of response times; -1: none */
 };
 struct e8_store_run {

@@ -1491,9 +1491,9 @@ def test_a_stopped_run_is_closed(tmp_path):
 
 
 def test_a_run_waits_for_the_log(tmp_path):
-    """While somebody else has the store's file, rows wait; then the run does; and all of them are written."""
+    """While somebody else has the store's file, rows wait; then what is due does; and all of them are written."""
     text = ENDLESS.replace("rate: 20/s, for: 1h", "rate: 1000/s, for: 1200ms")
-    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+    with kit.Capture(lambda request: (200, {}, b"x" * 20000)) as capture, Serve(tmp_path / "state") as server:
         server.webhook(capture.url)
         run = server.post("/v1/runs", {"text": text}).data["id"]
         seen, over = [0], time.monotonic() + 1.5  # all are due by then
@@ -1510,10 +1510,25 @@ def test_a_run_waits_for_the_log(tmp_path):
         kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
         done = server.get(f"/v1/runs/{run}").data
         assert done["state"] == "ended" and done["stalls"] > 0 and seen[-1] < 1200
+        assert done["note"].startswith("attempts waited for the delivery log (stalls)") or "; attempts waited for" in done["note"]
         assert done["attempts"] == len(capture.take()) == 1200
         with sqlite3.connect(tmp_path / "state" / "platform.db") as db:
             assert db.execute("SELECT count(*), sum(number), count(due) FROM delivery WHERE run = 1").fetchone() == (1200, 1200, 0)
-            assert db.execute("SELECT count(*) FROM attempt").fetchone() == (1200,)
+            assert db.execute("SELECT count(*), max(length(body)), max(body_length) FROM attempt").fetchone() == (1200, 16384, 20000)
+            late = "SELECT max(d.created - a.due), max(a.sent) FROM attempt a JOIN delivery d ON d.row = a.n >> 20"  # by two clocks
+            assert (found := db.execute(late).fetchone())[0] < 50e6 and found[1] > 0.2e9, found
+
+
+def test_a_dead_endpoint_takes_no_other_s_place(tmp_path):
+    """What waits for its retry is not in flight: the other endpoint gets all of it, when it is due."""
+    text = ENDLESS.replace("for: 1h", "for: 1s")
+    with kit.Capture(lambda request: 503 if request["path"] == "/dead" else 200) as capture, Serve(tmp_path / "state", "--in-flight", "4") as server:
+        server.webhook(capture.url + "/dead", retry={"attempts": 5, "base": "1h", "factor": 1, "cap": "1h", "jitter": "none"})
+        well = server.webhook(capture.url + "/well")["id"]
+        run = server.post("/v1/runs", {"text": text}).data["id"]
+        kit.until(lambda: len(server.get("/v1/deliveries", run=run, webhook=well, state="delivered").data) == 20)
+        assert server.get(f"/v1/runs/{run}").data["state"] == "running"
+        server.post(f"/v1/runs/{run}/stop")
 
 
 @pytest.mark.parametrize("body, field, said", [
