@@ -507,8 +507,25 @@ def test_patch(shared):
     for body, field in (({"secret": "x" * 20}, "secret"), ({"url": "x"}, "url"), ({"events": []}, "events"), ({}, "")):
         _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
         assert fields == [field]
+    message, _ = shared.call("PATCH", path, {"secret": "x" * 20}).error(400, "INVALID_REQUEST")
+    assert "/rotate" in message and "secret_end" not in message
     message, _ = shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
     assert message == 'there is no webhook "whk_none"; GET /v1/webhooks lists them'
+
+
+def test_what_emit8_sets_itself_is_not_overridden(shared):
+    """A delivery whose signature, event or type of content is another than emit8 says would be a lie."""
+    made = shared.webhook("http://127.0.0.1:9/", headers={"Webhook-Id": "mine"})
+    path = f"/v1/webhooks/{made['id']}"
+    ours = ("X-8bit-Signature-256", "x-8bit-event", "X-8bit-Delivery", "X-8bit-Attempt", "X-8bit-Timestamp", "content-type", "User-Agent")
+    for name in ours:
+        message, fields = shared.call("PATCH", path, {"headers": {"X-Team": "crm", name: "text/plain"}}).error(400, "INVALID_REQUEST")
+        assert fields == ["headers." + name] and f"{name} is set by emit8 itself" in message
+        shared.post("/v1/webhooks", GOOD | {"headers": {name: "x"}}).error(400, "INVALID_REQUEST")
+    message, fields = shared.call("PATCH", path, {"scheme": "standard-webhooks"}).error(400, "INVALID_REQUEST")
+    assert set(fields) == {"scheme"} and "Webhook-Id is set by emit8 itself" in message
+    assert shared.get(path).data["headers"] == {"Webhook-Id": "mine"}
+    shared.call("DELETE", path)
 
 
 def test_what_was_read_can_be_written_back(shared):
@@ -594,8 +611,12 @@ def test_rotation_by_the_platforms_scheme(shared, receiver):
     assert rotated["secret"] != made["secret"] and rotated["rotated_at"]
     assert rotated["grace_until"] is None  # one signature: the new secret is in force at once
     kit.assert_signed(delivered(), rotated["secret"])
-    own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).data
+    message, fields = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).error(400, "INVALID_REQUEST")
+    assert fields == ["grace"] and 'the scheme "8bit" carries one signature' in message
+    kit.assert_signed(delivered(), rotated["secret"])
+    own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "0s"}).data
     assert own["secret"] == "another secret of mine" and own["grace_until"] is None
+    assert own["secret_end"] is None  # four of 22 characters would be too many
     with sqlite3.connect(shared.state / "platform.db") as store:
         assert store.execute("SELECT secret_before FROM webhook WHERE id = ?", [made["id"]]).fetchall() == [(None,)]
     kit.assert_signed(delivered(), "another secret of mine")
