@@ -1262,8 +1262,11 @@ def test_overview(tmp_path):
         assert {row["name"]: row["attempts"] for row in found["statuses"]} == {"200": 2, "500": 3}
         assert {row["name"]: row["attempts"] for row in found["outcomes"]} == {"delivered": 2, "http_5xx": 3}
         assert server.get("/v1/overview", webhook=b).data["totals"]["attempts"] == 3
-        for query in ({"step": "1s"}, {"step": "x"}, {"since": "x"}, {"since": "1h", "until": "2h"}, {"since": "300d"}):
+        for query in ({"step": "1s"}, {"step": "x"}, {"since": "x"}, {"since": "1h", "until": "2h"}, {"since": "300d", "step": "1m"}, {"step": "0s"}):
             server.get("/v1/overview", **query).error(400, "INVALID_REQUEST")
+        for since, step in (("6h", 1), ("361m", 5), ("24h", 5), ("7d", 30), ("30d", 120), ("300d", 1440), ("9000d", 26 * 1440)):
+            found = server.get("/v1/overview", since=since).data
+            assert found["step_ms"] == step * 60000 and sum(row["attempts"] for row in found["slices"]) == 5, since
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
