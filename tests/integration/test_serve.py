@@ -47,6 +47,10 @@ def standard_signature(request, secret):
 # --- start and end --------------------------------------------------------------------------------------------------
 
 
+def payload(server, name, environment):
+    return server.post(f"/v1/events/{name}/preview", {"environment": environment}).data["payload"]
+
+
 def test_state_directory_and_key(tmp_path):
     state = tmp_path / "a" / "state"
     with Serve(state) as server:
@@ -57,12 +61,21 @@ def test_state_directory_and_key(tmp_path):
         second = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
         assert second.returncode == 3 and "another emit8 serve uses the state directory" in second.err
         webhook = server.webhook("http://127.0.0.1:9/")
+        events = [payload(server, "message.sent", "production"), payload(server, "agent.error", "staging"), payload(server, "message.sent", "production")]
         assert server.stop() == 143
     assert any(f"#key={server.key}" in line for line in server.err)
     assert any(str(state / "api-key") in line for line in server.err)
     with Serve(state) as again:
         assert again.key == server.key
         assert [row["id"] for row in again.get("/v1/webhooks").data] == [webhook["id"]]
+        events.append(payload(again, "session.ended", "production"))
+    assert len({event["organization_id"] for event in events}) == 1  # one account
+    assert len({event["id"] for event in events}) == 4 and events[0]["data"] != events[2]["data"]
+    with Serve(tmp_path / "other") as other:
+        assert payload(other, "message.sent", "production")["organization_id"] != events[0]["organization_id"]
+    (state / "account").write_text("not hex\n")
+    broken = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
+    assert broken.returncode == 2 and "/account holds no account; delete it to get another" in broken.err
 
 
 def test_places_that_are_none_for_the_state(tmp_path):
