@@ -59,6 +59,7 @@ static bool is_told(struct e8_str key)
                                        "signal",
                                        "remarks",
                                        "in_flight_reached",
+                                       "retries_reached",
                                        "factor_least",
                                        "factor_most",
                                        "changed_ns",
@@ -181,6 +182,7 @@ static void add_generator(struct e8_report_more *into, const struct e8_report_mo
     into->local = into->local || from->local;
     e8_pressure_merge(&into->pressure, &from->pressure);
     into->bound = from->bound > into->bound ? from->bound : into->bound;
+    into->crowd = from->crowd > into->crowd ? from->crowd : into->crowd;
     into->has_receipts = from->has_receipts && (first || into->has_receipts);
     into->receipts += from->receipts;
     into->goaways += from->goaways;

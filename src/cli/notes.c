@@ -73,6 +73,9 @@ static void put_generator(struct e8_json *w, const struct e8_report_more *more)
     if (more->bound) {
         e8_json_int(w, "in_flight_reached", (int64_t)more->bound);
     }
+    if (more->crowd) {
+        e8_json_int(w, "retries_reached", (int64_t)more->crowd);
+    }
     if (more->has_receipts) {
         e8_json_int(w, "receipts", (int64_t)more->receipts);
     }
@@ -214,6 +217,7 @@ static void read_generator(const struct e8_node *root, struct e8_report_more *mo
         .cpu = permille_of(root, "processors_permille"),
     };
     more->bound = count_of(root, "in_flight_reached");
+    more->crowd = count_of(root, "retries_reached");
     more->has_receipts = e8_node_get(root, "receipts") != NULL;
     more->receipts = count_of(root, "receipts");
     more->goaways = count_of(root, "http2_goaways");

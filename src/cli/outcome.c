@@ -188,6 +188,12 @@ static uint64_t bound_of(const struct execution *x)
     return x->result.bounded && !x->run->drop ? bound : 0;
 }
 
+static uint64_t crowd_of(const struct execution *x)
+{
+    size_t most = x->run->in_flight > E8_WAITING_DEFAULT ? x->run->in_flight : E8_WAITING_DEFAULT;
+    return x->result.crowded && !x->run->drop ? most : 0;
+}
+
 void e8_execution_more(struct execution *x)
 {
     x->more = (struct e8_report_more){
@@ -201,6 +207,7 @@ void e8_execution_more(struct execution *x)
         .local = x->local,
         .pressure = x->result.pressure,
         .bound = bound_of(x),
+        .crowd = crowd_of(x),
         .goaways = x->result.transport.goaways,
         .refused = x->result.transport.refused,
         .over_h2 = x->result.transport.over_h2,

@@ -145,6 +145,7 @@ static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e
 {
     e8_mono_ns now = e8_worker_clock(worker);
     wait_again(worker, delivery, true);
+    e8_exchange_fini(&delivery->exchange); /* the answer has been told */
     delivery->trigger = trigger;
     delivery->due = e8_after(now, wait);
     if (delivery->copy == 0) {

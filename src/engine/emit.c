@@ -178,7 +178,8 @@ static void tell_event(struct e8_worker *worker, struct e8_strand *strand, const
             e8_delivery_name(&place, event->emit, event->planned, plan->endpoints[i].name, owed->id);
         }
     }
-    const struct e8_event_made made = {event->id, event->emit, e8_buf_str(&event->body), worker->owed, n};
+    const struct e8_event_made made = {
+        event->id, event->emit, event->at, e8_buf_str(&event->body), worker->owed, n};
     engine->options.on_event(engine->options.state, &made);
 }
 

@@ -52,6 +52,9 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     struct e8_engine_options *o = &engine->options;
     o->workers = o->workers ? o->workers : cores();
     o->in_flight = o->in_flight ? o->in_flight : E8_IN_FLIGHT_DEFAULT;
+    o->waiting = o->waiting                          ? o->waiting
+                 : o->in_flight > E8_WAITING_DEFAULT ? o->in_flight
+                                                     : E8_WAITING_DEFAULT;
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;
@@ -264,7 +267,6 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         struct e8_pressure pressure = e8_busy_of(worker);
         e8_pressure_merge(&result->pressure, &pressure);
         result->stalls += worker->stalls;
-        result->bounded = result->bounded || worker->bounded;
         e8_schedule_merge(&result->schedule, &worker->schedule);
         result->flows_stopped += worker->flows_stopped;
         result->commands_failed += worker->commands_failed;
@@ -325,6 +327,9 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     result->interrupted = atomic_load(&e->stop) && !result->log_failed && !result->generator_limited &&
                           !result->stopped_by_step;
     result->workers = e->count;
+    result->bounded = atomic_load(&e->bounded);
+    result->crowded = atomic_load(&e->crowded);
+    result->holds = atomic_load(&e->holds);
     e8_mono_ns now = e8_mono_now();
     tell_turns(e, now, result);
     result->elapsed = now > e->begun ? now - e->begun : 0;

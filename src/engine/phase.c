@@ -115,9 +115,9 @@ static void start_instance(struct e8_worker *worker, struct e8_phase_state *stat
 }
 
 /* Where events are dropped at the bound, the schedule goes on. */
-static bool has_room(const struct e8_worker *worker)
+static bool has_room(struct e8_worker *worker)
 {
-    return !e8_worker_full(worker) || worker->engine->options.drop;
+    return !e8_worker_holds(worker) && (!e8_worker_full(worker) || worker->engine->options.drop);
 }
 
 /* Of the next arrivals of all open phases the earliest; NULL: none. */
@@ -186,7 +186,7 @@ static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *s
             return ends_at(worker, state, now);
         }
         e8_worker_prepare(worker, now);
-        if (e8_worker_full(worker) || now > e8_worker_last(worker)) {
+        if (e8_worker_holds(worker) || e8_worker_full(worker) || now > e8_worker_last(worker)) {
             return E8_NEVER;
         }
         if (n == STARTS_MAX) {

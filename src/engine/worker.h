@@ -227,7 +227,7 @@ struct e8_worker {
     size_t kept;    /* of them, those that wait for an event to come; they do not count against the bound */
     size_t on_wire; /* of them, those whose attempt is under way; above the bound by groups alone */
     size_t waiting; /* of them, those that wait for another attempt */
-    size_t bound;
+    size_t bound, room;        /* of deliveries, those that wait for another attempt apart; of these */
     size_t instances;          /* how many have not ended */
     uint64_t settled;          /* instances that have ended */
     uint32_t events;           /* made so far */
@@ -244,7 +244,7 @@ struct e8_worker {
     struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
     bool *gone;                   /* the same: disabled when the event was made */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
-    bool bounded;                 /* its bound was reached */
+    bool holding, held;           /* as options.on_hold has it now; something was due meanwhile */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
     struct e8_schedule schedule;  /* without the warm-up */
     _Atomic(struct e8_stats *) published, spare;
@@ -283,6 +283,8 @@ struct e8_engine {
     bool expects;    /* … with `expect` */
     double speed;
     atomic_bool stop, abort, log_failed, generator_limited, stopped_by_step;
+    atomic_bool bounded, crowded; /* a worker's bound was reached, or its room */
+    _Atomic uint64_t holds;
     atomic_bool *disabled;           /* by endpoint: a 410 was read */
     struct e8_rotation *rotations;   /* by endpoint */
     struct e8_gate *gates;           /* by phase */
@@ -497,6 +499,8 @@ void *e8_worker_main(void *worker);
 /* Makes the moves whose time is near; returns when to look again. */
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now);
 bool e8_worker_full(const struct e8_worker *worker); /* at the bound */
+/* Must what is due now wait, as options.on_hold has it? Counts it. */
+bool e8_worker_holds(struct e8_worker *worker);
 bool e8_worker_stopping(const struct e8_worker *worker);
 bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint); /* by a 410 */
 

@@ -44,9 +44,9 @@ static void judge_rate(const struct e8_report *report, struct e8_generator *g)
     g->achieved = report->more.apart ? 0 : rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* What waited at the bound of --in-flight did not wait by chance, however short the run.
      * A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged = report->more.open && !report->more.by_hand && !report->more.apart &&
-                     report->run->resumes == 0 &&
-                     (is_long_enough(pacing) || (report->more.bound && pacing->count > 1));
+    g->rate_judged =
+        report->more.open && !report->more.by_hand && !report->more.apart && report->run->resumes == 0 &&
+        (is_long_enough(pacing) || ((report->more.bound || report->more.crowd) && pacing->count > 1));
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 

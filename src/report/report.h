@@ -68,6 +68,7 @@ struct e8_report_more {
     struct e8_pressure pressure;
     uint64_t
         bound; /* so many deliveries in flight were the most, and were reached, so that events waited; 0: they were not */
+    uint64_t crowd;    /* likewise, of deliveries that waited for a retry */
     bool has_receipts; /* of the run's own sinks */
     uint64_t receipts;
     uint64_t goaways,

@@ -237,6 +237,9 @@ static void check_rate(struct e8_report *report)
     if (report->more.bound)
         snprintf(what, sizeof(what), "--in-flight %llu was reached; raise it, or lower the rate",
                  (unsigned long long)report->more.bound);
+    else if (report->more.crowd)
+        snprintf(what, sizeof(what), "%llu deliveries waited for a retry, the most that may; lower the rate",
+                 (unsigned long long)report->more.crowd);
     else
         snprintf(what, sizeof(what), "lower the rate, raise --in-flight, or use more --workers or machines");
     snprintf(reason, sizeof(reason),

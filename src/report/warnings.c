@@ -101,6 +101,11 @@ static void warn_lag(struct e8_report *report)
             "--in-flight %llu was reached, so that deliveries waited for a place: send lag p99 is %s; "
             "response times contain it",
             (unsigned long long)report->more.bound, e8_dur_text(lag, lag_text));
+    else if (lag > most && report->more.crowd)
+        e8_report_warn(report,
+                       "%llu deliveries waited for a retry, the most that may, and kept others waiting: send "
+                       "lag p99 is %s; response times contain it",
+                       (unsigned long long)report->more.crowd, e8_dur_text(lag, lag_text));
     else if (lag > most)
         e8_report_warn(
             report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",

@@ -775,6 +775,14 @@ static void a_bound_that_was_reached_is_named(void **state)
                                         "send lag p99 is 2.5 s"));
     assert_false(sample_warns(&s.report, "emit8 was late"));
     sample_fini(&s);
+    sample_init(&s);
+    paced(&s, 30, 10 * MS, 2500 * MS);
+    s.more.crowd = 7;
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "7 deliveries waited for a retry, the most that may; lower the rate");
+    assert_true(sample_warns(&s.report, "7 deliveries waited for a retry, the most that may, and kept others "
+                                        "waiting: send lag p99 is 2.5 s"));
+    sample_fini(&s);
     sample_init(&s); /* reached, and nobody waited long */
     paced(&s, 30, 10 * MS, 40 * MS);
     s.more.bound = 5;
