@@ -33,7 +33,7 @@ const struct e8_option e8_find_max_options[] = {
     {"seed", 0, "N", "of everything random", E8_OPTION_ENV},
     {"format", 0, "text|json|ndjson|csv", "of the result on stdout", 0},
     {"log", 0, "FILE", "delivery log, with a run for each step; default: $XDG_STATE_HOME/emit8/deliveries.db",
-     E8_OPTION_ENV},
+     E8_OPTION_ENV | E8_OPTION_READS},
     {"no-log", 0, NULL, "keep no delivery log", 0},
     {NULL, 0, NULL, NULL, 0},
 };
@@ -86,9 +86,11 @@ static enum e8_rc read_rates(struct finder *f, struct e8_err *err)
 static enum e8_rc read_precision(struct finder *f, struct e8_err *err)
 {
     const char *text = e8_arg(f->args, "precision");
+    char hint[E8_SHARE_HINT_MAX];
     f->precision = 0.05;
     if (text && !e8_parse_share(e8_str(text), &f->precision)) {
-        return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is no share", text);
+        return e8_fail(err, E8_INPUT, e8_share_hint(e8_str(text), "1% to 50%", hint),
+                       "--precision \"%s\" is no share", text);
     }
     if (f->precision < 0.01 || f->precision > 0.5) {
         return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is out of range", text);
@@ -112,7 +114,7 @@ static enum e8_rc read_times(struct finder *f, struct e8_err *err)
 static enum e8_rc read_objective(const char *rule, struct e8_threshold *out, struct e8_err *err)
 {
     enum e8_rc rc = e8_cli_threshold("slo", rule, out, err);
-    if (!rc && out->measure == E8_MEASURE_RATE) {
+    if (!rc && (out->measure == E8_MEASURE_RATE || out->measure == E8_MEASURE_ATTEMPT_RATE)) {
         rc = e8_fail(err, E8_INPUT, "--from and --max bound it; 'p(99) < 200ms' is an objective",
                      "--slo \"%s\": the rate is what find-max looks for", out->text);
     }
@@ -285,7 +287,6 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
         const struct e8_curve_facts facts = {.unfinished = trial.unfinished,
                                              .early = trial.early,
                                              .disabled = trial.result.disabled > 0,
-                                             .withheld = trial.result.unmade,
                                              .busy = trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
@@ -334,14 +335,22 @@ static int conclude(struct finder *f)
     return f->stopped_by ? 128 + f->stopped_by : codes[curve.verdict];
 }
 
+/* With a receiver that lets every step run to its end, and its backlog to the deadline. */
+static e8_dur_ns longest_search(const struct finder *f, unsigned steps)
+{
+    e8_dur_ns step = REST + f->warmup + f->length + longest_timeout(f) + E8_TRIAL_GRACE;
+    return (e8_dur_ns)steps * step + E8_SEARCH_CONFIRMATIONS * f->length;
+}
+
 static int find(struct finder *f, struct e8_errs *errs)
 {
-    char length[E8_DUR_MAX], line[E8_DUR_MAX + 64];
+    char length[E8_DUR_MAX], most[E8_DUR_MAX], line[2 * E8_DUR_MAX + 64];
+    unsigned steps = e8_search_most(f->from, f->top, f->precision);
     e8_cli_target_note(&f->target);
     fit_in_flight(f);
     e8_cli_progress_open(&f->progress, f->args);
-    snprintf(line, sizeof line, "at most %u steps of %s", e8_search_most(f->from, f->top, f->precision),
-             e8_dur_text(f->length, length));
+    snprintf(line, sizeof line, "at most %u steps of %s, %s in all", steps, e8_dur_text(f->length, length),
+             e8_dur_text(longest_search(f, steps), most));
     e8_cli_progress_say(&f->progress, line);
     enum e8_rc rc = run_steps(f, errs);
     e8_cli_progress_close(&f->progress);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define LOOK_EVERY (50 * E8_NS_MS)
-#define GRACE      (500 * E8_NS_MS) /* after a stop */
 
 static void describe(struct e8_cli_trial *t)
 {
@@ -93,7 +92,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         .in_flight = t->in_flight,
         .pin = threads.pin,
         .spin = threads.spin,
-        .grace = GRACE,
+        .grace = E8_TRIAL_GRACE,
         .reach = *t->reach,
         .log = log,
         .epoch = t->facts.epoch,
@@ -111,6 +110,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         const struct e8_report_more more = {.open = true,
                                             .load = true,
                                             .pressure = t->result.pressure,
+                                            .schedule = t->result.schedule,
                                             .bound = t->result.bounded ? t->in_flight : 0};
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
     }

@@ -52,6 +52,9 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     struct e8_engine_options *o = &engine->options;
     o->workers = o->workers ? o->workers : cores();
     o->in_flight = o->in_flight ? o->in_flight : E8_IN_FLIGHT_DEFAULT;
+    o->waiting = o->waiting                          ? o->waiting
+                 : o->in_flight > E8_WAITING_DEFAULT ? o->in_flight
+                                                     : E8_WAITING_DEFAULT;
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;
@@ -264,9 +267,8 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         struct e8_pressure pressure = e8_busy_of(worker);
         e8_pressure_merge(&result->pressure, &pressure);
         result->stalls += worker->stalls;
-        result->bounded = result->bounded || worker->bounded;
+        e8_schedule_merge(&result->schedule, &worker->schedule);
         result->flows_stopped += worker->flows_stopped;
-        result->unmade += worker->unmade;
         result->commands_failed += worker->commands_failed;
         if (!result->command_why[0]) {
             memcpy(result->command_why, worker->command_why, sizeof result->command_why);
@@ -284,16 +286,27 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
     }
 }
 
+/* What had been made when a pause began was due later than it was noted to be. */
+static void stretch(const struct e8_pacing *pacing, e8_mono_ns epoch, struct e8_schedule *schedule)
+{
+    const struct e8_schedule begun = {pacing->count, schedule->first, schedule->last,
+                                      pacing->first_due - epoch, pacing->last_due - epoch};
+    uint64_t count = schedule->count;
+    if (count) {
+        e8_schedule_merge(schedule, &begun);
+        schedule->count = count;
+    }
+}
+
 static void tell_turns(const struct e8_engine *engine, e8_mono_ns now, struct e8_engine_result *result)
 {
     const struct e8_turn *turn = atomic_load(&engine->turn);
-    const struct e8_pacing *pacing = e8_stats_pacing(engine->total);
     e8_mono_ns at = engine->epoch;
     result->by_hand = turn != NULL;
     result->paused = e8_turns_paused(turn, now);
     e8_turns_factors(turn, now, &result->factor_least, &result->factor_most, &at);
     result->changed_at = at - engine->epoch;
-    result->due = e8_turn_moment(turn, pacing->last_due) - e8_turn_moment(turn, pacing->first_due);
+    stretch(e8_stats_pacing(engine->total), engine->epoch, &result->schedule);
 }
 
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result)
@@ -314,6 +327,9 @@ void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result
     result->interrupted = atomic_load(&e->stop) && !result->log_failed && !result->generator_limited &&
                           !result->stopped_by_step;
     result->workers = e->count;
+    result->bounded = atomic_load(&e->bounded);
+    result->crowded = atomic_load(&e->crowded);
+    result->holds = atomic_load(&e->holds);
     e8_mono_ns now = e8_mono_now();
     tell_turns(e, now, result);
     result->elapsed = now > e->begun ? now - e->begun : 0;

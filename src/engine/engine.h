@@ -67,6 +67,7 @@ struct e8_fed_end {
     const char *event_id;
     uint16_t endpoint;
     uint16_t copy; /* 0: the delivery itself */
+    bool gone;     /* it is unsent because a 410 has disabled the endpoint */
     e8_dur_ns wait;
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */
@@ -80,24 +81,29 @@ struct e8_fed_end {
 struct e8_owed {
     char id[E8_ID_MAX]; /* of the delivery */
     uint16_t endpoint;
-    bool withheld; /* it is not sent, or not now: as the step says */
+    bool withheld; /* it is not sent, or not now: as the step says, or because the endpoint is gone */
+    bool gone;     /* a 410 has disabled it */
 };
 struct e8_event_made {
     const char *id;
     const struct e8_emit *emit;
+    e8_wall_ns at; /* its time */
     struct e8_str body;
     const struct e8_owed *owed;
     size_t count;
 };
 
 #define E8_IN_FLIGHT_DEFAULT 10000
+#define E8_WAITING_DEFAULT   50000 /* some 16 kB each */
 struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */
     e8_wall_ns clock; /* fixed start of the events' time; 0: the real one */
     size_t
-        in_flight; /* attempts at a time at most, over all workers; 0: 10,000. Events wait at that many deliveries */
-    bool drop;       /* at that bound, drop events and count them instead of waiting */
+        in_flight; /* attempts at a time at most, over all workers; 0: 10,000. Events wait at that many deliveries, those that wait
+                      for a retry apart; */
+    size_t waiting;  /* and at so many of these; 0: 50,000, or `in_flight` where that is more */
+    bool drop;       /* at these bounds, drop events and count them instead of waiting */
     e8_dur_ns grace; /* for draining after a stop; 0: 10 s */
     struct e8_reach reach;
     struct e8_dlog *log; /* opened, begun; NULL: no log */
@@ -126,6 +132,9 @@ struct e8_engine_options {
     /* What has become of each delivery, attempt by attempt, likewise; what was fed and never taken comes back on the thread of
      * e8_engine_finish. May be NULL where nothing is fed. */
     void (*on_fed)(void *state, const struct e8_fed_end *end);
+    /* Whoever keeps what is told cannot keep up, so that no attempt is to begin: what is due waits, and its response time contains that,
+     * while what is under way goes on as ever. Asked again and again, on the workers' threads. May be NULL. */
+    bool (*on_hold)(void *state);
     void *state;
 };
 
@@ -155,14 +164,16 @@ void e8_engine_hasten(struct e8_engine *engine, double factor);
 struct e8_engine_now {
     bool paused;
     double factor;
-    bool open;        /* an open phase is under way or comes: a factor means something */
-    double arrivals;  /* per second, that all open phases intend now */
-    uint32_t closed;  /* instances at a time of closed loops that are under way */
-    e8_mono_ns ends;  /* of the schedule; E8_NEVER: paused, or closed loops of no certain length */
-    bool warming;     /* a warm-up is under way: what it sends is in the statistics' n.warmup alone */
-    uint64_t on_wire; /* attempts under way, those of the warm-up too */
-    uint64_t waiting; /* deliveries that wait for their retry, or that a step holds back */
-    double busy;      /* of the busiest worker: its share of time awake since the last call, 0..1 */
+    bool open;             /* an open phase is under way or comes: a factor means something */
+    double arrivals;       /* per second, that all open phases intend now */
+    uint32_t closed;       /* instances at a time of closed loops that are under way */
+    e8_mono_ns ends;       /* of the schedule; E8_NEVER: paused, or closed loops of no certain length */
+    bool warming;          /* a warm-up is under way: what it sends is in the statistics' n.warmup alone */
+    uint64_t on_wire;      /* attempts under way, those of the warm-up too */
+    uint64_t waiting;      /* deliveries that wait for their retry, or that a step holds back */
+    double busy;           /* of the busiest worker: its share of time awake since the last call, 0..1 */
+    bool bounded, crowded; /* so far, as in the result, */
+    uint64_t holds;        /* and this, too */
 };
 void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out);
 
@@ -176,18 +187,19 @@ struct e8_engine_result {
     struct e8_transport_counts transport;
     uint64_t stalls;   /* times that a full ring of the log made a worker wait */
     uint64_t disabled; /* endpoints disabled by a 410 */
-    uint64_t
-        unmade; /* deliveries that would have gone there afterwards, without the warm-up's; they are in no count */
-    bool bounded; /* in_flight was reached at some time */
+    uint64_t holds;    /* times that something was due, and on_hold let it wait */
+    bool bounded;      /* in_flight was reached at some time */
+    bool crowded;      /* likewise, by those that wait for a retry */
     bool interrupted;
     bool log_failed;        /* the log could not be written; dispatch was stopped */
     bool generator_limited; /* our fds, ports or memory ran out; dispatch was stopped */
     bool by_hand;     /* it was paused, or its rate changed: what was planned is not what was intended */
     e8_dur_ns paused; /* for so long, in all */
     /* Of the rate, by hand: the least and the most of the factors, 1 included, and when it was changed first, from the start of the run.
-     * factor_least 0: it was not. due: how long by the schedule's own clock from the first delivery that was due to the last. */
+     * factor_least 0: it was not. */
     double factor_least, factor_most;
-    e8_dur_ns changed_at, due;
+    e8_dur_ns changed_at;
+    struct e8_schedule schedule; /* without the warm-up */
     unsigned workers;
     bool stopped_by_step;     /* a step says `on_failure: stop-run`, and failed */
     uint64_t flows_stopped;   /* instances that ended early because an awaited delivery failed */

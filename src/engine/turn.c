@@ -38,6 +38,9 @@ static void publish(struct e8_engine *engine, bool paused)
     if (turn->before && turn->at < turn->before->at) {
         turn->at = turn->before->at;
     }
+    if (turn->at < engine->begun) { /* the start stays where it was appointed */
+        turn->at = engine->begun;
+    }
     turn->moment = e8_turn_moment(turn->before, turn->at);
     turn->paused = paused;
     turn->factor = engine->factor;
@@ -182,6 +185,9 @@ void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out)
     out->ends = i < count ? E8_NEVER : e8_turn_due(turn, out->ends);
     out->arrivals *= out->paused ? 0 : out->factor;
     look_at_deliveries(engine, out);
+    out->bounded = atomic_load(&engine->bounded);
+    out->crowded = atomic_load(&engine->crowded);
+    out->holds = atomic_load(&engine->holds);
     out->busy = busiest(engine, at);
 }
 

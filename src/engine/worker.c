@@ -9,15 +9,21 @@
 #define LOOK_EVERY    (5 * E8_NS_MS)
 #define BATCH         16 /* of events or attempts, then the network is looked at */
 
+/* A worker's part of what all may have; at least 1. */
+static size_t part_of(const struct e8_engine *engine, size_t all, unsigned index)
+{
+    size_t part = all / engine->count + (index < all % engine->count);
+    return part ? part : 1;
+}
+
 void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned index)
 {
     const struct e8_plan *plan = engine->plan;
     unsigned endpoints = (unsigned)plan->endpoint_count, types = (unsigned)plan->type_count;
     worker->engine = engine;
     worker->index = index;
-    worker->bound =
-        engine->options.in_flight / engine->count + (index < engine->options.in_flight % engine->count);
-    worker->bound = worker->bound ? worker->bound : 1;
+    worker->bound = part_of(engine, engine->options.in_flight, index);
+    worker->room = part_of(engine, engine->options.waiting, index);
     worker->ring = engine->options.log ? e8_dlog_ring(engine->options.log, index) : NULL;
     worker->stats = e8_stats_new(endpoints, types);
     worker->uncounted = e8_stats_new(endpoints, types);
@@ -26,6 +32,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
+    worker->gone = e8_new(endpoints + 1, sizeof *worker->gone);
     worker->owed = engine->options.on_event ? e8_new(endpoints + 1, sizeof *worker->owed) : NULL;
     worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
     e8_pools_init(worker);
@@ -44,6 +51,7 @@ void e8_worker_fini(struct e8_worker *worker)
     }
     free(worker->keys);
     free(worker->copies);
+    free(worker->gone);
     free(worker->owed);
     free(worker->expected);
     e8_hist_free(&worker->spread);
@@ -54,9 +62,59 @@ void e8_worker_fini(struct e8_worker *worker)
     e8_stats_free(&spare);
 }
 
+/* What waits for its retry holds memory, but no place of those that are on the wire: else a receiver that is down would keep what is
+ * due from all others. */
+static bool is_bounded(const struct e8_worker *worker)
+{
+    return worker->deliveries - worker->kept - worker->waiting >= worker->bound;
+}
+
+static bool is_crowded(const struct e8_worker *worker)
+{
+    return worker->waiting >= worker->room;
+}
+
 bool e8_worker_full(const struct e8_worker *worker)
 {
-    return worker->deliveries - worker->kept >= worker->bound;
+    return is_bounded(worker) || is_crowded(worker);
+}
+
+static void note(atomic_bool *flag)
+{
+    if (!atomic_load_explicit(flag, memory_order_relaxed)) {
+        atomic_store_explicit(flag, true, memory_order_relaxed);
+    }
+}
+
+static void note_bounds(const struct e8_worker *worker)
+{
+    if (is_bounded(worker)) {
+        note(&worker->engine->bounded);
+    }
+    if (is_crowded(worker)) {
+        note(&worker->engine->crowded);
+    }
+}
+
+static void ask_hold(struct e8_worker *worker)
+{
+    const struct e8_engine_options *options = &worker->engine->options;
+    worker->holding = options->on_hold && options->on_hold(options->state);
+    worker->held = worker->held && worker->holding;
+}
+
+bool e8_worker_holds(struct e8_worker *worker)
+{
+    if (worker->holding && !worker->held) {
+        worker->held = true;
+        atomic_fetch_add_explicit(&worker->engine->holds, 1, memory_order_relaxed);
+    }
+    return worker->holding;
+}
+
+bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint)
+{
+    return atomic_load_explicit(&worker->engine->disabled[endpoint], memory_order_relaxed);
 }
 
 bool e8_worker_stopping(const struct e8_worker *worker)
@@ -110,7 +168,7 @@ e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
         if (e8_timers_due(&worker->planned) > last) {
             return E8_NEVER;
         }
-        if ((e8_worker_full(worker) && !drop) || !has_number(worker)) {
+        if (e8_worker_holds(worker) || (e8_worker_full(worker) && !drop) || !has_number(worker)) {
             return E8_NEVER;
         }
         if (n == BATCH) {
@@ -121,11 +179,6 @@ e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
     }
     e8_mono_ns due = e8_timers_due(&worker->planned);
     return due == E8_NEVER ? E8_NEVER : due - E8_PREPARE_LEAD;
-}
-
-static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery *delivery)
-{
-    return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
 }
 
 /* The next attempt's place in the rate that all workers share: 0 when it has one, else when there is one to be had. */
@@ -146,7 +199,7 @@ static e8_mono_ns take_place(struct e8_engine *engine, e8_mono_ns now)
 /* Starts the delivery that is due, or all of its group. */
 static void send_delivery(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    if (is_disabled(worker, delivery)) {
+    if (e8_is_disabled(worker, delivery->endpoint)) {
         e8_delivery_abandon(worker, delivery);
     } else if (delivery->group) {
         e8_group_start(worker, delivery->group);
@@ -178,6 +231,9 @@ static e8_mono_ns send_due(struct e8_worker *worker)
         }
         if (e8_timers_due(&worker->ready) > now) {
             return e8_timers_due(&worker->ready);
+        }
+        if (e8_worker_holds(worker)) {
+            return E8_NEVER;
         }
         if (n == BATCH) {
             return now;
@@ -268,6 +324,7 @@ static void worker_loop(struct e8_worker *worker)
         } else {
             uint64_t settled = worker->settled;
             e8_worker_turn(worker);
+            ask_hold(worker);
             wake = e8_phases_step(worker, now);
             e8_feed_take(worker);
             wake = earlier(wake, e8_worker_prepare(worker, now));
@@ -277,8 +334,11 @@ static void worker_loop(struct e8_worker *worker)
             if (worker->settled != settled) { /* without a delivery; its place is free */
                 wake = now;
             }
+            if (worker->held) {
+                wake = earlier(wake, e8_after(now, LOOK_EVERY));
+            }
         }
-        worker->bounded = worker->bounded || e8_worker_full(worker);
+        note_bounds(worker);
         wake = earlier(wake, e8_groups_step(worker, now));
         publish(worker, now);
         e8_busy_look(worker, now);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* A body of which only the first half is ever sent. */
 struct half {
@@ -88,6 +89,7 @@ struct problem {
 static const struct problem problems[] = {
     {MHD_HTTP_BAD_REQUEST, "INVALID_REQUEST", "The request's head is not valid HTTP/1.1."},
     {MHD_HTTP_NOT_FOUND, "NOT_FOUND", "There is nothing at this path."},
+    {MHD_HTTP_REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request took too long to arrive."},
     {MHD_HTTP_CONTENT_TOO_LARGE, "PAYLOAD_TOO_LARGE", "The body is larger than this server takes."},
     {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "HEADERS_TOO_LARGE", "The head is larger than 16 KB."},
     {0, "INTERNAL", "The answer could not be made."},
@@ -102,18 +104,47 @@ static const struct problem *problem_of(int status)
     return problem;
 }
 
-struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status)
+static void put_problem(struct e8_buf *body, const struct e8_httpd *httpd, int status)
 {
     const struct problem *problem = problem_of(status);
+
+    e8_buf_printf(body, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"", problem->code);
+    e8_buf_puts(body, problem->message);
+    if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+        e8_buf_printf(body, " It may have %zu bytes.", httpd->options.body_max);
+    e8_buf_puts(body, "\"}}\n");
+}
+
+void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool with_body)
+{
+    char body_text[256], text[4096];
+    struct e8_buf body, answer;
+
+    e8_buf_fixed(&body, body_text, sizeof body_text);
+    put_problem(&body, httpd, status);
+    e8_buf_fixed(&answer, text, sizeof text);
+    e8_buf_printf(&answer, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status,
+                  MHD_get_reason_phrase_for((unsigned)status));
+    for (const char *const(*pair)[2] = httpd->options.always; pair && (*pair)[0]; pair++)
+        e8_buf_printf(&answer, "%s: %s\r\n", (*pair)[0], (*pair)[1]);
+    e8_buf_printf(&answer, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body.n);
+    if (with_body)
+        e8_buf_putstr(&answer, e8_buf_str(&body));
+    E8_ASSERT(!answer.full);
+    if (send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)answer.n)
+        return; /* it reads nothing, or is gone */
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < 16 && recv(fd, text, sizeof text, MSG_DONTWAIT) > 0;) /* else closing would reset */
+        i++;
+}
+
+struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status)
+{
     char text[256];
     struct e8_buf body;
 
     e8_buf_fixed(&body, text, sizeof text);
-    e8_buf_printf(&body, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":\"", problem->code);
-    e8_buf_puts(&body, problem->message);
-    if (status == MHD_HTTP_CONTENT_TOO_LARGE)
-        e8_buf_printf(&body, " It may have %zu bytes.", httpd->options.body_max);
-    e8_buf_puts(&body, "\"}}\n");
+    put_problem(&body, httpd, status);
     struct MHD_Response *answer = whole(body.p, body.n, MHD_RESPMEM_MUST_COPY);
 
     if (!answer)

@@ -80,7 +80,7 @@ void e8_exchanges_fini(struct e8_httpd *httpd)
 void e8_exchanges_sweep(struct e8_httpd *httpd, e8_mono_ns now)
 {
     for (struct e8_service *ex = httpd->heads_first; ex && now - ex->line > E8_HEAD_TIME; ex = ex->next)
-        shutdown(e8_peer_of(ex->connection)->fd, SHUT_RDWR); /* MHD sees the end and calls e8_exchange_done */
+        e8_peer_late(e8_peer_of(ex->connection));
 }
 
 void *e8_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection)
@@ -203,8 +203,11 @@ static bool framing_is_clear(const struct e8_service *ex, const char *version)
 {
     const char *coding = e8_request_header(&ex->request, "Transfer-Encoding", 0);
     const char *length = e8_request_header(&ex->request, "Content-Length", 0);
+    bool old = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 
-    if (e8_request_header(&ex->request, "Host", 1))
+    if (e8_request_header(&ex->request, "Host", 1) || (!old && !e8_request_header(&ex->request, "Host", 0)))
+        return false;
+    if (length && (length[0] == '\0' || length[strspn(length, "0123456789")]))
         return false;
     if (coding)
         return !length && strcmp(version, MHD_HTTP_VERSION_1_1) == 0 &&
@@ -233,6 +236,33 @@ static enum MHD_Result refuse(struct e8_service *ex, int status)
     return ex->response ? send_answer(ex) : MHD_NO;
 }
 
+/* MHD up to 0.9.75 asks for an answer even where it has made one itself, and sends both heads; and none fits into what a long head leaves
+ * of its memory. */
+static enum MHD_Result refuse_head(struct e8_service *ex, const char *method, int status)
+{
+    ex->phase = E8_PHASE_ANSWER;
+    ex->httpd->pending++;
+    e8_answer_at_once(ex->httpd, e8_peer_of(ex->connection)->fd, status,
+                      strcmp(method, MHD_HTTP_METHOD_HEAD) != 0);
+    return MHD_NO;
+}
+
+/* Of the exchanges whose head is not known to have come, it is the one of which MHD knows its size. The longest heads, of which it does not,
+ * get its own answer. */
+void e8_exchange_refused(struct e8_httpd *httpd, int status)
+{
+    for (struct e8_service *ex = httpd->heads_first; ex; ex = ex->next) {
+        if (MHD_get_connection_info(ex->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)) {
+            struct e8_peer *peer = e8_peer_of(ex->connection);
+
+            e8_answer_at_once(httpd, peer->fd, status, true);
+            peer->late = true;
+            shutdown(peer->fd, SHUT_RDWR); /* so that nothing follows */
+            return;
+        }
+    }
+}
+
 /* The status of an answer that the head alone calls for; 0: none. */
 static int judge_head(struct e8_service *ex, const char *method, const char *version)
 {
@@ -241,7 +271,11 @@ static int judge_head(struct e8_service *ex, const char *method, const char *ver
 
     if (ex->bad_head || !head_is_plain(ex, method, version) || !framing_is_clear(ex, version))
         return MHD_HTTP_BAD_REQUEST;
-    return info->header_size > E8_HEAD_MAX ? MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE : 0;
+    if (info->header_size > E8_HEAD_MAX)
+        return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+    const char *length = e8_request_header(&ex->request, "Content-Length", 0);
+    uint64_t value;
+    return length && !e8_parse_u64(e8_str(length), &value) ? MHD_HTTP_CONTENT_TOO_LARGE : 0;
 }
 
 /* The head has been read. */
@@ -257,7 +291,7 @@ static enum MHD_Result on_head(struct e8_service *ex, const char *method, const 
     MHD_get_connection_values_n(ex->connection, MHD_HEADER_KIND, add_header, ex);
     int status = judge_head(ex, method, version);
     if (status != 0)
-        return refuse(ex, status);
+        return refuse_head(ex, method, status);
 
     text = e8_request_header(&ex->request, "Content-Length", 0);
     if (text)

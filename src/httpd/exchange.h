@@ -76,6 +76,7 @@ struct e8_peer {
     enum e8_owed owed;
     e8_mono_ns since;              /* it owes that; of E8_OWED_HEAD: the first byte has come, 0: it has not */
     bool turned_out;               /* closed by us, MHD has yet to see it */
+    bool late;                     /* it has been answered past MHD */
     bool waits;                    /* it is among those that keep the server waiting */
     struct e8_peer *older, *newer; /* of these */
 };
@@ -109,6 +110,8 @@ struct e8_httpd {
 };
 
 /* MHD's callbacks; the closure is the server. */
+/* MHD is about to answer a bad head with that status: it is answered in its place. */
+void e8_exchange_refused(struct e8_httpd *httpd, int status);
 void *e8_exchange_begin(void *closure, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result e8_exchange_run(void *closure, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *data, size_t *size,
@@ -120,6 +123,8 @@ void e8_peer_notify(void *closure, struct MHD_Connection *connection, void **con
                     enum MHD_ConnectionNotificationCode code);
 struct e8_peer *e8_peer_of(struct MHD_Connection *connection);
 void e8_peer_gone(struct e8_peer *peer);
+/* Its head took too long: it is told so, and closed. */
+void e8_peer_late(struct e8_peer *peer);
 /* Bytes have come. */
 void e8_peer_stirred(struct e8_peer *peer);
 /* Where a wary server stands with it. */
@@ -145,6 +150,9 @@ void e8_wait_resume(struct e8_httpd *httpd, e8_mono_ns now);
 struct MHD_Response *e8_answer_new(const struct e8_httpd *httpd, const struct e8_response *response);
 /* A JSON error of ours; may not fail but by lack of memory, then NULL. */
 struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status);
+/* The same, written to the socket past MHD, with the end of the connection: where MHD has no answer, or an answer of its own. Nothing else is
+ * being sent there. */
+void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool with_body);
 
 /* Streams (stream.c), on the server's thread. The MHD_Response that reads it; NULL when MHD refuses. */
 struct MHD_Response *e8_stream_answer(struct e8_stream *stream);

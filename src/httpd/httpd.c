@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,27 +13,37 @@
 
 #include "httpd/exchange.h"
 
-#define TICK        (100 * E8_NS_MS)
-#define DRAIN_TIME  (2 * E8_NS_S)      /* for answers that a client is slow to read, when stopping */
-#define POOL_BYTES  ((size_t)20 << 10) /* of a connection: its head and the head of its answer */
+#define TICK       (100 * E8_NS_MS)
+#define DRAIN_TIME (2 * E8_NS_S) /* for answers that a client is slow to read, when stopping */
+#define POOL_BYTES                                                                                           \
+    ((size_t)64 << 10) /* of a connection: its head, with room for one that is too long to be told so */
 #define BODY_LIMIT  ((size_t)16 << 20)
 #define CONNECTIONS 1024
 #define IDLE_S      60
 #define EVENTS      64
 #define GOING       64 /* connections that a wary server has closed, and MHD has not yet */
 
+/* Before it answers a bad head itself, MHD says so. Of the head of its answer 0.9.75 sends two. */
+static void on_message(void *closure, const char *format, va_list args)
+{
+    static const char refuses[] = "Error processing request (HTTP response code is %u";
+
+    if (strncmp(format, refuses, strlen(refuses)) == 0)
+        e8_exchange_refused(closure, (int)va_arg(args, unsigned));
+}
+
 static struct MHD_Daemon *start_mhd(struct e8_httpd *httpd)
 {
     const struct e8_httpd_options *options = &httpd->options;
     unsigned connections = options->connections_max + (options->wary ? GOING : 0);
 
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, e8_exchange_run, httpd,
-                            MHD_OPTION_LISTEN_SOCKET, httpd->listen.fd, MHD_OPTION_URI_LOG_CALLBACK,
-                            e8_exchange_begin, httpd, MHD_OPTION_NOTIFY_COMPLETED, e8_exchange_done, httpd,
-                            MHD_OPTION_NOTIFY_CONNECTION, e8_peer_notify, httpd, MHD_OPTION_CONNECTION_LIMIT,
-                            connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, e8_exchange_run, httpd,
+        MHD_OPTION_EXTERNAL_LOGGER, on_message, httpd, MHD_OPTION_LISTEN_SOCKET, httpd->listen.fd,
+        MHD_OPTION_URI_LOG_CALLBACK, e8_exchange_begin, httpd, MHD_OPTION_NOTIFY_COMPLETED, e8_exchange_done,
+        httpd, MHD_OPTION_NOTIFY_CONNECTION, e8_peer_notify, httpd, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 /* Arms the timer, unless it already is, for whatever comes first. */

@@ -51,6 +51,14 @@ static void turn_out(struct e8_peer *peer)
     shutdown(peer->fd, SHUT_RDWR);
 }
 
+void e8_peer_late(struct e8_peer *peer)
+{
+    if (!peer->late)
+        e8_answer_at_once(peer->httpd, peer->fd, MHD_HTTP_REQUEST_TIMEOUT, true);
+    peer->late = true;
+    shutdown(peer->fd, SHUT_RDWR); /* MHD sees the end and calls e8_exchange_done */
+}
+
 /* There is always room for one more, unless all others wait for the server. */
 static void make_room(struct e8_httpd *httpd)
 {
@@ -83,8 +91,11 @@ void e8_peers_sweep(struct e8_httpd *httpd, e8_mono_ns now)
         e8_dur_ns limit = peer->owed == E8_OWED_HEAD ? E8_HEAD_TIME : httpd->options.idle_s * E8_NS_S;
 
         newer = peer->newer;
-        if (peer->since != 0 && now - peer->since > limit)
+        if (peer->since != 0 && now - peer->since > limit) {
+            if (peer->owed == E8_OWED_HEAD)
+                e8_peer_late(peer);
             turn_out(peer);
+        }
     }
 }
 

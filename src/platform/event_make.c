@@ -172,10 +172,10 @@ static bool take_preview(void *state, const struct e8_preview *preview)
     return false;
 }
 
-/* As a run would make it. */
+/* As a run would make it, as its instance `number`: what is the same for all of a run is the same for all of one seed. */
 static enum e8_rc render(struct e8_platform_server *server, struct e8_arena *arena,
-                         const struct e8_send_options *options, e8_wall_ns at, struct e8_made *out,
-                         struct e8_errs *errs)
+                         const struct e8_send_options *options, uint64_t number, e8_wall_ns at,
+                         struct e8_made *out, struct e8_errs *errs)
 {
     const char *const patterns[] = {out->type, NULL};
     struct rendered rendered = {arena, out};
@@ -193,6 +193,7 @@ static enum e8_rc render(struct e8_platform_server *server, struct e8_arena *are
     if (rc) {
         return rc;
     }
+    plan->phases[0].first = number;
     rc = e8_preview_plan(plan, server->catalog, at, take_preview, &rendered, &err);
     e8_plan_free(&plan);
     return rc ? e8_errs_add(errs, &err) : E8_OK;
@@ -214,19 +215,20 @@ static struct e8_str payload_of(struct e8_call *call, const struct e8_node *node
 static bool render_wish(struct e8_call *call, const struct wish *wish, struct e8_made *out)
 {
     struct edits *edits = e8_arena_alloc(call->arena, sizeof *edits);
-    struct e8_send_options options = {.raw = {NULL, 0}};
+    struct e8_send_options options = {.seed = call->server->account};
+    uint64_t number;
     edits->call = call;
     gather_edits(edits, wish);
     if (e8_call_faulty(call)) {
         return false;
     }
-    e8_random_bytes(&options.seed, sizeof options.seed);
+    e8_random_bytes(&number, sizeof number);
     options.edits = edits->list;
     options.edit_count = edits->count;
     if (wish->payload) {
         options.raw = payload_of(call, wish->payload);
     }
-    return !render(call->server, call->arena, &options, call->now, out, &call->errs);
+    return !render(call->server, call->arena, &options, number >> 2, call->now, out, &call->errs);
 }
 
 bool e8_event_make(struct e8_call *call, const char *type_key, int type, bool payload, struct e8_made *out)
@@ -249,7 +251,7 @@ struct e8_str e8_event_sample(struct e8_platform_server *server, struct e8_arena
     struct e8_errs errs;
     e8_errs_init(&errs);
     made.environment = e8_catalog_platform(server->catalog)->environments[0];
-    enum e8_rc rc = render(server, arena, &options, server->started, &made, &errs);
+    enum e8_rc rc = render(server, arena, &options, 0, server->started, &made, &errs);
     E8_ASSERT(rc == E8_OK);
     e8_errs_fini(&errs);
     return made.body;

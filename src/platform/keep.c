@@ -6,6 +6,7 @@
 #include "platform/server.h"
 
 #define EVERY  (30 * E8_NS_S)  /* when all that is too old has gone; more often where little is kept */
+#define LOOK   (5 * E8_NS_S)   /* the same, where the size is bounded */
 #define PAUSE  (50 * E8_NS_MS) /* between two pieces, so that others get at the store */
 #define BUDGET (20 * E8_NS_MS) /* of a piece */
 
@@ -37,7 +38,7 @@ static bool sleep_for(struct e8_keeper *keeper, e8_dur_ns pause)
 static void *keeper_main(void *state)
 {
     struct e8_keeper *keeper = state;
-    e8_dur_ns every = keeper->keep < EVERY ? keeper->keep : EVERY;
+    e8_dur_ns most = keeper->bytes ? LOOK : EVERY, every = keeper->keep < most ? keeper->keep : most;
     bool more = false;
     do {
         /* A store that fails is told by the dispatcher, which writes all the time. */

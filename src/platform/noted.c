@@ -46,9 +46,9 @@ static void put_request(struct e8_buf *text, const struct e8_fed_end *end)
     trim_head(text, 0);
 }
 
-static struct e8_str cut(struct e8_str body)
+static struct e8_str cut(struct e8_str body, size_t most)
 {
-    return (struct e8_str){body.p, body.n < E8_STORE_BODY_MAX ? body.n : E8_STORE_BODY_MAX};
+    return (struct e8_str){body.p, body.n < most ? body.n : most};
 }
 
 static bool same(struct e8_str a, struct e8_str b)
@@ -64,16 +64,16 @@ static void put_change(struct e8_buf *text, const struct e8_fed_end *end, struct
     change->has_body = !same(body, end->body);
     change->length = body.n;
     if (change->has_body) {
-        e8_buf_putstr(text, cut(body));
+        e8_buf_putstr(text, cut(body, E8_STORE_BODY_MAX));
     }
 }
 
-static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end)
+static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end, size_t most)
 {
     const struct e8_exchange *x = end->exchange;
     struct e8_store_attempt *a = &noted->attempt;
     struct e8_buf *text = &noted->text;
-    struct e8_str body = cut(e8_buf_str(&x->content));
+    struct e8_str body = cut(e8_buf_str(&x->content), most);
     put_request(text, end);
     size_t request = text->n;
     e8_buf_putstr(text, e8_buf_str(&x->head));
@@ -97,7 +97,7 @@ static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end)
     a->error = noted->error;
 }
 
-void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall_ns least)
+void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall_ns least, size_t most)
 {
     const struct e8_attempt *from = end->attempt;
     noted->attempt = (struct e8_store_attempt){
@@ -112,7 +112,7 @@ void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall
     };
     e8_buf_init(&noted->text, SIZE_MAX / 2);
     put_times(&from->times, least, &noted->attempt);
-    put_texts(noted, end);
+    put_texts(noted, end, most);
 }
 
 bool e8_noted_cut(const struct e8_noted *noted)

@@ -2,6 +2,7 @@
 
 #define MINUTE     (60 * E8_NS_S)
 #define SLICES_MAX 3000
+#define SLICES     360 /* at most, where the step is ours to choose */
 
 static void put_slice(struct e8_json *w, const char *key, const struct e8_store_slice *slice, bool timed)
 {
@@ -57,8 +58,21 @@ static void put_latency(struct e8_json *w, const struct e8_store_overview *overv
 
 struct frame {
     e8_wall_ns since, until;
-    e8_dur_ns step;
+    e8_dur_ns step; /* -1: not given */
 };
+
+/* What people divide time by; of long times so many days. */
+static e8_dur_ns step_for(e8_dur_ns length)
+{
+    static const e8_dur_ns minutes[] = {1, 5, 15, 30, 60, 120, 360, 720};
+    const e8_dur_ns day = 1440 * MINUTE;
+    for (size_t i = 0; i < E8_COUNT(minutes); i++) {
+        if (length <= SLICES * minutes[i] * MINUTE) {
+            return minutes[i] * MINUTE;
+        }
+    }
+    return (length / SLICES / day + 1) * day;
+}
 
 static void read_frame(struct e8_call *call, struct frame *frame)
 {
@@ -73,7 +87,10 @@ static void read_frame(struct e8_call *call, struct frame *frame)
     }
     if (frame->since >= frame->until) {
         e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
-    } else if (frame->step < MINUTE || frame->step % MINUTE) {
+        return;
+    }
+    frame->step = frame->step >= 0 ? frame->step : step_for(frame->until - frame->since);
+    if (frame->step < MINUTE || frame->step % MINUTE) {
         e8_call_fault_at(call, "step", "1m, 5m, 1h", "the step must be whole minutes");
     } else if ((frame->until - frame->since) / frame->step > SLICES_MAX) {
         e8_call_fault_at(call, "step", "a longer step, or a shorter time",
@@ -83,7 +100,7 @@ static void read_frame(struct e8_call *call, struct frame *frame)
 
 void e8_overview_get(struct e8_call *call)
 {
-    struct frame frame = {.until = call->now, .step = MINUTE};
+    struct frame frame = {.until = call->now, .step = -1};
     const char *webhook = e8_call_query_webhook(call);
     struct e8_store_overview overview;
     struct e8_err err = {0};

@@ -127,6 +127,7 @@ static enum e8_rc start(struct e8_platform_server *server, struct e8_err *err)
     rc = rc ? rc : e8_transport_init(err);
     rc = rc ? rc : e8_state_open(options->state, &server->lock, err);
     rc = rc || options->no_auth ? rc : e8_state_key(options->state, &server->key, &server->key_file, err);
+    rc = rc ? rc : e8_state_account(options->state, &server->account, err);
     rc = rc ? rc : open_store(server, err);
     rc = rc ? rc : start_threads(server, err);
     rc = rc ? rc : serve(server, err);

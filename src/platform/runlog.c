@@ -8,10 +8,12 @@
 #include "platform/noted.h"
 
 #define BATCH       256                /* rows that are committed together */
-#define WAITING_MAX 1024               /* rows that wait for it, */
-#define BYTES_MAX   ((size_t)32 << 20) /* and bytes of them */
+#define WAITING_MAX 8192               /* rows that wait for it, */
+#define BYTES_MAX   ((size_t)16 << 20) /* or bytes of them: no attempt begins */
+#define BODY_MAX    ((size_t)16 << 10) /* of an answer that are kept */
 
 static const char withheld[] = "the scenario withholds it";
+static const char gone[] = "the receiver answered 410 to this run, which sends nothing more there";
 static const char stopped[] = "the run was stopped before it was delivered";
 
 struct entry {
@@ -28,18 +30,18 @@ struct e8_runlog {
     void *state;
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
-    pthread_cond_t comes, goes;
+    pthread_cond_t comes;
     struct entry *first, **end;
     size_t count, bytes;
     bool ended, failed;
     struct e8_err err;
+    atomic_bool full; /* without the lock */
 };
 struct e8_tap { /* goes with its last entry, the run's end */
     struct e8_runlog *log;
     const struct e8_plan *plan;
     int64_t run;
     atomic_size_t waiting; /* entries, until they are written */
-    _Atomic uint64_t stalls;
 };
 
 /* ---- entries ---- */
@@ -81,27 +83,20 @@ static void append(struct e8_runlog *log, struct entry *entry)
     log->end = &entry->next;
     log->count++;
     log->bytes += entry->bytes;
+    atomic_store(&log->full, log->count >= WAITING_MAX || log->bytes >= BYTES_MAX);
     pthread_cond_signal(&log->comes);
 }
 
-/* Waits while there is no room. What nobody can write any more is dropped: the run is stopped. */
+/* What nobody can write any more is dropped: the run is stopped. */
 static void put(struct e8_tap *tap, struct entry *entry)
 {
     struct e8_runlog *log = tap->log;
-    bool stalled = false;
     pthread_mutex_lock(&log->lock);
-    while (!log->failed && (log->count >= WAITING_MAX || log->bytes >= BYTES_MAX)) {
-        stalled = true;
-        pthread_cond_wait(&log->goes, &log->lock);
-    }
     bool dropped = log->failed;
     if (!dropped) {
         append(log, entry);
     }
     pthread_mutex_unlock(&log->lock);
-    if (stalled) {
-        atomic_fetch_add(&tap->stalls, 1);
-    }
     if (dropped) {
         free_entry(entry);
     }
@@ -115,6 +110,7 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
     struct entry *entry = make_entry(tap, E8_RUN_EVENT);
     struct e8_run_row *row = &entry->row;
     const struct e8_plan *plan = tap->plan;
+    row->event.created = event->at < row->at ? event->at : row->at;
     copy_id(row->event.id, event->id);
     row->event.type = e8_arena_str(entry->arena, e8_str(plan->types[event->emit->type])).p;
     row->event.environment = e8_arena_str(entry->arena, e8_str(event->emit->environment)).p;
@@ -125,7 +121,7 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
         const struct e8_owed *owed = &event->owed[i];
         copy_id(row->targets[i].id, owed->id);
         copy_id(row->targets[i].webhook, plan->endpoints[owed->endpoint].name);
-        row->targets[i].withheld = owed->withheld ? withheld : NULL;
+        row->targets[i].withheld = owed->gone ? gone : owed->withheld ? withheld : NULL;
     }
     entry->bytes += event->body.n + event->count * sizeof *row->targets;
     put(tap, entry);
@@ -153,10 +149,10 @@ void e8_tap_fed(void *state, const struct e8_fed_end *end)
     struct e8_run_row *row = &entry->row;
     copy_id(row->event.id, end->event_id);
     copy_id(row->webhook, tap->plan->endpoints[end->endpoint].name);
-    row->why = stopped;
+    row->why = end->gone ? gone : stopped;
     row->attempt.copy = end->copy > 0;
     if (end->attempt) {
-        e8_noted_fill(&entry->made, end, 0);
+        e8_noted_fill(&entry->made, end, 0, BODY_MAX);
         entry->made.attempt.state = state_after(&entry->made, end->how);
         row->attempt = entry->made.attempt;
         row->event.type = e8_arena_str(entry->arena, e8_str(tap->plan->types[end->attempt->type])).p;
@@ -178,7 +174,7 @@ static struct entry *take_all(struct e8_runlog *log)
     log->first = NULL;
     log->end = &log->first;
     log->count = log->bytes = 0;
-    pthread_cond_broadcast(&log->goes);
+    atomic_store(&log->full, false);
     pthread_mutex_unlock(&log->lock);
     return list;
 }
@@ -188,7 +184,6 @@ static void fail(struct e8_runlog *log, const struct e8_err *err)
     pthread_mutex_lock(&log->lock);
     log->failed = true;
     log->err = *err;
-    pthread_cond_broadcast(&log->goes);
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -248,7 +243,6 @@ static void free_log(struct e8_runlog **log)
 {
     pthread_mutex_destroy(&(*log)->lock);
     pthread_cond_destroy(&(*log)->comes);
-    pthread_cond_destroy(&(*log)->goes);
     free(*log);
     *log = NULL;
 }
@@ -263,7 +257,6 @@ enum e8_rc e8_runlog_start(struct e8_store *store, void (*written)(void *state, 
     log->end = &log->first;
     pthread_mutex_init(&log->lock, NULL);
     pthread_cond_init(&log->comes, NULL);
-    pthread_cond_init(&log->goes, NULL);
     int rc = pthread_create(&log->thread, NULL, runlog_main, log);
     *out = log;
     if (rc) {
@@ -308,9 +301,10 @@ bool e8_tap_is_drained(const struct e8_tap *tap)
     return atomic_load(&tap->waiting) == 0;
 }
 
-uint64_t e8_tap_stalls(const struct e8_tap *tap)
+bool e8_tap_is_full(void *state)
 {
-    return atomic_load(&tap->stalls);
+    const struct e8_tap *tap = state;
+    return atomic_load_explicit(&tap->log->full, memory_order_relaxed);
 }
 
 static void append_at_once(struct e8_runlog *log, struct entry *entry)

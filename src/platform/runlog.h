@@ -1,5 +1,6 @@
 /* What scenario runs send, on its way into the delivery log. The workers of a run's engine tell what becomes known; a thread writes it in
- * batches. At most so much waits: then the workers wait, counted as stalls, and nothing is lost. Internal to platform. */
+ * batches. Nobody waits for it: where too much is left to be written it says so, and the workers begin no attempt until there is less. What
+ * was under way by then is still taken, so nothing is lost, and no time is wrong. Internal to platform. */
 #ifndef E8_PLATFORM_RUNLOG_H
 #define E8_PLATFORM_RUNLOG_H
 
@@ -25,8 +26,8 @@ void e8_tap_event(void *tap, const struct e8_event_made *event);
 void e8_tap_fed(void *tap, const struct e8_fed_end *end);
 /* All that was told is written, or dropped. */
 bool e8_tap_is_drained(const struct e8_tap *tap);
-/* Times that a worker had to wait for the store. */
-uint64_t e8_tap_stalls(const struct e8_tap *tap);
+/* on_hold, likewise. */
+bool e8_tap_is_full(void *tap);
 /* How far it is. Does not wait. */
 void e8_tap_figures(struct e8_tap *tap, const struct e8_run_figures *figures);
 /* The run has ended, and its engine is gone. Does not wait. note: copied; NULL: none. */

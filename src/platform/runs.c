@@ -25,11 +25,12 @@ static const char *const state_names[] = {[E8_RUN_RUNNING] = "running",
 /* One that is under way, or of which the store does not know yet that it has ended; all others are there alone. */
 struct run {
     char id[E8_ID_MAX];
-    char *name, note[160];
+    char *name, note[512];
     struct e8_store_run told; /* as of the last look */
     uint64_t in_flight;
-    bool stopping, cut; /* by whoever asked for it; since the server ends */
-    e8_mono_ns kept;    /* when the store was given the figures */
+    size_t bound, waiting; /* attempts at a time at most, and deliveries that wait for a retry */
+    bool stopping, cut;    /* by whoever asked for it; since the server ends */
+    e8_mono_ns kept;       /* when the store was given the figures */
     /* While it runs: */
     struct e8_arena *arena; /* of its endpoints */
     struct e8_plan *plan;
@@ -119,6 +120,27 @@ static void tell(struct e8_platform_server *server, const struct run *run)
 
 /* ---- its life ---- */
 
+/* What the run's own bounds have kept waiting: in response times, and nobody else's fault. */
+static void put_waits(struct run *run, struct e8_buf *note, bool bounded, bool crowded)
+{
+    const uint64_t stalls = run->told.figures.stalls;
+    if (crowded) {
+        e8_buf_printf(note, "%s%zu deliveries waited for a retry, the most that may: others waited",
+                      note->n ? "; " : "", run->waiting);
+    }
+    if (bounded) {
+        e8_buf_printf(note, "%s%zu attempts were under way (--in-flight): others waited", note->n ? "; " : "",
+                      run->bound);
+    }
+    if (stalls) {
+        e8_buf_printf(note, "%sattempts waited for the delivery log (stalls)", note->n ? "; " : "");
+    }
+    if (crowded || bounded || stalls) {
+        e8_buf_puts(note, ", which is in their response times");
+    }
+    run->told.note = note->n ? e8_buf_cstr(note) : NULL;
+}
+
 static void look(struct run *run, const struct e8_stats *stats)
 {
     const struct e8_tally *all = e8_stats_all(stats);
@@ -126,14 +148,24 @@ static void look(struct run *run, const struct e8_stats *stats)
     n->attempts = all->n.attempts;
     n->delivered = all->n.delivered;
     n->failed = all->n.failed;
-    n->withheld = all->n.withheld;
-    n->lost = all->n.dropped + all->n.aborted;
-    n->stalls = e8_tap_stalls(run->tap);
+    n->withheld = all->n.withheld - all->n.gone;
+    n->lost = all->n.dropped + all->n.aborted + all->n.gone;
     if (all->response && e8_hist_count(all->response)) {
         n->p50 = e8_hist_quantile(all->response, 0.5);
         n->p99 = e8_hist_quantile(all->response, 0.99);
     }
     run->in_flight = all->n.planned - over(n);
+}
+
+static void look_at_engine(struct run *run)
+{
+    struct e8_engine_now now;
+    struct e8_buf note;
+    look(run, e8_engine_stats(run->engine));
+    e8_engine_look(run->engine, &now);
+    run->told.figures.stalls = now.holds;
+    e8_buf_fixed(&note, run->note, sizeof run->note);
+    put_waits(run, &note, now.bounded, now.crowded);
 }
 
 /* They lie in the run's own arena. */
@@ -174,19 +206,21 @@ static enum e8_run_state state_of(const struct run *run, const struct e8_engine_
     return failed ? E8_RUN_FAILED : E8_RUN_ENDED;
 }
 
-/* Why not all was sent. */
-static const char *note_of(struct run *run, const struct e8_engine_result *result)
+/* Why not all was sent, or not in time. */
+static void note_end(struct run *run, const struct e8_engine_result *result)
 {
     unsigned long long n = result->flows_stopped;
+    struct e8_buf note;
+    e8_buf_fixed(&note, run->note, sizeof run->note);
     if (run->told.state == E8_RUN_INTERRUPTED) {
-        return E8_RUN_CUT;
+        e8_buf_puts(&note, E8_RUN_CUT);
+    } else if (result->generator_limited) {
+        e8_buf_puts(&note, "emit8 ran out of descriptors, local ports or memory");
+    } else if (n) {
+        e8_buf_printf(&note, "%llu flow%s ended early, since what %s waited for had failed", n,
+                      n == 1 ? "" : "s", n == 1 ? "it" : "they");
     }
-    if (result->generator_limited) {
-        return "emit8 ran out of descriptors, local ports or memory";
-    }
-    snprintf(run->note, sizeof run->note, "%llu flow%s ended early, since what %s waited for had failed", n,
-             n == 1 ? "" : "s", n == 1 ? "it" : "they");
-    return n ? run->note : NULL;
+    put_waits(run, &note, result->bounded, result->crowded);
 }
 
 /* Joins its threads, which have ended or soon do. */
@@ -198,7 +232,8 @@ static void finish(struct run *run, struct e8_runlog *log)
     run->in_flight = 0;
     run->told.ended = e8_wall_now();
     run->told.state = state_of(run, &result, log);
-    run->told.note = note_of(run, &result);
+    run->told.figures.stalls = result.holds;
+    note_end(run, &result);
     e8_tap_close(&run->tap, run->told.state, run->told.note, &run->told.figures);
     e8_stats_free(&result.stats);
     e8_hist_free(&result.spread);
@@ -233,7 +268,7 @@ static void go_on(struct e8_platform_server *server, struct run *run)
         server->runs->running--;
         tell(server, run);
     } else if (e8_mono_now() - run->kept >= TELL_EVERY) {
-        look(run, e8_engine_stats(run->engine));
+        look_at_engine(run);
         keep(run);
         tell(server, run);
     }
@@ -560,15 +595,19 @@ static e8_dur_ns length_of(const struct e8_plan *plan, double speed)
 static enum e8_rc start_engine(struct e8_call *call, struct run *run, double speed, struct e8_err *err)
 {
     const struct e8_platform_options *platform = &call->server->options;
+    run->bound = platform->in_flight ? platform->in_flight : IN_FLIGHT;
+    run->waiting = run->bound > E8_WAITING_DEFAULT ? run->bound : E8_WAITING_DEFAULT;
     struct e8_engine_options options = {
         .workers = platform->workers ? platform->workers : 1,
         .speed = speed,
-        .in_flight = platform->in_flight ? platform->in_flight : IN_FLIGHT,
+        .in_flight = run->bound,
+        .waiting = run->waiting,
         .grace = STOP_GRACE,
         .reach = platform->reach,
         .keep = true,
         .on_event = e8_tap_event,
         .on_fed = e8_tap_fed,
+        .on_hold = e8_tap_is_full,
     };
     uint64_t events, deliveries, random[2];
     bool sized = e8_plan_size(run->plan, call->server->catalog, SIZE_LIMIT, &events, &deliveries);
@@ -700,7 +739,7 @@ static bool find_run(struct e8_call *call, struct run **run, struct e8_store_run
 static void answer_run(struct e8_call *call, struct run *run, const struct e8_store_run *told)
 {
     if (run && run->engine) {
-        look(run, e8_engine_stats(run->engine));
+        look_at_engine(run);
     }
     put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->in_flight : 0);
     e8_call_end(call);

@@ -43,7 +43,7 @@ static void fill_attempt(struct e8_note *note, const struct e8_fed_end *end)
 {
     const struct e8_item *item = note->item;
     struct e8_store_attempt *attempt = &note->made.attempt;
-    e8_noted_fill(&note->made, end, item->due);
+    e8_noted_fill(&note->made, end, item->due, E8_STORE_BODY_MAX);
     attempt->row = item->row;
     attempt->tries = item->tries;
     attempt->state = state_after(&note->made, end->how);

@@ -31,6 +31,7 @@ struct e8_platform_server {
     struct e8_platform_options options;
     const struct e8_catalog *catalog;
     char *key, *key_file; /* NULL with no_auth */
+    uint64_t account;     /* the seed of what all events have in common */
     char *url;
     int lock; /* of the state directory; -1: none */
     struct e8_store *store;
@@ -61,6 +62,8 @@ struct e8_platform_server {
 enum e8_rc e8_state_open(const char *directory, int *lock, struct e8_err *err);
 /* Reads the key, or makes one (mode 0600). The caller frees *key and *file. */
 enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e8_err *err);
+/* What the platform's account is made of, its organisation above all; made where it is missing. */
+enum e8_rc e8_state_account(const char *directory, uint64_t *account, struct e8_err *err);
 
 /* ---- rate limits (limit.c) ---- */
 struct e8_bucket e8_bucket_of(enum e8_plan_limits plan, e8_mono_ns now);

@@ -85,7 +85,7 @@ static bool write_all(int fd, struct e8_str text)
 }
 
 /* Whole or not at all: a key that was cut off would open nothing. */
-static enum e8_rc write_key(const char *path, struct e8_str line, struct e8_err *err)
+static enum e8_rc write_line(const char *path, struct e8_str line, struct e8_err *err)
 {
     struct e8_buf fresh;
     e8_buf_init(&fresh, 8192);
@@ -119,7 +119,7 @@ static enum e8_rc make_key(const char *path, char **key, struct e8_err *err)
     e8_hex_put(&text, bytes, sizeof bytes);
     *key = e8_dup_str(e8_buf_str(&text));
     e8_buf_putc(&text, '\n');
-    enum e8_rc rc = write_key(path, e8_buf_str(&text), err);
+    enum e8_rc rc = write_line(path, e8_buf_str(&text), err);
     explicit_bzero(text.p, text.n);
     explicit_bzero(bytes, sizeof bytes);
     e8_buf_fini(&text);
@@ -133,4 +133,43 @@ enum e8_rc e8_state_key(const char *directory, char **key, char **file, struct e
 {
     *file = path_in(directory, "api-key");
     return access(*file, F_OK) == 0 ? read_key(*file, key, err) : make_key(*file, key, err);
+}
+
+/* ---- the account ---- */
+
+static enum e8_rc read_account(const char *path, uint64_t *account, struct e8_err *err)
+{
+    struct e8_buf text, bytes;
+    char memory[sizeof *account];
+    e8_buf_init(&text, 256);
+    e8_buf_fixed(&bytes, memory, sizeof memory);
+    enum e8_rc rc = e8_file_read(path, 255, &text, err);
+    bool good = !rc && text.n > 0 && text.p[text.n - 1] == '\n' &&
+                e8_hex_get((struct e8_str){text.p, text.n - 1}, &bytes) && bytes.n == sizeof memory &&
+                !bytes.full;
+    if (good) {
+        memcpy(account, memory, sizeof memory);
+    }
+    e8_buf_fini(&text);
+    return good || rc ? rc : e8_fail(err, E8_INPUT, "delete it to get another", "%s holds no account", path);
+}
+
+static enum e8_rc make_account(const char *path, uint64_t *account, struct e8_err *err)
+{
+    char memory[2 * sizeof *account + 2];
+    struct e8_buf text;
+    e8_random_bytes(account, sizeof *account);
+    e8_buf_fixed(&text, memory, sizeof memory);
+    e8_hex_put(&text, account, sizeof *account);
+    e8_buf_putc(&text, '\n');
+    return write_line(path, e8_buf_str(&text), err);
+}
+
+enum e8_rc e8_state_account(const char *directory, uint64_t *account, struct e8_err *err)
+{
+    char *path = path_in(directory, "account");
+    enum e8_rc rc =
+        access(path, F_OK) == 0 ? read_account(path, account, err) : make_account(path, account, err);
+    free(path);
+    return rc;
 }

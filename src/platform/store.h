@@ -42,7 +42,7 @@ struct e8_webhook {
     e8_wall_ns created, updated;
     e8_wall_ns rotated;     /* 0: never */
     e8_wall_ns grace_until; /* the secret before signs as well, where the scheme allows two; 0: none */
-    char secret_end[5];     /* the last four characters of the secret, for people to tell secrets apart */
+    char secret_end[5];     /* the last four characters of the secret, for people to tell secrets apart; "": it has less than 24 */
 };
 enum e8_rc e8_store_webhook_add(struct e8_store *store, const struct e8_webhook *webhook, const char *secret,
                                 struct e8_err *err);
@@ -179,9 +179,9 @@ struct e8_run_figures {
     int64_t planned;                                /* deliveries; -1: not known */
     e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
     uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
-    uint64_t lost;                                  /* that were dropped, or cut off */
-    uint64_t stalls;                                /* times that a worker had to wait for the store */
-    e8_dur_ns p50, p99;                             /* of response times; -1: none */
+    uint64_t lost;      /* that were dropped, cut off, or withheld since a 410 had disabled the endpoint */
+    uint64_t stalls;    /* times that attempts waited for the store */
+    e8_dur_ns p50, p99; /* of response times; -1: none */
 };
 struct e8_store_run {
     int64_t n; /* in the store */

@@ -55,8 +55,10 @@ static struct delivery after(const struct delivery *before, const struct e8_stor
     }
     if (before->asked > a->due)
         return now;
-    if (before->kind.state == E8_STATE_CANCELLED && a->state != E8_STATE_DELIVERED)
+    if (before->kind.state == E8_STATE_CANCELLED && a->state != E8_STATE_DELIVERED) {
+        now.due = 0; /* nothing is owed any more */
         return now;
+    }
     now.asked = 0;
     now.tries = a->more && a->tries > 0 ? a->tries - 1 : a->tries;
     now.kind.state = a->state == E8_STATE_PENDING ? E8_STATE_RETRYING : (int)a->state;

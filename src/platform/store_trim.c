@@ -1,8 +1,10 @@
 /* Retention. What is deleted is found block by block of rows, as far as the time allows; the next call goes on where this one ended.
  * Deliveries that have not ended stay, whatever their age. */
+#include <sys/stat.h>
+
 #include "platform/store_parts.h"
 
-enum { BUDGET_MS = 20, SOME = 64, KEEP_SUMS_DAYS = 90 };
+enum { BUDGET_MS = 20, SOME = 64, KEEP_SUMS_DAYS = 90, LOG_SPARED = 1 << 20 };
 
 struct trim {
     struct e8_store *store;
@@ -38,6 +40,7 @@ static bool is_over(const struct trim *trim)
 
 struct ended {
     int64_t row, kind, event;
+    e8_wall_ns created;
 };
 
 static void delete_one(struct e8_side *side, const struct ended *ended)
@@ -58,7 +61,8 @@ static void delete_one(struct e8_side *side, const struct ended *ended)
 static size_t find_some(struct e8_side *side, int64_t block, e8_wall_ns before, struct ended *list)
 {
     static const char sql[] =
-        "SELECT row, kind, event FROM delivery d WHERE row >= ?1 AND row < ?2 AND due IS NULL AND created < "
+        "SELECT row, kind, event, created FROM delivery d WHERE row >= ?1 AND row < ?2 AND due IS NULL AND "
+        "created < "
         "?3"
         " AND (run IS NULL OR (SELECT k.state FROM kind k WHERE k.n = d.kind) NOT IN (?5, ?6))"
         " ORDER BY row LIMIT ?4";
@@ -69,7 +73,7 @@ static size_t find_some(struct e8_side *side, int64_t block, e8_wall_ns before, 
                  e8_int(before), e8_int(SOME), e8_int(E8_STATE_PENDING), e8_int(E8_STATE_RETRYING));
     for (; e8_side_next(side, row); count++) {
         list[count] = (struct ended){sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
-                                     sqlite3_column_int64(row, 2)};
+                                     sqlite3_column_int64(row, 2), sqlite3_column_int64(row, 3)};
     }
     return count;
 }
@@ -82,6 +86,15 @@ static void forget_span(struct e8_side *side, int64_t block)
     E8_RUN(side, sql, e8_int(block), e8_int(block << E8_SPAN_BITS), e8_int((block + 1) << E8_SPAN_BITS));
 }
 
+/* The oldest go first: those that are too old, and others until the rest fits. */
+static void delete_some(const struct trim *trim, const struct ended *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].created < trim->before || is_over(trim))
+            delete_one(trim->side, &list[i]);
+    }
+}
+
 /* False: there was no time for all of it. */
 static bool trim_block(const struct trim *trim, int64_t block)
 {
@@ -91,11 +104,10 @@ static bool trim_block(const struct trim *trim, int64_t block)
     do {
         bool over = is_over(trim);
         count = find_some(trim->side, block, over ? E8_NEVER : trim->before, list);
-        for (size_t i = 0; i < count; i++)
-            delete_one(trim->side, &list[i]);
+        delete_some(trim, list, count);
         if (count == SOME && is_late(trim))
             return false;
-    } while (count == SOME);
+    } while (count == SOME && (is_over(trim) || list[SOME - 1].created < trim->before));
     forget_span(trim->side, block);
     return true;
 }
@@ -181,6 +193,27 @@ static bool shrink(const struct trim *trim)
     }
 }
 
+static uint64_t size_of(const char *path, const char *ending)
+{
+    struct e8_buf name;
+    struct stat st;
+
+    e8_buf_init(&name, 64 << 10);
+    e8_buf_printf(&name, "%s%s", path, ending);
+    uint64_t size = stat(e8_buf_cstr(&name), &st) == 0 ? (uint64_t)st.st_size : 0;
+    e8_buf_fini(&name);
+    return size;
+}
+
+/* What has been made smaller is so on the disk once the write-ahead file has been taken in; that is as large as it ever was. */
+static void settle(struct e8_store *store, uint64_t bytes)
+{
+    uint64_t log = size_of(store->path, "-wal");
+
+    if (bytes != 0 && log > LOG_SPARED && size_of(store->path, "") + log > bytes)
+        e8_store_forget(store);
+}
+
 enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t bytes, e8_dur_ns budget,
                          bool *more, struct e8_err *err)
 {
@@ -202,5 +235,8 @@ enum e8_rc e8_store_trim(struct e8_store *store, e8_wall_ns before, uint64_t byt
     }
     trim.end = start + budget;
     *more = !shrink(&trim) || !done;
-    return e8_side_end(&store->writer, E8_OK, err);
+    rc = e8_side_end(&store->writer, E8_OK, err);
+    if (rc == E8_OK && !*more)
+        settle(store, bytes);
+    return rc;
 }

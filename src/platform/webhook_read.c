@@ -383,20 +383,68 @@ static const struct e8_member members[] = {
     {"secret", false, read_secret},
 };
 
+/* What every delivery has by itself, so that one of another value would be a lie. */
+static bool is_ours(const struct e8_call *call, const struct e8_scheme *scheme, struct e8_str name)
+{
+    const struct e8_platform *platform = e8_catalog_platform(call->server->catalog);
+    bool ours = e8_str_ieq(name, E8_LIT("Content-Type")) || e8_str_ieq(name, E8_LIT("User-Agent")) ||
+                e8_str_ieq(name, e8_str(scheme->header));
+    for (size_t i = 0; i < platform->header_count; i++) {
+        ours = ours || e8_str_ieq(name, e8_str(platform->headers[i].name));
+    }
+    for (size_t i = 0; i < scheme->header_count; i++) {
+        ours = ours || e8_str_ieq(name, e8_str(scheme->headers[i].name));
+    }
+    return ours;
+}
+
+/* Of the scheme that the endpoint will have, whichever of the two changes. */
+static void check_ours(struct e8_call *call, const struct e8_webhook *webhook)
+{
+    const struct e8_scheme *scheme =
+        e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook->scheme);
+    const struct e8_node *given = e8_node_get(call->body, "headers"),
+                         *other = e8_node_get(call->body, "scheme");
+    struct e8_doc *doc = NULL;
+    if ((!given && !other) || !scheme ||
+        e8_doc_parse("headers", e8_str(webhook->headers), E8_DOC_JSON, &doc, NULL)) {
+        return;
+    }
+    for (const struct e8_node *header = e8_doc_root(doc)->first; header; header = header->next) {
+        const char *name = e8_call_text(call, header->key);
+        const struct e8_node *at = given ? e8_node_get(given, name) : other;
+        if (is_ours(call, scheme, header->key)) {
+            e8_call_fault(call, at, "leave it out", "%s is set by emit8 itself (scheme \"%s\")", name,
+                          webhook->scheme);
+        }
+    }
+    e8_doc_free(&doc);
+}
+
+static void refuse_secret(struct e8_call *call, const struct e8_node *node, void *into)
+{
+    (void)into;
+    e8_call_fault(call, node, "POST /v1/webhooks/{id}/rotate, with this member, gives it a new one",
+                  "a secret is not changed here");
+}
+
 void e8_webhook_read(struct e8_call *call, bool creates, struct e8_webhook_in *in)
 {
-    struct e8_member optional[E8_COUNT(members) - 1];
+    struct e8_member optional[E8_COUNT(members)];
     if (creates) {
         e8_call_members(call, members, E8_COUNT(members), in);
+        check_ours(call, &in->webhook);
         return;
     }
     for (size_t i = 0; i < E8_COUNT(optional); i++) {
-        optional[i] = (struct e8_member){members[i].name, false, members[i].read};
+        bool secret = members[i].read == read_secret;
+        optional[i] = (struct e8_member){members[i].name, false, secret ? refuse_secret : members[i].read};
     }
     if (call->body && call->body->count == 0) {
         e8_call_fault(call, call->body, "{\"description\": \"…\"}", "there is nothing to change");
     }
     e8_call_members(call, optional, E8_COUNT(optional), in);
+    check_ours(call, &in->webhook);
 }
 
 /* 32 random bytes in the form that the scheme's secrets have. */

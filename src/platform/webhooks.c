@@ -267,6 +267,7 @@ void e8_webhook_disable(struct e8_call *call)
 
 struct rotation {
     const struct e8_node *secret; /* NULL: make one */
+    const struct e8_scheme *scheme;
     e8_dur_ns grace;
 };
 
@@ -278,7 +279,14 @@ static void read_new_secret(struct e8_call *call, const struct e8_node *node, vo
 
 static void read_grace(struct e8_call *call, const struct e8_node *node, void *into)
 {
-    e8_call_dur(call, node, 0, GRACE_MAX, &((struct rotation *)into)->grace);
+    struct rotation *rotation = into;
+    size_t before = call->errs.total;
+    e8_call_dur(call, node, 0, GRACE_MAX, &rotation->grace);
+    if (call->errs.total == before && rotation->grace && !rotation->scheme->multiple) {
+        e8_call_fault(call, node, "leave it out, or \"0s\"; receivers should take both for a while",
+                      "the scheme \"%s\" carries one signature, so that the new secret is in force at once",
+                      rotation->scheme->name);
+    }
 }
 
 void e8_webhook_rotate(struct e8_call *call)
@@ -291,6 +299,12 @@ void e8_webhook_rotate(struct e8_call *call)
     if (!e8_call_webhook(call, &webhook)) {
         return;
     }
+    rotation.scheme = e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook.scheme);
+    if (!rotation.scheme) {
+        e8_call_fail(call, 409, "start with the fixtures that it was made with",
+                     "its scheme \"%s\" is not known", webhook.scheme);
+        return;
+    }
     e8_call_members(call, members, E8_COUNT(members), &rotation);
     const char *secret =
         e8_call_faulty(call) ? NULL : e8_webhook_secret(call, webhook.scheme, rotation.secret);
@@ -298,9 +312,7 @@ void e8_webhook_rotate(struct e8_call *call)
         e8_call_refuse(call);
         return;
     }
-    const struct e8_scheme *scheme =
-        e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook.scheme);
-    bool overlaps = scheme && scheme->multiple && rotation.grace;
+    bool overlaps = rotation.scheme->multiple && rotation.grace;
     enum e8_rc rc = e8_store_webhook_rotate(call->server->store, webhook.id, secret, call->now,
                                             overlaps ? call->now + rotation.grace : 0, &err);
     if (rc) {

@@ -19,8 +19,8 @@ static void measure_step(const struct e8_report *report, const struct e8_curve_f
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_all(report->run, report->stats);
     out->early = facts->early;
-    out->withheld = facts->withheld;
-    out->planned = totals.planned + facts->withheld;
+    out->withheld = totals.gone;
+    out->planned = totals.planned;
     out->delivered = totals.delivered;
     out->failed = totals.failed;
     out->dropped = totals.dropped;

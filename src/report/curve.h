@@ -21,11 +21,10 @@ struct e8_curve_step {
 };
 /* What its report does not tell. */
 struct e8_curve_facts {
-    bool unfinished;   /* it was stopped early, or its backlog did not drain */
-    bool early;        /* of these two the former */
-    bool disabled;     /* a 410 has disabled an endpoint */
-    uint64_t withheld; /* deliveries that were therefore not begun */
-    double busy;       /* share of the processors' time that emit8 could use and did, 0 to 1 */
+    bool unfinished; /* it was stopped early, or its backlog did not drain */
+    bool early;      /* of these two the former */
+    bool disabled;   /* a 410 has disabled an endpoint */
+    double busy;     /* share of the processors' time that emit8 could use and did, 0 to 1 */
 };
 /* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. A step holds where they hold, the
  * rate was applied, and what the objectives do not allow to fail was delivered. */

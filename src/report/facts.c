@@ -30,6 +30,7 @@ static struct e8_totals counted(const struct e8_tally *tally)
         .dropped = n->dropped,
         .aborted = n->aborted,
         .withheld = n->withheld,
+        .gone = n->gone,
         .expected = n->expected,
         .unmet = n->unmet,
         .attempts = n->attempts,
@@ -178,6 +179,12 @@ double e8_report_rate(const struct e8_counts *n, const struct e8_span *span)
     if (n->attempts == 0 || length <= 0)
         return -1;
     return (double)(n->delivered + n->failed) / ((double)length / (double)E8_NS_S);
+}
+
+double e8_report_rate_whole(const struct e8_report *report)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    return report->more.apart ? -1 : e8_report_rate(&all->n, &all->span);
 }
 
 bool e8_report_shaky(const struct e8_hist *hist, double q)

@@ -169,7 +169,7 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
 }
 
 /* What goes wrong begins with a window in which most attempts fail, and is over with the first in which they do not and in which the
- * backlog is no longer than it was before, or as good as gone. */
+ * backlog is hardly longer than it was before, or as good as gone. */
 static void step(struct walk *walk, struct e8_feedback *out, const struct e8_slice *slice, bool bad,
                  bool silent, e8_dur_ns width, size_t at)
 {
@@ -194,7 +194,8 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
         walk->tried = walk->all_tried;
     }
     walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
-    uint64_t gone = walk->peak / PEAK_PART > walk->calm ? walk->peak / PEAK_PART : walk->calm;
+    uint64_t calm = walk->calm + walk->calm / PEAK_PART + 1; /* that of a closed loop goes to and fro */
+    uint64_t gone = walk->peak / PEAK_PART > calm ? walk->peak / PEAK_PART : calm;
     if (!bad && slice->attempts > 0 && walk->backlog <= gone) {
         note_outage(walk, out, width, at, true);
         walk->wrong = false;

@@ -33,15 +33,20 @@ static bool is_long_enough(const struct e8_pacing *pacing)
 static void judge_rate(const struct e8_report *report, struct e8_generator *g)
 {
     const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
+    const struct e8_schedule *schedule = &report->more.schedule;
     e8_dur_ns planned = pacing->last_due - pacing->first_due;
     g->late = pacing->last_begun - pacing->last_due;
-    g->due = rate_of(pacing->count, planned);
-    g->planned = report->more.by_hand && report->more.plan_rate > 0 ? report->more.plan_rate : g->due;
-    g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
+    g->planned = schedule->count ? rate_of(schedule->count, schedule->last - schedule->first)
+                                 : rate_of(pacing->count, planned);
+    g->due = schedule->count && report->more.by_hand
+                 ? rate_of(schedule->count, schedule->last_due - schedule->first_due)
+                 : g->planned;
+    g->achieved = report->more.apart ? 0 : rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* What waited at the bound of --in-flight did not wait by chance, however short the run.
      * A run that goes on with another is behind its schedule from the start. */
-    g->rate_judged = report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
-                     (is_long_enough(pacing) || (report->more.bound && pacing->count > 1));
+    g->rate_judged =
+        report->more.open && !report->more.by_hand && !report->more.apart && report->run->resumes == 0 &&
+        (is_long_enough(pacing) || ((report->more.bound || report->more.crowd) && pacing->count > 1));
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 
@@ -70,7 +75,7 @@ static int decimals(double rate)
 static const char *rate_fact(const struct e8_report *report, struct e8_arena *arena,
                              const struct e8_generator *g)
 {
-    if (!report->more.open || g->due <= 0)
+    if (!report->more.open || g->due <= 0 || report->more.apart)
         return NULL;
     const char *kept = e8_arena_printf(arena, "rate %.*f/s of %.*f/s", decimals(g->achieved), g->achieved,
                                        decimals(g->due), g->due);

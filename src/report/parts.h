@@ -10,6 +10,7 @@
 
 struct e8_totals {
     uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
+    uint64_t gone;              /* of those withheld: because a 410 had disabled the endpoint */
     uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
     uint64_t not_begun; /* deliveries of the plan, because the run was stopped; planned contains them */
@@ -29,6 +30,8 @@ bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run *
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats);
 /* Deliveries delivered or failed per second, from the first due time to the last answer; < 0: nothing to measure. */
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
+/* The same of the whole run; < 0 also where its shards ran at different times. */
+double e8_report_rate_whole(const struct e8_report *report);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 
@@ -53,6 +56,9 @@ struct e8_percentile {
 extern const struct e8_percentile e8_percentiles[E8_PERCENTILES];
 
 /* ---- measure.c, verdict.c, warnings.c ---- */
+
+/* PASS, FAIL, INVALID; SENT of a shard that leaves its thresholds to emit8 merge. */
+const char *e8_verdict_word(const struct e8_report *report);
 
 struct e8_threshold_result e8_threshold_evaluate(const struct e8_threshold *threshold,
                                                  const struct e8_log_run *run, const struct e8_stats *stats);

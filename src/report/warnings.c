@@ -65,19 +65,21 @@ static void warn_hand(struct e8_report *report)
                    report->more.open ? "; whether it was kept is not judged" : "");
 }
 
-/* What was therefore not sent is in no count. */
+/* By an attempt that is counted, or by one of the warm-up. */
 static void warn_disabled(struct e8_report *report)
 {
     const struct e8_log_run *run = report->run;
     size_t disabled = 0;
     for (size_t i = 0; i < run->endpoint_count; i++) {
         const struct e8_counts *n = &e8_stats_endpoint(report->stats, (unsigned)i)->n;
-        if (n->outcomes[E8_GONE] == 0 || n->triggers[E8_TRIGGER_RESEND] == n->attempts)
+        bool answered = n->outcomes[E8_GONE] > 0 && n->triggers[E8_TRIGGER_RESEND] < n->attempts;
+        if (!answered && n->gone == 0)
             continue;
         if (disabled++ < DISABLED_NAMED)
             e8_report_warn(report,
-                           "endpoint %.80s answered 410, which disabled it: nothing more was begun there",
-                           run->endpoints[i].name);
+                           "endpoint %.80s answered 410%s, which disabled it: %s deliver%s withheld from it",
+                           run->endpoints[i].name, answered ? "" : " in the warm-up", E8_COUNT_TEXT(n->gone),
+                           n->gone == 1 ? "y was" : "ies were");
     }
     if (disabled > DISABLED_NAMED)
         e8_report_warn(report, "a 410 disabled %zu further endpoint%s", disabled - DISABLED_NAMED,
@@ -99,6 +101,11 @@ static void warn_lag(struct e8_report *report)
             "--in-flight %llu was reached, so that deliveries waited for a place: send lag p99 is %s; "
             "response times contain it",
             (unsigned long long)report->more.bound, e8_dur_text(lag, lag_text));
+    else if (lag > most && report->more.crowd)
+        e8_report_warn(report,
+                       "%llu deliveries waited for a retry, the most that may, and kept others waiting: send "
+                       "lag p99 is %s; response times contain it",
+                       (unsigned long long)report->more.crowd, e8_dur_text(lag, lag_text));
     else if (lag > most)
         e8_report_warn(
             report, "emit8 was late: send lag p99 is %s (%s is acceptable here); response times contain it",

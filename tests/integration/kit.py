@@ -206,12 +206,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.requests.append(request)
             self.server.lock.notify_all()
         answer = self.server.answer(request)
-        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        status, headers, *content = answer if isinstance(answer, tuple) else (answer, {})
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(sum(map(len, content))))
         self.end_headers()
+        for part in content:
+            self.wfile.write(part)
 
     do_DELETE = do_POST
 

@@ -119,6 +119,7 @@ def test_the_highest_that_may_be_tried(tmp_path):
         text = kit.emit8("find-max", "--to", capture.url, *args)
         assert text.returncode == 0 and "40.0/s" in text.out and "confirmed" in text.out
         assert "\nPASS  40.0/s, the highest that was to be tried, holds p(50) < 2s" in text.out
+        assert "emit8: at most 13 steps of 200 ms, " in text.err and " in all\n" in text.err
         assert "20.0/s holds" in text.err and "40.0/s once more holds, confirmed: " in text.err
         assert "\x1b" not in text.err and all(len(line) <= 80 for line in text.err.splitlines())
         table = kit.emit8("find-max", "--to", capture.url, *args, "--format", "csv", "-q")

@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import datetime
 import hashlib
 import hmac
 import json
@@ -47,6 +48,10 @@ def standard_signature(request, secret):
 # --- start and end --------------------------------------------------------------------------------------------------
 
 
+def payload(server, name, environment):
+    return server.post(f"/v1/events/{name}/preview", {"environment": environment}).data["payload"]
+
+
 def test_state_directory_and_key(tmp_path):
     state = tmp_path / "a" / "state"
     with Serve(state) as server:
@@ -57,12 +62,21 @@ def test_state_directory_and_key(tmp_path):
         second = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
         assert second.returncode == 3 and "another emit8 serve uses the state directory" in second.err
         webhook = server.webhook("http://127.0.0.1:9/")
+        events = [payload(server, "message.sent", "production"), payload(server, "agent.error", "staging"), payload(server, "message.sent", "production")]
         assert server.stop() == 143
     assert any(f"#key={server.key}" in line for line in server.err)
     assert any(str(state / "api-key") in line for line in server.err)
     with Serve(state) as again:
         assert again.key == server.key
         assert [row["id"] for row in again.get("/v1/webhooks").data] == [webhook["id"]]
+        events.append(payload(again, "session.ended", "production"))
+    assert len({event["organization_id"] for event in events}) == 1  # one account
+    assert len({event["id"] for event in events}) == 4 and events[0]["data"] != events[2]["data"]
+    with Serve(tmp_path / "other") as other:
+        assert payload(other, "message.sent", "production")["organization_id"] != events[0]["organization_id"]
+    (state / "account").write_text("not hex\n")
+    broken = kit.emit8("serve", "--state", state, "--listen", "127.0.0.1:0")
+    assert broken.returncode == 2 and "/account holds no account; delete it to get another" in broken.err
 
 
 def test_places_that_are_none_for_the_state(tmp_path):
@@ -507,8 +521,25 @@ def test_patch(shared):
     for body, field in (({"secret": "x" * 20}, "secret"), ({"url": "x"}, "url"), ({"events": []}, "events"), ({}, "")):
         _, fields = shared.call("PATCH", path, body).error(400, "INVALID_REQUEST")
         assert fields == [field]
+    message, _ = shared.call("PATCH", path, {"secret": "x" * 20}).error(400, "INVALID_REQUEST")
+    assert "/rotate" in message and "secret_end" not in message
     message, _ = shared.call("PATCH", "/v1/webhooks/whk_none", {"description": ""}).error(404, "NOT_FOUND")
     assert message == 'there is no webhook "whk_none"; GET /v1/webhooks lists them'
+
+
+def test_what_emit8_sets_itself_is_not_overridden(shared):
+    """A delivery whose signature, event or type of content is another than emit8 says would be a lie."""
+    made = shared.webhook("http://127.0.0.1:9/", headers={"Webhook-Id": "mine"})
+    path = f"/v1/webhooks/{made['id']}"
+    ours = ("X-8bit-Signature-256", "x-8bit-event", "X-8bit-Delivery", "X-8bit-Attempt", "X-8bit-Timestamp", "content-type", "User-Agent")
+    for name in ours:
+        message, fields = shared.call("PATCH", path, {"headers": {"X-Team": "crm", name: "text/plain"}}).error(400, "INVALID_REQUEST")
+        assert fields == ["headers." + name] and f"{name} is set by emit8 itself" in message
+        shared.post("/v1/webhooks", GOOD | {"headers": {name: "x"}}).error(400, "INVALID_REQUEST")
+    message, fields = shared.call("PATCH", path, {"scheme": "standard-webhooks"}).error(400, "INVALID_REQUEST")
+    assert set(fields) == {"scheme"} and "Webhook-Id is set by emit8 itself" in message
+    assert shared.get(path).data["headers"] == {"Webhook-Id": "mine"}
+    shared.call("DELETE", path)
 
 
 def test_what_was_read_can_be_written_back(shared):
@@ -594,8 +625,12 @@ def test_rotation_by_the_platforms_scheme(shared, receiver):
     assert rotated["secret"] != made["secret"] and rotated["rotated_at"]
     assert rotated["grace_until"] is None  # one signature: the new secret is in force at once
     kit.assert_signed(delivered(), rotated["secret"])
-    own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).data
+    message, fields = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "1h"}).error(400, "INVALID_REQUEST")
+    assert fields == ["grace"] and 'the scheme "8bit" carries one signature' in message
+    kit.assert_signed(delivered(), rotated["secret"])
+    own = shared.post(path + "/rotate", {"secret": "another secret of mine", "grace": "0s"}).data
     assert own["secret"] == "another secret of mine" and own["grace_until"] is None
+    assert own["secret_end"] is None  # four of 22 characters would be too many
     with sqlite3.connect(shared.state / "platform.db") as store:
         assert store.execute("SELECT secret_before FROM webhook WHERE id = ?", [made["id"]]).fetchall() == [(None,)]
     kit.assert_signed(delivered(), "another secret of mine")
@@ -770,6 +805,21 @@ def test_test_event_is_as_real(tmp_path):
                                         "algorithm": "HMAC-SHA-256, lower-case hex"}
         assert headers["x-8bit-signature-256"] in details["curl"] and made["secret"] not in details["curl"]
         assert server.get(f"/v1/webhooks/{made['id']}").data["enabled"] is False
+
+
+@pytest.mark.parametrize("browser", [False, True])
+def test_a_test_event_is_retried_as_the_endpoint_says(tmp_path, browser):
+    with Serve(tmp_path / "state") as server, kit.Capture(lambda request: 503) as capture:
+        headers = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"} if browser else {}
+        made = server.webhook(capture.url, retry={"attempts": 3, "base": "300ms", "jitter": "none"})
+        fired = server.call("POST", f"/v1/webhooks/{made['id']}/test", {"event": "message.received"}, headers=headers)
+        fresh = server.get(f"/v1/deliveries/{fired.data['delivery_id']}").data
+        assert fresh["state"] in ("pending", "retrying")
+        details = server.ended(fired.data["delivery_id"])
+        assert (details["state"], details["attempts"]) == ("failed", 3)
+        dues = [datetime.datetime.fromisoformat(a["due_at"].replace("Z", "+00:00")) for a in details["attempts_log"]]
+        assert [(b - a).total_seconds() >= 0.3 for a, b in zip(dues, dues[1:])] == [True, True]
+        assert len(capture.take()) == 3
 
 
 def test_curl_sends_the_same_again(tmp_path):
@@ -1265,8 +1315,11 @@ def test_overview(tmp_path):
         assert {row["name"]: row["attempts"] for row in found["statuses"]} == {"200": 2, "500": 3}
         assert {row["name"]: row["attempts"] for row in found["outcomes"]} == {"delivered": 2, "http_5xx": 3}
         assert server.get("/v1/overview", webhook=b).data["totals"]["attempts"] == 3
-        for query in ({"step": "1s"}, {"step": "x"}, {"since": "x"}, {"since": "1h", "until": "2h"}, {"since": "300d"}):
+        for query in ({"step": "1s"}, {"step": "x"}, {"since": "x"}, {"since": "1h", "until": "2h"}, {"since": "300d", "step": "1m"}, {"step": "0s"}):
             server.get("/v1/overview", **query).error(400, "INVALID_REQUEST")
+        for since, step in (("6h", 1), ("361m", 5), ("24h", 5), ("7d", 30), ("30d", 120), ("300d", 1440), ("9000d", 26 * 1440)):
+            found = server.get("/v1/overview", since=since).data
+            assert found["step_ms"] == step * 60000 and sum(row["attempts"] for row in found["slices"]) == 5, since
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
@@ -1305,6 +1358,19 @@ def test_runs(tmp_path):
         for request in requests:
             kit.assert_signed(request, made["secret"])
         assert [row["id"] for row in server.get("/v1/runs").data] == [run["id"]]
+
+
+def test_a_run_tells_what_a_410_withheld(tmp_path):
+    """All of its plan is in the log; what was not sent, with its reason."""
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        run = server.post("/v1/runs", {"scenario": "quick", "seed": 7}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        rows = server.get("/v1/deliveries", run=run, limit=200).data
+    unsent = [row["error"] for row in rows if row["state"] == "cancelled"]
+    assert done["state"] == "ended" and done["planned"] == len(rows) and done["failed"] + done["not_sent"] == len(rows)
+    assert len(unsent) == done["not_sent"] > 0 and set(unsent) == {"the receiver answered 410 to this run, which sends nothing more there"}
 
 
 def test_runs_are_stopped(tmp_path):
@@ -1515,9 +1581,9 @@ def test_a_stopped_run_is_closed(tmp_path):
 
 
 def test_a_run_waits_for_the_log(tmp_path):
-    """While somebody else has the store's file, rows wait; then the run does; and all of them are written."""
+    """While somebody else has the store's file, rows wait; then what is due does; and all of them are written."""
     text = ENDLESS.replace("rate: 20/s, for: 1h", "rate: 1000/s, for: 1200ms")
-    with kit.Capture() as capture, Serve(tmp_path / "state") as server:
+    with kit.Capture(lambda request: (200, {}, b"x" * 20000)) as capture, Serve(tmp_path / "state") as server:
         server.webhook(capture.url)
         run = server.post("/v1/runs", {"text": text}).data["id"]
         seen, over = [0], time.monotonic() + 1.5  # all are due by then
@@ -1534,10 +1600,25 @@ def test_a_run_waits_for_the_log(tmp_path):
         kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
         done = server.get(f"/v1/runs/{run}").data
         assert done["state"] == "ended" and done["stalls"] > 0 and seen[-1] < 1200
+        assert done["note"].startswith("attempts waited for the delivery log (stalls)") or "; attempts waited for" in done["note"]
         assert done["attempts"] == len(capture.take()) == 1200
         with sqlite3.connect(tmp_path / "state" / "platform.db") as db:
             assert db.execute("SELECT count(*), sum(number), count(due) FROM delivery WHERE run = 1").fetchone() == (1200, 1200, 0)
-            assert db.execute("SELECT count(*) FROM attempt").fetchone() == (1200,)
+            assert db.execute("SELECT count(*), max(length(body)), max(body_length) FROM attempt").fetchone() == (1200, 16384, 20000)
+            late = "SELECT max(d.created - a.due), max(a.sent) FROM attempt a JOIN delivery d ON d.row = a.n >> 20"  # by two clocks
+            assert (found := db.execute(late).fetchone())[0] < 50e6 and found[1] > 0.2e9, found
+
+
+def test_a_dead_endpoint_takes_no_other_s_place(tmp_path):
+    """What waits for its retry is not in flight: the other endpoint gets all of it, when it is due."""
+    text = ENDLESS.replace("for: 1h", "for: 1s")
+    with kit.Capture(lambda request: 503 if request["path"] == "/dead" else 200) as capture, Serve(tmp_path / "state", "--in-flight", "4") as server:
+        server.webhook(capture.url + "/dead", retry={"attempts": 5, "base": "1h", "factor": 1, "cap": "1h", "jitter": "none"})
+        well = server.webhook(capture.url + "/well")["id"]
+        run = server.post("/v1/runs", {"text": text}).data["id"]
+        kit.until(lambda: len(server.get("/v1/deliveries", run=run, webhook=well, state="delivered").data) == 20)
+        assert server.get(f"/v1/runs/{run}").data["state"] == "running"
+        server.post(f"/v1/runs/{run}/stop")
 
 
 @pytest.mark.parametrize("body, field, said", [

@@ -1,5 +1,6 @@
 """emit8 serve against pages elsewhere, clients that mean harm, and payloads that would like to be markup."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -401,13 +402,46 @@ FORGED = {
 }
 
 
+def whole(answer):
+    """Head and body of an answer that is the only one."""
+    head, body = answer.split(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1, answer
+    assert b"Connection: close" in lines and f"Content-Length: {len(body)}".encode() in lines
+    return lines, body
+
+
+def refusal(answer):
+    """The error's code."""
+    lines, body = whole(answer)
+    assert b"Content-Type: application/json" in lines
+    told = json.loads(body)
+    assert told["success"] is False and told["error"]["message"]
+    return told["error"]["code"]
+
+
+@pytest.mark.parametrize("status, code, head", [
+    (400, "INVALID_REQUEST", "GET /v1/info HTTP/1.1\r\n\r\n"),
+    (400, "INVALID_REQUEST", POST + "Content-Length: +2\r\n\r\n{{}}"),
+    (400, "INVALID_REQUEST", POST + "Content-Length: -1\r\n\r\n{{}}"),
+    (400, "INVALID_REQUEST", POST + "Content-Length: 2x\r\n\r\n{{}}"),
+    (413, "PAYLOAD_TOO_LARGE", POST + "Content-Length: 99999999999999999999999\r\n\r\n{{}}"),
+    *((431, "HEADERS_TOO_LARGE", f"GET /{'a' * n} HTTP/1.1\r\nHost: {{host}}\r\n\r\n") for n in (16384, 20000, 20300, 25000, 50000)),
+])
+def test_a_head_that_is_refused_gets_one_answer(server, status, code, head):
+    """In the form of all errors, also where the library has an answer of its own."""
+    answer = talk(server, head.format(host=server.address).encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()) and refusal(answer) == code
+
+
 @pytest.mark.parametrize("form", FORGED)
 def test_smuggling(server, form):
     """400, the end of the connection, and no second answer."""
     answer = talk(server, FORGED[form].format(host=server.address).encode())
     assert answer is not None, "it is open still"
     assert answer.startswith(b"HTTP/1.1 400 "), answer
-    assert b"HTTP/1.1 200" not in answer and b'{"status":"ok"}' not in answer  # MHD 0.9.75 repeats the head of some errors of its own
+    assert b"HTTP/1.1 200" not in answer and b'{"status":"ok"}' not in answer
+    whole(answer)  # of broken chunks, and of lines without a colon, the library's own
 
 
 NOISE = {
@@ -568,6 +602,9 @@ def test_drips_are_cut(server):
             if select.select([peer], [], [], 0.1)[0]:
                 break
         assert 4 < time.monotonic() - begun < 9
+        with contextlib.suppress(ConnectionError):  # a byte may have crossed it
+            answer = b"".join(iter(lambda: peer.recv(4096), b""))
+            assert answer.startswith(b"HTTP/1.1 408 ") and refusal(answer) == "REQUEST_TIMEOUT"
 
 
 def test_endless_clients(server):

@@ -149,6 +149,115 @@ static void both_phases_go_on_when_the_receiver_is_slow(void **state)
     rig_close(&rig);
 }
 
+static struct answer b_is_down(void *state, size_t number, const char *head)
+{
+    (void)state, (void)number;
+    return (struct answer){.status = strncmp(head, "POST /b ", 8) == 0 ? 503 : 200};
+}
+
+#define B_IS_DOWN                                                                                            \
+    "endpoints: {a: {url: 'http://127.0.0.1:%d/a'}, b: {url: 'http://127.0.0.1:%d/b', retry: {base: 60s, "   \
+    "jitter: none}}}\n"                                                                                      \
+    "flows: {f: [{emit: message.sent}]}\n"
+
+static uint64_t delivered_so_far(struct rig *rig)
+{
+    return e8_stats_endpoint(e8_engine_stats(rig->engine), 0)->n.delivered;
+}
+
+static bool comes_to(struct rig *rig, uint64_t delivered)
+{
+    for (unsigned i = 0; i < 2000 && delivered_so_far(rig) < delivered; i++) {
+        assert_false(e8_engine_wait(rig->engine, 10 * E8_NS_MS));
+    }
+    return delivered_so_far(rig) == delivered;
+}
+
+static void what_waits_for_a_retry_keeps_no_other_from_its_place(void **state)
+{
+    struct e8_engine_now now;
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, B_IS_DOWN "run: [{flow: f, arrivals: {rate: 500/s, for: 200ms}}]\n", b_is_down, NULL);
+    rig.options.in_flight = 4;
+    rig_start(&rig);
+    assert_true(comes_to(&rig, 100));
+    e8_engine_look(rig.engine, &now);
+    assert_false(now.crowded);
+    e8_engine_stop(rig.engine);
+    rig_finish(&rig);
+    assert_true(atomic_load(&rig.receiver.most) <= 4);
+    assert_int_equal(e8_stats_endpoint(rig.result.stats, 1)->n.aborted, 100);
+    assert_false(rig.result.crowded);
+    rig_close(&rig);
+}
+
+static void only_so_many_wait_for_a_retry(void **state)
+{
+    struct e8_engine_now now = {0};
+    struct rig rig;
+    (void)state;
+    rig_open(&rig, B_IS_DOWN "run: [{flow: f, arrivals: {rate: 500/s, for: 200ms}}]\n", b_is_down, NULL);
+    rig.options.workers = 1;
+    rig.options.in_flight = 4;
+    rig.options.waiting = 10;
+    rig_start(&rig);
+    for (unsigned i = 0; i < 2000 && !now.crowded; i++) {
+        assert_false(e8_engine_wait(rig.engine, 10 * E8_NS_MS));
+        e8_engine_look(rig.engine, &now);
+    }
+    assert_true(now.crowded);
+    assert_false(e8_engine_wait(rig.engine, 200 * E8_NS_MS)); /* time for all of them */
+    e8_engine_stop(rig.engine);
+    rig_finish(&rig);
+    assert_true(rig.result.crowded);
+    assert_in_range(e8_stats_endpoint(rig.result.stats, 0)->n.delivered, 10, 14);
+    rig_close(&rig);
+}
+
+struct held {
+    atomic_bool holds;
+    atomic_uint asked;
+};
+
+static bool ask(void *state)
+{
+    struct held *held = state;
+    atomic_fetch_add(&held->asked, 1);
+    return atomic_load(&held->holds);
+}
+
+/* What is under way when it begins ends as ever. */
+static void nothing_begins_while_it_is_held(void **state)
+{
+    static const char *const runs[] = {"{rate: 100/s, for: 300ms}", "{times: 30, concurrency: 2}"};
+    e8_dur_ns delay = E8_NS_MS;
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(runs); i++) {
+        struct held held = {0};
+        struct rig rig;
+        char text[300];
+        snprintf(text, sizeof text, "%srun: [{flow: f, arrivals: %s}]\n", ONE, runs[i]);
+        rig_open(&rig, text, slow, &delay);
+        rig.options.workers = 1;
+        rig.options.on_done = NULL;
+        rig.options.state = &held;
+        rig.options.on_hold = ask;
+        atomic_store(&held.holds, true);
+        rig_start(&rig);
+        while (atomic_load(&held.asked) < 20) {
+            assert_false(e8_engine_wait(rig.engine, 10 * E8_NS_MS));
+        }
+        assert_int_equal(atomic_load(&rig.receiver.received), 0);
+        atomic_store(&held.holds, false);
+        assert_true(e8_engine_wait(rig.engine, 30 * E8_NS_S));
+        e8_engine_finish(&rig.engine, &rig.result);
+        assert_int_equal(rig_counts(&rig)->delivered, 30);
+        assert_int_equal(rig.result.holds, 1);
+        rig_close(&rig);
+    }
+}
+
 /* Seconds of processor time in one second of a run that is stopped after it. */
 static double load_of(const char *text, answer_fn *answer, void *state, size_t in_flight)
 {
@@ -210,6 +319,9 @@ int test_bounds(void)
         cmocka_unit_test(a_closed_loop_drops_nothing_that_it_need_not_start),
         cmocka_unit_test(a_slow_receiver_does_not_cost_memory),
         cmocka_unit_test(both_phases_go_on_when_the_receiver_is_slow),
+        cmocka_unit_test(what_waits_for_a_retry_keeps_no_other_from_its_place),
+        cmocka_unit_test(only_so_many_wait_for_a_retry),
+        cmocka_unit_test(nothing_begins_while_it_is_held),
         cmocka_unit_test(waiting_costs_no_processor_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

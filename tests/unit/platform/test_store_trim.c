@@ -1,6 +1,7 @@
 /* Retention. */
 #include "store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,35 @@ static void it_keeps_within_its_size(void **state)
     /* What waits alone is more than there is room for: that it does not go on for ever. */
     trim_all(place, E8_NEVER, 1);
     assert_int_equal(ask(place->path, "SELECT count(*) FROM delivery"), 300);
+    assert_sound(place->path);
+}
+
+/* Few, and large: as many as fit stay, and it is the disk that has room again. */
+static void as_much_as_fits_is_kept(void **state)
+{
+    enum { COUNT = 60, LARGE = 60000 };
+    struct place *place = *state;
+    char *body = e8_new(LARGE, 1), log[300];
+    uint64_t bound = 3 << 20;
+    struct stat st;
+
+    add_webhook(place, "whk_a");
+    for (int n = 1; n <= COUNT; n++) {
+        accept_one(place, (struct one){.n = n});
+        struct e8_store_attempt a = some_attempt(n, 1, 200, E8_STATE_DELIVERED);
+        a.body = (struct e8_str){body, LARGE};
+        put_attempt(place, &a);
+    }
+    free(body);
+    trim_all(place, 0, bound);
+    int64_t left = ask(place->path, "SELECT count(*) FROM delivery");
+    assert_in_range(left, 40, 50); /* some 48 in 3 MiB, with what else there is */
+    assert_int_equal(ask(place->path, "SELECT max(row) - min(row) + 1 FROM delivery"), left);
+    assert_int_equal(stat(place->path, &st), 0);
+    assert_in_range(st.st_size, bound - (1 << 18), bound);
+    snprintf(log, sizeof log, "%s-wal", place->path);
+    assert_int_equal(stat(log, &st), 0);
+    assert_true(st.st_size <= 1 << 20);
     assert_sound(place->path);
 }
 
@@ -190,6 +220,7 @@ int run_store_trim_tests(void)
     const struct CMUnitTest tests[] = {
         CASE(old_ones_go_and_waiting_ones_stay),
         CASE(it_keeps_within_its_size),
+        CASE(as_much_as_fits_is_kept),
         CASE(a_step_is_short),
         CASE(rows_are_not_used_again),
         CASE(sums_are_kept_for_a_while),

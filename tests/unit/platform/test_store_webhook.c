@@ -42,7 +42,7 @@ static void it_comes_back_as_it_went_in(void **state)
     struct place *place = *state;
     struct e8_webhook in = some_webhook("whk_a"), out;
 
-    ASSERT_OK(place, e8_store_webhook_add(place->store, &in, "0123456789abcdef", &place->err));
+    ASSERT_OK(place, e8_store_webhook_add(place->store, &in, "012345670123456789abcdef", &place->err));
     out = get(place, "whk_a");
     assert_same(&in, &out);
     assert_string_equal(out.secret_end, "cdef");
@@ -167,7 +167,7 @@ static void secrets_turn(void **state)
     webhook = get(place, "whk_a");
     assert_int_equal(webhook.rotated, T0);
     assert_int_equal(webhook.grace_until, T0 + 100);
-    assert_string_equal(webhook.secret_end, " one");
+    assert_string_equal(webhook.secret_end, ""); /* it is short */
     assert_true(is_somewhere(place, "the first secret"));
     ASSERT_OK(place, e8_store_webhook_revoke(place->store, "whk_a", &place->err));
     assert_secrets(place, T0 + 1, "the second one", NULL);
