@@ -63,8 +63,8 @@ struct frame {
 /* What people divide time by; of long times so many days. */
 static e8_dur_ns step_for(e8_dur_ns length)
 {
-    static const int minutes[] = {1, 5, 15, 30, 60, 2 * 60, 6 * 60, 12 * 60};
-    const e8_dur_ns day = 24 * 60 * MINUTE;
+    static const e8_dur_ns minutes[] = {1, 5, 15, 30, 60, 2 * 60, 6 * 60, 12 * 60};
+    const e8_dur_ns day = 24 * (60 * MINUTE);
     for (size_t i = 0; i < E8_COUNT(minutes); i++) {
         if (length <= SLICES * minutes[i] * MINUTE) {
             return minutes[i] * MINUTE;
