@@ -2,6 +2,7 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -304,10 +305,22 @@ bool e8_parse_share(struct e8_str text, double *out)
     double value;
     if (!(percent ? parse_percent(text, &value) : e8_parse_double(text, &value)))
         return false;
-    if (signbit(value) || value > 1)
+    if (signbit(value) || value > 1 || (!percent && value >= 1))
         return false;
     *out = value;
     return true;
+}
+
+const char *e8_share_hint(struct e8_str text, const char *otherwise, char out[E8_SHARE_HINT_MAX])
+{
+    double value;
+    if (!e8_parse_double(text, &value) || value < 1 || value > 100 || text.n > 16)
+        return otherwise;
+    if (value < 100)
+        snprintf(out, E8_SHARE_HINT_MAX, "%.*s%% or %.6g? 100%% is all", E8_STR(text), value / 100);
+    else
+        snprintf(out, E8_SHARE_HINT_MAX, "%.*s%%", E8_STR(text));
+    return out;
 }
 
 /* Two parts as users write them: "1m40s", "2h", "3d4h". */

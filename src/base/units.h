@@ -27,7 +27,11 @@ bool e8_parse_rate(struct e8_str text, struct e8_rate *out);
 double e8_rate_per_s(struct e8_rate rate);
 bool e8_parse_size(struct e8_str text, uint64_t *out); /* "64KiB", "1MB", "10M" (MiB), "512" (bytes) */
 bool e8_parse_factor(struct e8_str text, double *out); /* "10x", "0.5x" or "10" */
-bool e8_parse_share(struct e8_str text, double *out);  /* "2%", "0.5 %" or "0.02": 0..1 */
+/* "2%", "0.5 %" or "0.02": 0..1. All is "100%": "1" might as well be meant as one percent, and is refused. */
+bool e8_parse_share(struct e8_str text, double *out);
+/* What would be right instead of a text that is none: "1% or 0.01?" of "1", else `otherwise`. */
+#define E8_SHARE_HINT_MAX 128
+const char *e8_share_hint(struct e8_str text, const char *otherwise, char out[E8_SHARE_HINT_MAX]);
 /* "1.23 s", "12.3 ms", "87 µs", "5 ns": three significant digits, no trailing zeros, for people; from 100 s on "1m40s", "2h5m",
  * "3d4h"; E8_NEVER is "never". Returns out. */
 #define E8_DUR_MAX 32

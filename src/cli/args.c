@@ -209,6 +209,11 @@ static const char *from_env(const struct e8_option *option)
     return value && *value ? value : NULL;
 }
 
+bool e8_args_know(const struct e8_args *args, const char *name)
+{
+    return find_option(args->command, e8_str(name), 0) != NULL;
+}
+
 const char *e8_arg(const struct e8_args *args, const char *name)
 {
     const struct e8_option *option = find_option(args->command, e8_str(name), 0);

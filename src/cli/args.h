@@ -10,13 +10,18 @@
 
 #define E8_OPTION_ENV     1u /* EMIT8_NAME stands in where the option is not given */
 #define E8_OPTION_REPEATS 2u /* it may be given more than once; help says so: "(repeatable)" */
+/* What becomes of the file that it names; where neither stands, it names none. */
+#define E8_OPTION_READS  4u  /* read, or added to */
+#define E8_OPTION_WRITES 8u  /* written anew */
+#define E8_OPTION_STDOUT 16u /* written anew, and "-" is stdout */
+#define E8_OPTION_OUTPUT (E8_OPTION_WRITES | E8_OPTION_STDOUT)
 
 struct e8_option {
     const char *name; /* long, without the dashes */
     char letter;      /* 0: none */
     const char *arg;  /* what help calls its value, or all that it may be: "text|json"; NULL: a switch */
     const char *help;
-    unsigned may; /* E8_OPTION_ENV, E8_OPTION_REPEATS */
+    unsigned may; /* E8_OPTION_… */
 };
 
 /* Groups of options that several commands share; each ends with a row whose name is NULL. */
@@ -57,7 +62,8 @@ void e8_args_fini(struct e8_args *args);
 
 /* The last value given, else the environment's, else NULL. Asking for an option that the command lacks is a bug. */
 const char *e8_arg(const struct e8_args *args, const char *name);
-bool e8_arg_set(const struct e8_args *args, const char *name); /* switch given, or a value */
+bool e8_args_know(const struct e8_args *args, const char *name); /* the command has such an option */
+bool e8_arg_set(const struct e8_args *args, const char *name);   /* switch given, or a value */
 /* All values of a repeated option, NULL-terminated; the caller frees the array (not the texts). NULL if none. */
 const char **e8_arg_all(const struct e8_args *args, const char *name);
 /* Typed values; *out keeps what it had where the option is absent. E8_INPUT names the option and says what would be right. */

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cli/checker.h"
+#include "cli/outputs.h"
 
 static const struct e8_cli_file files[] = {
     {"report-tap", E8_RESULTS_TAP},   {"report-junit", E8_RESULTS_JUNIT},
@@ -200,7 +201,9 @@ static int report(struct e8_checker *c)
     if (e8_cli_files_write(c->args, files, E8_COUNT(files), write_results, results, &err)) {
         code = e8_exit_error(&err);
     }
-    e8_results_write(results, c->format, e8_cli_style(c->args, stdout), stdout);
+    if (!e8_cli_stdout_of(c->args)) {
+        e8_results_write(results, c->format, e8_cli_style(c->args, stdout), stdout);
+    }
     return code;
 }
 

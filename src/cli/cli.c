@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/session.h"
 #include "cli/shard.h"
 
@@ -189,7 +190,9 @@ const struct e8_command e8_commands[] = {
      "  emit8 merge a.db b.db -o all.db --threshold 'p(99) < 250ms' --report-junit load.xml\n"
      "  kubectl logs --selector job-name=emit8 --tail=-1 | emit8 merge -\n"
      "\n- reads the shards' results from stdin, as --format shard prints them; other lines are passed over.\n"
-     "A shard that is missing, comes twice, or is of another run is an error, and nothing is written.\n",
+     "A shard that is missing, comes twice, is of another run, or was run with other options is an error, "
+     "and nothing\n"
+     "is written.\n",
      1,
      -1,
      {e8_merge_options, e8_options_general, NULL},
@@ -277,6 +280,8 @@ static int run_command(const struct e8_command *command, int argc, char **argv)
     } else if (e8_arg_set(&args, "help")) {
         e8_help_command(command, stdout);
         code = 0;
+    } else if (e8_cli_outputs_check(&args, &err)) {
+        code = e8_exit_error(&err);
     } else {
         code = command->run(&args);
     }

@@ -4,6 +4,7 @@
 
 #include "cli/asyncapi.h"
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/session.h"
 #include "doc/json.h"
 
@@ -15,7 +16,7 @@ const struct e8_option e8_events_options[] = {
     {"format", 0, "text|json|ndjson", "of what is listed or shown", 0},
     {"force", 0, NULL, "export over files that exist", 0},
     {"asyncapi", 0, NULL, "export: the event types as an AsyncAPI 3 document, on stdout", 0},
-    {"output", 'o', "FILE", "the same into this file", 0},
+    {"output", 'o', "FILE", "the same into this file", E8_OPTION_OUTPUT},
     {NULL, 0, NULL, NULL, 0},
 };
 
@@ -164,7 +165,8 @@ static enum e8_rc write_document(const struct lister *l, struct e8_str text, str
     if (!e8_arg_set(l->args, "force") && access(path, F_OK) == 0) {
         return e8_fail(err, E8_INPUT, "--force writes over it", "%s is there already", path);
     }
-    return e8_file_write(path, text, err);
+    enum e8_rc rc = e8_cli_may_write("output", path, err);
+    return rc ? rc : e8_file_write(path, text, err);
 }
 
 static int export_asyncapi(const struct lister *l)

@@ -1,8 +1,8 @@
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/pacing.h"
 #include "cli/progress.h"
 #include "cli/target.h"
@@ -10,7 +10,6 @@
 #include "report/curve.h"
 
 #define IN_FLIGHT   2000
-#define FDS_SPARED  ((rlim_t)128)                /* for all but deliveries */
 #define REST        E8_NS_S                      /* at most; see rest() */
 #define RATE_DEN    ((uint64_t)1000000000000000) /* rates are told to a millionth */
 #define WARMUP      E8_NS_S
@@ -34,7 +33,7 @@ const struct e8_option e8_find_max_options[] = {
     {"seed", 0, "N", "of everything random", E8_OPTION_ENV},
     {"format", 0, "text|json|ndjson|csv", "of the result on stdout", 0},
     {"log", 0, "FILE", "delivery log, with a run for each step; default: $XDG_STATE_HOME/emit8/deliveries.db",
-     E8_OPTION_ENV},
+     E8_OPTION_ENV | E8_OPTION_READS},
     {"no-log", 0, NULL, "keep no delivery log", 0},
     {NULL, 0, NULL, NULL, 0},
 };
@@ -87,9 +86,11 @@ static enum e8_rc read_rates(struct finder *f, struct e8_err *err)
 static enum e8_rc read_precision(struct finder *f, struct e8_err *err)
 {
     const char *text = e8_arg(f->args, "precision");
+    char hint[E8_SHARE_HINT_MAX];
     f->precision = 0.05;
     if (text && !e8_parse_share(e8_str(text), &f->precision)) {
-        return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is no share", text);
+        return e8_fail(err, E8_INPUT, e8_share_hint(e8_str(text), "1% to 50%", hint),
+                       "--precision \"%s\" is no share", text);
     }
     if (f->precision < 0.01 || f->precision > 0.5) {
         return e8_fail(err, E8_INPUT, "1% to 50%", "--precision \"%s\" is out of range", text);
@@ -113,7 +114,7 @@ static enum e8_rc read_times(struct finder *f, struct e8_err *err)
 static enum e8_rc read_objective(const char *rule, struct e8_threshold *out, struct e8_err *err)
 {
     enum e8_rc rc = e8_cli_threshold("slo", rule, out, err);
-    if (!rc && out->measure == E8_MEASURE_RATE) {
+    if (!rc && (out->measure == E8_MEASURE_RATE || out->measure == E8_MEASURE_ATTEMPT_RATE)) {
         rc = e8_fail(err, E8_INPUT, "--from and --max bound it; 'p(99) < 200ms' is an objective",
                      "--slo \"%s\": the rate is what find-max looks for", out->text);
     }
@@ -143,17 +144,6 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
     return rc;
 }
 
-/* So many connections as there may be files: more would fail for our own reasons. */
-static enum e8_rc read_in_flight(struct finder *f, struct e8_err *err)
-{
-    struct rlimit limit;
-    f->in_flight = IN_FLIGHT;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < IN_FLIGHT + FDS_SPARED) {
-        f->in_flight = limit.rlim_cur > 2 * FDS_SPARED ? (uint64_t)limit.rlim_cur - FDS_SPARED : FDS_SPARED;
-    }
-    return e8_arg_u64(f->args, "in-flight", 1, 10000000, &f->in_flight, err);
-}
-
 static enum e8_rc read_options(struct finder *f, struct e8_err *err)
 {
     bool given;
@@ -163,7 +153,7 @@ static enum e8_rc read_options(struct finder *f, struct e8_err *err)
     rc = rc ? rc : read_precision(f, err);
     rc = rc ? rc : read_times(f, err);
     rc = rc ? rc : e8_cli_process(f->args, &f->poisson, err);
-    rc = rc ? rc : read_in_flight(f, err);
+    rc = rc ? rc : e8_arg_u64(f->args, "in-flight", 1, 10000000, &f->in_flight, err);
     rc = rc ? rc : e8_cli_seed(f->args, &given, &f->seed, err);
     rc = rc ? rc : e8_arg_u64(f->args, "workers", 1, 256, &f->workers, err);
     rc = rc ? rc : e8_cli_format(f->args, E8_FORMAT_TEXT, &f->format, err);
@@ -243,6 +233,23 @@ static e8_dur_ns longest_timeout(const struct finder *f)
     return most;
 }
 
+/* As many deliveries in flight as there may be files: more would fail for our own reasons. Who asks for more is warned. */
+static void fit_in_flight(struct finder *f)
+{
+    bool given = f->in_flight > 0;
+    double most = f->top * (double)f->target.count * (double)longest_timeout(f) / (double)E8_NS_S + 1;
+    f->in_flight = given ? f->in_flight : IN_FLIGHT;
+    uint64_t possible = most < (double)f->in_flight ? (uint64_t)most : f->in_flight;
+    struct e8_cli_files_limit files = e8_cli_files_for(possible, 1, (unsigned)f->workers);
+    if (possible <= files.room) {
+        return;
+    }
+    e8_cli_files_warn(possible, &files,
+                      given ? "raise ulimit -Hn, or lower --in-flight"
+                            : "no more are sent at a time; raise ulimit -Hn");
+    f->in_flight = given ? f->in_flight : files.room;
+}
+
 static void tell_step(const struct finder *f, const struct e8_curve_step *step)
 {
     struct e8_buf line;
@@ -277,8 +284,10 @@ static enum e8_rc run_step(struct finder *f, double rate, enum e8_search_stage s
     f->stopped_by = trial.stopped_by;
     if (!rc && !trial.stopped_by) {
         *step = (struct e8_curve_step){.stage = stage, .rate = rate, .run = trial.facts.id};
-        const struct e8_curve_facts facts = {trial.result.bounded || trial.result.crowded, trial.unfinished,
-                                             trial.early, trial.busy};
+        const struct e8_curve_facts facts = {.unfinished = trial.unfinished,
+                                             .early = trial.early,
+                                             .disabled = trial.result.disabled > 0,
+                                             .busy = trial.busy};
         e8_curve_judge(&trial.report, &facts, step);
         e8_search_tell(&f->search, step->result);
         f->count++;
@@ -326,13 +335,22 @@ static int conclude(struct finder *f)
     return f->stopped_by ? 128 + f->stopped_by : codes[curve.verdict];
 }
 
+/* With a receiver that lets every step run to its end, and its backlog to the deadline. */
+static e8_dur_ns longest_search(const struct finder *f, unsigned steps)
+{
+    e8_dur_ns step = REST + f->warmup + f->length + longest_timeout(f) + E8_TRIAL_GRACE;
+    return (e8_dur_ns)steps * step + E8_SEARCH_CONFIRMATIONS * f->length;
+}
+
 static int find(struct finder *f, struct e8_errs *errs)
 {
-    char length[E8_DUR_MAX], line[E8_DUR_MAX + 64];
+    char length[E8_DUR_MAX], most[E8_DUR_MAX], line[2 * E8_DUR_MAX + 64];
+    unsigned steps = e8_search_most(f->from, f->top, f->precision);
     e8_cli_target_note(&f->target);
+    fit_in_flight(f);
     e8_cli_progress_open(&f->progress, f->args);
-    snprintf(line, sizeof line, "at most %u steps of %s", e8_search_most(f->from, f->top, f->precision),
-             e8_dur_text(f->length, length));
+    snprintf(line, sizeof line, "at most %u steps of %s, %s in all", steps, e8_dur_text(f->length, length),
+             e8_dur_text(longest_search(f, steps), most));
     e8_cli_progress_say(&f->progress, line);
     enum e8_rc rc = run_steps(f, errs);
     e8_cli_progress_close(&f->progress);

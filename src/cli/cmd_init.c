@@ -92,7 +92,7 @@ static enum e8_rc check_place(const char *path, bool force, struct e8_err *err)
     } else if (lstat(path, &st) == 0 && !force) {
         rc = e8_fail(err, E8_INPUT, "give another name, or --force to write over it", "%s exists", path);
     } else if (stat(parent, &st) != 0) {
-        rc = e8_fail(err, E8_INPUT, "a file in a directory that exists", "%s: %s", path, strerror(errno));
+        rc = e8_fail(err, E8_ENV, "a file in a directory that exists", "%s: %s", path, strerror(errno));
     }
     free(parent);
     return rc;

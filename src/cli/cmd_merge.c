@@ -5,23 +5,24 @@
 #include "cli/commands.h"
 #include "cli/kept.h"
 #include "cli/merge.h"
+#include "cli/outputs.h"
 #include "cli/runs.h"
 
 const struct e8_option e8_merge_options[] = {
-    {"output", 'o', "FILE", "the log of the whole run", 0},
+    {"output", 'o', "FILE", "the log of the whole run", E8_OPTION_WRITES},
     {"force", 0, NULL, "replace it where it is there", 0},
     {"run", 0, "[FILE=]N", "which run of a log; default: the newest that is a shard (repeatable)",
      E8_OPTION_REPEATS},
     {"threshold", 0, "RULE", "judge by these instead of the shards' own (repeatable)", E8_OPTION_REPEATS},
     {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html", "of the report on stdout", 0},
-    {"report-json", 0, "FILE", "write the report to a file as well", 0},
-    {"report-ndjson", 0, "FILE", "the same on one line", 0},
-    {"report-csv", 0, "FILE", "the same as CSV", 0},
-    {"report-text", 0, "FILE", "the same as text", 0},
-    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", 0},
-    {"report-junit", 0, "FILE", "the same as JUnit XML", 0},
-    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", 0},
-    {"report-html", 0, "FILE", "the same as a page with charts, in one file", 0},
+    {"report-json", 0, "FILE", "write the report to a file as well", E8_OPTION_OUTPUT},
+    {"report-ndjson", 0, "FILE", "the same on one line", E8_OPTION_OUTPUT},
+    {"report-csv", 0, "FILE", "the same as CSV", E8_OPTION_OUTPUT},
+    {"report-text", 0, "FILE", "the same as text", E8_OPTION_OUTPUT},
+    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", E8_OPTION_OUTPUT},
+    {"report-junit", 0, "FILE", "the same as JUnit XML", E8_OPTION_OUTPUT},
+    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", E8_OPTION_OUTPUT},
+    {"report-html", 0, "FILE", "the same as a page with charts, in one file", E8_OPTION_OUTPUT},
     {NULL, 0, NULL, NULL, 0},
 };
 
@@ -77,7 +78,7 @@ static enum e8_rc read_stats(struct e8_merge *merge, struct e8_err *err)
 static enum e8_rc load(struct e8_merge *merge, bool lines, struct e8_err *err)
 {
     const char *output = e8_arg(merge->args, "output");
-    enum e8_rc rc = output ? e8_merge_may_write(merge, output, e8_arg_set(merge->args, "force"), err) : E8_OK;
+    enum e8_rc rc = output ? e8_merge_may_write(output, e8_arg_set(merge->args, "force"), err) : E8_OK;
     rc = rc ? rc : lines ? e8_merge_read_lines(merge, err) : e8_merge_open_logs(merge, err);
     rc = rc ? rc : e8_merge_check(merge, err);
     rc = rc ? rc : read_stats(merge, err);
@@ -118,7 +119,9 @@ static int report(struct e8_merge *merge, enum e8_format format)
     if (rc || e8_cli_files_write(merge->args, files, E8_COUNT(files), write_report, report, &err)) {
         code = e8_exit_error(&err);
     }
-    e8_report_write(report, format, e8_cli_style(merge->args, stdout), stdout);
+    if (!e8_cli_stdout_of(merge->args)) {
+        e8_report_write(report, format, e8_cli_style(merge->args, stdout), stdout);
+    }
     free(report);
     free(course);
     return code;
@@ -152,6 +155,7 @@ int e8_cmd_merge(const struct e8_args *args)
     for (size_t i = 0; i < merge.count; i++) {
         e8_stats_free(&merge.parts[i].stats);
         e8_doc_free(&merge.parts[i].doc);
+        e8_doc_free(&merge.parts[i].notes);
         e8_dlog_reader_free(&merge.parts[i].reader);
     }
     free(merge.parts);

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/hdr.h"
+#include "cli/outputs.h"
 #include "cli/runs.h"
 
 const struct e8_option e8_report_options[] = {
@@ -9,8 +10,8 @@ const struct e8_option e8_report_options[] = {
      E8_OPTION_REPEATS},
     {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", 0},
     {"threshold", 0, "RULE", "evaluate these instead of the run's own (repeatable)", E8_OPTION_REPEATS},
-    {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", 0},
-    {"log", 0, "FILE", "the delivery log, where no FILE is named", E8_OPTION_ENV},
+    {"hdr", 0, "FILE", "write all times to a file as well, as HdrHistogram's log", E8_OPTION_OUTPUT},
+    {"log", 0, "FILE", "the delivery log, where no FILE is named", E8_OPTION_ENV | E8_OPTION_READS},
     {NULL, 0, NULL, NULL, 0},
 };
 
@@ -106,6 +107,9 @@ static int write_reports(const struct reporter *r)
         reports[i] = &r->runs[i]->report;
         names[i] = r->runs[i]->name;
         code = codes[reports[i]->verdict] > code ? codes[reports[i]->verdict] : code;
+    }
+    if (e8_cli_stdout_of(r->args)) {
+        return code;
     }
     if (r->count > 1) {
         e8_reports_write(reports, names, r->count, r->format, style, stdout);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/target.h"
 
 #define LINES_MAX 50 /* deliveries that are shown one by one without --verbose */
@@ -15,7 +16,7 @@ const struct e8_option e8_send_options[] = {
     {"set", 's', "PATH=VALUE", "change the event: data.channel=web; JSON, or a text (repeatable)",
      E8_OPTION_REPEATS},
     {"remove", 0, "PATH", "remove a member of the event (repeatable)", E8_OPTION_REPEATS},
-    {"raw", 0, "FILE", "send this body as it is; - is stdin", 0},
+    {"raw", 0, "FILE", "send this body as it is; - is stdin", E8_OPTION_READS},
     {"dry-run", 0, NULL, "print the requests as they would go out, and as curl commands", 0},
     {"verbose", 'v', NULL, "show every attempt, and the receiver's answers", 0},
     {"environment", 'e', "NAME", "production, staging or development", E8_OPTION_ENV},
@@ -201,7 +202,13 @@ static int send_plan(struct sender *s)
     if (name && e8_report_format(name, &format, &err)) {
         return e8_exit_error(&err);
     }
-    s->lines = (s->verbose || deliveries <= LINES_MAX) && format == E8_FORMAT_TEXT;
+    const char *other = e8_cli_stdout_of(s->args);
+    if (other && s->verbose) {
+        e8_fail(&err, E8_INPUT, "leave one of them out, or name a file",
+                "--verbose and --%s - both go to stdout", other);
+        return e8_exit_error(&err);
+    }
+    s->lines = (s->verbose || deliveries <= LINES_MAX) && format == E8_FORMAT_TEXT && !other;
     struct e8_cli_run run = {
         .plan = s->plan,
         .catalog = s->catalog,

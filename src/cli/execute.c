@@ -206,6 +206,19 @@ static enum e8_rc begin(struct execution *x, struct e8_err *err)
     return x->log ? e8_dlog_begin(x->log, &x->facts, err) : E8_OK;
 }
 
+/* Who waits wants to know for what: a second or two for a million deliveries. */
+static enum e8_rc finish_log(struct execution *x, struct e8_err *err)
+{
+    static const uint64_t long_wait = 500000;
+    uint64_t waiting = x->log ? e8_dlog_waiting(x->log) : 0;
+    if (waiting > long_wait && !e8_arg_set(x->args, "quiet")) {
+        char text[E8_NUMBER_MAX];
+        fprintf(stderr, "emit8: all is sent; the last %s records become rows of the log\n",
+                e8_count_text(waiting, text));
+    }
+    return x->log ? e8_dlog_finish(&x->log, &x->facts, err) : E8_OK;
+}
+
 static int end_unbegun(const struct execution *x)
 {
     if (!e8_arg_set(x->args, "quiet")) {
@@ -237,7 +250,7 @@ int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run)
     } else {
         e8_execution_more(&x);
         e8_cli_facts_end(&x.result, &x.more, x.arena, &x.facts);
-        rc = x.log ? e8_dlog_finish(&x.log, &x.facts, &err) : E8_OK;
+        rc = finish_log(&x, &err);
         code = e8_execution_report(&x);
         code = rc ? e8_exit_error(&err) : code;
     }

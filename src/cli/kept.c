@@ -3,6 +3,7 @@
 
 #include "cli/kept.h"
 #include "cli/notes.h"
+#include "cli/outputs.h"
 
 static const char *joined_names(struct e8_arena *arena, const char *const *names)
 {
@@ -158,6 +159,9 @@ enum e8_rc e8_cli_log_open(const struct e8_args *args, struct e8_arena *arena, u
         rc = e8_dlog_default_path(&text, err);
     }
     *path = e8_arena_str(arena, e8_buf_str(&text)).p;
+    if (!rc && strcmp(*path, "-") == 0) {
+        rc = e8_fail(err, E8_INPUT, "name a file, or --no-log", "--log - cannot go to stdout");
+    }
     rc = rc ? rc : e8_dlog_open(*path, workers, out, err);
     e8_buf_fini(&text);
     return rc;
@@ -173,23 +177,22 @@ enum e8_rc e8_cli_log(const struct e8_args *args, struct e8_arena *arena, struct
 enum e8_rc e8_cli_files_check(const struct e8_args *args, const struct e8_cli_file *files, size_t count,
                               struct e8_err *err)
 {
-    for (size_t i = 0; i < count; i++) {
+    enum e8_rc rc = E8_OK;
+    for (size_t i = 0; !rc && i < count; i++) {
         const char *path = e8_arg(args, files[i].option);
-        FILE *out = path ? fopen(path, "ae") : NULL;
-        if (path && !out) {
-            return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
-                           "--%s %s: %s", files[i].option, path, strerror(errno));
-        }
-        if (out) {
-            fclose(out);
-        }
+        rc = path ? e8_cli_may_write(files[i].option, path, err) : E8_OK;
     }
-    return E8_OK;
+    return rc;
 }
 
+/* A failure of stdout is told at the end, for all that goes there. */
 static enum e8_rc write_file(const char *path, int format, e8_cli_write_fn *write, const void *content,
                              struct e8_err *err)
 {
+    if (strcmp(path, "-") == 0) {
+        enum e8_rc rc = write(content, format, stdout);
+        return !rc || ferror(stdout) ? E8_OK : e8_fail(err, rc, NULL, "what stands on stdout is not whole");
+    }
     FILE *out = fopen(path, "we");
     if (!out) {
         return e8_fail(err, E8_ENV, NULL, "%s: it cannot be written: %s", path, strerror(errno));

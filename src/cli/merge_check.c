@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "cli/merge.h"
+#include "cli/settings.h"
 
-#define LOAD  "emit8 load"
 #define NAMED 5 /* shards that are missing, at most */
 
 static bool same(const char *a, const char *b)
@@ -67,27 +67,50 @@ static bool same_lists(const struct e8_log_run *a, const struct e8_log_run *b)
     return good;
 }
 
-/* Its plan is of options alone. */
-static bool is_load(const struct e8_log_run *run)
+static enum e8_rc check_settings(const struct e8_merge *merge, const struct e8_merge_part *part,
+                                 enum e8_settings_of of, struct e8_err *err)
 {
-    return run->command && strncmp(run->command, LOAD, sizeof LOAD - 1) == 0;
+    const struct e8_merge_part *first = merge->parts;
+    const char *what, *hint;
+    return e8_settings_differ(e8_doc_root(part->notes), e8_doc_root(first->notes), of, merge->arena, &what,
+                              &hint)
+               ? fail_foreign(part, first, hint, what, err)
+               : E8_OK;
+}
+
+/* A plan without a file is of options alone: one of them differs. */
+static enum e8_rc fail_scenario(const struct e8_merge *merge, const struct e8_merge_part *part,
+                                struct e8_err *err)
+{
+    const struct e8_merge_part *first = merge->parts;
+    bool named = same(part->run.name, first->run.name);
+    enum e8_rc rc = named ? check_settings(merge, part, E8_SETTINGS_PLAN, err) : E8_OK;
+    return rc ? rc
+              : fail_foreign(part, first, "run the same file, with the same --var", "it ran another scenario",
+                             err);
+}
+
+static enum e8_rc fail_plan(const struct e8_merge *merge, const struct e8_merge_part *part,
+                            struct e8_err *err)
+{
+    enum e8_rc rc = check_settings(merge, part, E8_SETTINGS_PLAN, err);
+    return rc ? rc
+              : fail_foreign(part, merge->parts, "give every shard the same variables and options",
+                             "other variables or options made another plan", err);
 }
 
 /* What a person would have got wrong comes first. */
-static enum e8_rc check_plan(const struct e8_merge_part *part, const struct e8_merge_part *first, bool judged,
+static enum e8_rc check_plan(const struct e8_merge *merge, const struct e8_merge_part *part, bool judged,
                              struct e8_err *err)
 {
+    const struct e8_merge_part *first = merge->parts;
     const struct e8_log_run *a = &part->run, *b = &first->run;
-    if (!same(a->scenario_digest, b->scenario_digest) && is_load(a) && is_load(b)) {
-        return fail_foreign(part, first, "give every shard the same options", "its options differ", err);
-    }
-    if (!same(a->scenario_digest, b->scenario_digest)) {
-        return fail_foreign(part, first, "run the same file, with the same --var", "it ran another scenario",
-                            err);
-    }
     if (!same(a->fixtures_digest, b->fixtures_digest)) {
         return fail_foreign(part, first, "give every shard the same --fixtures", "it had other fixtures",
                             err);
+    }
+    if (!same(a->scenario_digest, b->scenario_digest)) {
+        return fail_scenario(merge, part, err);
     }
     if (!same(a->version, b->version)) {
         return fail_foreign(part, first, "run the same emit8", "another version of emit8 made it", err);
@@ -100,14 +123,20 @@ static enum e8_rc check_plan(const struct e8_merge_part *part, const struct e8_m
     if (a->speed < b->speed || a->speed > b->speed) {
         return fail_foreign(part, first, "give every shard the same --speed", "it had another --speed", err);
     }
-    if (!same(a->plan, b->plan) || !same_lists(a, b)) {
-        return fail_foreign(part, first, "give every shard the same variables and options",
-                            "other variables or options made another plan", err);
+    rc = check_settings(merge, part, E8_SETTINGS_SAME, err);
+    if (!rc && (!same(a->plan, b->plan) || !same_lists(a, b))) {
+        rc = fail_plan(merge, part, err);
     }
-    if (!judged && !same_texts(a->thresholds, b->thresholds)) {
+    if (!rc && !judged && !same_texts(a->thresholds, b->thresholds)) {
         return fail_foreign(part, first, "give --threshold here", "it had other thresholds", err);
     }
-    return E8_OK;
+    return rc;
+}
+
+static enum e8_rc read_notes(struct e8_merge_part *part, struct e8_err *err)
+{
+    const char *notes = part->run.notes;
+    return e8_doc_parse(part->from, e8_str(notes && notes[0] ? notes : "{}"), E8_DOC_JSON, &part->notes, err);
 }
 
 static enum e8_rc check_part(const struct e8_merge_part *part, struct e8_err *err)
@@ -163,12 +192,13 @@ enum e8_rc e8_merge_check(struct e8_merge *merge, struct e8_err *err)
     enum e8_rc rc = E8_OK;
     for (size_t i = 0; !rc && i < merge->count; i++) {
         rc = check_part(&parts[i], err);
+        rc = rc ? rc : read_notes(&parts[i], err);
         if (!rc && parts[i].run.shards != parts[0].run.shards) {
             rc = e8_fail(err, E8_INPUT, "merge the shards of one run",
                          "%s is shard %u/%u, but %s is shard %u/%u", parts[i].from, parts[i].run.shard,
                          parts[i].run.shards, parts[0].from, parts[0].run.shard, parts[0].run.shards);
         }
-        rc = rc ? rc : check_plan(&parts[i], &parts[0], judged, err);
+        rc = rc ? rc : check_plan(merge, &parts[i], judged, err);
     }
     if (rc) {
         return rc;

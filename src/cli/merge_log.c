@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/merge.h"
+#include "cli/outputs.h"
 #include "cli/session.h"
 
 /* ---- reading ---- */
@@ -78,39 +79,11 @@ enum e8_rc e8_merge_open_logs(struct e8_merge *merge, struct e8_err *err)
 
 /* ---- writing ---- */
 
-static bool is_same_file(const char *path, const struct stat *st)
-{
-    struct stat other;
-    return stat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
-}
-
-static enum e8_rc check_directory(const char *path, struct e8_err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *dir = slash ? e8_dup_str((struct e8_str){path, (size_t)(slash - path) + 1}) : e8_dup(".");
-    int cause = access(dir, W_OK | X_OK) == 0 ? 0 : errno;
-    free(dir);
-    return cause == 0 ? E8_OK
-                      : e8_fail(err, E8_INPUT, "name a file in a directory that is there and may be written",
-                                "%s cannot be made: %s", path, strerror(cause));
-}
-
-enum e8_rc e8_merge_may_write(const struct e8_merge *merge, const char *path, bool force, struct e8_err *err)
+enum e8_rc e8_merge_may_write(const char *path, bool force, struct e8_err *err)
 {
     struct stat st;
-    if (!path[0]) {
-        return e8_fail(err, E8_INPUT, "-o ALL.db", "the name of the merged log is empty");
-    }
     if (stat(path, &st) != 0) {
-        return errno == ENOENT
-                   ? check_directory(path, err)
-                   : e8_fail(err, E8_INPUT, "name another file with -o", "%s: %s", path, strerror(errno));
-    }
-    for (size_t i = 0; i < merge->args->word_count; i++) {
-        if (is_same_file(merge->args->words[i], &st)) {
-            return e8_fail(err, E8_INPUT, "name another file with -o",
-                           "%s is one of the logs that are merged", path);
-        }
+        return e8_cli_may_write("output", path, err);
     }
     if (!S_ISREG(st.st_mode)) {
         return e8_fail(err, E8_INPUT, "name another file with -o", "%s is not a regular file", path);

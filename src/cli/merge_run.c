@@ -63,7 +63,9 @@ static bool is_told(struct e8_str key)
                                        "factor_least",
                                        "factor_most",
                                        "changed_ns",
-                                       "plan_per_s"};
+                                       "schedule",
+                                       "apart_ns",
+                                       "settings"};
     for (size_t i = 0; i < E8_COUNT(told); i++) {
         if (e8_str_is(key, told[i])) {
             return true;
@@ -81,23 +83,23 @@ static const struct e8_node *find(const struct e8_node *map, struct e8_str key)
     return node;
 }
 
-static bool is_before(struct e8_doc *const *docs, size_t count, struct e8_str key)
+static bool is_before(const struct e8_merge *merge, size_t count, struct e8_str key)
 {
     bool found = false;
     for (size_t i = 0; !found && i < count; i++) {
-        found = find(e8_doc_root(docs[i]), key) != NULL;
+        found = find(e8_doc_root(merge->parts[i].notes), key) != NULL;
     }
     return found;
 }
 
 /* Numbers are added, truths are true where one is; of all else the first is kept. */
-static void put_fact(struct e8_json *w, struct e8_doc *const *docs, size_t count, const struct e8_node *first)
+static void put_fact(struct e8_json *w, const struct e8_merge *merge, const struct e8_node *first)
 {
     char *key = e8_dup_str(first->key);
     int64_t sum = 0;
     bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        const struct e8_node *node = find(e8_doc_root(docs[i]), first->key);
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct e8_node *node = find(e8_doc_root(merge->parts[i].notes), first->key);
         if (node && node->kind == E8_INT && __builtin_add_overflow(sum, node->i, &sum)) {
             sum = INT64_MAX;
         }
@@ -117,14 +119,14 @@ static void put_fact(struct e8_json *w, struct e8_doc *const *docs, size_t count
     free(key);
 }
 
-static void put_facts(struct e8_json *w, struct e8_doc *const *docs, size_t count)
+static void put_facts(struct e8_json *w, const struct e8_merge *merge)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct e8_node *root = e8_doc_root(docs[i]);
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct e8_node *root = e8_doc_root(merge->parts[i].notes);
         for (const struct e8_node *node = root->kind == E8_MAP ? root->first : NULL; node;
              node = node->next) {
-            if (!is_told(node->key) && !is_before(docs, i, node->key)) {
-                put_fact(w, docs, count, node);
+            if (!is_told(node->key) && !is_before(merge, i, node->key)) {
+                put_fact(w, merge, node);
             }
         }
     }
@@ -211,17 +213,12 @@ static void add_factors(struct e8_report_more *into, const struct e8_report_more
     into->factor_most = from->factor_most > into->factor_most ? from->factor_most : into->factor_most;
 }
 
-/* The rate of the whole is the sum of theirs; of a shard that nobody touched it is what was due. */
-static void add_hand(struct e8_report_more *into, const struct e8_report_more *from,
-                     const struct e8_stats *stats)
+/* Each counts from its own start: together they are the plan's schedule, also where they did not run at one time. */
+static void add_hand(struct e8_report_more *into, const struct e8_report_more *from)
 {
-    const struct e8_pacing *pacing = e8_stats_pacing(stats);
-    e8_dur_ns length = pacing->last_due - pacing->first_due;
-    double due =
-        pacing->count > 1 && length > 0 ? (double)(pacing->count - 1) * (double)E8_NS_S / (double)length : 0;
+    e8_schedule_merge(&into->schedule, &from->schedule);
     into->by_hand = into->by_hand || from->by_hand;
     into->paused = from->paused > into->paused ? from->paused : into->paused;
-    into->plan_rate += from->by_hand ? from->plan_rate : due;
     add_factors(into, from);
 }
 
@@ -263,10 +260,52 @@ static void add_remark(struct e8_merge *merge, size_t *count, const char *remark
     }
 }
 
+static e8_dur_ns longest(const struct e8_merge *merge)
+{
+    e8_dur_ns most = 0;
+    for (size_t i = 0; i < merge->count; i++) {
+        e8_dur_ns length = merge->parts[i].run.ended - merge->parts[i].run.started;
+        most = length > most ? length : most;
+    }
+    return most;
+}
+
+/* So far apart two shards may begin: a second, where that is little of the run; of a long one a hundredth. */
+static e8_dur_ns may_differ(e8_dur_ns length)
+{
+    e8_dur_ns little = length / 10 < E8_NS_S ? length / 10 : E8_NS_S;
+    return length / 100 > little ? length / 100 : little;
+}
+
+/* With a --clock each begins when it likes. What they then amount to is no load that there ever was. */
+static void look_at_starts(struct e8_merge *merge)
+{
+    const struct e8_merge_part *first = merge->parts;
+    e8_dur_ns most = may_differ(longest(merge));
+    char text[E8_DUR_MAX];
+    for (size_t i = 1; i < merge->count; i++) {
+        first = merge->parts[i].run.started < first->run.started ? &merge->parts[i] : first;
+    }
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct e8_log_run *run = &merge->parts[i].run;
+        e8_dur_ns after = run->started - first->run.started;
+        if (after > most) {
+            merge->more.apart = after > merge->more.apart ? after : merge->more.apart;
+            add_remark(merge, &merge->late,
+                       e8_arena_printf(
+                           merge->arena,
+                           "shard %u/%u began %s after shard %u/%u: they did not load the receiver "
+                           "together, and there is no rate of the whole",
+                           run->shard, run->shards, e8_dur_text(after, text), first->run.shard, run->shards));
+        }
+    }
+}
+
 static void end_remarks(struct e8_merge *merge)
 {
-    const size_t counts[] = {merge->ended_early, merge->changed};
-    static const char *const what[] = {"ended before the end of their plan", "were changed by hand"};
+    const size_t counts[] = {merge->ended_early, merge->changed, merge->late};
+    static const char *const what[] = {"ended before the end of their plan", "were changed by hand",
+                                       "began after the first"};
     for (size_t i = 0; i < E8_COUNT(counts); i++) {
         if (counts[i] > E8_REMARKS_MOST) {
             merge->remarks[merge->more.remark_count++] =
@@ -290,7 +329,7 @@ static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *p
     e8_hist_free(&spread);
     add_generator(all, &more, part == merge->parts);
     add_end(all, &more);
-    add_hand(all, &more, part->stats);
+    add_hand(all, &more);
     add_remark(merge, &merge->ended_early, end_remark(merge, part, &more));
     add_remark(merge, &merge->changed, hand_remark(merge, part, &more));
     all->spread = merge->spread;
@@ -304,30 +343,23 @@ static enum e8_rc add_more(struct e8_merge *merge, const struct e8_merge_part *p
 
 static enum e8_rc merge_notes(struct e8_merge *merge, struct e8_err *err)
 {
-    struct e8_doc **docs = e8_new(merge->count, sizeof *docs);
     struct e8_buf text;
     enum e8_rc rc = E8_OK;
     e8_buf_init(&text, E8_NOTES_MAX);
     for (size_t i = 0; !rc && i < merge->count; i++) {
-        const char *notes = merge->parts[i].run.notes;
-        rc = e8_doc_parse(merge->parts[i].from, e8_str(notes && notes[0] ? notes : "{}"), E8_DOC_JSON,
-                          &docs[i], err);
-        rc = rc ? rc : add_more(merge, &merge->parts[i], err);
+        rc = add_more(merge, &merge->parts[i], err);
     }
+    look_at_starts(merge);
     end_remarks(merge);
     if (!rc) {
         struct e8_json w = e8_json_new(&text, 0);
         e8_json_object(&w, NULL);
-        put_facts(&w, docs, merge->count);
+        put_facts(&w, merge);
         e8_notes_write(&merge->more, &w);
         e8_json_end(&w, '}');
         merge->run.notes = e8_arena_str(merge->arena, e8_buf_str(&text)).p;
     }
-    for (size_t i = 0; i < merge->count; i++) {
-        e8_doc_free(&docs[i]);
-    }
     e8_buf_fini(&text);
-    free(docs);
     return rc;
 }
 

@@ -100,6 +100,20 @@ static void put_end(struct e8_json *w, const struct e8_report_more *more)
     }
 }
 
+static void put_schedule(struct e8_json *w, const struct e8_schedule *schedule)
+{
+    if (schedule->count == 0) {
+        return;
+    }
+    e8_json_array(w, "schedule");
+    e8_json_int(w, NULL, (int64_t)schedule->count);
+    e8_json_int(w, NULL, schedule->first);
+    e8_json_int(w, NULL, schedule->last);
+    e8_json_int(w, NULL, schedule->first_due);
+    e8_json_int(w, NULL, schedule->last_due);
+    e8_json_end(w, ']');
+}
+
 void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
 {
     size_t count = more->step_count > E8_NOTED_STEPS_MAX ? E8_NOTED_STEPS_MAX - 1 : more->step_count;
@@ -121,14 +135,20 @@ void e8_notes_write(const struct e8_report_more *more, struct e8_json *w)
     put_text(w, "command_why", more->command_why);
     e8_json_bool(w, "stopped_by_step", more->stopped_by_step);
     put_generator(w, more);
+    put_schedule(w, &more->schedule);
     put_end(w, more);
+    if (more->apart) {
+        e8_json_int(w, "apart_ns", more->apart);
+    }
+    if (more->settings) {
+        e8_json_raw(w, "settings", e8_str(more->settings));
+    }
     if (more->by_hand) {
         e8_json_bool(w, "by_hand", true);
         e8_json_int(w, "paused_ns", more->paused);
         e8_json_num(w, "factor_least", more->factor_least, 9);
         e8_json_num(w, "factor_most", more->factor_most, 9);
         e8_json_int(w, "changed_ns", more->changed_at);
-        e8_json_num(w, "plan_per_s", more->plan_rate, 9);
     }
     if (more->aborted) {
         e8_json_cstr(w, "aborted_by", more->aborted->text);
@@ -245,7 +265,22 @@ static void read_hand(const struct e8_node *root, struct e8_report_more *more)
     more->factor_least = number_of(root, "factor_least");
     more->factor_most = number_of(root, "factor_most");
     more->changed_at = (e8_dur_ns)count_of(root, "changed_ns");
-    more->plan_rate = number_of(root, "plan_per_s");
+}
+
+/* What no run of ours has written tells nothing. */
+static void read_schedule(const struct e8_node *list, struct e8_schedule *out)
+{
+    int64_t numbers[5];
+    size_t n = 0;
+    const struct e8_node *node =
+        list && list->kind == E8_SEQ && list->count == E8_COUNT(numbers) ? list->first : NULL;
+    for (; node && node->kind == E8_INT && node->i < INT64_MAX / 2 && node->i > INT64_MIN / 2;
+         node = node->next) {
+        numbers[n++] = node->i;
+    }
+    if (n == E8_COUNT(numbers) && numbers[0] > 0) {
+        *out = (struct e8_schedule){(uint64_t)numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+    }
 }
 
 static enum e8_rc read_spread(const struct e8_node *node, struct e8_hist **out, struct e8_err *err)
@@ -275,6 +310,8 @@ enum e8_rc e8_notes_read(const char *notes, const struct e8_threshold *threshold
     read_generator(root, more);
     read_end(root, arena, more);
     read_hand(root, more);
+    read_schedule(e8_node_get(root, "schedule"), &more->schedule);
+    more->apart = (e8_dur_ns)count_of(root, "apart_ns");
     for (size_t i = 0; i < count && aborted[0]; i++) {
         more->aborted = strcmp(thresholds[i].text, aborted) == 0 ? &thresholds[i] : more->aborted;
     }

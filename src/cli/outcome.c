@@ -3,7 +3,9 @@
 
 #include "cli/execute.h"
 #include "cli/hdr.h"
+#include "cli/outputs.h"
 #include "cli/runs.h"
+#include "cli/settings.h"
 
 #define SIZED_MOST 2000000 /* events, up to which a plan that was stopped is walked to count its deliveries */
 
@@ -175,12 +177,8 @@ static void count_unbegun(struct execution *x, struct e8_report_more *more)
 static void tell_hand(const struct execution *x, struct e8_report_more *more)
 {
     const struct e8_tally *all = e8_stats_all(x->result.stats);
-    uint64_t begun = e8_stats_pacing(x->result.stats)->count;
     e8_dur_ns warm = all->n.warmup && all->n.attempts ? all->span.first_due - x->facts.epoch : 0;
     more->changed_at = x->result.changed_at > warm ? x->result.changed_at - warm : 0;
-    if (more->by_hand && begun > 1 && x->result.due > 0) {
-        more->plan_rate = (double)(begun - 1) * (double)E8_NS_S / (double)x->result.due;
-    }
 }
 
 /* With --drop nothing waits. */
@@ -218,8 +216,10 @@ void e8_execution_more(struct execution *x)
         .paused = x->result.paused,
         .factor_least = x->result.factor_least,
         .factor_most = x->result.factor_most,
+        .schedule = x->result.schedule,
         .log = x->log_path,
         .signal = x->stopped_by,
+        .settings = e8_settings_of(x),
     };
     count_unbegun(x, &x->more);
     tell_hand(x, &x->more);
@@ -244,7 +244,7 @@ int e8_execution_report(struct execution *x)
         e8_cli_hdr_run(x->args, log, &x->facts, x->result.stats, &err)) {
         code = e8_exit_error(&err);
     }
-    if (x->run->report) {
+    if (x->run->report && !e8_cli_stdout_of(x->args)) {
         e8_report_write(report, x->format, e8_cli_style(x->args, stdout), stdout);
         fflush(stdout);
     }

@@ -81,6 +81,13 @@ enum e8_rc e8_cli_process(const struct e8_args *args, bool *poisson, struct e8_e
                          "--process: unknown process \"%s\"", name);
 }
 
+/* The first column is 1. */
+static enum e8_rc fail_stage(const char *text, struct e8_str part, struct e8_err *err)
+{
+    return e8_fail(err, E8_INPUT, "a rate or a ramp, and its length: 500/s:5m, 0..500/s:1m",
+                   "--stages, column %zu: \"%.*s\" is no stage", (size_t)(part.p - text) + 1, E8_STR(part));
+}
+
 static enum e8_rc read_stages(const char *text, struct e8_cli_pacing *out, struct e8_err *err)
 {
     struct e8_pace *pace = &out->phase.pace;
@@ -94,13 +101,15 @@ static enum e8_rc read_stages(const char *text, struct e8_cli_pacing *out, struc
         }
         struct e8_pace_piece *piece = &out->pieces[pace->piece_count++];
         if (!e8_pace_parse_piece(part, piece)) {
-            return e8_fail(err, E8_INPUT, "a rate or a ramp, and its length: 500/s:5m, 0..500/s:1m",
-                           "--stages: \"%.*s\" is no stage", E8_STR(part));
+            return fail_stage(text, part, err);
         }
         if (piece->length > LONGEST - pace->length) {
             return e8_fail(err, E8_INPUT, NULL, "--stages: the lengths overflow");
         }
         pace->length += piece->length;
+    }
+    if (pace->piece_count && rest.p[-1] == ',') {
+        return fail_stage(text, rest, err);
     }
     if (pace->piece_count && e8_pace_mean(pace) <= 0) {
         return e8_fail(err, E8_INPUT, "a stage with a rate above 0 and a length: 0..500/s:1m",

@@ -1,12 +1,10 @@
 /* Before anything is sent: does this machine have what the plan may need? */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/execute.h"
+#include "cli/limits.h"
 
-#define FILES_APART  32 /* the log, the loops, what the libraries open */
-#define FILES_WORKER 8
 #define PORT_RESTS   60     /* seconds after use, on Linux (TCP_TIMEWAIT_LEN) */
 #define SIZED_EVENTS 200000 /* of a plan that is walked to know its size */
 #define WORKER_RATE  500000 /* deliveries a second; no core sends so many */
@@ -120,40 +118,18 @@ static struct need need_of(const struct execution *x)
     return need;
 }
 
-/* Raises the soft limit as far as is needed and the hard one allows; *limit becomes what there is then. */
-static void raise_files(uint64_t needed, uint64_t *limit)
-{
-    struct rlimit now;
-    *limit = UINT64_MAX;
-    if (getrlimit(RLIMIT_NOFILE, &now) != 0) {
-        return;
-    }
-    if (now.rlim_cur != RLIM_INFINITY && now.rlim_cur < needed) {
-        struct rlimit more = {now.rlim_max != RLIM_INFINITY && now.rlim_max < needed ? now.rlim_max : needed,
-                              now.rlim_max};
-        now = setrlimit(RLIMIT_NOFILE, &more) == 0 ? more : now;
-    }
-    *limit = now.rlim_cur == RLIM_INFINITY ? UINT64_MAX : now.rlim_cur;
-}
-
 static enum e8_rc check_files(const struct execution *x, const struct need *need, struct e8_err *err)
 {
-    uint64_t ends = x->sink_count ? 2 : 1; /* of a connection are in this process */
-    uint64_t apart = FILES_APART + (uint64_t)FILES_WORKER * x->run->workers, limit;
-    raise_files(need->possible * ends + apart, &limit);
-    if (need->sure * ends > limit) {
+    uint64_t ends = x->sink_count ? 2 : 1;
+    struct e8_cli_files_limit files = e8_cli_files_for(need->possible, ends, x->run->workers);
+    if (need->sure * ends > files.limit) {
         return e8_fail(err, E8_ENV,
                        "raise the hard limit of open files (ulimit -Hn), or send fewer at a time",
                        "%llu deliveries at a time need more files than the %llu that may be open",
-                       (unsigned long long)need->sure, (unsigned long long)limit);
+                       (unsigned long long)need->sure, (unsigned long long)files.limit);
     }
-    if (need->possible * ends + apart > limit) {
-        uint64_t room = limit > apart ? (limit - apart) / ends : 1;
-        fprintf(stderr,
-                "emit8: a slow receiver may bring %llu deliveries in flight; with at most\n"
-                "       %llu open files there is room for about %llu:\n"
-                "       raise ulimit -Hn, or lower --in-flight\n",
-                (unsigned long long)need->possible, (unsigned long long)limit, (unsigned long long)room);
+    if (need->possible > files.room) {
+        e8_cli_files_warn(need->possible, &files, "raise ulimit -Hn, or lower --in-flight");
     }
     return E8_OK;
 }

@@ -53,7 +53,7 @@ static void resize(struct e8_cli_progress *p)
     int columns, rows;
     if (p->live) {
         e8_terminal_size(STDERR_FILENO, &columns, &rows);
-        e8_live_resize(p->live, columns, rows);
+        e8_live_resize(p->live, columns, rows, e8_mono_now());
     }
 }
 

@@ -351,6 +351,22 @@ static bool says_secret(const struct e8_option *option)
     return strcmp(option->name, "header") == 0;
 }
 
+/* Quoted where a shell would read it otherwise. */
+static void put_word(struct e8_str text, struct e8_buf *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    bool bare = text.n > 0;
+    for (size_t i = 0; bare && i < text.n; i++) {
+        bare = memchr(plain, text.p[i], sizeof plain - 1) != NULL;
+    }
+    if (bare) {
+        e8_buf_putstr(out, text);
+    } else {
+        e8_buf_put_quoted(out, text);
+    }
+}
+
+/* A URL without its secrets; any other text as it is. */
 static void put_url(const char *text, struct e8_buf *out)
 {
     const char *url = strstr(text, "://") ? text : NULL;
@@ -366,25 +382,39 @@ static void put_url(const char *text, struct e8_buf *out)
     e8_url_redacted(e8_str(text), out);
 }
 
+static void put_value(const struct e8_option *option, const char *value, struct e8_buf *out)
+{
+    if (says_secret(option)) {
+        e8_buf_puts(out, "***");
+    } else if (strcmp(option->name, "var") == 0) {
+        e8_buf_printf(out, "%.*s=***", (int)strcspn(value, "="), value);
+    } else {
+        put_url(value, out);
+    }
+}
+
 void e8_cli_command(const struct e8_args *args, struct e8_buf *out)
 {
+    struct e8_buf text;
+    e8_buf_init(&text, 64 << 10);
     e8_buf_printf(out, "emit8 %s", args->command->name);
     for (size_t i = 0; i < args->word_count; i++) {
+        e8_buf_reset(&text);
+        put_url(args->words[i], &text);
         e8_buf_putc(out, ' ');
-        put_url(args->words[i], out);
+        put_word(e8_buf_str(&text), out);
     }
     for (size_t i = 0; i < args->set_count; i++) {
+        const char *value = args->set[i].value;
         e8_buf_printf(out, " --%s", args->set[i].option->name);
-        if (args->set[i].value && says_secret(args->set[i].option)) {
-            e8_buf_puts(out, " ***");
-        } else if (args->set[i].value && strcmp(args->set[i].option->name, "var") == 0) {
-            size_t name = strcspn(args->set[i].value, "=");
-            e8_buf_printf(out, " %.*s=***", (int)name, args->set[i].value);
-        } else if (args->set[i].value) {
+        if (value) {
+            e8_buf_reset(&text);
+            put_value(args->set[i].option, value, &text);
             e8_buf_putc(out, ' ');
-            put_url(args->set[i].value, out);
+            put_word(e8_buf_str(&text), out);
         }
     }
+    e8_buf_fini(&text);
 }
 
 static int signal_fd = -1;

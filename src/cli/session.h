@@ -99,7 +99,7 @@ struct e8_cli_run {
 };
 /* Checks targets, opens the log, runs, reports. Returns the exit code. */
 int e8_cli_execute(const struct e8_args *args, struct e8_cli_run *run);
-/* The command line for the log: header values and URL secrets left out. */
+/* The command line for the log, quoted for a shell; values of headers and variables, and secrets of URLs, are left out. */
 void e8_cli_command(const struct e8_args *args, struct e8_buf *out);
 
 /* SIGINT and SIGTERM are blocked and read from here, so that no handler runs. */

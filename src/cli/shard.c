@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/terminal.h"
+
 #define SHARDS_MAX 10000
 #define LATE_MAX   E8_NS_S
 #define LEAD       (500 * E8_NS_MS) /* for the workers to be ready */
@@ -215,24 +217,66 @@ enum e8_rc e8_cli_divide(const struct e8_cli_shard *shard, e8_wall_ns clock, boo
 
 /* ---- the start gate ---- */
 
-static void say_wait(e8_wall_ns at, e8_dur_ns left, bool terminal, bool first)
+struct wait {
+    bool quiet, terminal; /* terminal: one line, redrawn in place */
+    bool keys;            /* q ends it */
+    e8_dur_ns said;       /* what was left of it when it was last told */
+};
+
+static void say_wait(const struct wait *wait, e8_wall_ns at, e8_dur_ns left)
 {
-    char moment[E8_RFC3339_MAX], text[E8_DUR_MAX];
+    char moment[E8_RFC3339_MAX], text[E8_DUR_MAX], line[160];
+    int columns = 0, rows;
     e8_wall_format(at, 0, moment);
     e8_dur_text((left + E8_NS_S - 1) / E8_NS_S * E8_NS_S, text);
-    if (terminal) {
-        fprintf(stderr, "\r\033[Kemit8: begins at %s, in %s", moment, text);
-        fflush(stderr);
-    } else if (first) {
-        fprintf(stderr, "emit8: begins at %s, in %s\n", moment, text);
+    snprintf(line, sizeof line, "emit8: begins at %s, in %s%s", moment, text, wait->keys ? " (q stops)" : "");
+    if (!wait->terminal) {
+        fprintf(stderr, "%s\n", line);
+        return;
+    }
+    e8_terminal_size(STDERR_FILENO, &columns, &rows);
+    fprintf(stderr, "\r\033[K%.*s", columns > 1 ? columns - 1 : 79, line);
+    fflush(stderr);
+}
+
+static void end_line(const struct wait *wait)
+{
+    if (wait->terminal) {
+        fputs("\r\033[K", stderr);
     }
 }
 
+/* The start stays where it is. */
+static void suspend(const struct wait *wait)
+{
+    end_line(wait);
+    e8_terminal_give();
+    e8_signals_suspend();
+}
+
+/* There is nothing yet that other keys would change: they are read, so that they change nothing later either. */
+static int take_keys(struct wait *wait)
+{
+    enum e8_key key = E8_KEY_NONE;
+    wait->keys = wait->terminal && e8_terminal_take();
+    while (wait->keys && (key = e8_terminal_key()) != E8_KEY_NONE) {
+        if (key == E8_KEY_QUIT) {
+            return SIGINT;
+        }
+    }
+    return 0;
+}
+
 /* What else a terminal says (its size has changed, …) is no reason to end. */
-static int taken_to_end(e8_dur_ns timeout)
+static int taken_to_end(struct wait *wait, e8_dur_ns timeout)
 {
     int taken = e8_signals_take(timeout);
-    return taken == SIGINT || taken == SIGTERM || taken == SIGHUP ? taken : 0;
+    if (taken == SIGTSTP) {
+        suspend(wait);
+    } else if (taken == SIGCONT) {
+        e8_terminal_again();
+    }
+    return taken == SIGINT || taken == SIGTERM || taken == SIGHUP ? taken : take_keys(wait);
 }
 
 enum e8_rc e8_cli_check_start(e8_wall_ns at, struct e8_err *err)
@@ -259,22 +303,25 @@ static void note_late(e8_wall_ns at)
 
 enum e8_rc e8_cli_wait(e8_wall_ns at, bool quiet, int *signal, struct e8_err *err)
 {
-    bool terminal = !quiet && isatty(STDERR_FILENO);
-    e8_dur_ns left, said = INT64_MAX;
+    struct wait wait = {
+        .quiet = quiet, .terminal = !quiet && e8_terminal_redraws(STDERR_FILENO), .said = INT64_MAX};
+    e8_dur_ns left;
     enum e8_rc rc = e8_cli_check_start(at, err);
-    if (!rc) {
-        note_late(at);
-    }
-    *signal = 0;
+    *signal = rc ? 0 : take_keys(&wait);
     while (!rc && !*signal && (left = at - LEAD - e8_wall_now()) > 0) {
-        if (!quiet && said - left >= E8_NS_S) {
-            say_wait(at, left + LEAD, terminal, said == INT64_MAX);
-            said = left;
+        if (!quiet && (wait.terminal ? wait.said - left >= E8_NS_S : wait.said == INT64_MAX)) {
+            say_wait(&wait, at, left + LEAD);
+            wait.said = left;
         }
-        *signal = taken_to_end(left < LOOK ? left + E8_NS_MS : LOOK);
+        *signal = taken_to_end(&wait, left < LOOK ? left + E8_NS_MS : LOOK);
     }
-    if (terminal) {
-        fputs("\r\033[K", stderr);
+    end_line(&wait);
+    if (*signal) {
+        e8_terminal_give();
+    }
+    rc = rc || *signal ? rc : e8_cli_check_start(at, err); /* we may have been stopped until after it */
+    if (!rc && !*signal) {
+        note_late(at);
     }
     return rc;
 }

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define LOOK_EVERY (50 * E8_NS_MS)
-#define GRACE      (500 * E8_NS_MS) /* after a stop */
 
 static void describe(struct e8_cli_trial *t)
 {
@@ -93,7 +92,7 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         .in_flight = t->in_flight,
         .pin = threads.pin,
         .spin = threads.spin,
-        .grace = GRACE,
+        .grace = E8_TRIAL_GRACE,
         .reach = *t->reach,
         .log = log,
         .epoch = t->facts.epoch,
@@ -108,7 +107,11 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
         e8_engine_finish(&engine, &t->result);
         t->busy = busy_share(t, used_time() - used, threads.spin > 0);
         e8_cli_facts_end(&t->result, NULL, t->arena, &t->facts);
-        const struct e8_report_more more = {.open = true, .load = true, .pressure = t->result.pressure};
+        const struct e8_report_more more = {.open = true,
+                                            .load = true,
+                                            .pressure = t->result.pressure,
+                                            .schedule = t->result.schedule,
+                                            .bound = t->result.bounded ? t->in_flight : 0};
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
     }
     enum e8_rc closed = log ? e8_dlog_finish(&log, rc ? NULL : &t->facts, rc ? NULL : err) : E8_OK;

@@ -5,6 +5,7 @@
 #include "cli/kept.h"
 #include "cli/progress.h"
 
+#define E8_TRIAL_GRACE (500 * E8_NS_MS) /* after a stop */
 struct e8_cli_trial {
     const struct e8_args *args;
     struct e8_plan *plan;

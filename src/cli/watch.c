@@ -51,7 +51,7 @@ static void resize(struct execution *x)
     int columns, rows;
     if (x->live) {
         e8_terminal_size(STDERR_FILENO, &columns, &rows);
-        e8_live_resize(x->live, columns, rows);
+        e8_live_resize(x->live, columns, rows, e8_mono_now());
     }
 }
 
@@ -104,8 +104,8 @@ static void take_keys(struct execution *x, struct e8_engine *engine)
         e8_engine_look(engine, &now);
         if (key == E8_KEY_QUIT) {
             stop(x, engine, SIGINT);
-        } else if (x->stopped_by) {
-            continue;
+        } else if (x->stopped_by || e8_mono_now() < x->facts.epoch) {
+            continue; /* a schedule that has not begun, or is at its end, has nothing to change */
         } else if (key == E8_KEY_PAUSE) {
             e8_engine_pause(engine, !now.paused);
         } else {
@@ -169,7 +169,8 @@ static void look_at_thresholds(struct execution *x, struct e8_engine *engine, co
     e8_dur_ns elapsed = e8_mono_now() - x->facts.epoch;
     for (size_t i = 0; !x->lost && !x->stopped_by && i < x->threshold_count; i++) {
         const struct e8_threshold *threshold = &x->thresholds[i];
-        if (threshold->abort && !(x->facts.shard && threshold->measure == E8_MEASURE_RATE) &&
+        bool rate = threshold->measure == E8_MEASURE_RATE || threshold->measure == E8_MEASURE_ATTEMPT_RATE;
+        if (threshold->abort && !(x->facts.shard && rate) &&
             e8_threshold_lost(threshold, &x->facts, stats, elapsed)) {
             x->lost = threshold;
         }

@@ -9,7 +9,7 @@
 
 #define E8_LOG_APPLICATION 0x65386c67 /* "e8lg", PRAGMA application_id */
 #define E8_LOG_VERSION                                                                                       \
-    4 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
+    5 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
 
 /* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
 #define E8_EVENT_BITS 32
@@ -32,6 +32,10 @@
     " max(delivery_id) FILTER (WHERE several IS NULL) FROM attempt_row WHERE id > " E8_SPANNED
 #define E8_SPAN_NEXT     E8_SPAN " HAVING count(*) > 0" /* one of all that have come since */
 #define E8_SPANS_MISSING E8_SPAN " GROUP BY id >> 10"   /* one for each thousand */
+
+/* How far the spool of a run has been taken, so that nothing in it is taken twice after a kill. Logs of this version had none at first. */
+#define E8_SPOOLED_TABLE                                                                                     \
+    "CREATE TABLE IF NOT EXISTS spooled(run INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;"
 
 /* With tables made, in WAL mode, ready to write. *out is NULL after an error. */
 enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err);

@@ -1,8 +1,10 @@
 /* The delivery log: an SQLite file (WAL) with runs, endpoints, steps, events and attempts, and a view `deliveries` for people.
  *
  * Writing: each worker has a ring of its own; one writer thread drains all rings in batches of at most 20 ms. A full ring makes
- * the worker wait, never lose a record; the stalls are counted. When the disk fails the log says so (e8_dlog_failed) and
- * keeps draining, so that nobody hangs; what had been committed stays. */
+ * the worker wait, never lose a record; the stalls are counted. A run that makes tens of thousands of deliveries a second is not held up
+ * by its log: then the records go into a file beside it, from which a thread of the lowest priority makes the rows, and
+ * e8_dlog_finish those that are left. A killed run leaves that file, and who opens the log next takes it up, to write or to read. When the
+ * disk fails the log says so (e8_dlog_failed) and keeps draining, so that nobody hangs; what had been committed stays. */
 #ifndef E8_DLOG_DLOG_H
 #define E8_DLOG_DLOG_H
 
@@ -90,7 +92,7 @@ enum e8_rc e8_dlog_begin(struct e8_dlog *log, struct e8_log_run *run, struct e8_
 /* The ring of one worker: its records are struct e8_record. */
 struct e8_ring *e8_dlog_ring(struct e8_dlog *log, unsigned worker);
 bool e8_dlog_failed(const struct e8_dlog *log); /* any thread */
-/* A delivery that is over, delivered or as expected. Its record stands in the ring and is written within some 20 ms; this outlives a
+/* A delivery that is over, delivered or as expected. Its record stands in the ring and is in a file within some 20 ms; this outlives a
  * process that is killed before. The worker's thread; a few stores, no system call. */
 struct e8_over {
     uint64_t flow, instance;
@@ -99,7 +101,10 @@ struct e8_over {
     uint16_t endpoint, copy;
 };
 void e8_dlog_over(struct e8_dlog *log, unsigned worker, const struct e8_over *over);
-/* After all workers have ended: drains, writes the end of the run, commits, closes, frees. Reports the first failure.
+/* After all workers have ended: records of which e8_dlog_finish has yet to make rows. */
+uint64_t e8_dlog_waiting(const struct e8_dlog *log);
+/* After all workers have ended: drains, makes the rows that are left (a second or two for each million), writes the end of the run,
+ * commits, closes, frees. Reports the first failure.
  * Before e8_dlog_begin, or after it failed: only closes and frees; run may be NULL. */
 enum e8_rc e8_dlog_finish(struct e8_dlog **log, const struct e8_log_run *run, struct e8_err *err);
 

@@ -61,12 +61,11 @@ static enum e8_rc make_default_dir(const char *path, struct e8_err *err)
 /* What may not be written is the system's refusal; what may not be read is bad input. */
 static enum e8_rc fail_errno(const char *path, const char *what, bool writes, int cause, struct e8_err *err)
 {
-    bool refused = writes && (cause == EACCES || cause == EPERM);
     bool of_host = cause == EROFS || cause == ENOSPC || cause == EDQUOT || cause == EIO || cause == EMFILE ||
                    cause == ENFILE || cause == ENOMEM;
     const char *hint = cause == ENOENT ? "make its directory first, or name another file" : another;
 
-    return e8_db_fail_with(err, of_host || refused ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what,
+    return e8_db_fail_with(err, of_host || writes ? E8_ENV : E8_INPUT, path, hint, "%s: %s", what,
                            strerror(cause));
 }
 
@@ -79,7 +78,7 @@ static enum e8_rc make_private(const char *path, struct e8_err *err)
     return E8_OK;
 }
 
-static enum e8_rc check_kind(const char *path, bool *missing, struct e8_err *err)
+static enum e8_rc check_kind(const char *path, bool writes, bool *missing, struct e8_err *err)
 {
     struct stat st;
 
@@ -88,7 +87,7 @@ static enum e8_rc check_kind(const char *path, bool *missing, struct e8_err *err
         return e8_fail(err, E8_INPUT, "name a file: --log FILE", "the delivery log's path is empty");
     if (stat(path, &st) != 0) {
         *missing = errno == ENOENT;
-        return *missing ? E8_OK : fail_errno(path, "cannot be opened", false, errno, err);
+        return *missing ? E8_OK : fail_errno(path, "cannot be opened", writes, errno, err);
     }
     if (S_ISDIR(st.st_mode))
         return e8_db_fail_with(err, E8_INPUT, path, another, "is a directory, not a delivery log");
@@ -277,7 +276,7 @@ static enum e8_rc prepare_write(sqlite3 *db, const char *path, struct e8_err *er
         whose = identify(db);
     }
     rc = refuse(db, whose, path, what, err);
-    if (rc == E8_OK && (!upgrade(db) || !set_modes(db)))
+    if (rc == E8_OK && (!upgrade(db) || !set_modes(db) || !e8_db_exec(db, E8_SPOOLED_TABLE)))
         rc = e8_db_fail(db, path, what, err);
     return rc;
 }
@@ -285,7 +284,7 @@ static enum e8_rc prepare_write(sqlite3 *db, const char *path, struct e8_err *er
 enum e8_rc e8_db_open_write(const char *path, sqlite3 **out, struct e8_err *err)
 {
     bool missing;
-    enum e8_rc rc = check_kind(path, &missing, err);
+    enum e8_rc rc = check_kind(path, true, &missing, err);
 
     *out = NULL;
     if (rc == E8_OK && missing)
@@ -335,7 +334,7 @@ static bool is_of_wal(sqlite3 *db)
 enum e8_rc e8_db_open_read(const char *path, sqlite3 **out, struct e8_err *err)
 {
     bool missing;
-    enum e8_rc rc = check_kind(path, &missing, err);
+    enum e8_rc rc = check_kind(path, false, &missing, err);
 
     *out = NULL;
     if (rc == E8_OK && missing)

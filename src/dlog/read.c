@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dlog/spool.h"
+
 #define LIST_MAX   65536 /* of what has 16-bit indices */
 #define STEPS_MAX  ((uint32_t)4 << 20)
 #define SHARDS_MAX 10000
@@ -103,9 +105,10 @@ enum e8_rc e8_dlog_read(const char *path, struct e8_dlog_reader **out, struct e8
 {
     sqlite3 *db;
     struct e8_err local = {0};
-    enum e8_rc rc = e8_db_open_read(path, &db, err);
+    enum e8_rc rc = e8_settle_left(path, err);
 
     *out = NULL;
+    rc = rc ? rc : e8_db_open_read(path, &db, err);
     if (rc)
         return rc;
     struct e8_dlog_reader *reader = e8_new(1, sizeof(*reader));

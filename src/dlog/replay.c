@@ -17,7 +17,7 @@ struct replay {
     const struct e8_log_run *run;
     struct e8_read_range range;
     struct e8_stats *stats;
-    struct margins planned, dropped, aborted, withheld;
+    struct margins planned, dropped, aborted, withheld, gone;
     bool tallied; /* the end of the run wrote them */
 };
 
@@ -136,31 +136,38 @@ static void add_events(struct replay *replay, unsigned type, uint64_t count)
         e8_stats_event(replay->stats, type);
 }
 
-/* One row of `tally`: events, planned, dropped, aborted, withheld from column 2 on. */
+/* One row of `tally`: events, planned, dropped, aborted, withheld, gone from column 2 on. Those that are gone are of those withheld. */
 static bool add_tally(struct replay *replay, sqlite3_stmt *row)
 {
     bool of_type = sqlite3_column_int64(row, 0) != 0;
     size_t count = of_type ? replay->run->type_count : replay->run->endpoint_count;
     uint32_t i = e8_read_upto(row, 1, UINT16_MAX);
-    struct margins *margins[] = {&replay->planned, &replay->dropped, &replay->aborted, &replay->withheld};
+    struct margins *margins[] = {&replay->planned, &replay->dropped, &replay->aborted, &replay->withheld,
+                                 &replay->gone};
 
     if (i >= count || e8_read_u64(row, 2) > DELIVERIES_MAX)
         return false;
     if (of_type)
         add_events(replay, i, e8_read_u64(row, 2));
-    for (int m = 0; m < 4; m++)
+    for (int m = 0; m < 5; m++)
         (of_type ? margins[m]->type : margins[m]->endpoint)[i] = e8_read_u64(row, 3 + m);
+    uint64_t *withheld = of_type ? replay->withheld.type : replay->withheld.endpoint;
+    uint64_t gone = (of_type ? replay->gone.type : replay->gone.endpoint)[i];
+    if (gone > withheld[i])
+        return false;
+    withheld[i] -= gone;
     replay->tallied = true;
     return true;
 }
 
-#define TALLIES(withheld)                                                                                    \
-    "SELECT kind = 'type', number, events, planned, dropped, aborted, " withheld " FROM tally WHERE run = "  \
-    "?1"
+#define TALLIES(more)                                                                                        \
+    "SELECT kind = 'type', number, events, planned, dropped, aborted, " more " FROM tally WHERE run = ?1"
 
 static enum e8_rc read_tallies(struct replay *replay, struct e8_err *err)
 {
-    const char *sql = replay->reader->version < 3 ? TALLIES("0") : TALLIES("withheld");
+    const char *sql = replay->reader->version < 3   ? TALLIES("0, 0")
+                      : replay->reader->version < 5 ? TALLIES("withheld, 0")
+                                                    : TALLIES("withheld, gone");
     sqlite3_stmt *row = e8_read_prepare(replay->reader, sql, err);
     bool good = true;
     int code;
@@ -269,7 +276,7 @@ static enum e8_rc add_counts(struct replay *replay, struct e8_err *err)
     if (spread(replay, &replay->planned, e8_stats_planned) &&
         spread(replay, &replay->dropped, e8_stats_dropped) &&
         spread(replay, &replay->aborted, e8_stats_aborted) &&
-        spread(replay, &replay->withheld, e8_stats_withheld))
+        spread(replay, &replay->withheld, e8_stats_withheld) && spread(replay, &replay->gone, e8_stats_gone))
         return E8_OK;
     return e8_read_damaged(replay->reader, "the tallies contradict each other", err);
 }
@@ -296,11 +303,13 @@ enum e8_rc e8_dlog_stats(struct e8_dlog_reader *reader, const struct e8_log_run 
     margins_init(&replay.dropped, run);
     margins_init(&replay.aborted, run);
     margins_init(&replay.withheld, run);
+    margins_init(&replay.gone, run);
     enum e8_rc rc = replay_all(&replay, err ? err : &local);
     margins_fini(&replay.planned);
     margins_fini(&replay.dropped);
     margins_fini(&replay.aborted);
     margins_fini(&replay.withheld);
+    margins_fini(&replay.gone);
     return rc;
 }
 

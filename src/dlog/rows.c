@@ -111,7 +111,7 @@ bool e8_rows_span(struct e8_dlog *log)
     return put || e8_db_run(log->statements[S_SPAN]);
 }
 
-static bool sort_records(struct e8_dlog *log, struct e8_ring *ring, size_t count)
+static bool sort_records(struct e8_dlog *log, const struct e8_record *const *records, size_t count)
 {
     struct e8_given *given = &log->given;
 
@@ -119,7 +119,7 @@ static bool sort_records(struct e8_dlog *log, struct e8_ring *ring, size_t count
     given->event_count = given->attempt_count = 0;
     given->usual = true;
     for (size_t i = 0; i < count; i++) {
-        const struct e8_record *record = e8_ring_at(ring, i);
+        const struct e8_record *record = records[i];
         if (record->kind == E8_RECORD_EVENT) {
             given->events[given->event_count++] = &record->event;
             continue;
@@ -132,11 +132,11 @@ static bool sort_records(struct e8_dlog *log, struct e8_ring *ring, size_t count
     return true;
 }
 
-bool e8_rows_put(struct e8_dlog *log, struct e8_ring *ring, size_t count)
+bool e8_rows_put(struct e8_dlog *log, const struct e8_record *const *records, size_t count)
 {
     const struct e8_given *given = &log->given;
 
-    if (!sort_records(log, ring, count))
+    if (!sort_records(log, records, count))
         return false;
     if (given->event_count > 0 && !e8_db_run(log->statements[S_EVENTS]))
         return false;
@@ -146,6 +146,15 @@ bool e8_rows_put(struct e8_dlog *log, struct e8_ring *ring, size_t count)
         return false;
     note_rows(log, sqlite3_last_insert_rowid(log->db));
     return true;
+}
+
+bool e8_rows_spooled(struct e8_dlog *log, uint64_t at)
+{
+    sqlite3_stmt *row = log->statements[S_SPOOLED];
+
+    sqlite3_bind_int64(row, 1, log->run);
+    bind_u64(row, 2, at);
+    return e8_db_run(row);
 }
 
 static bool find_code(struct e8_dlog *log, sqlite3_stmt *find, int outcome)
@@ -333,13 +342,14 @@ static bool put_tally(sqlite3_stmt *row, const char *kind, const struct e8_count
     bind_u64(row, 6, n->dropped);
     bind_u64(row, 7, n->aborted);
     bind_u64(row, 8, n->withheld);
+    bind_u64(row, 9, n->gone);
     return e8_db_run(row);
 }
 
 static bool put_tallies(struct e8_dlog *log, const struct e8_log_run *run)
 {
     static const char sql[] = "INSERT INTO tally(run, number, kind, events, planned, dropped, aborted,"
-                              " withheld) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                              " withheld, gone) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     sqlite3_stmt *row = list_row(log, sql, log->run);
     bool good = row;
 

@@ -33,6 +33,7 @@ static const char tables[] =
     "CREATE TABLE tally(run INTEGER NOT NULL, kind TEXT NOT NULL," /* 'endpoint' or 'type' */
     " number INTEGER NOT NULL, events INTEGER NOT NULL, planned INTEGER NOT NULL, dropped INTEGER NOT NULL,"
     " aborted INTEGER NOT NULL, withheld INTEGER NOT NULL DEFAULT 0,"
+    " gone INTEGER NOT NULL DEFAULT 0," /* of those withheld */
     " PRIMARY KEY(run, kind, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE outcome(code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL) STRICT;"
     "CREATE TABLE error(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;";
@@ -181,6 +182,7 @@ void e8_schema_put(struct e8_buf *sql)
 {
     e8_buf_puts(sql, tables);
     e8_buf_puts(sql, rows_of_today);
+    e8_buf_puts(sql, E8_SPOOLED_TABLE);
     put_attempt(sql);
     put_attempts(sql);
     put_deliveries(sql);
@@ -216,7 +218,7 @@ void e8_schema_put_narrow(struct e8_buf *sql, const struct e8_schema_wide *wide)
 
 /* Version 2 keeps the names of an endpoint's own headers; version 3 copies, expectations, names of steps, and what a resumed
  * run goes on with; version 4 which part of a divided plan a run was, and the rest in narrower rows, without an index of all
- * deliveries. */
+ * deliveries; version 5 how many deliveries were withheld since a 410 had disabled their endpoint. */
 static const char to_version_3[] =
     "ALTER TABLE run ADD COLUMN resumes INTEGER; ALTER TABLE run ADD COLUMN over INTEGER;"
     "ALTER TABLE run ADD COLUMN clock INTEGER;"
@@ -231,6 +233,8 @@ static const char to_version_4[] =
     "ALTER TABLE run ADD COLUMN plan TEXT;"
     "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;"
     "ALTER TABLE event RENAME TO event_3; ALTER TABLE attempt RENAME TO attempt_3;";
+
+static const char to_version_5[] = "ALTER TABLE tally ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;";
 
 static void put_rows_of_version_3(struct e8_buf *sql)
 {
@@ -253,11 +257,14 @@ void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
         e8_buf_puts(sql, "ALTER TABLE endpoint ADD COLUMN headers TEXT;");
     if (version < 3)
         e8_buf_puts(sql, to_version_3);
-    e8_buf_puts(sql, to_version_4);
-    e8_buf_puts(sql, rows_of_today);
-    put_attempt(sql);
-    put_rows_of_version_3(sql);
-    put_attempts(sql);
-    put_deliveries(sql);
+    if (version < 4) {
+        e8_buf_puts(sql, to_version_4);
+        e8_buf_puts(sql, rows_of_today);
+        put_attempt(sql);
+        put_rows_of_version_3(sql);
+        put_attempts(sql);
+        put_deliveries(sql);
+    }
+    e8_buf_puts(sql, to_version_5);
     e8_buf_printf(sql, "PRAGMA user_version = %d;", E8_LOG_VERSION);
 }

@@ -1,11 +1,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dlog/write.h"
 
 /* About 5 MB for each worker: 60 ms at 270,000 records a second, longer than a checkpoint takes. */
 enum { RING_SLOTS = 16384 };
+
+/* From so many records a second on, making rows costs a processor so much that it must not be at the workers' expense. */
+#define BUSY_FROM 50000
 
 static const char *const texts[S_COUNT] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
@@ -18,6 +22,7 @@ static const char *const texts[S_COUNT] = {
     [S_SPAN_KNOWN] = "INSERT INTO span SELECT ?1, ?2, ?3, ?4 WHERE " E8_SPANNED " = ?1 - 1",
     [S_ERROR_FIND] = "SELECT id FROM error WHERE text = ?1",
     [S_ERROR_ADD] = "INSERT INTO error VALUES(NULL, ?1)",
+    [S_SPOOLED] = "INSERT OR REPLACE INTO spooled VALUES(?1, ?2)",
 };
 
 static void make_rings(struct e8_dlog *log, unsigned rings)
@@ -38,15 +43,19 @@ static bool prepare_statements(struct e8_dlog *log)
     return true;
 }
 
-static void free_log(struct e8_dlog **log)
+void e8_dlog_free(struct e8_dlog **log)
 {
     struct e8_dlog *l = *log;
 
+    if (!l)
+        return;
     for (int i = 0; i < S_COUNT; i++)
         sqlite3_finalize(l->statements[i]);
     e8_db_close(&l->db);
     for (unsigned i = 0; i < l->ring_count; i++)
         e8_ring_free(&l->rings[i]);
+    e8_spool_close(&l->spool);
+    pthread_mutex_destroy(&l->rows);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->wake);
     l->magic = 0;
@@ -63,11 +72,12 @@ static void init_wake(struct e8_dlog *log)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&log->lock, NULL);
+    pthread_mutex_init(&log->rows, NULL);
     pthread_cond_init(&log->wake, &attr);
     pthread_condattr_destroy(&attr);
 }
 
-enum e8_rc e8_dlog_open(const char *path, unsigned rings, struct e8_dlog **out, struct e8_err *err)
+enum e8_rc e8_dlog_open_bare(const char *path, struct e8_dlog **out, struct e8_err *err)
 {
     sqlite3 *db;
     enum e8_rc rc = e8_db_open_write(path, &db, err);
@@ -79,14 +89,26 @@ enum e8_rc e8_dlog_open(const char *path, unsigned rings, struct e8_dlog **out, 
     log->magic = DLOG_MAGIC;
     log->path = e8_dup(path);
     log->db = db;
+    log->busy_from = BUSY_FROM;
     atomic_init(&log->failed, false);
+    atomic_init(&log->spools, false);
     init_wake(log);
-    make_rings(log, rings);
     if (!e8_given_init(log) || !prepare_statements(log)) {
         rc = e8_db_fail(db, path, "cannot be written", err);
-        free_log(&log);
+        e8_dlog_free(&log);
     }
     *out = log;
+    return rc;
+}
+
+enum e8_rc e8_dlog_open(const char *path, unsigned rings, struct e8_dlog **out, struct e8_err *err)
+{
+    enum e8_rc rc = e8_settle_left(path, err);
+
+    *out = NULL;
+    rc = rc ? rc : e8_dlog_open_bare(path, out, err);
+    if (rc == E8_OK)
+        make_rings(*out, rings);
     return rc;
 }
 
@@ -132,6 +154,12 @@ bool e8_dlog_failed(const struct e8_dlog *log)
     return atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
+uint64_t e8_dlog_waiting(const struct e8_dlog *log)
+{
+    E8_CHECK_MAGIC(log, DLOG_MAGIC);
+    return atomic_load_explicit(&log->spools, memory_order_acquire) ? e8_spool_waiting(log->spool) : 0;
+}
+
 /* To the disk for good. Who reads or writes at the moment is not waited for: it will do it. */
 static bool checkpoint(struct e8_dlog *log)
 {
@@ -147,9 +175,12 @@ static bool write_end(struct e8_dlog *log, const struct e8_log_run *run)
 }
 
 /* All is written now: of this run, and of those that it went on with. */
-static void remove_over(struct e8_dlog *log)
+static void remove_sides(struct e8_dlog *log)
 {
     char sql[96];
+
+    if (log->spool)
+        unlink(e8_spool_path(log->spool));
     for (int64_t run = log->run, before = 0; run > 0; run = before) {
         e8_over_remove(log->path, run);
         snprintf(sql, sizeof(sql), "SELECT resumes FROM run WHERE id = %lld", (long long)run);
@@ -174,9 +205,9 @@ enum e8_rc e8_dlog_finish(struct e8_dlog **log, const struct e8_log_run *run, st
         if (rc && err)
             *err = l->error;
         if (rc == E8_OK)
-            remove_over(l);
+            remove_sides(l);
     }
     e8_over_close(&l->over);
-    free_log(log);
+    e8_dlog_free(log);
     return rc;
 }

@@ -8,6 +8,7 @@
 #include "dlog/db.h"
 #include "dlog/dlog.h"
 #include "dlog/over.h"
+#include "dlog/spool.h"
 
 enum { DLOG_MAGIC = 0x0a4e8501, ERROR_CACHE = 256 };
 
@@ -21,6 +22,7 @@ enum statement {
     S_SPAN_KNOWN,
     S_ERROR_FIND,
     S_ERROR_ADD,
+    S_SPOOLED,
     S_COUNT
 };
 
@@ -30,8 +32,8 @@ struct known_error {
     char text[E8_ERROR_MAX];
 };
 
-/* Records that are being written: they stay in their ring until they have been. */
-enum { E8_GIVEN_MAX = 512 };
+/* Records that are being written: they stay where they are until they have been. */
+enum { E8_GIVEN_MAX = E8_SPOOL_BLOCK };
 #define E8_GIVEN_USUAL                                                                                       \
     "delivery_id, event, place, result, due, sent, done, first_byte, total, bytes_sent, bytes_received"
 #define E8_GIVEN_ALL E8_GIVEN_USUAL ", several, dns, connect, tls, skew, error, copy"
@@ -62,7 +64,16 @@ struct e8_dlog {
     pthread_mutex_t lock; /* of stop */
     pthread_cond_t wake;
     bool stop;
-    /* The writer thread's while it runs: */
+    struct e8_spool *spool; /* NULL: the rows have always kept up */
+    atomic_bool spools;     /* there is one, for who is neither of the log's threads */
+    pthread_t settler;      /* runs while there is a spool */
+    bool settling;
+    uint64_t busy_from; /* records a second from which on the spool takes them */
+    e8_mono_ns window;  /* when the count of what came in began */
+    uint64_t come;      /* since then */
+    bool busy;
+    /* Of who makes rows, the log's thread or the settler: */
+    pthread_mutex_t rows;
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
     int64_t run;
@@ -73,14 +84,29 @@ struct e8_dlog {
     int64_t codes
         [E8_OUTCOME_COUNT]; /* of outcomes in this file, which an older version may have numbered otherwise */
     struct known_error errors[ERROR_CACHE];
-    struct e8_err error; /* the first failure */
+    struct e8_err error; /* the first failure; under `lock` while threads run */
 };
+
+/* write.c: without rings, to make rows of what a spool holds. */
+enum e8_rc e8_dlog_open_bare(const char *path, struct e8_dlog **out, struct e8_err *err);
+void e8_dlog_free(struct e8_dlog **log);
 
 /* thread.c. False: it cannot be started; errno says why. */
 bool e8_dlog_thread_start(struct e8_dlog *log);
 void e8_dlog_thread_stop(struct e8_dlog *log); /* drains, then joins */
 /* Keeps the first failure and undoes what was not committed. */
-void e8_dlog_note_failure(struct e8_dlog *log);
+void e8_dlog_note_failure(struct e8_dlog *log); /* of SQLite, as it says */
+void e8_dlog_fail(struct e8_dlog *log, const struct e8_err *failure);
+bool e8_dlog_is_good(const struct e8_dlog *log);
+void e8_dlog_check(struct e8_dlog *log, bool good);     /* of what SQLite did */
+bool e8_dlog_wait(struct e8_dlog *log, e8_dur_ns wait); /* true: stop */
+
+/* settle.c: the spool, from which rows are made by a thread that gives way to all others. Without one, or when it is empty, the log's
+ * thread makes rows itself; then no lock is waited for. */
+bool e8_settle_start(struct e8_dlog *log); /* makes the spool, starts the thread; false: errno says why */
+void e8_settle_put(struct e8_dlog *log, struct e8_ring *ring);
+void e8_settle_stop(
+    struct e8_dlog *log); /* joins; then makes rows of all that is left, in the caller's thread */
 
 /* given.c: log->given as two virtual tables, so that one statement writes all of it. */
 bool e8_given_init(struct e8_dlog *log);
@@ -89,8 +115,9 @@ bool e8_given_is_several(const struct e8_attempt *attempt);
 bool e8_given_is_usual(const struct e8_dlog *log, const struct e8_attempt *attempt);
 
 /* rows.c: binding by position, then running. False: it failed. */
-bool e8_rows_put(struct e8_dlog *log, struct e8_ring *ring,
-                 size_t count); /* the oldest ones, at most E8_GIVEN_MAX */
+bool e8_rows_put(struct e8_dlog *log, const struct e8_record *const *records,
+                 size_t count);                         /* at most E8_GIVEN_MAX */
+bool e8_rows_spooled(struct e8_dlog *log, uint64_t at); /* how far the spool has been taken */
 bool e8_rows_run(struct e8_dlog *log, struct e8_log_run *run);
 bool e8_rows_end(struct e8_dlog *log, const struct e8_log_run *run);
 /* A span of what has come since the newest one, where that is enough for one. In a transaction. */

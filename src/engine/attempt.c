@@ -88,9 +88,25 @@ static void end_delivery(struct e8_worker *worker, struct e8_delivery *delivery,
     e8_strand_check(worker, strand);
 }
 
+/* No attempt of it was made. */
+static bool is_fresh(const struct e8_delivery *delivery)
+{
+    return delivery->tries == 1 && delivery->at_once == 0 && delivery->trigger != E8_TRIGGER_RETRY;
+}
+
 static void abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    e8_stats_aborted(e8_stats_of(worker, delivery->strand), delivery->endpoint, delivery->event->emit->type);
+    struct e8_stats *stats = e8_stats_of(worker, delivery->strand);
+    unsigned type = delivery->event->emit->type;
+    bool gone = e8_is_disabled(worker, delivery->endpoint);
+    if (gone && is_fresh(delivery)) {
+        e8_stats_gone(stats, delivery->endpoint, type);
+    } else {
+        e8_stats_aborted(stats, delivery->endpoint, type);
+    }
+    if (gone) {
+        e8_copies_gone(worker, delivery);
+    }
     e8_feed_unsent(worker, delivery);
     if (delivery->group) {
         e8_group_leave(worker, delivery);
@@ -155,11 +171,6 @@ static bool generator_fault(struct e8_worker *worker)
     return true;
 }
 
-static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery *delivery)
-{
-    return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
-}
-
 /* What follows by the receiver's answer. Copies are made once. */
 static enum e8_next follows(struct e8_worker *worker, const struct e8_delivery *delivery,
                             const struct e8_judgement *j)
@@ -167,7 +178,8 @@ static enum e8_next follows(struct e8_worker *worker, const struct e8_delivery *
     const struct e8_outcome_info *info = e8_outcome_info(delivery->exchange.outcome);
     const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];
     bool expected = j->verdict != E8_EXPECTED_NOTHING && j->holds;
-    if (info->retry == E8_RETRY_NO || expected || delivery->copy || is_disabled(worker, delivery)) {
+    if (info->retry == E8_RETRY_NO || expected || delivery->copy ||
+        e8_is_disabled(worker, delivery->endpoint)) {
         return E8_NEXT_END;
     }
     return delivery->tries < endpoint->retry.attempts ? E8_NEXT_RETRY : E8_NEXT_END;
@@ -187,7 +199,7 @@ static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *deliver
     }
     worker->generator_faults = 0;
     if (more && info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX &&
-        !is_disabled(worker, delivery)) {
+        !e8_is_disabled(worker, delivery->endpoint)) {
         return E8_NEXT_AT_ONCE;
     }
     e8_judge(delivery, j);
@@ -236,7 +248,9 @@ static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const
         note_over(worker, delivery);
     }
     e8_judged(worker, delivery, j);
-    if (delivery->copies && !e8_worker_stopping(worker) && !is_disabled(worker, delivery)) {
+    if (e8_is_disabled(worker, delivery->endpoint)) {
+        e8_copies_gone(worker, delivery);
+    } else if (delivery->copies && !e8_worker_stopping(worker)) {
         e8_copy_next(worker, delivery);
     }
     end_delivery(worker, delivery, well);
@@ -273,6 +287,7 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
     struct e8_attempt attempt;
     delivery->in_flight = false;
     worker->on_wire--;
+    e8_busy_note(worker, &delivery->exchange);
     disable(worker, delivery);
     e8_line_leave(worker, delivery);
     if (delivery->group) {

@@ -8,16 +8,26 @@ static void begin(struct e8_busy *busy, e8_mono_ns now, e8_dur_ns slept)
 {
     busy->since = now;
     busy->slept = slept;
+    busy->sent = busy->refused = 0;
 }
 
-/* A loop that is idle looks here only when it wakes, so a window may be longer: then it counts as several. */
+void e8_busy_note(struct e8_worker *worker, const struct e8_exchange *exchange)
+{
+    bool ours = exchange->outcome == E8_ABORTED || e8_outcome_info(exchange->outcome)->generator;
+    worker->busy.sent += exchange->bytes_sent > 0;
+    worker->busy.refused += exchange->bytes_sent == 0 && !ours;
+}
+
+/* A loop that is idle looks here only when it wakes, so a window may be longer: then it counts as several. Where all that is tried is
+ * refused at once, a closed loop has always something to do; that says nothing of how much it could send. */
 static void close_window(struct e8_busy *busy, e8_mono_ns now, e8_dur_ns slept)
 {
     e8_dur_ns length = now - busy->since, asleep = slept - busy->slept;
     uint64_t windows = (uint64_t)(length / WINDOW);
     e8_dur_ns awake = asleep < length ? length - asleep : 0;
     busy->windows += windows;
-    busy->full += asleep * FULL_SLEEP < length ? windows : 0;
+    bool turned_away = busy->refused > 0 && busy->sent == 0;
+    busy->full += asleep * FULL_SLEEP < length && !turned_away ? windows : 0;
     busy->length += length;
     busy->awake += awake;
     begin(busy, now, slept);

@@ -21,6 +21,16 @@ e8_mono_ns e8_deliver_due(const struct e8_engine *engine, const struct e8_delive
     return due;
 }
 
+void e8_delivery_plan(struct e8_worker *worker, const struct e8_strand *strand, size_t endpoint,
+                      unsigned type, e8_mono_ns due)
+{
+    e8_mono_ns epoch = worker->engine->epoch;
+    e8_stats_planned(e8_stats_of(worker, strand), (unsigned)endpoint, type);
+    if (!e8_is_warmup(strand)) {
+        e8_schedule_add(&worker->schedule, e8_turn_moment(worker->turn, due) - epoch, due - epoch);
+    }
+}
+
 static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispatch *d, uint32_t copy)
 {
     struct e8_engine *engine = worker->engine;
@@ -45,7 +55,7 @@ static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispat
     delivery->due = d->due;
     e8_delivery_name(&place, d->event->emit, d->event->planned, engine->plan->endpoints[d->endpoint].name,
                      delivery->id);
-    e8_stats_planned(e8_stats_of(worker, d->strand), delivery->endpoint, d->event->emit->type);
+    e8_delivery_plan(worker, d->strand, d->endpoint, d->event->emit->type, d->due);
     return delivery;
 }
 
@@ -202,18 +212,35 @@ static void deliver_one(struct e8_worker *worker, const struct e8_dispatch *d)
     }
 }
 
+/* A fault, or a disabled endpoint, keeps it back with its copies. */
 static void withhold(struct e8_worker *worker, const struct e8_dispatch *d)
 {
+    struct e8_stats *stats = e8_stats_of(worker, d->strand);
+    unsigned endpoint = (unsigned)d->endpoint, type = d->event->emit->type;
     for (uint32_t k = d->done; k <= d->how.copies; k++) {
-        e8_stats_planned(e8_stats_of(worker, d->strand), (unsigned)d->endpoint, d->event->emit->type);
-        e8_stats_withheld(e8_stats_of(worker, d->strand), (unsigned)d->endpoint, d->event->emit->type);
+        e8_delivery_plan(worker, d->strand, d->endpoint, type, d->due);
+        if (d->how.drop) {
+            e8_stats_withheld(stats, endpoint, type);
+        } else {
+            e8_stats_gone(stats, endpoint, type);
+        }
+    }
+}
+
+void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before)
+{
+    struct e8_stats *stats = e8_stats_of(worker, before->strand);
+    unsigned type = before->event->emit->type;
+    for (uint16_t k = 0; k < before->copies; k++) {
+        e8_delivery_plan(worker, before->strand, before->endpoint, type, before->due);
+        e8_stats_gone(stats, before->endpoint, type);
     }
 }
 
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch)
 {
     struct e8_dispatch d = *dispatch;
-    if (d.how.drop) {
+    if (d.how.drop || d.gone) {
         withhold(worker, &d);
         return;
     }

@@ -50,11 +50,12 @@ static void record_event(struct e8_worker *worker, struct e8_strand *strand, str
     e8_stats_event(e8_stats_of(worker, strand), event->emit->type);
 }
 
-static bool takes(const struct e8_worker *worker, size_t endpoint, const struct e8_emit *emit)
+/* What is disabled by now stays so for the whole event, whatever comes meanwhile. */
+static void look_who_is_gone(struct e8_worker *worker)
 {
-    const struct e8_engine *engine = worker->engine;
-    return e8_emit_goes_to(engine->plan, emit, endpoint) &&
-           !atomic_load_explicit(&engine->disabled[endpoint], memory_order_relaxed);
+    for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
+        worker->gone[i] = e8_is_disabled(worker, i);
+    }
 }
 
 static struct e8_deliver manner(const struct e8_worker *worker, const struct e8_strand *strand,
@@ -116,7 +117,8 @@ static void send_to(struct e8_worker *worker, struct e8_strand *strand, struct e
                             .at = event->at,
                             .how = manner(worker, strand, event->emit, endpoint),
                             .trigger = engine->options.trigger,
-                            .number = 1};
+                            .number = 1,
+                            .gone = worker->gone[endpoint]};
     if (engine->options.done && !engine->fixed) {
         d.at = e8_wall_of(engine, due);
     }
@@ -126,10 +128,14 @@ static void send_to(struct e8_worker *worker, struct e8_strand *strand, struct e
 }
 
 static void lose(struct e8_worker *worker, struct e8_strand *strand, const struct e8_event *event,
-                 size_t endpoint)
+                 size_t endpoint, e8_mono_ns due)
 {
-    e8_stats_planned(e8_stats_of(worker, strand), (unsigned)endpoint, event->emit->type);
-    e8_stats_dropped(e8_stats_of(worker, strand), (unsigned)endpoint, event->emit->type);
+    unsigned type = event->emit->type;
+    struct e8_deliver how = manner(worker, strand, event->emit, endpoint);
+    for (uint32_t k = 0; k <= how.copies; k++) {
+        e8_delivery_plan(worker, strand, endpoint, type, due);
+        e8_stats_dropped(e8_stats_of(worker, strand), (unsigned)endpoint, type);
+    }
     strand->failed = true;
 }
 
@@ -145,7 +151,7 @@ static void pass_over(struct e8_worker *worker, struct e8_strand *strand)
 {
     const struct e8_plan *plan = worker->engine->plan;
     for (size_t i = 0; strand->traces && i < plan->endpoint_count; i++) {
-        if (takes(worker, i, strand->last.emit)) {
+        if (e8_emit_goes_to(plan, strand->last.emit, i)) {
             struct e8_deliver how = manner(worker, strand, strand->last.emit, i);
             trace_unsent(worker, strand, i, &how);
         }
@@ -164,10 +170,11 @@ static void tell_event(struct e8_worker *worker, struct e8_strand *strand, const
         return;
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        if (takes(worker, i, event->emit)) {
+        if (e8_emit_goes_to(plan, event->emit, i)) {
             struct e8_owed *owed = &worker->owed[n++];
             owed->endpoint = (uint16_t)i;
-            owed->withheld = late || manner(worker, strand, event->emit, i).drop;
+            owed->gone = worker->gone[i];
+            owed->withheld = late || owed->gone || manner(worker, strand, event->emit, i).drop;
             e8_delivery_name(&place, event->emit, event->planned, plan->endpoints[i].name, owed->id);
         }
     }
@@ -193,14 +200,15 @@ static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono
     }
     struct e8_event *event = make_event(worker, strand);
     bool late = e8_worker_full(worker) && worker->engine->options.drop;
+    look_who_is_gone(worker);
     record_event(worker, strand, event);
     tell_event(worker, strand, event, late);
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        if (!takes(worker, i, emit)) {
+        if (!e8_emit_goes_to(plan, emit, i)) {
             continue;
         }
-        if (late) {
-            lose(worker, strand, event, i);
+        if (late && !worker->gone[i]) {
+            lose(worker, strand, event, i, due);
         } else {
             send_to(worker, strand, event, i, due);
         }
@@ -225,7 +233,8 @@ static void send_again(struct e8_worker *worker, struct e8_strand *strand, struc
                             .first = trace->copies,
                             .trigger = E8_TRIGGER_DUPLICATE,
                             .stamp = retry ? NULL : &trace->stamp,
-                            .number = retry ? (uint16_t)(trace->number + 1) : trace->stamp.number};
+                            .number = retry ? (uint16_t)(trace->number + 1) : trace->stamp.number,
+                            .gone = e8_is_disabled(worker, endpoint)};
     e8_dur_ns offset = e8_scaled(engine, strand->walk.offset);
     d.at = engine->fixed ? e8_after(strand->instance->at, offset) : e8_wall_of(engine, due);
     trace->copies = (uint16_t)(trace->copies + d.how.copies + 1);
@@ -245,7 +254,7 @@ static void emit_again(struct e8_worker *worker, struct e8_strand *strand, e8_mo
         record_event(worker, strand, event);
     }
     for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
-        if (strand->traces[i].used && takes(worker, i, strand->last.emit)) {
+        if (strand->traces[i].used && e8_emit_goes_to(worker->engine->plan, strand->last.emit, i)) {
             send_again(worker, strand, event, i, due);
         }
     }

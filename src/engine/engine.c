@@ -267,6 +267,7 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         struct e8_pressure pressure = e8_busy_of(worker);
         e8_pressure_merge(&result->pressure, &pressure);
         result->stalls += worker->stalls;
+        e8_schedule_merge(&result->schedule, &worker->schedule);
         result->flows_stopped += worker->flows_stopped;
         result->commands_failed += worker->commands_failed;
         if (!result->command_why[0]) {
@@ -285,16 +286,27 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
     }
 }
 
+/* What had been made when a pause began was due later than it was noted to be. */
+static void stretch(const struct e8_pacing *pacing, e8_mono_ns epoch, struct e8_schedule *schedule)
+{
+    const struct e8_schedule begun = {pacing->count, schedule->first, schedule->last,
+                                      pacing->first_due - epoch, pacing->last_due - epoch};
+    uint64_t count = schedule->count;
+    if (count) {
+        e8_schedule_merge(schedule, &begun);
+        schedule->count = count;
+    }
+}
+
 static void tell_turns(const struct e8_engine *engine, e8_mono_ns now, struct e8_engine_result *result)
 {
     const struct e8_turn *turn = atomic_load(&engine->turn);
-    const struct e8_pacing *pacing = e8_stats_pacing(engine->total);
     e8_mono_ns at = engine->epoch;
     result->by_hand = turn != NULL;
     result->paused = e8_turns_paused(turn, now);
     e8_turns_factors(turn, now, &result->factor_least, &result->factor_most, &at);
     result->changed_at = at - engine->epoch;
-    result->due = e8_turn_moment(turn, pacing->last_due) - e8_turn_moment(turn, pacing->first_due);
+    stretch(e8_stats_pacing(engine->total), engine->epoch, &result->schedule);
 }
 
 void e8_engine_finish(struct e8_engine **engine, struct e8_engine_result *result)

@@ -67,6 +67,7 @@ struct e8_fed_end {
     const char *event_id;
     uint16_t endpoint;
     uint16_t copy; /* 0: the delivery itself */
+    bool gone;     /* it is unsent because a 410 has disabled the endpoint */
     e8_dur_ns wait;
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */
@@ -80,7 +81,8 @@ struct e8_fed_end {
 struct e8_owed {
     char id[E8_ID_MAX]; /* of the delivery */
     uint16_t endpoint;
-    bool withheld; /* it is not sent, or not now: as the step says */
+    bool withheld; /* it is not sent, or not now: as the step says, or because the endpoint is gone */
+    bool gone;     /* a 410 has disabled it */
 };
 struct e8_event_made {
     const char *id;
@@ -194,9 +196,10 @@ struct e8_engine_result {
     bool by_hand;     /* it was paused, or its rate changed: what was planned is not what was intended */
     e8_dur_ns paused; /* for so long, in all */
     /* Of the rate, by hand: the least and the most of the factors, 1 included, and when it was changed first, from the start of the run.
-     * factor_least 0: it was not. due: how long by the schedule's own clock from the first delivery that was due to the last. */
+     * factor_least 0: it was not. */
     double factor_least, factor_most;
-    e8_dur_ns changed_at, due;
+    e8_dur_ns changed_at;
+    struct e8_schedule schedule; /* without the warm-up */
     unsigned workers;
     bool stopped_by_step;     /* a step says `on_failure: stop-run`, and failed */
     uint64_t flows_stopped;   /* instances that ended early because an awaited delivery failed */

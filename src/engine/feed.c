@@ -145,7 +145,8 @@ void e8_feed_unsent(struct e8_worker *worker, struct e8_delivery *delivery)
                                    .how = E8_FED_UNSENT,
                                    .event_id = delivery->event->id,
                                    .endpoint = delivery->endpoint,
-                                   .copy = delivery->copy};
+                                   .copy = delivery->copy,
+                                   .gone = e8_is_disabled(worker, delivery->endpoint)};
     delivery->fed = NULL;
     tell(worker, &end);
 }

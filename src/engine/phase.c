@@ -152,20 +152,39 @@ static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
     return state ? next_start(worker, state) - E8_PREPARE_LEAD : E8_NEVER;
 }
 
-/* Of a closed phase: starts no more. It lasts as long as planned, pauses apart, whatever became of the rate of others. */
-static bool has_started_all(const struct e8_worker *worker, const struct e8_phase_state *state,
-                            e8_mono_ns now)
+/* Of a closed phase that is bounded by time: none starts from then on. It lasts as long as planned, pauses apart, whatever became of the
+ * rate of others. */
+static e8_mono_ns ends_at(const struct e8_worker *worker, const struct e8_phase_state *state, e8_mono_ns now)
 {
     e8_dur_ns within = e8_scaled(worker->engine, state->phase->within);
     e8_dur_ns paused = e8_turns_paused(worker->turn, now) - state->paused;
-    return state->next >= state->phase->times ||
-           (state->phase->within && now - paused >= e8_after(state->began, within));
+    return e8_after(e8_after(state->began, within), paused);
+}
+
+static bool has_started_all(const struct e8_worker *worker, const struct e8_phase_state *state,
+                            e8_mono_ns now)
+{
+    return state->next >= state->phase->times || (state->phase->within && now >= ends_at(worker, state, now));
+}
+
+/* Time alone bounds it, and there is nobody left to send to: it would go round and round without taking time. */
+static bool is_pointless(const struct e8_worker *worker, const struct e8_phase_state *state)
+{
+    size_t i = 0;
+    while (state->phase->times >= E8_TIMES_MAX && i < worker->engine->plan->endpoint_count &&
+           e8_is_disabled(worker, i)) {
+        i++;
+    }
+    return i > 0 && i == worker->engine->plan->endpoint_count;
 }
 
 static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
 {
     bool all = has_started_all(worker, state, now);
     for (unsigned n = 0; !all && state->active < state->share; n++) {
+        if (is_pointless(worker, state)) {
+            return ends_at(worker, state, now);
+        }
         e8_worker_prepare(worker, now);
         if (e8_worker_holds(worker) || e8_worker_full(worker) || now > e8_worker_last(worker)) {
             return E8_NEVER;

@@ -38,6 +38,9 @@ static void publish(struct e8_engine *engine, bool paused)
     if (turn->before && turn->at < turn->before->at) {
         turn->at = turn->before->at;
     }
+    if (turn->at < engine->begun) { /* the start stays where it was appointed */
+        turn->at = engine->begun;
+    }
     turn->moment = e8_turn_moment(turn->before, turn->at);
     turn->paused = paused;
     turn->factor = engine->factor;

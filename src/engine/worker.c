@@ -32,6 +32,7 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
     worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
+    worker->gone = e8_new(endpoints + 1, sizeof *worker->gone);
     worker->owed = engine->options.on_event ? e8_new(endpoints + 1, sizeof *worker->owed) : NULL;
     worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
     e8_pools_init(worker);
@@ -50,6 +51,7 @@ void e8_worker_fini(struct e8_worker *worker)
     }
     free(worker->keys);
     free(worker->copies);
+    free(worker->gone);
     free(worker->owed);
     free(worker->expected);
     e8_hist_free(&worker->spread);
@@ -108,6 +110,11 @@ bool e8_worker_holds(struct e8_worker *worker)
         atomic_fetch_add_explicit(&worker->engine->holds, 1, memory_order_relaxed);
     }
     return worker->holding;
+}
+
+bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint)
+{
+    return atomic_load_explicit(&worker->engine->disabled[endpoint], memory_order_relaxed);
 }
 
 bool e8_worker_stopping(const struct e8_worker *worker)
@@ -174,11 +181,6 @@ e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
     return due == E8_NEVER ? E8_NEVER : due - E8_PREPARE_LEAD;
 }
 
-static bool is_disabled(const struct e8_worker *worker, const struct e8_delivery *delivery)
-{
-    return atomic_load_explicit(&worker->engine->disabled[delivery->endpoint], memory_order_relaxed);
-}
-
 /* The next attempt's place in the rate that all workers share: 0 when it has one, else when there is one to be had. */
 static e8_mono_ns take_place(struct e8_engine *engine, e8_mono_ns now)
 {
@@ -197,7 +199,7 @@ static e8_mono_ns take_place(struct e8_engine *engine, e8_mono_ns now)
 /* Starts the delivery that is due, or all of its group. */
 static void send_delivery(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    if (is_disabled(worker, delivery)) {
+    if (e8_is_disabled(worker, delivery->endpoint)) {
         e8_delivery_abandon(worker, delivery);
     } else if (delivery->group) {
         e8_group_start(worker, delivery->group);

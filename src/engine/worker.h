@@ -196,6 +196,8 @@ struct e8_busy {
     e8_dur_ns slept;         /* by the transport, until then */
     e8_dur_ns length, awake; /* of all windows so far */
     uint64_t windows, full;
+    uint64_t sent,
+        refused; /* attempts of the window that have ended: with a byte on the wire, or turned away before */
 };
 
 struct e8_worker {
@@ -240,9 +242,11 @@ struct e8_worker {
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
+    bool *gone;                   /* the same: disabled when the event was made */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
     bool holding, held;           /* as options.on_hold has it now; something was due meanwhile */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
+    struct e8_schedule schedule;  /* without the warm-up */
     _Atomic(struct e8_stats *) published, spare;
     atomic_size_t shown_on_wire, shown_waiting; /* for e8_engine_look */
     struct e8_busy busy;
@@ -383,8 +387,14 @@ struct e8_dispatch {
     enum e8_trigger trigger;
     const struct e8_stamp *stamp; /* bytes to repeat; NULL: none */
     uint16_t number;
+    bool gone; /* a 410 has disabled the endpoint */
 };
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch);
+/* Counts a delivery as planned, whatever becomes of it. */
+void e8_delivery_plan(struct e8_worker *worker, const struct e8_strand *strand, size_t endpoint,
+                      unsigned type, e8_mono_ns due);
+/* Copies that will not be made, since a 410 has disabled the endpoint. */
+void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before);
 /* Kept deliveries of the strand leave now: no event comes. */
 void e8_kept_release(struct e8_worker *worker, struct e8_strand *strand);
 /* Those that waited for this one's first attempt. */
@@ -470,6 +480,7 @@ void e8_pools_fini(struct e8_worker *worker);
 
 /* busy.c: each round of the loop looks at what it has slept. */
 void e8_busy_look(struct e8_worker *worker, e8_mono_ns now);
+void e8_busy_note(struct e8_worker *worker, const struct e8_exchange *exchange); /* which has ended */
 struct e8_pressure e8_busy_of(const struct e8_worker *worker);
 /* host.c: of all processors' time that this process may use, in thousandths, since `before`; 0: not known. */
 struct e8_cpu e8_cpu_now(void);
@@ -491,5 +502,6 @@ bool e8_worker_full(const struct e8_worker *worker); /* at the bound */
 /* Must what is due now wait, as options.on_hold has it? Counts it. */
 bool e8_worker_holds(struct e8_worker *worker);
 bool e8_worker_stopping(const struct e8_worker *worker);
+bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint); /* by a 410 */
 
 #endif

@@ -64,6 +64,7 @@ void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row)
     e8_json_cstr(w, "outcome", row->outcome);
     e8_json_cstr(w, "error", row->error && row->error[0] ? row->error : NULL);
     e8_json_ms(w, "response_time_ms", row->response_time);
+    e8_json_ms(w, "waited_ms", row->waited);
     e8_json_time(w, "created_at", row->created);
     e8_json_time(w, "updated_at", row->updated);
     e8_json_time(w, "next_attempt_at", row->next);

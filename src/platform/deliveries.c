@@ -7,6 +7,7 @@
 #define CURL_BODY    ((size_t)32 << 10) /* a larger body does not stand in the command */
 #define DETAILS_MAX  ((size_t)1 << 20)  /* of heads and bodies, over all attempts */
 #define CURL_HEADERS 64
+#define COUNT_TIME   (200 * E8_NS_MS) /* that others wait meanwhile */
 
 /* ---- lists ---- */
 
@@ -458,18 +459,20 @@ static const char *read_webhook(struct e8_call *call)
 }
 
 /* The filters of the list, as members of the body. False: it was answered with a failure. */
-static bool read_failed(struct e8_call *call, struct e8_store_filter *filter)
+static bool read_failed(struct e8_call *call, struct e8_store_filter *filter, bool *dry_run)
 {
+    static const char *const dry[] = {"false", "true", NULL};
     static const struct e8_member members[] = {
         {"webhook", false, check_scalar},     {"type", false, check_scalar},
         {"environment", false, check_scalar}, {"event", false, check_scalar},
         {"run", false, check_scalar},         {"status", false, check_scalar},
         {"test", false, check_scalar},        {"since", false, check_scalar},
-        {"until", false, check_scalar}};
+        {"until", false, check_scalar},       {"dry_run", false, check_scalar}};
     e8_call_members(call, members, E8_COUNT(members), NULL);
     if (!e8_call_faulty(call)) {
         filter->webhook = read_webhook(call);
         read_filter(call, filter);
+        *dry_run = e8_call_query_choice(call, "dry_run", dry, 0) == 1;
     }
     if (e8_call_faulty(call)) {
         e8_call_refuse(call);
@@ -483,18 +486,26 @@ void e8_deliveries_resend(struct e8_call *call)
     struct e8_store_filter filter = {.webhook = NULL};
     struct e8_err err = {0};
     uint64_t count = 0;
-    if (!read_failed(call, &filter)) {
+    bool dry_run, more = false;
+    if (!read_failed(call, &filter, &dry_run)) {
         return;
     }
-    enum e8_rc rc = e8_store_resend_failed(call->server->store, &filter, call->now, &count, &err);
+    enum e8_rc rc =
+        dry_run ? e8_store_count_failed(call->server->store, &filter, COUNT_TIME, &count, &more, &err)
+                : e8_store_resend_failed(call->server->store, &filter, call->now, &count, &err);
     if (rc) {
         e8_call_fail_store(call, E8_ENV, &err);
         return;
     }
-    e8_dispatch_wake(call->server->dispatch);
-    struct e8_json *w = e8_call_begin(call, 202);
+    if (!dry_run) {
+        e8_dispatch_wake(call->server->dispatch);
+    }
+    struct e8_json *w = e8_call_begin(call, dry_run ? 200 : 202);
     e8_json_object(w, "data");
     e8_json_int(w, "count", (int64_t)count);
+    if (dry_run) {
+        e8_json_bool(w, "more", more);
+    }
     e8_json_end(w, '}');
     e8_call_end(call);
 }

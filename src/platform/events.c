@@ -142,10 +142,10 @@ void e8_match_get(struct e8_call *call)
 static void add_target(struct e8_store_target *target, const char *webhook, e8_wall_ns now)
 {
     uint64_t random[2];
+    *target = (struct e8_store_target){.due = now};
     e8_random_bytes(random, sizeof random);
     e8_id_make("dlv_", now, random[0], random[1], target->id);
     memcpy(target->webhook, webhook, strlen(webhook) + 1);
-    target->due = now;
 }
 
 /* On the disk before it is answered. */

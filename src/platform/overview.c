@@ -13,6 +13,7 @@ static void put_slice(struct e8_json *w, const char *key, const struct e8_store_
     e8_json_int(w, "attempts", (int64_t)slice->attempts);
     e8_json_int(w, "delivered", (int64_t)slice->delivered);
     e8_json_int(w, "failed", (int64_t)slice->failed);
+    e8_json_int(w, "late", (int64_t)slice->late);
     e8_json_ms(w, "p50_ms", slice->p50);
     e8_json_ms(w, "p90_ms", slice->p90);
     e8_json_ms(w, "p99_ms", slice->p99);
@@ -63,8 +64,8 @@ struct frame {
 /* What people divide time by; of long times so many days. */
 static e8_dur_ns step_for(e8_dur_ns length)
 {
-    static const e8_dur_ns minutes[] = {1, 5, 15, 30, 60, 2 * 60, 6 * 60, 12 * 60};
-    const e8_dur_ns day = 24 * (60 * MINUTE);
+    static const e8_dur_ns minutes[] = {1, 5, 15, 30, 60, 120, 360, 720};
+    const e8_dur_ns day = 1440 * MINUTE;
     for (size_t i = 0; i < E8_COUNT(minutes); i++) {
         if (length <= SLICES * minutes[i] * MINUTE) {
             return minutes[i] * MINUTE;

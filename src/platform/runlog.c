@@ -13,6 +13,7 @@
 #define BODY_MAX    ((size_t)16 << 10) /* of an answer that are kept */
 
 static const char withheld[] = "the scenario withholds it";
+static const char gone[] = "the receiver answered 410 to this run, which sends nothing more there";
 static const char stopped[] = "the run was stopped before it was delivered";
 
 struct entry {
@@ -120,7 +121,7 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
         const struct e8_owed *owed = &event->owed[i];
         copy_id(row->targets[i].id, owed->id);
         copy_id(row->targets[i].webhook, plan->endpoints[owed->endpoint].name);
-        row->targets[i].withheld = owed->withheld ? withheld : NULL;
+        row->targets[i].withheld = owed->gone ? gone : owed->withheld ? withheld : NULL;
     }
     entry->bytes += event->body.n + event->count * sizeof *row->targets;
     put(tap, entry);
@@ -148,7 +149,7 @@ void e8_tap_fed(void *state, const struct e8_fed_end *end)
     struct e8_run_row *row = &entry->row;
     copy_id(row->event.id, end->event_id);
     copy_id(row->webhook, tap->plan->endpoints[end->endpoint].name);
-    row->why = stopped;
+    row->why = end->gone ? gone : stopped;
     row->attempt.copy = end->copy > 0;
     if (end->attempt) {
         e8_noted_fill(&entry->made, end, 0, BODY_MAX);

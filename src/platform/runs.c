@@ -148,8 +148,8 @@ static void look(struct run *run, const struct e8_stats *stats)
     n->attempts = all->n.attempts;
     n->delivered = all->n.delivered;
     n->failed = all->n.failed;
-    n->withheld = all->n.withheld;
-    n->lost = all->n.dropped + all->n.aborted;
+    n->withheld = all->n.withheld - all->n.gone;
+    n->lost = all->n.dropped + all->n.aborted + all->n.gone;
     if (all->response && e8_hist_count(all->response)) {
         n->p50 = e8_hist_quantile(all->response, 0.5);
         n->p99 = e8_hist_quantile(all->response, 0.99);

@@ -169,6 +169,9 @@ enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall
 struct e8_store_filter;
 enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_filter *filter,
                                   e8_wall_ns now, uint64_t *count, struct e8_err *err);
+/* How many these are. *more: there may be more, it gave up after `budget`. */
+enum e8_rc e8_store_count_failed(struct e8_store *store, const struct e8_store_filter *filter,
+                                 e8_dur_ns budget, uint64_t *count, bool *more, struct e8_err *err);
 
 /* ---- scenario runs: sent by engines of their own, and kept here like all else ---- */
 #define E8_RUN_CUT "emit8 serve ended while the run was under way" /* of those that were interrupted */
@@ -177,9 +180,9 @@ struct e8_run_figures {
     int64_t planned;                                /* deliveries; -1: not known */
     e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
     uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
-    uint64_t lost;                                  /* that were dropped, or cut off */
-    uint64_t stalls;                                /* times that attempts waited for the store */
-    e8_dur_ns p50, p99;                             /* of response times; -1: none */
+    uint64_t lost;      /* that were dropped, cut off, or withheld since a 410 had disabled the endpoint */
+    uint64_t stalls;    /* times that attempts waited for the store */
+    e8_dur_ns p50, p99; /* of response times; -1: none */
 };
 struct e8_store_run {
     int64_t n; /* in the store */
@@ -264,6 +267,7 @@ struct e8_store_row {
     const char *outcome,
         *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
     e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
+    e8_dur_ns waited; /* of it, before the exchange began: the attempt was late; -1: not known */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
     bool held;                   /* its next attempt waits until its endpoint is enabled again */
     e8_wall_ns next;             /* of the attempt that is due; 0: none, or it is held */
@@ -307,11 +311,13 @@ enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_a
                              struct e8_store_details *out, struct e8_err *err);
 
 /* ---- the overview ---- */
+#define E8_STORE_LATE (100 * E8_NS_MS)
 /* From sums by minute and by hour, by when attempts were done. `step` is taken to whole minutes, `since` down and `until` up to whole
  * steps, counted from 1970. E8_INPUT: more than 20,000 steps. */
 struct e8_store_slice {
     e8_wall_ns at;
     uint64_t attempts, delivered, failed; /* failed: attempts that did not deliver */
+    uint64_t late; /* attempts that waited here for most of their response time, and for E8_STORE_LATE at least */
     e8_dur_ns p50, p90, p99;              /* of the response times; -1: no attempt */
 };
 struct e8_store_share { /* of one endpoint, type, status or outcome */

@@ -55,8 +55,10 @@ static struct delivery after(const struct delivery *before, const struct e8_stor
     }
     if (before->asked > a->due)
         return now;
-    if (before->kind.state == E8_STATE_CANCELLED && a->state != E8_STATE_DELIVERED)
+    if (before->kind.state == E8_STATE_CANCELLED && a->state != E8_STATE_DELIVERED) {
+        now.due = 0; /* nothing is owed any more */
         return now;
+    }
     now.asked = 0;
     now.tries = a->more && a->tries > 0 ? a->tries - 1 : a->tries;
     now.kind.state = a->state == E8_STATE_PENDING ? E8_STATE_RETRYING : (int)a->state;
@@ -121,6 +123,15 @@ static void note_health(struct e8_side *side, int64_t webhook, const struct e8_s
         E8_RUN(side, ill, e8_int(webhook), e8_int(a->done));
 }
 
+/* Not by the receiver's time: connecting is a part of the exchange. */
+static bool is_late(const struct e8_store_attempt *a)
+{
+    e8_dur_ns response = a->done - a->due;
+    e8_dur_ns waited = response - (a->phases.total < 0 ? a->done - a->sent : a->phases.total);
+
+    return waited >= E8_STORE_LATE && 2 * waited >= response;
+}
+
 void e8_attempt_put(struct e8_side *side, struct e8_sums *sums, const struct e8_store_attempt *attempt)
 {
     int64_t outcome = e8_word(side, e8_outcome_info(attempt->outcome)->name);
@@ -145,6 +156,7 @@ void e8_attempt_put(struct e8_side *side, struct e8_sums *sums, const struct e8_
         .done = a->done,
         .response = a->done - a->due,
         .delivered = a->outcome == E8_DELIVERED,
+        .late = is_late(a),
     };
     e8_sums_add(sums, &counted);
 }

@@ -52,6 +52,7 @@ static void add_to_slice(struct e8_store_slice *slice, struct e8_latency *latenc
 
     slice->attempts += (uint64_t)sqlite3_column_int64(row, 1);
     slice->delivered += (uint64_t)sqlite3_column_int64(row, 2);
+    slice->late += (uint64_t)sqlite3_column_int64(row, 4);
     if (of != E8_SUM_MIX)
         e8_latency_merge(latency, bytes);
     else
@@ -62,7 +63,7 @@ static void add_to_slice(struct e8_store_slice *slice, struct e8_latency *latenc
 static void read_slices(struct e8_side *side, const struct times *times, int64_t webhook,
                         struct e8_store_overview *out, struct e8_latency *all)
 {
-    static const char sql[] = "SELECT at, attempts, delivered, latency FROM sum WHERE step = ?1"
+    static const char sql[] = "SELECT at, attempts, delivered, latency, late FROM sum WHERE step = ?1"
                               " AND webhook = ?2 AND of = ?3 AND at >= ?4 AND at < ?5 ORDER BY at";
     int64_t step = times->step % E8_HOUR == 0 ? E8_HOUR : E8_MINUTE;
     enum e8_sum_of of = step == E8_MINUTE && webhook != 0 ? E8_SUM_MIX : E8_SUM_ALL;

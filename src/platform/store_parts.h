@@ -74,12 +74,13 @@ enum e8_picked e8_pick_next(struct e8_pick *pick, e8_mono_ns end, int64_t *row);
 #define E8_ROW_COLUMNS                                                                                       \
     "d.row, d.id, e.id, t.text, v.text, w.id, w.url, k.test, k.state, d.number, d.status, o.text, d.error,"  \
     " d.response, d.created, d.updated, d.due, r.id, d.due NOT NULL AND NOT (d.test OR w.enabled),"          \
-    " w.deleted"
+    " w.deleted, (SELECT a.done - coalesce(a.total, a.done - a.sent) FROM attempt a"                         \
+    " WHERE a.n = (d.row << 20) + d.number)"
 #define E8_ROW_TABLES                                                                                        \
     " FROM delivery d JOIN kind k ON k.n = d.kind JOIN event e ON e.n = d.event"                             \
     " JOIN word t ON t.n = k.type JOIN word v ON v.n = k.environment JOIN webhook w ON w.n = d.webhook"      \
     " LEFT JOIN word o ON o.n = d.outcome LEFT JOIN run r ON r.n = d.run "
-enum { E8_ROW_WIDTH = 20 };
+enum { E8_ROW_WIDTH = 21 };
 void e8_row_read(sqlite3_stmt *statement, struct e8_store_row *out);
 
 /* ---- store_latency.c: a histogram of response times, with an error below 4 % ---- */
@@ -127,7 +128,7 @@ struct e8_counted {
     int64_t webhook, type, status, outcome;
     e8_wall_ns done;
     e8_dur_ns response;
-    bool delivered;
+    bool delivered, late;
 };
 void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted);
 void e8_sums_write(struct e8_sums *sums, struct e8_side *side);

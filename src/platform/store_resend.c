@@ -15,6 +15,11 @@ static void send_again(struct e8_side *side, int64_t row, const struct e8_kind *
 
 #define FOUND "SELECT d.row, k.webhook, k.type, k.environment, k.test, k.state, k.class"
 #define WHERE " FROM delivery d JOIN kind k ON k.n = d.kind JOIN webhook w ON w.n = d.webhook WHERE "
+/* One that the filter takes, unless it is not of the time or the status asked for, or its endpoint is gone. */
+#define TAKEN "d.row = ?1 AND NOT w.deleted AND d.created >= ?2 AND d.created < ?3 AND ?4 IN (0, d.status)"
+#define ASK_TAKEN(side, sql, row, filter)                                                                    \
+    E8_ASK(side, sql, e8_int(row), e8_int((filter)->since),                                                  \
+           e8_int((filter)->until ? (filter)->until : E8_NEVER), e8_int((filter)->code))
 
 enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall_ns now, struct e8_err *err)
 {
@@ -40,15 +45,11 @@ enum e8_rc e8_store_resend(struct e8_store *store, const char *delivery, e8_wall
     return e8_side_end(side, rc, err);
 }
 
-/* One that the filter takes, unless it is not of the time or the status asked for, or its endpoint is gone. */
 static bool resend_row(struct e8_side *side, int64_t row, const struct e8_store_filter *filter,
                        e8_wall_ns now)
 {
-    static const char sql[] =
-        FOUND WHERE "d.row = ?1 AND NOT w.deleted AND d.created >= ?2 AND d.created < ?3"
-                    " AND ?4 IN (0, d.status)";
-    sqlite3_stmt *found = E8_ASK(side, sql, e8_int(row), e8_int(filter->since),
-                                 e8_int(filter->until ? filter->until : E8_NEVER), e8_int(filter->code));
+    static const char sql[] = FOUND WHERE TAKEN;
+    sqlite3_stmt *found = ASK_TAKEN(side, sql, row, filter);
     struct e8_kind kind;
 
     if (!e8_side_next(side, found))
@@ -92,4 +93,29 @@ enum e8_rc e8_store_resend_failed(struct e8_store *store, const struct e8_store_
         *count += rc == E8_OK ? sent : 0;
     } while (rc == E8_OK && failed.before != 0);
     return rc;
+}
+
+enum e8_rc e8_store_count_failed(struct e8_store *store, const struct e8_store_filter *filter,
+                                 e8_dur_ns budget, uint64_t *count, bool *more, struct e8_err *err)
+{
+    static const char sql[] = "SELECT 1" WHERE TAKEN;
+    struct e8_store_filter failed = *filter;
+    struct e8_side *side = &store->reader;
+    e8_mono_ns end = e8_mono_now() + budget;
+    enum e8_picked picked;
+    int64_t row;
+
+    failed.state = E8_STATE_FAILED;
+    failed.before = 0;
+    *count = 0;
+    e8_side_begin(side, E8_READ);
+    struct e8_pick *pick = e8_pick_new(side, &failed);
+    while ((picked = e8_pick_next(pick, end, &row)) == E8_PICKED) {
+        sqlite3_stmt *found = ASK_TAKEN(side, sql, row, &failed);
+        *count += e8_side_next(side, found);
+        e8_side_done(found);
+    }
+    *more = picked == E8_PICKED_LATE;
+    e8_pick_free(&pick);
+    return e8_side_end(side, E8_OK, err);
 }

@@ -8,6 +8,7 @@ static const char *text(sqlite3_stmt *row, int column)
 void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
 {
     bool held = sqlite3_column_int(row, 18) != 0;
+    e8_dur_ns waited = sqlite3_column_int64(row, 20);
 
     *out = (struct e8_store_row){
         .row = sqlite3_column_int64(row, 0),
@@ -25,6 +26,7 @@ void e8_row_read(sqlite3_stmt *row, struct e8_store_row *out)
         .outcome = text(row, 11),
         .error = text(row, 12),
         .response_time = sqlite3_column_type(row, 13) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, 13),
+        .waited = sqlite3_column_type(row, 20) == SQLITE_NULL ? -1 : waited > 0 ? waited : 0,
         .created = sqlite3_column_int64(row, 14),
         .updated = sqlite3_column_int64(row, 15),
         .held = held,

@@ -7,6 +7,7 @@
 struct unit {
     int64_t webhook, at, value;
     int16_t step, of;
+    bool late;
     struct e8_mix_part part; /* with a count of 1 */
 };
 struct e8_sums {
@@ -14,7 +15,7 @@ struct e8_sums {
     size_t count, room;
 };
 struct row { /* what is being written */
-    int64_t attempts, delivered;
+    int64_t attempts, delivered, late;
     struct e8_latency latency;
     struct e8_mix_part *parts;
     size_t count, room;
@@ -47,6 +48,7 @@ void e8_sums_add(struct e8_sums *sums, const struct e8_counted *counted)
     const int64_t values[] = {0, counted->webhook, counted->type, counted->status, counted->outcome, 0};
     int64_t second = counted->done / E8_NS_S, minute = second - second % E8_MINUTE;
     struct unit unit = {
+        .late = counted->late,
         .part = {.type = counted->type,
                  .status = counted->status,
                  .outcome = counted->outcome,
@@ -95,19 +97,20 @@ static void add_part(struct row *row, const struct e8_mix_part *part)
 /* What is there already. */
 static void read_row(struct e8_side *side, const struct unit *unit, struct row *row)
 {
-    static const char get[] = "SELECT attempts, delivered, latency FROM sum WHERE step = ?1 AND webhook = ?2"
+    static const char get[] = "SELECT attempts, delivered, latency, late FROM sum WHERE step = ?1 AND webhook = ?2"
                               " AND of = ?3 AND at = ?4 AND value = ?5";
     sqlite3_stmt *found = E8_ASK(side, get, e8_int(unit->step), e8_int(unit->webhook), e8_int(unit->of),
                                  e8_int(unit->at), e8_int(unit->value));
     struct e8_mix_part part;
 
-    row->attempts = row->delivered = 0;
+    row->attempts = row->delivered = row->late = 0;
     row->latency = (struct e8_latency){0};
     row->count = 0;
     if (!e8_side_next(side, found))
         return;
     row->attempts = sqlite3_column_int64(found, 0);
     row->delivered = sqlite3_column_int64(found, 1);
+    row->late = sqlite3_column_int64(found, 3);
     struct e8_str bytes = e8_column_bytes(found, 2);
     if (unit->of != E8_SUM_MIX)
         e8_latency_merge(&row->latency, bytes);
@@ -120,12 +123,13 @@ static void read_row(struct e8_side *side, const struct unit *unit, struct row *
 /* Adds the units of one row, which lie together. */
 static void write_row(struct e8_side *side, const struct unit *units, size_t count, struct row *row)
 {
-    static const char put[] = "INSERT OR REPLACE INTO sum VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    static const char put[] = "INSERT OR REPLACE INTO sum VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
     read_row(side, units, row);
     for (size_t i = 0; i < count; i++) {
         row->attempts++;
         row->delivered += units[i].part.delivered;
+        row->late += units[i].late;
         if (units->of == E8_SUM_MIX)
             add_part(row, &units[i].part);
         else
@@ -138,7 +142,7 @@ static void write_row(struct e8_side *side, const struct unit *units, size_t cou
         e8_latency_put(&row->latency, &row->bytes);
     E8_RUN(side, put, e8_int(units->step), e8_int(units->webhook), e8_int(units->of), e8_int(units->at),
            e8_int(units->value), e8_int(row->attempts), e8_int(row->delivered),
-           e8_blob(e8_buf_str(&row->bytes)));
+           e8_blob(e8_buf_str(&row->bytes)), e8_int(row->late));
 }
 
 void e8_sums_write(struct e8_sums *sums, struct e8_side *side)

@@ -70,6 +70,8 @@ static void put_row(struct e8_buf *out, const char *scope, const char *name, con
     e8_buf_putc(out, ',');
     if (sized)
         e8_buf_putu(out, totals->not_begun);
+    e8_buf_putc(out, ',');
+    e8_buf_putu(out, totals->gone);
     e8_buf_putc(out, '\n');
 }
 
@@ -81,7 +83,7 @@ void e8_report_csv(const struct e8_report *report, struct e8_buf *out)
     e8_buf_puts(out, "scope,name,planned,delivered,failed,attempts,retries");
     for (size_t i = 0; i < E8_PERCENTILES; i++)
         e8_buf_printf(out, ",%s_ms", e8_percentiles[i].key);
-    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun\n");
+    e8_buf_puts(out, ",min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun,gone\n");
     put_row(out, "overall", run->name, &totals, e8_stats_all(report->stats)->response,
             e8_totals_sized(report));
     for (unsigned i = 0; i < run->endpoint_count; i++) {

@@ -13,11 +13,13 @@ static e8_dur_ns quantile(const struct e8_hist *hist, double q)
     return hist && e8_hist_count(hist) > 0 ? e8_hist_quantile(hist, q) : 0;
 }
 
-static void measure_step(const struct e8_report *report, bool early, struct e8_curve_step *out)
+static void measure_step(const struct e8_report *report, const struct e8_curve_facts *facts,
+                         struct e8_curve_step *out)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_all(report->run, report->stats);
-    out->early = early;
+    out->early = facts->early;
+    out->withheld = totals.gone;
     out->planned = totals.planned;
     out->delivered = totals.delivered;
     out->failed = totals.failed;
@@ -49,11 +51,9 @@ static bool holds_in_service(const struct e8_report *report, const struct e8_thr
     return e8_threshold_evaluate(&service, report->run, report->stats).pass;
 }
 
-/* What is missed would hold but for our own lateness, which is most of the response time. */
-static bool is_our_lateness(const struct e8_report *report, const struct e8_curve_step *step)
+/* All that is missed would hold but for the time in which deliveries waited to be sent. */
+static bool is_missed_in_wait(const struct e8_report *report)
 {
-    double most = LAG_SHARE * (double)step->p50;
-    bool late = (double)step->lag_p99 > (most > LAG_LEAST ? most : LAG_LEAST);
     bool any = false;
     for (size_t i = 0; i < report->threshold_count; i++) {
         const struct e8_threshold_result *result = &report->thresholds[i];
@@ -62,7 +62,13 @@ static bool is_our_lateness(const struct e8_report *report, const struct e8_curv
             return false;
         }
     }
-    return late && any && step->lag_p99 > step->p99 / 2;
+    return any;
+}
+
+static bool is_late(const struct e8_curve_step *step)
+{
+    double most = LAG_SHARE * (double)step->p50;
+    return (double)step->lag_p99 > (most > LAG_LEAST ? most : LAG_LEAST);
 }
 
 static const struct e8_threshold_result *first_missed(const struct e8_report *report)
@@ -75,32 +81,62 @@ static const struct e8_threshold_result *first_missed(const struct e8_report *re
     return NULL;
 }
 
-/* What most attempts ended in. */
-static enum e8_outcome usual_outcome(const struct e8_counts *n)
-{
-    unsigned most = 0;
-    for (unsigned i = 1; i < E8_OUTCOME_COUNT; i++) {
-        most = n->outcomes[i] > n->outcomes[most] ? i : most;
-    }
-    return (enum e8_outcome)most;
-}
-
 static void say_missed(const struct e8_report *report, const struct e8_threshold_result *missed,
                        struct e8_curve_step *out)
 {
-    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
-    char measured[E8_MEASURED_MAX];
+    char measured[E8_MEASURED_MAX], failure[E8_FAILURE_MAX];
     struct e8_buf why;
     e8_buf_fixed(&why, out->why, sizeof(out->why) - 1);
-    e8_buf_printf(&why, "%.100s: %s%s", missed->threshold.text, missed->measurable ? "measured " : "",
+    e8_buf_printf(&why, "%.80s: %s%s", missed->threshold.text, missed->measurable ? "measured " : "",
                   e8_measured_text(missed, measured));
-    if (n->attempts > 0 && n->outcomes[E8_DELIVERED] == 0) {
-        e8_buf_printf(&why, "; nothing was delivered, mostly %s", e8_outcome_info(usual_outcome(n))->name);
+    if (out->delivered == 0 && e8_failure_text(report->stats, failure)[0]) {
+        e8_buf_printf(&why, "; nothing was delivered: %s", failure);
     }
     e8_buf_cstr(&why);
 }
 
+/* What no objective speaks of must be delivered, as in any other run; and where nothing is, there is nothing to measure. */
+static bool is_undelivered(const struct e8_report *report, const struct e8_curve_step *step)
+{
+    return step->failed > 0 && (!report->allows_failures || step->delivered == 0);
+}
+
+static void say_undelivered(const struct e8_report *report, struct e8_curve_step *out)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], failure[E8_FAILURE_MAX];
+    snprintf(out->why, sizeof(out->why), "%s of %s deliveries ended undelivered, %s%s",
+             e8_count_text(out->failed, a), e8_count_text(out->delivered + out->failed, b),
+             e8_failure_text(report->stats, failure),
+             out->delivered == 0 ? "" : "; --slo 'success >= 99%' would allow some");
+}
+
+static void say_disabled(struct e8_curve_step *out)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX];
+    snprintf(out->why, sizeof(out->why),
+             "the receiver answered 410, which disabled the endpoint: %s of %s deliveries were not sent",
+             e8_count_text(out->withheld, a), e8_count_text(out->planned, b));
+}
+
+static void say_undrained(struct e8_curve_step *out)
+{
+    snprintf(out->why, sizeof(out->why), "the backlog did not drain: %llu of %llu deliveries had no end",
+             (unsigned long long)out->aborted, (unsigned long long)out->planned);
+}
+
 static const char ours[] = "emit8 was the limit, not the receiver";
+
+/* What was sent meets the objectives; the rest waited for a place among those in flight. */
+static bool is_bounded(const struct e8_report *report, const struct e8_curve_facts *facts,
+                       const struct e8_curve_step *step)
+{
+    struct e8_generator g = e8_generator_of(report);
+    if (report->more.bound == 0 || facts->disabled || is_undelivered(report, step)) {
+        return false;
+    }
+    return first_missed(report) ? is_missed_in_wait(report) && is_late(step)
+                                : facts->unfinished || (g.rate_judged && g.rate_off);
+}
 
 /* Our own doing, whatever else was missed. False: it was not. */
 static bool say_ours(const struct e8_report *report, const struct e8_curve_facts *facts,
@@ -110,9 +146,13 @@ static bool say_ours(const struct e8_report *report, const struct e8_curve_facts
     char lag[E8_DUR_MAX];
     if (e8_stats_all(report->stats)->n.generator > 0) {
         snprintf(out->why, sizeof(out->why), "%s: %.150s", ours, report->reason);
-    } else if (missed && facts->busy > BUSY_MOST) {
+    } else if (missed && out->delivered > 0 && facts->busy > BUSY_MOST) {
         snprintf(out->why, sizeof(out->why), "%s: its workers were %.0f %% busy", ours, facts->busy * 100);
-    } else if (!facts->bounded && is_our_lateness(report, out)) {
+    } else if (is_bounded(report, facts, out)) {
+        snprintf(out->why, sizeof(out->why), "%s: --in-flight %llu was reached, send lag p99 is %s; raise it",
+                 ours, (unsigned long long)report->more.bound, e8_dur_text(out->lag_p99, lag));
+    } else if (report->more.bound == 0 && is_late(out) && is_missed_in_wait(report) &&
+               out->lag_p99 > out->p99 / 2) {
         snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, e8_dur_text(out->lag_p99, lag));
     } else {
         return false;
@@ -120,10 +160,10 @@ static bool say_ours(const struct e8_report *report, const struct e8_curve_facts
     return true;
 }
 
-static void say_undrained(struct e8_curve_step *out)
+static bool is_dead(const struct e8_report *report)
 {
-    snprintf(out->why, sizeof(out->why), "the backlog did not drain: %llu of %llu deliveries had no end",
-             (unsigned long long)out->aborted, (unsigned long long)out->planned);
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    return n->attempts > 0 && e8_report_unanswered(n) == n->attempts;
 }
 
 /* A receiver that is too slow may make a report invalid as well; one that refuses everything has not been tested. */
@@ -132,18 +172,21 @@ void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts 
 {
     const struct e8_threshold_result *missed = first_missed(report);
     bool invalid = report->verdict == E8_INVALID;
-    measure_step(report, facts->early, out);
+    measure_step(report, facts, out);
     out->why[0] = '\0';
+    out->result = E8_SEARCH_FAILS;
     if (say_ours(report, facts, out)) {
         out->result = E8_SEARCH_INVALID;
-    } else if (invalid && !facts->unfinished && out->delivered == 0) {
+    } else if (facts->disabled) {
+        say_disabled(out);
+    } else if (invalid && !facts->unfinished && out->delivered == 0 && !is_dead(report)) {
         out->result = E8_SEARCH_INVALID;
         snprintf(out->why, sizeof(out->why), "%.190s", report->reason);
     } else if (missed) {
-        out->result = E8_SEARCH_FAILS;
         say_missed(report, missed, out);
+    } else if (is_undelivered(report, out)) {
+        say_undelivered(report, out);
     } else if (facts->unfinished) {
-        out->result = E8_SEARCH_FAILS;
         say_undrained(out);
     } else if (invalid) {
         out->result = E8_SEARCH_INVALID;
@@ -236,14 +279,13 @@ void e8_curve_conclude(struct e8_curve *curve)
     struct e8_buf reason;
     e8_buf_fixed(&reason, curve->reason, sizeof(curve->reason));
     if (s->confirmed) {
-        curve->verdict = E8_PASS;
+        curve->verdict = s->bound == E8_BOUND_GENERATOR ? E8_INVALID : E8_PASS;
         say_found(curve, &reason);
     } else if (!s->ended) {
         curve->verdict = E8_INVALID;
         say_interrupted(curve, &reason);
     } else {
-        bool invalid = s->confirmations == 0 && s->bound == E8_BOUND_GENERATOR;
-        curve->verdict = invalid ? E8_INVALID : E8_FAIL;
+        curve->verdict = s->bound == E8_BOUND_GENERATOR ? E8_INVALID : E8_FAIL;
         say_not_found(curve, &reason);
     }
     e8_buf_cstr(&reason);

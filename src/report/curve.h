@@ -14,18 +14,20 @@ struct e8_curve_step {
     bool
         early; /* stopped since an objective could not hold any more; what was under way then is in `aborted` */
     uint64_t planned, delivered, failed, dropped, aborted;
+    uint64_t withheld;              /* a 410 had disabled the endpoint; planned contains them */
     uint64_t samples;               /* of the times below, which are 0 where there are none */
     e8_dur_ns p50, p95, p99, most;  /* response time */
     e8_dur_ns service_p99, lag_p99; /* service time, send lag */
 };
 /* What its report does not tell. */
 struct e8_curve_facts {
-    bool bounded;    /* deliveries in flight reached their bound: what waited did so for the receiver */
     bool unfinished; /* it was stopped early, or its backlog did not drain */
     bool early;      /* of these two the former */
+    bool disabled;   /* a 410 has disabled an endpoint */
     double busy;     /* share of the processors' time that emit8 could use and did, 0 to 1 */
 };
-/* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. */
+/* Judges a step and fills all of it but stage, rate and run. `report` has the objectives as its thresholds. A step holds where they hold, the
+ * rate was applied, and what the objectives do not allow to fail was delivered. */
 void e8_curve_judge(const struct e8_report *report, const struct e8_curve_facts *facts,
                     struct e8_curve_step *out);
 

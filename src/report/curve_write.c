@@ -66,7 +66,7 @@ static void put_time(struct e8_table *table, e8_dur_ns time, const struct e8_cur
 /* Success is theirs: what emit8 itself gave up when it stopped says nothing of the receiver. */
 static uint64_t ended_of(const struct e8_curve_step *step)
 {
-    return step->delivered + step->failed + step->dropped;
+    return step->delivered + step->failed + step->dropped + step->withheld;
 }
 
 static void put_row(struct e8_table *table, const struct e8_curve *curve, const struct e8_curve_step *step)
@@ -212,6 +212,7 @@ static void put_step(struct e8_json *w, const struct e8_curve_step *step)
     e8_json_int(w, "failed", (int64_t)step->failed);
     e8_json_int(w, "dropped", (int64_t)step->dropped);
     e8_json_int(w, "aborted", (int64_t)step->aborted);
+    e8_json_int(w, "withheld", (int64_t)step->withheld);
     e8_json_bool(w, "stopped_early", step->early);
     put_success(w, step);
     put_ms(w, "p50_ms", known, step->p50);
@@ -263,13 +264,14 @@ static void write_json(const struct e8_curve *curve, int indent, struct e8_buf *
 static void write_csv(const struct e8_curve *curve, struct e8_buf *out)
 {
     const struct e8_curve_step **list = sorted(curve);
-    e8_buf_puts(out, "rate,stage,result,planned,delivered,failed,dropped,aborted,stopped_early,success,p50_"
-                     "ms,p95_ms,p99_ms,max_ms,"
-                     "service_p99_ms,send_lag_p99_ms,run,why\n");
+    e8_buf_puts(
+        out, "rate,stage,result,planned,delivered,failed,dropped,aborted,withheld,stopped_early,success,p50_"
+             "ms,p95_ms,p99_ms,max_ms,"
+             "service_p99_ms,send_lag_p99_ms,run,why\n");
     for (size_t i = 0; i < curve->count; i++) {
         const struct e8_curve_step *step = list[i];
-        const uint64_t counts[] = {step->planned, step->delivered, step->failed, step->dropped,
-                                   step->aborted};
+        const uint64_t counts[] = {step->planned, step->delivered, step->failed,
+                                   step->dropped, step->aborted,   step->withheld};
         const e8_dur_ns times[] = {step->p50,  step->p95,         step->p99,
                                    step->most, step->service_p99, step->lag_p99};
         e8_csv_number(out, step->rate, 3);

@@ -90,11 +90,15 @@ static bool spec_of(const struct e8_threshold *rule, struct e8_figure_spec *out)
     case E8_MEASURE_FAILED:
     case E8_MEASURE_RETRIES:
     case E8_MEASURE_UNMET:
+    case E8_MEASURE_DROPPED:
         out->what = E8_FIGURE_TOTAL;
         out->key = rule->measure == E8_MEASURE_FAILED    ? "failed"
                    : rule->measure == E8_MEASURE_RETRIES ? "retries"
-                                                         : "unmet";
+                   : rule->measure == E8_MEASURE_UNMET   ? "unmet"
+                                                         : "dropped";
         return true;
+    case E8_MEASURE_ATTEMPT_RATE:
+        return false;
     }
     E8_UNREACHABLE();
 }
@@ -120,7 +124,7 @@ static enum e8_rc check_rules(const struct e8_diff *diff, struct e8_err *err)
             return e8_fail(err, E8_INPUT,
                            "p(50), p(75), p(90), p(95), p(99), p(99.9), min, mean, max, success, failed, "
                            "retries; of all "
-                           "also rate, status, outcome",
+                           "also rate, dropped, status, outcome",
                            "\"%s\" is of nothing that reports have", rule->text);
         if (spec.list && !names_it(&diff->sides[0], &spec) && !names_it(&diff->sides[1], &spec))
             return e8_fail(err, E8_INPUT, "one name; patterns are for thresholds",

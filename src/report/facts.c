@@ -30,6 +30,7 @@ static struct e8_totals counted(const struct e8_tally *tally)
         .dropped = n->dropped,
         .aborted = n->aborted,
         .withheld = n->withheld,
+        .gone = n->gone,
         .expected = n->expected,
         .unmet = n->unmet,
         .attempts = n->attempts,
@@ -93,6 +94,54 @@ uint64_t e8_report_unanswered(const struct e8_counts *n)
     return n->classes[0] > ours ? n->classes[0] - ours : 0;
 }
 
+/* Outcomes of which the status says more than their name. */
+static bool is_status(enum e8_outcome outcome)
+{
+    return outcome == E8_REDIRECT || outcome == E8_HTTP_4XX || outcome == E8_GONE ||
+           outcome == E8_THROTTLED || outcome == E8_HTTP_5XX;
+}
+
+static unsigned usual_status(const struct e8_stats *stats)
+{
+    const uint64_t *n = e8_stats_statuses(stats);
+    unsigned most = 300;
+    for (unsigned status = 300; status < E8_STATUSES; status++)
+        most = n[status] > n[most] ? status : most;
+    return most;
+}
+
+/* Of those without a status, or in spite of it. */
+static enum e8_outcome usual_outcome(const struct e8_counts *n)
+{
+    unsigned most = E8_DELIVERED;
+    uint64_t count = 0;
+    for (unsigned i = E8_DELIVERED + 1; i < E8_ABORTED; i++) {
+        const struct e8_outcome_info *info = e8_outcome_info((enum e8_outcome)i);
+        if (n->outcomes[i] > count && !info->generator && !is_status((enum e8_outcome)i)) {
+            most = i;
+            count = n->outcomes[i];
+        }
+    }
+    return (enum e8_outcome)most;
+}
+
+const char *e8_failure_text(const struct e8_stats *stats, char out[E8_FAILURE_MAX])
+{
+    const struct e8_counts *n = &e8_stats_all(stats)->n;
+    unsigned status = usual_status(stats);
+    enum e8_outcome outcome = usual_outcome(n);
+    uint64_t all = n->attempts - n->outcomes[E8_ABORTED] - n->generator;
+    uint64_t with_status = e8_stats_statuses(stats)[status];
+    uint64_t without = outcome == E8_DELIVERED ? 0 : n->outcomes[outcome];
+    const char *name = e8_outcome_info(outcome)->name;
+    out[0] = '\0';
+    if (with_status > 0 && with_status >= without)
+        snprintf(out, E8_FAILURE_MAX, "%s %u", with_status == all ? "every answer was" : "mostly", status);
+    else if (without > 0)
+        snprintf(out, E8_FAILURE_MAX, "%s %s", without == all ? "every attempt ended in" : "mostly", name);
+    return out;
+}
+
 bool e8_report_signed(const struct e8_log_endpoint *endpoint)
 {
     return !endpoint->scheme || strcmp(endpoint->scheme, "none") != 0;
@@ -130,6 +179,12 @@ double e8_report_rate(const struct e8_counts *n, const struct e8_span *span)
     if (n->attempts == 0 || length <= 0)
         return -1;
     return (double)(n->delivered + n->failed) / ((double)length / (double)E8_NS_S);
+}
+
+double e8_report_rate_whole(const struct e8_report *report)
+{
+    const struct e8_tally *all = e8_stats_all(report->stats);
+    return report->more.apart ? -1 : e8_report_rate(&all->n, &all->span);
 }
 
 bool e8_report_shaky(const struct e8_hist *hist, double q)

@@ -1,4 +1,4 @@
-/* What retries did to the run: how much they added, how deliveries piled up, and whether the receiver came out of it. */
+/* Outages, and what retries did to the run: how much they added, how deliveries piled up, and whether the receiver came out of it. */
 #include <string.h>
 
 #include "report/parts.h"
@@ -6,6 +6,15 @@
 #define WINDOW_ATTEMPTS 10 /* on average, so that one failure is not a majority by chance */
 #define OUTAGE_FAILED   10 /* attempts at least */
 #define PEAK_PART       20 /* a backlog below one part in so many of its peak counts as gone */
+#define CHANCE          3  /* standard deviations that failures of an outage lie above what fails all the time */
+
+/* A silence: for so long, and so many times as long as what takes long here, nothing succeeded while so many attempts were under way all
+ * the time, or so many failed. A single one may be slow, or wrong, by itself. */
+#define SILENCE_LEAST  E8_NS_S
+#define SILENCE_TIMES  2
+#define SILENCE_SLOW   0.01 /* of the attempts may take longer without being the worse for it */
+#define SILENCE_OPEN   2
+#define SILENCE_FAILED 3
 
 enum { SHOWN_OUTAGES = 3, SPARKS = 60, POINTS = 64, INDENT = 11 };
 
@@ -15,6 +24,7 @@ static void add_slice(struct e8_slice *into, const struct e8_slice *from)
     into->ended += from->ended;
     into->attempts += from->attempts;
     into->failed += from->failed;
+    into->tried += from->tried;
 }
 
 /* `by` slices as one, the last perhaps fewer. Returns how many there are. */
@@ -43,19 +53,104 @@ static bool is_bad(const struct e8_slice *slice)
     return slice->failed * 2 > slice->attempts;
 }
 
+/* Between two slices in which something succeeded: those with deliveries that had begun and not ended. */
+struct silence {
+    size_t from, count;
+    uint64_t failed, open; /* attempts: those that failed; those that were under way, at least */
+    uint64_t last;         /* those that were under way at its end */
+};
+
+/* What takes long where nothing is wrong: attempts of the silence itself apart. */
+static e8_dur_ns usual_most(const struct e8_hist *response, const struct silence *silence)
+{
+    uint64_t n = response ? e8_hist_count(response) : 0;
+    if (n == 0)
+        return 0;
+    double q = 1 - SILENCE_SLOW - (double)(silence->failed + silence->last) / (double)n;
+    return e8_hist_quantile(response, q < 0.25 ? 0.25 : q);
+}
+
+static bool is_outage(const struct silence *silence, e8_dur_ns width, const struct e8_hist *response)
+{
+    e8_dur_ns length = (e8_dur_ns)silence->count * width;
+    return (silence->open >= SILENCE_OPEN || silence->failed >= SILENCE_FAILED) && length >= SILENCE_LEAST &&
+           length >= SILENCE_TIMES * usual_most(response, silence);
+}
+
+static void lengthen(struct silence *silence, size_t at, uint64_t failed, uint64_t open)
+{
+    silence->from = silence->count ? silence->from : at;
+    silence->open = silence->count && silence->open < open ? silence->open : open;
+    silence->count = at + 1 - silence->from;
+    silence->failed += failed;
+    silence->last = open;
+}
+
+static size_t last_begun(const struct e8_slice *slices, size_t count)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < count; i++)
+        last = slices[i].begun ? i : last;
+    return last;
+}
+
+/* Marks the slices of the silences behind the first success that are outages; returns whether there are any. When no more begins, the slow
+ * ones are left, and are answered one by one: that is no outage. */
+static bool find_silences(const struct e8_series *series, const struct e8_hist *response,
+                          bool silent[E8_SLICES])
+{
+    struct silence now = {0};
+    uint64_t backlog = 0, open = 0;
+    size_t last = last_begun(series->slices, series->count);
+    bool after = false, any = false;
+    memset(silent, 0, E8_SLICES * sizeof(*silent));
+    for (size_t i = 0; i < series->count; i++) {
+        const struct e8_slice *slice = &series->slices[i];
+        bool well = slice->attempts > slice->failed;
+        backlog += slice->begun;
+        backlog -= slice->ended < backlog ? slice->ended : backlog;
+        open += slice->tried;
+        open -= slice->attempts < open ? slice->attempts : open;
+        if (after && !well && backlog + open + slice->failed > 0)
+            lengthen(&now, i, slice->failed, open);
+        bool ends = well ? last >= now.from : i + 1 == series->count;
+        if (ends && is_outage(&now, series->width, response)) {
+            any = true;
+            memset(silent + now.from, true, now.count * sizeof(*silent));
+        }
+        if (well)
+            now = (struct silence){0};
+        after = after || well;
+    }
+    return any;
+}
+
 struct walk {
     uint64_t backlog, calm; /* now; the most so far while nothing was wrong */
     size_t last_begun;      /* the last window in which deliveries began */
     bool wrong;
     size_t from, to; /* windows of the outage: the first and the last that were bad */
     uint64_t failed, peak;
-    uint64_t in_bad; /* failed attempts in windows that were bad */
+    uint64_t in_bad, tried_in_bad; /* attempts in windows that were bad: that failed; all */
+    uint64_t since, tried;         /* attempts from the first such window to the last: that failed; all */
+    uint64_t all_tried;            /* attempts of the outage until now */
+    struct e8_slice whole;         /* of the run */
+    bool silence;                  /* nothing succeeded for a while; then few may be enough */
 };
+
+/* Where a part of the attempts fails all the time, it is a majority in a short window now and then. */
+static bool is_chance(const struct walk *walk)
+{
+    uint64_t rest = walk->whole.attempts - walk->tried;
+    double share = rest ? (double)(walk->whole.failed - walk->since) / (double)rest : 0;
+    double usual = share * (double)walk->tried_in_bad, over = (double)walk->in_bad - usual;
+    return over < 0 || over * over <= CHANCE * CHANCE * usual * (1 - share);
+}
 
 static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
                         bool recovered)
 {
-    if (walk->in_bad < OUTAGE_FAILED)
+    if (!walk->silence && (walk->in_bad < OUTAGE_FAILED || is_chance(walk)))
         return;
     out->outage_count++;
     out->unrecovered += !recovered;
@@ -66,7 +161,7 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
     out->outages[out->outage_count - 1] = (struct e8_outage){
         .from = from > 0 ? from : 0,
         .to = out->start + (e8_dur_ns)(walk->to + 1) * width,
-        .failed = walk->failed,
+        .failed = walk->since,
         .peak = walk->peak,
         .recovery = recovered ? (e8_dur_ns)(at - walk->to) * width : -1,
         .under_load = recovered && at <= walk->last_begun,
@@ -74,11 +169,10 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
 }
 
 /* What goes wrong begins with a window in which most attempts fail, and is over with the first in which they do not and in which the
- * backlog is no longer than it was before, or as good as gone. */
-static void step(struct walk *walk, struct e8_feedback *out, const struct e8_slice *slice, e8_dur_ns width,
-                 size_t at)
+ * backlog is hardly longer than it was before, or as good as gone. */
+static void step(struct walk *walk, struct e8_feedback *out, const struct e8_slice *slice, bool bad,
+                 bool silent, e8_dur_ns width, size_t at)
 {
-    bool bad = is_bad(slice);
     if (!walk->wrong && !bad) {
         walk->calm = walk->backlog > walk->calm ? walk->backlog : walk->calm;
         return;
@@ -86,31 +180,47 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
     if (!walk->wrong) {
         walk->wrong = true;
         walk->from = at;
-        walk->failed = walk->peak = walk->in_bad = 0;
+        walk->failed = walk->all_tried = walk->peak = walk->in_bad = walk->tried_in_bad = 0;
+        walk->silence = false;
     }
-    walk->to = bad ? at : walk->to;
+    walk->silence = walk->silence || silent;
     walk->failed += slice->failed;
-    walk->in_bad += bad ? slice->failed : 0;
+    walk->all_tried += slice->attempts;
+    if (bad) {
+        walk->to = at;
+        walk->in_bad += slice->failed;
+        walk->tried_in_bad += slice->attempts;
+        walk->since = walk->failed;
+        walk->tried = walk->all_tried;
+    }
     walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
-    uint64_t gone = walk->peak / PEAK_PART > walk->calm ? walk->peak / PEAK_PART : walk->calm;
+    uint64_t calm = walk->calm + walk->calm / PEAK_PART + 1; /* that of a closed loop goes to and fro */
+    uint64_t gone = walk->peak / PEAK_PART > calm ? walk->peak / PEAK_PART : calm;
     if (!bad && slice->attempts > 0 && walk->backlog <= gone) {
         note_outage(walk, out, width, at, true);
         walk->wrong = false;
     }
 }
 
-static void find_outages(const struct e8_series *series, struct e8_feedback *out)
+/* In windows that are long enough for a majority to mean something; where there are silences, slice by slice. */
+static void find_outages(const struct e8_series *series, const struct e8_hist *response,
+                         struct e8_feedback *out)
 {
     struct e8_slice windows[E8_SLICES];
-    struct walk walk = {0};
-    size_t by = window_of(series), count = gather(series, by, windows);
-    e8_dur_ns width = series->width * (e8_dur_ns)by;
-    for (size_t i = 0; i < count; i++)
-        walk.last_begun = windows[i].begun ? i : walk.last_begun;
+    bool silent[E8_SLICES];
+    bool fine = find_silences(series, response, silent);
+    size_t by = window_of(series), windows_count = gather(series, by, windows);
+    size_t count = fine ? series->count : windows_count;
+    const struct e8_slice *slices = fine ? series->slices : windows;
+    e8_dur_ns width = series->width * (e8_dur_ns)(fine ? 1 : by);
+    struct walk walk = {.last_begun = last_begun(slices, count)};
+    for (size_t i = 0; i < windows_count; i++)
+        add_slice(&walk.whole, &windows[i]);
     for (size_t i = 0; i < count; i++) {
-        walk.backlog += windows[i].begun;
-        walk.backlog -= windows[i].ended < walk.backlog ? windows[i].ended : walk.backlog;
-        step(&walk, out, &windows[i], width, i);
+        bool bad = is_bad(&windows[fine ? i / by : i]);
+        walk.backlog += slices[i].begun;
+        walk.backlog -= slices[i].ended < walk.backlog ? slices[i].ended : walk.backlog;
+        step(&walk, out, &slices[i], bad || (fine && silent[i]), fine && silent[i], width, i);
     }
     if (walk.wrong)
         note_outage(&walk, out, width, count, false);
@@ -149,7 +259,7 @@ struct e8_feedback e8_feedback_of(const struct e8_report *report)
         return out;
     out.start = series->first * series->width - origin_of(report);
     find_backlog(series, &out);
-    find_outages(series, &out);
+    find_outages(series, e8_stats_all(report->stats)->response, &out);
     return out;
 }
 
@@ -213,9 +323,12 @@ static void put_outages(const struct e8_feedback *f, struct e8_page *page)
     for (size_t i = 0; i < f->outage_count && i < SHOWN_OUTAGES; i++) {
         const struct e8_outage *outage = &f->outages[i];
         char from[E8_DUR_MAX], to[E8_DUR_MAX], failed[E8_NUMBER_MAX];
-        const char *text = e8_arena_printf(
-            arena, "from %s to %s, %s attempts failed; %s", e8_dur_text(outage->from, from),
-            e8_dur_text(outage->to, to), e8_count_text(outage->failed, failed), recovery_text(outage, arena));
+        const char *what =
+            outage->failed ? e8_arena_printf(arena, "%s attempt%s failed",
+                                             e8_count_text(outage->failed, failed), e8_plural(outage->failed))
+                           : "nothing was answered";
+        const char *text = e8_arena_printf(arena, "from %s to %s, %s; %s", e8_dur_text(outage->from, from),
+                                           e8_dur_text(outage->to, to), what, recovery_text(outage, arena));
         put_label(page, "outage");
         e8_page_wrap(page, e8_str(text), INDENT, INDENT);
     }
@@ -232,10 +345,10 @@ void e8_text_feedback(const struct e8_report *report, struct e8_page *page)
     struct e8_totals totals = e8_totals_whole(report);
     struct e8_feedback f = e8_feedback_of(report);
     char note[96];
-    if (totals.retries == 0)
+    if (totals.retries == 0 && f.outage_count == 0)
         return;
     snprintf(note, sizeof(note), "%.2f attempts per event · %.2f per delivery", f.per_event, f.per_delivery);
-    e8_page_section(page, "Retries", note);
+    e8_page_section(page, totals.retries ? "Retries" : "Outages", totals.retries ? note : NULL);
     put_backlog(report, &f, page);
     put_outages(&f, page);
 }

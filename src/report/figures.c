@@ -47,7 +47,8 @@ static struct e8_figure share(double part, double whole)
 static struct e8_figure success_of(const struct e8_node *totals)
 {
     double delivered = count_of(totals, "delivered");
-    return share(delivered, delivered + count_of(totals, "failed") + count_of(totals, "dropped"));
+    return share(delivered, delivered + count_of(totals, "failed") + count_of(totals, "dropped") +
+                                count_of(totals, "gone"));
 }
 
 static struct e8_figure rate_of(const struct e8_node *report)

@@ -33,23 +33,29 @@ static bool is_long_enough(const struct e8_pacing *pacing)
 static void judge_rate(const struct e8_report *report, struct e8_generator *g)
 {
     const struct e8_pacing *pacing = e8_stats_pacing(report->stats);
+    const struct e8_schedule *schedule = &report->more.schedule;
     e8_dur_ns planned = pacing->last_due - pacing->first_due;
     g->late = pacing->last_begun - pacing->last_due;
-    g->due = rate_of(pacing->count, planned);
-    g->planned = report->more.by_hand && report->more.plan_rate > 0 ? report->more.plan_rate : g->due;
-    g->achieved = rate_of(pacing->count, pacing->last_begun - pacing->first_due);
+    g->planned = schedule->count ? rate_of(schedule->count, schedule->last - schedule->first)
+                                 : rate_of(pacing->count, planned);
+    g->due = schedule->count && report->more.by_hand
+                 ? rate_of(schedule->count, schedule->last_due - schedule->first_due)
+                 : g->planned;
+    g->achieved = report->more.apart ? 0 : rate_of(pacing->count, pacing->last_begun - pacing->first_due);
     /* What waited at the bound of --in-flight did not wait by chance, however short the run.
      * A run that goes on with another is behind its schedule from the start. */
     g->rate_judged =
-        report->more.open && !report->more.by_hand && report->run->resumes == 0 &&
+        report->more.open && !report->more.by_hand && !report->more.apart && report->run->resumes == 0 &&
         (is_long_enough(pacing) || ((report->more.bound || report->more.crowd) && pacing->count > 1));
     g->rate_off = g->late > planned / RATE_OFF + RATE_GRACE;
 }
 
+/* Where nothing is delivered, there is no speed that could be ours: refusals come as fast as a loop asks for them. */
 static void judge_busy(const struct e8_report *report, struct e8_generator *g)
 {
     const struct e8_pressure *pressure = &report->more.pressure;
-    g->busy_judged = report->more.load && pressure->windows >= BUSY_WINDOWS;
+    g->busy_told = report->more.load && pressure->windows >= BUSY_WINDOWS;
+    g->busy_judged = g->busy_told && e8_stats_all(report->stats)->n.delivered > 0;
     g->full = pressure->full >= FULL_WINDOWS && e8_busy_full(pressure) > FULL_MOST;
 }
 
@@ -69,7 +75,7 @@ static int decimals(double rate)
 static const char *rate_fact(const struct e8_report *report, struct e8_arena *arena,
                              const struct e8_generator *g)
 {
-    if (!report->more.open || g->due <= 0)
+    if (!report->more.open || g->due <= 0 || report->more.apart)
         return NULL;
     const char *kept = e8_arena_printf(arena, "rate %.*f/s of %.*f/s", decimals(g->achieved), g->achieved,
                                        decimals(g->due), g->due);
@@ -92,7 +98,7 @@ void e8_text_generator(const struct e8_report *report, struct e8_page *page)
     struct e8_generator g = e8_generator_of(report);
     struct e8_arena *arena = e8_arena_new();
     char p99[E8_DUR_MAX];
-    if (g.rate_judged || g.busy_judged || (report->more.open && g.due > 0)) {
+    if (g.rate_judged || g.busy_told || (report->more.open && g.due > 0)) {
         const char *facts[] = {
             share_fact(arena, "busy", pressure->windows > 0, pressure->busy),
             rate_fact(report, arena, &g),

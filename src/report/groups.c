@@ -23,7 +23,7 @@ static void group_cells(struct e8_table *table, const struct e8_tally *tally)
 {
     struct e8_totals totals = e8_totals_of(tally);
     char text[E8_NUMBER_MAX];
-    uint64_t tried = totals.delivered + totals.failed;
+    uint64_t tried = totals.delivered + totals.failed + totals.gone;
     e8_table_count(table, E8_PLAIN, totals.delivered);
     e8_table_count(table, totals.failed ? E8_RED : E8_DIM, totals.failed);
     e8_table_count(table, totals.retries ? E8_YELLOW : E8_DIM, totals.retries);

@@ -34,9 +34,7 @@ void e8_html_verdict(struct e8_buf *out, const struct e8_report *report)
     const char *class = verdicts[report->verdict];
     char started[E8_RFC3339_MAX + 8], took[E8_DUR_MAX];
     e8_html(out, "<div class=\"verdict %s\"><p><strong class=\"badge\">%s</strong> <bdi>", class,
-            report->verdict == E8_PASS   ? "PASS"
-            : report->verdict == E8_FAIL ? "FAIL"
-                                         : "INVALID");
+            e8_verdict_word(report));
     if (report->more.stopped_by_step)
         e8_buf_puts(out, "stopped early: ");
     else if (run->interrupted && !report->more.aborted)
@@ -69,25 +67,33 @@ static void put_time_card(struct e8_buf *out, const struct e8_hist *hist, const 
 
 static void put_rate_card(struct e8_buf *out, const struct e8_report *report)
 {
-    const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_generator g = e8_generator_of(report);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     char text[E8_NUMBER_MAX], planned[E8_NUMBER_MAX], note[E8_NUMBER_MAX + 32] = "deliveries ended";
     if (g.rate_judged)
         snprintf(note, sizeof(note), "%s were planned", e8_rate_text(g.planned, planned));
     put_card(out, "", "Rate", rate < 0 ? "–" : e8_rate_text(rate, text), note);
 }
 
+static void add_unsent(char *note, size_t size, uint64_t count, const char *what)
+{
+    char text[E8_NUMBER_MAX];
+    size_t n = strlen(note);
+    if (count > 0)
+        snprintf(note + n, size - n, "; %s were %s", e8_count_text(count, text), what);
+}
+
 void e8_html_cards(struct e8_buf *out, const struct e8_report *report)
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals t = e8_totals_whole(report);
-    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], c[E8_NUMBER_MAX], note[4 * E8_NUMBER_MAX];
+    char share[E8_NUMBER_MAX], a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], note[8 * E8_NUMBER_MAX];
     char lag[E8_DUR_MAX];
     e8_buf_puts(out, "<ul class=\"cards\">\n");
-    snprintf(note, sizeof(note), "%s of %s deliveries%s%s%s", e8_count_text(t.delivered, a),
-             e8_count_text(t.planned, b), t.not_begun ? "; " : "",
-             t.not_begun ? e8_count_text(t.not_begun, c) : "", t.not_begun ? " were not begun" : "");
+    snprintf(note, sizeof(note), "%s of %s deliveries", e8_count_text(t.delivered, a),
+             e8_count_text(t.planned, b));
+    add_unsent(note, sizeof(note), t.withheld, "withheld");
+    add_unsent(note, sizeof(note), t.not_begun, "not begun");
     put_card(out, t.delivered >= t.planned ? "good" : "", "Delivered",
              e8_share_text(t.delivered, t.planned, share), note);
     snprintf(note, sizeof(note), "%s attempts, %s of them retries", e8_count_text(t.attempts, a),
@@ -366,7 +372,7 @@ static void put_group(struct e8_buf *out, const struct e8_tally *tally)
 {
     static const double quantiles[] = {0.5, 0.95, 0.99, 1};
     struct e8_totals totals = e8_totals_of(tally);
-    uint64_t tried = totals.delivered + totals.failed;
+    uint64_t tried = totals.delivered + totals.failed + totals.gone;
     char text[E8_NUMBER_MAX];
     e8_html_count(out, NULL, totals.delivered);
     e8_html_count(out, "bad", totals.failed);
@@ -503,11 +509,13 @@ static void put_feedback(struct e8_buf *out, const struct e8_report *report, con
     struct e8_feedback f = e8_feedback_of(report);
     struct e8_arena *arena = e8_arena_new();
     char peak[E8_NUMBER_MAX], at[E8_DUR_MAX];
-    if (totals.retries > 0) {
-        e8_html_section(out, prefix, "retries", "Retries", NULL);
+    if (totals.retries > 0 || f.outage_count > 0) {
+        e8_html_section(out, prefix, "retries", totals.retries ? "Retries" : "Outages", NULL);
         e8_buf_puts(out, "<dl class=\"facts\">\n");
-        e8_html_fact(out, "Attempts per event", e8_arena_printf(arena, "%.2f", f.per_event));
-        e8_html_fact(out, "Attempts per delivery", e8_arena_printf(arena, "%.2f", f.per_delivery));
+        if (totals.retries > 0) {
+            e8_html_fact(out, "Attempts per event", e8_arena_printf(arena, "%.2f", f.per_event));
+            e8_html_fact(out, "Attempts per delivery", e8_arena_printf(arena, "%.2f", f.per_delivery));
+        }
         e8_html_fact(out, "Backlog at most",
                      e8_arena_printf(arena, "%s, after %s", e8_count_text(f.peak, peak),
                                      e8_dur_text(f.peak_at > 0 ? f.peak_at : 0, at)));
@@ -527,7 +535,7 @@ static void put_generator(struct e8_buf *out, const struct e8_report *report, co
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], floor[E8_DUR_MAX];
     e8_html_section(out, prefix, "generator", "Generator", "was emit8 itself on time, and not the limit?");
     e8_buf_puts(out, "<dl class=\"facts\">\n");
-    if (g.planned > 0)
+    if (g.planned > 0 && g.achieved > 0)
         e8_html_fact(
             out, g.rate_judged ? "Rate, of what was planned" : "Rate, of what was due",
             e8_arena_printf(arena, "%s of %s", e8_rate_text(g.achieved, a), e8_rate_text(g.planned, b)));

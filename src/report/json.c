@@ -121,6 +121,7 @@ static void put_totals(struct e8_json *w, const struct e8_totals *totals, bool s
     e8_json_int(w, "dropped", (int64_t)totals->dropped);
     e8_json_int(w, "aborted", (int64_t)totals->aborted);
     e8_json_int(w, "withheld", (int64_t)totals->withheld);
+    e8_json_int(w, "gone", (int64_t)totals->gone);
     e8_json_int(w, "expected", (int64_t)totals->expected);
     e8_json_int(w, "unmet", (int64_t)totals->unmet);
     e8_json_int(w, "attempts", (int64_t)totals->attempts);
@@ -292,7 +293,7 @@ void e8_json_report(const struct e8_report *report, size_t most, struct e8_json 
 {
     const struct e8_tally *all = e8_stats_all(report->stats);
     struct e8_totals totals = e8_totals_whole(report);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     e8_json_object(w, key);
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     put_run(w, report);

@@ -77,11 +77,11 @@ static double rate_now(struct e8_live *live, uint64_t moved, e8_mono_ns at)
 
 /* ---- the screen ---- */
 
-void e8_live_resize(struct e8_live *live, int columns, int rows)
+void e8_live_resize(struct e8_live *live, int columns, int rows, e8_mono_ns at)
 {
     live->options.columns = columns;
     live->options.rows = rows;
-    e8_live_stir(live);
+    live->drawn = live->lines > 0 ? at : 0;
 }
 
 void e8_live_stir(struct e8_live *live)

@@ -121,6 +121,12 @@ static struct e8_totals totals_of(const struct scope *scope, const struct e8_log
     return scope->whole ? e8_totals_all(run, stats) : e8_totals_of(&tally);
 }
 
+static double attempt_rate(const struct scope *scope)
+{
+    e8_dur_ns length = scope->span.last_done - scope->span.first_due;
+    return length > 0 ? (double)scope->n.attempts / ((double)length / (double)E8_NS_S) : (double)NAN;
+}
+
 /* NaN: there is nothing to measure. */
 static double measure(const struct e8_threshold *threshold, const struct scope *scope,
                       const struct e8_log_run *run, const struct e8_stats *stats)
@@ -134,7 +140,7 @@ static double measure(const struct e8_threshold *threshold, const struct scope *
     case E8_MEASURE_MAX:
         return measure_time(threshold, scope_hist(scope, threshold, stats));
     case E8_MEASURE_SUCCESS:
-        return share(totals.delivered, totals.delivered + totals.failed + totals.dropped);
+        return share(totals.delivered, totals.delivered + totals.failed + totals.dropped + totals.gone);
     case E8_MEASURE_STATUS:
         return measure_status(threshold, scope, stats);
     case E8_MEASURE_OUTCOME:
@@ -147,6 +153,10 @@ static double measure(const struct e8_threshold *threshold, const struct scope *
         return totals.attempts ? (double)totals.retries : (double)NAN;
     case E8_MEASURE_UNMET:
         return totals.attempts ? (double)totals.unmet : (double)NAN;
+    case E8_MEASURE_DROPPED:
+        return totals.planned ? (double)totals.dropped : (double)NAN;
+    case E8_MEASURE_ATTEMPT_RATE:
+        return attempt_rate(scope);
     }
     E8_UNREACHABLE();
 }
@@ -176,6 +186,7 @@ static enum trend trend_of(enum e8_measure measure)
     case E8_MEASURE_FAILED:
     case E8_MEASURE_RETRIES:
     case E8_MEASURE_UNMET:
+    case E8_MEASURE_DROPPED:
         return RISES;
     case E8_MEASURE_MIN:
         return FALLS;

@@ -79,7 +79,8 @@ static void put_deliveries(const struct e8_counts *n, struct e8_buf *out)
                 {"withheld", n->withheld}};
     e8_prom_family(out, "emit8_run_events_total", "counter", "Events.");
     e8_prom_count(out, "emit8_run_events_total", NULL, 0, n->events);
-    e8_prom_family(out, "emit8_run_deliveries_planned_total", "counter", "Deliveries that were begun.");
+    e8_prom_family(out, "emit8_run_deliveries_planned_total", "counter",
+                   "Deliveries that the run has come to.");
     e8_prom_count(out, "emit8_run_deliveries_planned_total", NULL, 0, n->planned);
     e8_prom_family(out, "emit8_run_deliveries_total", "counter", "Deliveries that have ended, by how.");
     for (size_t i = 0; i < E8_COUNT(rows); i++) {

@@ -10,6 +10,7 @@
 
 struct e8_totals {
     uint64_t planned, delivered, failed, dropped, aborted, withheld; /* deliveries */
+    uint64_t gone;              /* of those withheld: because a 410 had disabled the endpoint */
     uint64_t expected, unmet;   /* of them: delivered as expected without a 2xx; not as expected */
     uint64_t attempts, retries; /* retries: all attempts that were not a delivery's first */
     uint64_t not_begun; /* deliveries of the plan, because the run was stopped; planned contains them */
@@ -29,11 +30,18 @@ bool e8_totals_any(const struct e8_totals *totals); /* it took part in the run *
 e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats *stats);
 /* Deliveries delivered or failed per second, from the first due time to the last answer; < 0: nothing to measure. */
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
+/* The same of the whole run; < 0 also where its shards ran at different times. */
+double e8_report_rate_whole(const struct e8_report *report);
 /* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 
 /* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
 uint64_t e8_report_unanswered(const struct e8_counts *n);
+
+/* What nearly all that failed ended in: "every answer was 503", "mostly connect_refused"; "" where nothing failed. Of attempts; not of those
+ * that the end of the run or emit8 itself ended. */
+#define E8_FAILURE_MAX 80
+const char *e8_failure_text(const struct e8_stats *stats, char out[E8_FAILURE_MAX]);
 
 bool e8_report_signed(const struct e8_log_endpoint *endpoint); /* what went there had a signature */
 
@@ -48,6 +56,9 @@ struct e8_percentile {
 extern const struct e8_percentile e8_percentiles[E8_PERCENTILES];
 
 /* ---- measure.c, verdict.c, warnings.c ---- */
+
+/* PASS, FAIL, INVALID; SENT of a shard that leaves its thresholds to emit8 merge. */
+const char *e8_verdict_word(const struct e8_report *report);
 
 struct e8_threshold_result e8_threshold_evaluate(const struct e8_threshold *threshold,
                                                  const struct e8_log_run *run, const struct e8_stats *stats);
@@ -64,6 +75,7 @@ struct e8_generator {
     double due;                    /* the same as planned, but for what was changed by hand */
     e8_dur_ns late;                /* of the last of them */
     bool rate_judged, busy_judged; /* long enough, and of a kind that has to be on time */
+    bool busy_told;                /* the same, also where nothing was delivered */
     bool rate_off, full;           /* whatever is judged */
 };
 struct e8_generator e8_generator_of(const struct e8_report *report);
@@ -71,8 +83,8 @@ double e8_busy_full(const struct e8_pressure *pressure); /* share of the windows
 
 /* Retries and what they did (feedback.c). Times are from the start of the run or, where there was a warm-up, from its end. */
 struct e8_outage {
-    e8_dur_ns from, to; /* in which most attempts failed */
-    uint64_t failed;    /* attempts, until it had recovered */
+    e8_dur_ns from, to; /* in which most attempts failed, or nothing succeeded */
+    uint64_t failed;    /* attempts, in that time */
     uint64_t peak;      /* deliveries begun and not ended */
     e8_dur_ns recovery; /* from then on until the backlog was as before; -1: it never was */
     bool under_load;    /* while deliveries still began */

@@ -78,10 +78,14 @@ struct e8_report_more {
     bool by_hand;     /* it was paused, or its rate changed, while it ran */
     e8_dur_ns paused; /* for so long */
     /* How the rate was changed by hand: the least and the most of what it was multiplied with, and when first, from the start of what is
-     * measured. least 0: it was not, or nobody knows. plan_rate: what the plan alone would have begun per second; 0: not known. */
-    double factor_least, factor_most, plan_rate;
+     * measured. least 0: it was not, or nobody knows. */
+    double factor_least, factor_most;
     e8_dur_ns changed_at;
-    const char *log; /* the file of the log; NULL: there is none */
+    struct e8_schedule schedule; /* count 0: not known; what was begun must stand for it */
+    e8_dur_ns
+        apart; /* of a merged run: so far apart its shards began, that its rates are none; 0: they ran at one time */
+    const char *settings; /* of a shard: what it was run with, a JSON object; NULL: not told */
+    const char *log;      /* the file of the log; NULL: there is none */
     /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
      * known. signal: the one that stopped it; 0: none, or not known. */
     bool early, sized;
@@ -106,6 +110,9 @@ struct e8_report {
         [320]; /* of the verdict, one line; where the run was interrupted, the formats say so themselves */
     struct e8_threshold_result thresholds[32];
     size_t threshold_count;
+    bool allows_failures; /* one of them, over everything, says how many deliveries may fail */
+    size_t
+        left; /* thresholds of a shard, which emit8 merge judges; what else there is to judge may pass all the same */
     char warnings[E8_WARNINGS_MAX][256];
     size_t warning_count;
     struct e8_report_more more;
@@ -177,7 +184,9 @@ struct e8_live;
 /* What the options point to must outlive the view. */
 struct e8_live *e8_live_new(const struct e8_live_options *options);
 void e8_live_free(struct e8_live **live); /* what it has drawn stays */
-void e8_live_resize(struct e8_live *live, int columns, int rows);
+/* While a window is dragged nothing is drawn, at sizes that would be gone before it stands there: what has been drawn is drawn again a
+ * moment after `at`, the last change. */
+void e8_live_resize(struct e8_live *live, int columns, int rows, e8_mono_ns at);
 void e8_live_stir(struct e8_live *live);                      /* it is time to draw */
 bool e8_live_due(const struct e8_live *live, e8_mono_ns now); /* is it time to draw? */
 void e8_live_draw(struct e8_live *live, const struct e8_stats *stats, const struct e8_live_now *state,

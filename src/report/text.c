@@ -4,14 +4,7 @@
 
 enum { DIGEST_SHOWN = 12 };
 
-static const struct {
-    const char *word;
-    enum e8_ink ink;
-} verdicts[] = {
-    [E8_PASS] = {"PASS", E8_GREEN},
-    [E8_FAIL] = {"FAIL", E8_RED},
-    [E8_INVALID] = {"INVALID", E8_YELLOW},
-};
+static const enum e8_ink inks[] = {[E8_PASS] = E8_GREEN, [E8_FAIL] = E8_RED, [E8_INVALID] = E8_YELLOW};
 
 /* "2026-03-01 12:00:00 UTC" */
 static void put_wall(struct e8_buf *buf, e8_wall_ns wall)
@@ -138,8 +131,7 @@ static void put_deliveries(const struct e8_report *report, struct e8_page *page)
     uint64_t ended = e8_totals_ended(&totals);
     uint64_t open = totals.planned > ended ? totals.planned - ended : 0;
     char note[96], count[E8_NUMBER_MAX], per_s[E8_NUMBER_MAX];
-    const struct e8_tally *all = e8_stats_all(report->stats);
-    double rate = e8_report_rate(&all->n, &all->span);
+    double rate = e8_report_rate_whole(report);
     snprintf(note, sizeof(note), "%s planned%s%s", e8_count_text(totals.planned, count),
              rate < 0 ? "" : " · ", rate < 0 ? "" : e8_rate_text(rate, per_s));
     struct e8_table table;
@@ -198,7 +190,7 @@ static void put_warnings(const struct e8_report *report, struct e8_page *page)
 static void put_verdict(const struct e8_report *report, struct e8_page *page)
 {
     char word[32];
-    snprintf(word, sizeof(word), "%s%s", verdicts[report->verdict].word,
+    snprintf(word, sizeof(word), "%s%s", e8_verdict_word(report),
              report->more.stopped_by_step                        ? " (stopped early)"
              : report->run->interrupted && !report->more.aborted ? " (interrupted)"
                                                                  : "");
@@ -206,7 +198,7 @@ static void put_verdict(const struct e8_report *report, struct e8_page *page)
     e8_page_line(page);
     if (page->colour)
         e8_buf_puts(page->out, "\033[1m");
-    e8_page_put(page, verdicts[report->verdict].ink, e8_str(word), width, 0);
+    e8_page_put(page, inks[report->verdict], e8_str(word), width, 0);
     e8_page_spaces(page, 2);
     e8_page_wrap(page, e8_str(report->reason), width + 2, width + 2);
 }

@@ -57,6 +57,36 @@ static void invalid(struct e8_report *report, const char *reason)
 
 #define REASON_MAX 256
 
+static unsigned count_gone(const struct e8_report *report, const char **first)
+{
+    unsigned count = 0;
+    for (size_t i = report->run->endpoint_count; i-- > 0;) {
+        if (e8_stats_endpoint(report->stats, (unsigned)i)->n.gone > 0) {
+            *first = report->run->endpoints[i].name;
+            count++;
+        }
+    }
+    return count;
+}
+
+/* "a 410 disabled endpoint crm", "410s disabled 3 endpoints": what kept deliveries back. */
+static const char *gone_text(const struct e8_report *report, char *out, size_t size)
+{
+    const char *first = "";
+    unsigned count = count_gone(report, &first);
+    if (count == 1)
+        snprintf(out, size, "a 410 disabled endpoint %.80s", first);
+    else
+        snprintf(out, size, "410s disabled %u endpoints", count);
+    return out;
+}
+
+/* Nothing is left of the plan but what a 410 withheld. */
+static bool is_all_gone(const struct e8_totals *totals)
+{
+    return totals->gone > 0 && totals->attempts == 0;
+}
+
 static void check_tested(struct e8_report *report, const struct e8_totals *totals)
 {
     static const unsigned refusals[] = {401, 403, 404, 405};
@@ -76,7 +106,12 @@ static void check_tested(struct e8_report *report, const struct e8_totals *total
     answered -= totals->expected < answered ? totals->expected : answered;
     if (report->run->shard && totals->planned == 0)
         return; /* none of the plan fell to it; the others may have tested enough */
-    if (totals->attempts == 0) {
+    if (is_all_gone(totals)) {
+        char why[REASON_MAX / 2];
+        snprintf(reason, sizeof(reason), "nothing was tested: %s before anything was measured",
+                 gone_text(report, why, sizeof(why)));
+        invalid(report, reason);
+    } else if (totals->attempts == 0) {
         invalid(report, "nothing was tested: no attempt was made");
     } else if (totals->delivered + totals->failed == 0) {
         invalid(report, "nothing was tested: no delivery came to its end");
@@ -221,20 +256,38 @@ static void check_busy(struct e8_report *report)
     struct e8_generator g = e8_generator_of(report);
     if (!g.busy_judged || !g.full)
         return;
-    snprintf(
-        reason, sizeof(reason),
-        "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; lower "
-        "the rate, or use more --workers, cores or machines",
-        e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows));
+    snprintf(reason, sizeof(reason),
+             "emit8 itself was the limit: a loop was over 95 %% busy in %s of its %s windows of 100 ms; "
+             "%suse more --workers, cores or machines",
+             e8_share_text(pressure->full, pressure->windows, of), E8_COUNT_TEXT(pressure->windows),
+             report->more.open ? "lower the rate, or " : "");
     invalid(report, reason);
+}
+
+const char *e8_verdict_word(const struct e8_report *report)
+{
+    static const char *const words[] = {[E8_PASS] = "PASS", [E8_FAIL] = "FAIL", [E8_INVALID] = "INVALID"};
+    return report->left > 0 && report->verdict == E8_PASS ? "SENT" : words[report->verdict];
 }
 
 struct judgement {
     size_t missed, first;            /* thresholds */
     bool speaks_of_failed, of_unmet; /* a threshold says how many may be */
+    bool of_gone;                    /* the same of those that a 410 withheld */
 };
 
-static void say_missed(struct e8_report *report, const struct judgement *j)
+/* The cause of what a threshold misses may be that most was not sent. */
+static void add_gone(struct e8_report *report, const struct e8_totals *totals)
+{
+    char count[E8_NUMBER_MAX], why[REASON_MAX / 2];
+    size_t n = strlen(report->reason);
+    if (totals->gone > 0)
+        snprintf(report->reason + n, sizeof(report->reason) - n, "; %s deliver%s withheld, since %s",
+                 e8_count_text(totals->gone, count), totals->gone == 1 ? "y was" : "ies were",
+                 gone_text(report, why, sizeof(why)));
+}
+
+static void say_missed(struct e8_report *report, const struct judgement *j, const struct e8_totals *totals)
 {
     char text[E8_MEASURED_MAX], more[48] = "";
     size_t first = j->first;
@@ -249,6 +302,7 @@ static void say_missed(struct e8_report *report, const struct judgement *j)
         snprintf(report->reason, sizeof(report->reason), "%zu threshold%s missed", j->missed,
                  e8_plural(j->missed));
     }
+    add_gone(report, totals);
 }
 
 /* The steps know how much was judged; without them the deliveries alone are known. */
@@ -265,33 +319,51 @@ static void say_unmet(struct e8_report *report, uint64_t unmet)
                  e8_count_text(unmet, a), unmet == 1 ? "y" : "ies");
 }
 
+/* Some were not delivered: they failed, or were not sent since a 410 had disabled their endpoint. */
+static void say_undelivered(struct e8_report *report, const struct e8_totals *totals, const char *rest)
+{
+    char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], why[REASON_MAX / 2];
+    struct e8_buf reason;
+    e8_buf_fixed(&reason, report->reason, sizeof(report->reason) - 1);
+    if (totals->failed > 0)
+        e8_buf_printf(&reason, "%s of %s deliveries ended undelivered", e8_count_text(totals->failed, a),
+                      e8_count_text(totals->delivered + totals->failed, b));
+    if (totals->failed > 0 && totals->delivered == 0 && e8_failure_text(report->stats, why)[0])
+        e8_buf_printf(&reason, ": %s", why);
+    if (totals->gone > 0)
+        e8_buf_printf(&reason, "%s%s of %s planned ones %s withheld, since %s", totals->failed ? "; " : "",
+                      e8_count_text(totals->gone, a), e8_count_text(totals->planned, b),
+                      totals->gone == 1 ? "was" : "were", gone_text(report, why, sizeof(why)));
+    e8_buf_puts(&reason, rest);
+    e8_buf_cstr(&reason);
+}
+
 static void say_rest(struct e8_report *report, const struct e8_totals *totals, bool allowed)
 {
     struct e8_step_sums sums = e8_steps_sum(&report->more);
     char a[E8_NUMBER_MAX], b[E8_NUMBER_MAX], met[64] = "";
-    if (totals->failed > 0) {
-        snprintf(report->reason, sizeof(report->reason), "%s of %s deliveries ended undelivered%s",
-                 e8_count_text(totals->failed, a), e8_count_text(totals->delivered + totals->failed, b),
-                 allowed ? ", which the thresholds allow" : "");
+    const char *left = report->left ? "; emit8 merge judges the thresholds" : "";
+    if (totals->failed + totals->gone > 0) {
+        say_undelivered(report, totals, report->left ? left : allowed ? ", which the thresholds allow" : "");
         return;
     }
     if (sums.judged > 0 && sums.unmet == 0)
         snprintf(met, sizeof(met), ", %s expectation%s met", e8_count_text(sums.judged, b),
                  e8_plural(sums.judged));
-    snprintf(report->reason, sizeof(report->reason), "%s deliver%s delivered%s%s",
+    snprintf(report->reason, sizeof(report->reason), "%s deliver%s delivered%s%s%s",
              e8_count_text(totals->delivered, a), totals->delivered == 1 ? "y" : "ies", met,
-             report->threshold_count ? ", all thresholds hold" : "");
+             report->threshold_count ? ", all thresholds hold" : "", left);
 }
 
 static void pass_or_fail(struct e8_report *report, const struct e8_totals *totals, const struct judgement *j)
 {
     uint64_t effects = e8_steps_sum(&report->more).unmet;
     bool unmet = totals->unmet + effects > 0 && !j->of_unmet;
-    bool failed = totals->failed > 0 && !j->speaks_of_failed;
+    bool failed = totals->failed > 0 && !j->speaks_of_failed, gone = totals->gone > 0 && !j->of_gone;
     bool stopped = report->more.stopped_by_step, command = report->more.commands_failed > 0;
-    report->verdict = j->missed > 0 || unmet || failed || stopped || command ? E8_FAIL : E8_PASS;
+    report->verdict = j->missed > 0 || unmet || failed || gone || stopped || command ? E8_FAIL : E8_PASS;
     if (j->missed > 0)
-        say_missed(report, j);
+        say_missed(report, j, totals);
     else if (unmet)
         say_unmet(report, totals->unmet);
     else if (command && !failed)
@@ -299,7 +371,7 @@ static void pass_or_fail(struct e8_report *report, const struct e8_totals *total
     else if (stopped && !failed)
         snprintf(report->reason, sizeof(report->reason), "a step that failed stopped the run");
     else
-        say_rest(report, totals, j->speaks_of_failed);
+        say_rest(report, totals, j->speaks_of_failed && !gone);
 }
 
 static void check_end(struct e8_report *report)
@@ -327,21 +399,23 @@ static void note_measure(struct judgement *j, enum e8_measure measure, bool whol
     j->speaks_of_failed |= whole && (measure == E8_MEASURE_SUCCESS || measure == E8_MEASURE_FAILED ||
                                      measure == E8_MEASURE_STATUS);
     j->of_unmet |= whole && measure == E8_MEASURE_UNMET;
+    j->of_gone |= whole && measure == E8_MEASURE_SUCCESS;
 }
 
 static void judge_thresholds(struct e8_report *report, const struct e8_threshold *thresholds, size_t count,
                              struct judgement *j)
 {
-    size_t left = 0;
     for (size_t i = 0; i < count; i++) {
         enum e8_measure measure = thresholds[i].measure;
         bool whole = !thresholds[i].endpoint[0] && !thresholds[i].type[0];
         if (report->run->shard && &thresholds[i] != report->more.aborted) {
             note_measure(j, measure, whole); /* emit8 merge judges it, once for all shards */
-            left++;
+            report->left++;
             continue;
         }
         struct e8_threshold_result result = e8_threshold_evaluate(&thresholds[i], report->run, report->stats);
+        if (measure == E8_MEASURE_RATE && report->more.apart)
+            result.measurable = result.pass = false;
         result.aborted = &thresholds[i] == report->more.aborted;
         result.pass = result.pass && !result.aborted;
         note_measure(j, measure, whole);
@@ -350,12 +424,12 @@ static void judge_thresholds(struct e8_report *report, const struct e8_threshold
         if (i < E8_COUNT(report->thresholds))
             report->thresholds[report->threshold_count++] = result;
     }
-    if (left > 0)
-        e8_report_warn(report, "%zu threshold%s left to emit8 merge, which judges all shards as one", left,
-                       left == 1 ? " is" : "s are");
-    if (count > report->threshold_count + left)
+    if (report->left > 0)
+        e8_report_warn(report, "%zu threshold%s left to emit8 merge, which judges all shards as one",
+                       report->left, report->left == 1 ? " is" : "s are");
+    if (count > report->threshold_count + report->left)
         e8_report_warn(report, "%zu further thresholds were evaluated, but are not shown",
-                       count - report->threshold_count - left);
+                       count - report->threshold_count - report->left);
 }
 
 void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
@@ -367,6 +441,7 @@ void e8_report_make(const struct e8_log_run *run, const struct e8_stats *stats,
     if (more)
         out->more = *more;
     judge_thresholds(out, thresholds, count, &j);
+    out->allows_failures = j.speaks_of_failed;
     struct e8_totals totals = e8_totals_whole(out);
     pass_or_fail(out, &totals, &j);
     check_invalid(out, &totals);

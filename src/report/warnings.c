@@ -65,19 +65,21 @@ static void warn_hand(struct e8_report *report)
                    report->more.open ? "; whether it was kept is not judged" : "");
 }
 
-/* What was therefore not sent is in no count. */
+/* By an attempt that is counted, or by one of the warm-up. */
 static void warn_disabled(struct e8_report *report)
 {
     const struct e8_log_run *run = report->run;
     size_t disabled = 0;
     for (size_t i = 0; i < run->endpoint_count; i++) {
         const struct e8_counts *n = &e8_stats_endpoint(report->stats, (unsigned)i)->n;
-        if (n->outcomes[E8_GONE] == 0 || n->triggers[E8_TRIGGER_RESEND] == n->attempts)
+        bool answered = n->outcomes[E8_GONE] > 0 && n->triggers[E8_TRIGGER_RESEND] < n->attempts;
+        if (!answered && n->gone == 0)
             continue;
         if (disabled++ < DISABLED_NAMED)
             e8_report_warn(report,
-                           "endpoint %.80s answered 410, which disabled it: nothing more was begun there",
-                           run->endpoints[i].name);
+                           "endpoint %.80s answered 410%s, which disabled it: %s deliver%s withheld from it",
+                           run->endpoints[i].name, answered ? "" : " in the warm-up", E8_COUNT_TEXT(n->gone),
+                           n->gone == 1 ? "y was" : "ies were");
     }
     if (disabled > DISABLED_NAMED)
         e8_report_warn(report, "a 410 disabled %zu further endpoint%s", disabled - DISABLED_NAMED,
@@ -110,9 +112,11 @@ static void warn_lag(struct e8_report *report)
             e8_dur_text(lag, lag_text), e8_dur_text(most, most_text));
 }
 
-/* Where a loop that is full does not make the run invalid, it is still said. */
+/* Where a loop that is full does not make the run invalid, it is still said; but where nobody has received anything, nothing was measured. */
 static void warn_busy(struct e8_report *report)
 {
+    if (e8_stats_all(report->stats)->n.sent == 0)
+        return;
     const struct e8_pressure *pressure = &report->more.pressure;
     struct e8_generator g = e8_generator_of(report);
     char text[E8_NUMBER_MAX];
@@ -122,10 +126,10 @@ static void warn_busy(struct e8_report *report)
             "a loop of emit8 was over 95 %% busy in %s of its windows of 100 ms: how fast this went "
             "says as much of emit8 as of the receiver",
             e8_share_text(pressure->full, pressure->windows, text));
-    else if (g.busy_judged && !g.full && pressure->busy > BUSY_MOST)
+    else if (g.busy_told && !g.full && pressure->busy > BUSY_MOST)
         e8_report_warn(report, "a loop of emit8 was busy for %s of the time: it is near its limit",
                        e8_permille_text(pressure->busy, text));
-    if (g.busy_judged && report->more.local && pressure->cpu > PROCESSORS_MOST)
+    if (g.busy_told && report->more.local && pressure->cpu > PROCESSORS_MOST)
         e8_report_warn(report,
                        "the receiver shares this machine, whose processors were %s busy: its response times "
                        "contain emit8's work; put it on another machine, or on cores of its own",

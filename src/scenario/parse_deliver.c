@@ -63,7 +63,9 @@ void e8_parse_deliver(struct e8_parser *p, const struct e8_node *map, struct e8_
 static bool parse_share(struct e8_parser *p, const struct e8_node *node, struct e8_str text, double *out)
 {
     if (node->kind == E8_SEQ || node->kind == E8_MAP || !e8_parse_share(text, out)) {
-        e8_parse_fail(p, node, "0% to 100%, as in 2%", "\"%.*s\" is no share", E8_STR(text));
+        char hint[E8_SHARE_HINT_MAX];
+        e8_parse_fail(p, node, e8_share_hint(text, "0% to 100%, as in 2%", hint), "\"%.*s\" is no share",
+                      E8_STR(text));
         return false;
     }
     return true;

@@ -56,6 +56,8 @@ static const struct {
     {"truncate", E8_FAULT_TRUNCATE},
 };
 
+static const char fault_hint[] = "use shares as in \"reset:1%,close:0.5%\"";
+
 static bool find_fault(struct e8_str name, enum e8_fault *out)
 {
     for (size_t i = 0; i < E8_COUNT(faults); i++)
@@ -75,9 +77,16 @@ static enum e8_rc unknown_fault(struct e8_str name, struct e8_err *err)
     return e8_fail(err, E8_INPUT, hint, "unknown fault \"%.*s\"", E8_STR(name));
 }
 
+static enum e8_rc fail_share(struct e8_str share, struct e8_str fault, struct e8_err *err)
+{
+    char hint[E8_SHARE_HINT_MAX];
+
+    return e8_fail(err, E8_INPUT, e8_share_hint(e8_str_trim(share), fault_hint, hint),
+                   "\"%.*s\" is no share of %.*s", E8_STR(share), E8_STR(fault));
+}
+
 enum e8_rc e8_fault_mix_parse(struct e8_str text, struct e8_fault_mix *out, struct e8_err *err)
 {
-    static const char hint[] = "use shares as in \"reset:1%,close:0.5%\"";
     struct e8_fault_mix mix = {0};
     struct e8_str rest = text, word;
     double sum = 0;
@@ -93,18 +102,17 @@ enum e8_rc e8_fault_mix_parse(struct e8_str text, struct e8_fault_mix *out, stru
         if (!find_fault(name, &fault))
             return unknown_fault(name, err);
         if (!alone && !e8_parse_share(e8_str_trim(share_text), &share))
-            return e8_fail(err, E8_INPUT, hint, "\"%.*s\" is no share of %.*s", E8_STR(share_text),
-                           E8_STR(name));
+            return fail_share(share_text, name, err);
         if (mix.count == E8_COUNT(mix.rows))
             return e8_fail(err, E8_INPUT, NULL, "more than %zu faults", E8_COUNT(mix.rows));
         sum += share;
         if (sum > 1 + 1e-9)
-            return e8_fail(err, E8_INPUT, hint, "the shares of the faults sum to more than 100%%");
+            return e8_fail(err, E8_INPUT, fault_hint, "the shares of the faults sum to more than 100%%");
         mix.rows[mix.count].fault = fault;
         mix.rows[mix.count++].upto = sum;
     }
     if (ends_early(text))
-        return e8_fail(err, E8_INPUT, hint, "a fault is missing");
+        return e8_fail(err, E8_INPUT, fault_hint, "a fault is missing");
     *out = mix;
     return E8_OK;
 }

@@ -122,10 +122,12 @@ static enum e8_rc open_failed(const char *path, struct e8_receipts **receipts, s
 
 enum e8_rc e8_receipts_open(const char *path, struct e8_receipts **out, struct e8_err *err)
 {
+    *out = NULL;
+    if (!path[0]) /* SQLite would keep them in a file without a name, until the end */
+        return e8_fail(err, E8_INPUT, "name a file", "--receipts: the name of the file is empty");
     struct e8_receipts *receipts = e8_new(1, sizeof *receipts);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
-    *out = NULL;
     receipts->magic = RECEIPTS_MAGIC;
     if (sqlite3_open_v2(path, &receipts->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(receipts->db, BUSY_MS) != SQLITE_OK ||

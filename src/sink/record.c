@@ -107,8 +107,9 @@ enum e8_rc e8_recording_open(const char *path, bool force, const char *const *se
     if (fd < 0 && errno == EEXIST && !force)
         return e8_fail(err, E8_INPUT, "name another file, or give --force", "%.200s is there already", path);
     if (fd < 0)
-        return e8_fail(err, E8_INPUT, "a file in a directory that exists and may be written",
-                       "--record %.200s: %s", path, strerror(errno));
+        return e8_fail(err, errno == EISDIR ? E8_INPUT : E8_ENV,
+                       "a file in a directory that exists and may be written", "--record %.200s: %s", path,
+                       strerror(errno));
     struct e8_recording *recording = e8_new(1, sizeof *recording);
     recording->magic = RECORDING_MAGIC;
     recording->fd = fd;

@@ -134,6 +134,7 @@ static void put_series(struct e8_json *w, const struct e8_series *series, e8_dur
         e8_json_int(w, NULL, (int64_t)slice->ended);
         e8_json_int(w, NULL, (int64_t)slice->attempts);
         e8_json_int(w, NULL, (int64_t)slice->failed);
+        e8_json_int(w, NULL, (int64_t)slice->tried);
         e8_json_end(w, ']');
     }
     e8_json_end(w, ']');
@@ -280,12 +281,12 @@ static bool get_pacing(const struct e8_node *list, struct e8_pacing *out)
 
 static bool get_slice(const struct e8_node *list, struct e8_slice *out)
 {
-    int64_t values[4];
+    int64_t values[5];
 
     if (!get_ints(list, 0, COUNT_MAX, values, E8_COUNT(values)))
         return false;
-    *out =
-        (struct e8_slice){(uint64_t)values[0], (uint64_t)values[1], (uint64_t)values[2], (uint64_t)values[3]};
+    *out = (struct e8_slice){(uint64_t)values[0], (uint64_t)values[1], (uint64_t)values[2],
+                             (uint64_t)values[3], (uint64_t)values[4]};
     return true;
 }
 

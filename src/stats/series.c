@@ -16,6 +16,7 @@ static void slice_add(struct e8_slice *into, const struct e8_slice *from)
     into->ended += from->ended;
     into->attempts += from->attempts;
     into->failed += from->failed;
+    into->tried += from->tried;
 }
 
 /* Slices become twice as long. */

@@ -160,6 +160,16 @@ void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type)
         three.of[i]->n.withheld++;
 }
 
+void e8_stats_gone(struct e8_stats *stats, unsigned endpoint, unsigned type)
+{
+    struct three three = tallies(stats, endpoint, type);
+
+    for (unsigned i = 0; i < E8_COUNT(three.of); i++) {
+        three.of[i]->n.withheld++;
+        three.of[i]->n.gone++;
+    }
+}
+
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type)
 {
     struct three three = tallies(stats, endpoint, type);
@@ -312,7 +322,24 @@ static void pacing_add(struct e8_stats *stats, const struct e8_attempt *attempt)
     struct e8_pacing one = {1, attempt->times.due, attempt->times.due, begun_at(attempt)};
 
     pacing_widen(&stats->pacing, &one);
-    e8_series_at(&stats->series, attempt->times.due)->begun++;
+}
+
+void e8_schedule_merge(struct e8_schedule *into, const struct e8_schedule *from)
+{
+    if (from->count == 0)
+        return;
+    least(&into->first, from->first, into->count);
+    most(&into->last, from->last, into->count);
+    least(&into->first_due, from->first_due, into->count);
+    most(&into->last_due, from->last_due, into->count);
+    into->count += from->count;
+}
+
+void e8_schedule_add(struct e8_schedule *schedule, e8_dur_ns planned, e8_dur_ns due)
+{
+    struct e8_schedule one = {1, planned, planned, due, due};
+
+    e8_schedule_merge(schedule, &one);
 }
 
 static bool is_expected(const struct e8_attempt *attempt)
@@ -323,13 +350,19 @@ static bool is_expected(const struct e8_attempt *attempt)
 
 static void series_add(struct e8_series *series, const struct e8_attempt *attempt)
 {
-    struct e8_slice *slice = e8_series_at(series, attempt->times.done);
+    bool begins = e8_attempt_begins(attempt);
+    bool counts = attempt->outcome != E8_ABORTED && !e8_outcome_info(attempt->outcome)->generator;
+    struct e8_slice *slice;
 
-    slice->ended += attempt->last;
-    if (attempt->outcome != E8_ABORTED && !e8_outcome_info(attempt->outcome)->generator) {
-        slice->attempts++;
-        slice->failed += !is_expected(attempt);
+    if (begins || counts) {
+        slice = e8_series_at(series, attempt->times.due);
+        slice->begun += begins;
+        slice->tried += counts;
     }
+    slice = e8_series_at(series, attempt->times.done);
+    slice->ended += attempt->last;
+    slice->attempts += counts;
+    slice->failed += counts && !is_expected(attempt);
 }
 
 static void count_warmup(struct e8_counts *n, const struct e8_attempt *attempt)

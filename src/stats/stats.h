@@ -20,12 +20,12 @@
 struct e8_counts {
     /* Not counted for endpoints: one event may go to several. */
     uint64_t events;
-    /* Deliveries: one event to one endpoint. At the end of a run planned = delivered + failed + dropped + aborted. */
+    /* Deliveries: one event to one endpoint. At the end of a run planned = delivered + failed + dropped + aborted + withheld. */
     uint64_t planned, delivered, failed, dropped, aborted;
-    /* withheld: not sent because a fault said so (`drop`); not in `dropped`. At the end planned = delivered + failed + dropped +
-     * aborted + withheld. expected: deliveries that ended with an answer that is no 2xx, just as the step expected it; they
+    /* withheld: not sent, because a fault said so (`drop`), or because a 410 had disabled the endpoint; not in `dropped`. gone: of
+     * them, those of the 410. expected: deliveries that ended with an answer that is no 2xx, just as the step expected it; they
      * count as delivered. unmet: deliveries whose last attempt was not as expected. */
-    uint64_t withheld, expected, unmet;
+    uint64_t withheld, gone, expected, unmet;
     /* All below are of attempts. sent: a byte went to the kernel. generator: failed by our own fault, not the receiver's,
      * though a delivery that ended so is in `failed`. connects, handshakes: opened a connection, made a TLS handshake. */
     uint64_t attempts, sent, generator, connects, handshakes;
@@ -68,6 +68,15 @@ struct e8_pacing {
     e8_mono_ns first_due, last_due, last_begun;
 };
 
+/* When deliveries were to begin, whether they were sent or not: how many, when the first and the last by the plan (first, last), and when
+ * these came to be due where a run was paused, or its rate changed, by hand. From the start of the run. All 0 while count is 0. */
+struct e8_schedule {
+    uint64_t count;
+    e8_dur_ns first, last, first_due, last_due;
+};
+void e8_schedule_add(struct e8_schedule *schedule, e8_dur_ns planned, e8_dur_ns due);
+void e8_schedule_merge(struct e8_schedule *into, const struct e8_schedule *from);
+
 /* What happened when: counts of equal slices of time. A slice is as short as it can be, E8_SLICE times a power of two, so that all
  * that happened fits; slices are aligned to the clock's zero. Therefore merging parts gives what recording everything would have. */
 #define E8_SLICES 512
@@ -78,6 +87,7 @@ struct e8_slice {
     uint64_t
         attempts; /* that were done; without those that the end of the run cut off, or that our own fault ended */
     uint64_t failed; /* of them, those that did not deliver, and were not expected to end so */
+    uint64_t tried;  /* the same attempts as in `attempts`, by when they were due */
 };
 struct e8_series {
     size_t count;    /* 0: nothing has happened */
@@ -90,7 +100,8 @@ struct e8_series {
 struct e8_pressure {
     unsigned busy; /* of the time, in which the busiest loop did not sleep */
     uint64_t windows,
-        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 % */
+        full; /* of 100 ms, of the loop that was full most often: all; those in which it slept for less than 5 %, but for those in which all
+                 that it tried was refused before a byte was sent */
     unsigned cpu; /* of the time of the processors that emit8 may use; 0: not known */
 };
 void e8_pressure_merge(struct e8_pressure *into, const struct e8_pressure *from); /* the worse of both */
@@ -106,6 +117,8 @@ void e8_stats_planned(struct e8_stats *stats, unsigned endpoint, unsigned type);
 void e8_stats_dropped(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* A delivery that a seeded fault keeps back. */
 void e8_stats_withheld(struct e8_stats *stats, unsigned endpoint, unsigned type);
+/* One that is not sent because a 410 has disabled its endpoint: withheld as well. */
+void e8_stats_gone(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* A planned delivery that the end of the run left without a last attempt; where there was one, e8_stats_add has counted it. */
 void e8_stats_aborted(struct e8_stats *stats, unsigned endpoint, unsigned type);
 /* One attempt. With `last` it also ends its delivery: delivered, aborted, or else failed. A status that is not 100..599 counts

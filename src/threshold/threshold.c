@@ -13,17 +13,27 @@ struct measure_row {
 };
 
 static const struct measure_row measures[] = {
-    {"p", E8_MEASURE_QUANTILE, true, BOUND_DUR},         {"min", E8_MEASURE_MIN, false, BOUND_DUR},
-    {"mean", E8_MEASURE_MEAN, false, BOUND_DUR},         {"avg", E8_MEASURE_MEAN, false, BOUND_DUR},
-    {"max", E8_MEASURE_MAX, false, BOUND_DUR},           {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
-    {"status", E8_MEASURE_STATUS, true, BOUND_SHARE},    {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
-    {"rate", E8_MEASURE_RATE, false, BOUND_RATE},        {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
-    {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT}, {"unmet", E8_MEASURE_UNMET, false, BOUND_COUNT},
+    {"p", E8_MEASURE_QUANTILE, true, BOUND_DUR},
+    {"min", E8_MEASURE_MIN, false, BOUND_DUR},
+    {"mean", E8_MEASURE_MEAN, false, BOUND_DUR},
+    {"avg", E8_MEASURE_MEAN, false, BOUND_DUR},
+    {"max", E8_MEASURE_MAX, false, BOUND_DUR},
+    {"success", E8_MEASURE_SUCCESS, false, BOUND_SHARE},
+    {"status", E8_MEASURE_STATUS, true, BOUND_SHARE},
+    {"outcome", E8_MEASURE_OUTCOME, true, BOUND_SHARE},
+    {"rate", E8_MEASURE_RATE, false, BOUND_RATE},
+    {"failed", E8_MEASURE_FAILED, false, BOUND_COUNT},
+    {"retries", E8_MEASURE_RETRIES, false, BOUND_COUNT},
+    {"unmet", E8_MEASURE_UNMET, false, BOUND_COUNT},
+    {"dropped", E8_MEASURE_DROPPED, false, BOUND_COUNT},
+    {"attempt_rate", E8_MEASURE_ATTEMPT_RATE, false, BOUND_RATE},
 };
 
-static const char *const names[] = {"p(99)",         "min",          "mean",     "max",     "success",
-                                    "status(5xx)",   "rate",         "failed",   "retries", "outcome(reset)",
-                                    "response_time", "service_time", "send_lag", NULL};
+static const char *const names[] = {
+    "p(99)",       "min",     "mean",         "max",           "success",
+    "status(5xx)", "rate",    "failed",       "retries",       "outcome(reset)",
+    "unmet",       "dropped", "attempt_rate", "response_time", "service_time",
+    "send_lag",    NULL};
 
 static const struct {
     const char *text;
@@ -210,6 +220,9 @@ static enum e8_rc parse_scope(struct e8_str *rest, const struct measure_row *row
         return e8_fail(err, E8_INPUT, "classes can be: status(5xx){endpoint=crm} < 0.1%",
                        "single statuses are counted over the whole run alone");
     }
+    if (row->measure == E8_MEASURE_DROPPED) {
+        return e8_fail(err, E8_INPUT, "dropped == 0", "what was dropped is counted over the whole run alone");
+    }
     return take_key(scope, out, err);
 }
 
@@ -261,6 +274,13 @@ static enum e8_rc fail_duration(struct e8_str text, struct e8_err *err)
     return e8_fail(err, E8_INPUT, e8_buf_cstr(&buf), "\"%.*s\" is no duration", E8_STR(text));
 }
 
+static enum e8_rc fail_share(struct e8_str text, struct e8_err *err)
+{
+    char hint[E8_SHARE_HINT_MAX];
+    return e8_fail(err, E8_INPUT, e8_share_hint(text, "a share from 0% to 100%: 99.9%, 0.1%", hint),
+                   "\"%.*s\" is no share", E8_STR(text));
+}
+
 static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row, double *out,
                               struct e8_err *err)
 {
@@ -276,8 +296,7 @@ static enum e8_rc parse_bound(struct e8_str text, const struct measure_row *row,
         break;
     case BOUND_SHARE:
         if (!e8_parse_share(text, out)) {
-            return e8_fail(err, E8_INPUT, "a share from 0% to 100%: 99.9%, 0.1%", "\"%.*s\" is no share",
-                           E8_STR(text));
+            return fail_share(text, err);
         }
         break;
     case BOUND_RATE:

@@ -1,7 +1,7 @@
 /* Thresholds of a run as people write them: "p(99) < 250ms", "success >= 99.9%", "status(5xx) < 0.1%",
- * "send_lag p(99) < 1ms", "rate >= 490/s", "max < 2s", "failed == 0", "unmet == 0". Braces narrow it down to one endpoint or to
+ * "send_lag p(99) < 1ms", "rate >= 490/s", "max < 2s", "failed == 0", "unmet == 0", "dropped == 0". Braces narrow it down to one endpoint or to
  * the types that a pattern takes: "p(99){endpoint=crm} < 500ms", "success{type=message.*} >= 99.9%". What is counted for the whole
- * run alone (send lag, service time, a single status) takes none. Parsing alone; the report evaluates. */
+ * run alone (send lag, service time, a single status, what was dropped) takes none. Parsing alone; the report evaluates. */
 #ifndef E8_THRESHOLD_THRESHOLD_H
 #define E8_THRESHOLD_THRESHOLD_H
 
@@ -14,13 +14,15 @@ enum e8_measure {
     E8_MEASURE_MIN,
     E8_MEASURE_MEAN,
     E8_MEASURE_MAX,
-    E8_MEASURE_SUCCESS, /* share of deliveries that were delivered */
-    E8_MEASURE_STATUS,  /* share of attempts with a status or class */
-    E8_MEASURE_OUTCOME, /* outcome(NAME): share of attempts */
-    E8_MEASURE_RATE,    /* deliveries ended per second */
-    E8_MEASURE_FAILED,  /* count of deliveries */
-    E8_MEASURE_RETRIES, /* count */
-    E8_MEASURE_UNMET,   /* count of deliveries that did not end as their step expects */
+    E8_MEASURE_SUCCESS,      /* share of deliveries that were delivered */
+    E8_MEASURE_STATUS,       /* share of attempts with a status or class */
+    E8_MEASURE_OUTCOME,      /* outcome(NAME): share of attempts */
+    E8_MEASURE_RATE,         /* deliveries ended per second */
+    E8_MEASURE_FAILED,       /* count of deliveries */
+    E8_MEASURE_RETRIES,      /* count */
+    E8_MEASURE_UNMET,        /* count of deliveries that did not end as their step expects */
+    E8_MEASURE_DROPPED,      /* count of deliveries that the schedule had due and emit8 did not begin */
+    E8_MEASURE_ATTEMPT_RATE, /* attempts per second */
 };
 enum e8_of { E8_OF_RESPONSE, E8_OF_SERVICE, E8_OF_LAG };
 enum e8_compare { E8_LT, E8_LE, E8_GT, E8_GE, E8_EQ };

@@ -73,25 +73,25 @@ class Trial:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
 
-    def once(self, args, log, env, kwargs):
+    def once(self, args, log, env, kwargs, code=2):
         env = {"HOME": str(self.state), "XDG_STATE_HOME": str(self.state), **(env or {})}
         before = logs_in(self.old_log.parent), kit.tree(self.state)
         begin, used = time.monotonic(), cpu_time()
         done = kit.emit8(*args, *log, env=env, cwd=self.dir, timeout=20, **kwargs)
         done.took, done.used = time.monotonic() - begin, cpu_time() - used
-        assert done.returncode == 2, (done.returncode, done.out, done.err)
+        assert done.returncode == code, (done.returncode, done.out, done.err)
         assert done.out == ""
         assert (logs_in(self.old_log.parent), kit.tree(self.state)) == before, "a log was made or changed"
         assert self.capture.take() == []
         return done
 
-    def refused(self, *args, env=None, logs=True, secrets=(), **kwargs):
-        """Exit code 2 and nothing else, in time; by turns with a log that exists and with the default one."""
+    def refused(self, *args, env=None, logs=True, secrets=(), code=2, **kwargs):
+        """That exit code and nothing else, in time; by turns with a log that exists and with the default one."""
         turn = len(took) % 2
         log = ("--log", self.old_log) if logs and turn else ()
-        runs = [self.once(args, log, env, kwargs)]
+        runs = [self.once(args, log, env, kwargs, code)]
         while min(r.took for r in runs) > LIMIT and len(runs) < 6:
-            runs.append(self.once(args, log, env, kwargs))
+            runs.append(self.once(args, log, env, kwargs, code))
         took.append((min(r.took for r in runs), os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1]))
         busy = os.getloadavg()[0] > os.cpu_count()  # then others' work stands in between: ours alone is held against the limit
         assert min(r.used if busy else r.took for r in runs) <= LIMIT

@@ -105,9 +105,7 @@ CHECKS = {
     "--profile changes nothing": ([*CHECK, "--profile", "p.yaml"], {"p.yaml": "RAW-03: {reason: x}\n"}, "p.yaml:1:9: an override changes something", "status: [404]"),
     "--profile status": ([*CHECK, "--profile", "p.yaml"], {"p.yaml": "RAW-03: {status: [999], reason: x}\n"}, "p.yaml:1:19: ", "999"),
     "--profile key": ([*CHECK, "--profile", "p.yaml"], {"p.yaml": "RAW-03: {statuss: [404], status: 404, reason: x}\n"}, 'p.yaml:1:10: unknown key "statuss"', 'did you mean "status"?'),
-    "report in no directory": ([*CHECK, "--report-junit", "no/such.xml"], {}, "no/such.xml", "a directory that exists"),
-    "report a directory": ([*CHECK, "--report-tap", "d"], {"d/x": "x"}, "d: ", "Is a directory"),
-    "log in no directory": ([*CHECK, "--log", "no/such.db"], {}, "no/such.db: cannot be made", "make its directory"),
+    "report a directory": ([*CHECK, "--report-tap", "d"], {"d/x": "x"}, "--report-tap d: Is a directory", "name a file"),
 }
 
 
@@ -169,7 +167,6 @@ REPLAYS = {
     "target not allowed": (["replay", "r.yaml", "--to", "http://192.0.2.1/"], {}, "192.0.2.1", "--allow-target"),
     "URL": (["replay", "r.yaml", "--to", "127.0.0.1"], {}, "http or https URL", "http://"),
     "--workers 0": ([*REPLAY, "--workers", "0"], {}, '--workers "0" is out of range', ""),
-    "--log in no directory": ([*REPLAY, "--log", "no/such.db"], {}, "no/such.db: cannot be made", ""),
 }
 
 
@@ -274,8 +271,6 @@ INITS = {
     "two names": (["a", "b"], {}, "one word too many", ""),
     "directory": (["d.yaml"], {"d.yaml/x": "x"}, "d.yaml is a directory", "the name of a file"),
     "directory, by force": (["d.yaml", "--force"], {"d.yaml/x": "x"}, "d.yaml is a directory", "the name of a file"),
-    "no directory": (["no/such/mine.yaml"], {}, "no/such/mine.yaml: No such file", "a directory that exists"),
-    "below a file": (["a.txt/mine.yaml"], {"a.txt": "x"}, "a.txt/mine.yaml: Not a directory", "a directory that exists"),
 }
 
 
@@ -361,8 +356,6 @@ RECORDS = {
     "existing file": ("mine.yaml", {"mine.yaml": "precious\n"}, [], "mine.yaml is there already", "--force"),
     "directory": ("d", {"d/x": "x"}, [], "d", ""),
     "directory, by force": ("d", {"d/x": "x"}, ["--force"], "Is a directory", ""),
-    "no directory": ("no/such.yaml", {}, [], "no/such.yaml: No such file", "a directory that exists"),
-    "below a file": ("a.txt/mine.yaml", {"a.txt": "x"}, [], "Not a directory", ""),
     "empty name": ("", {}, [], "--record", ""),
 }
 

@@ -584,7 +584,6 @@ OPTIONS = {
     "unknown letter": (["-Z"], "unknown option -Z", "--help"),
     "value to a flag": (["--quiet=yes"], "--quiet takes no value", ""),
     "--log empty": (["--log", ""], "path is empty", "--log"),
-    "--log in no directory": (["--log", "no/such/x.db"], "no/such/x.db: cannot be made", "make its directory"),
     "two scenarios' worth": (["conversation.*", "mesage.*"], 'no event type matches "mesage.*"', ""),
 }
 
@@ -626,6 +625,7 @@ COMMANDS = {
     "sink latency unit": (["sink", "--latency", "5"], '"5" is no duration'),
     "sink latency negative": (["sink", "--latency", "-5ms"], '"-5ms" is no duration'),
     "sink share": (["sink", "--fail", "reset:200%"], '"200%" is no share'),
+    "sink share without unit": (["sink", "--fail", "reset:1"], '"1" is no share of reset; 1% or 0.01?'),
     "sink shares": (["sink", "--fail", "reset:60%,close:60%"], "more than 100%"),
     "sink fault": (["sink", "--fail", "explode:1%"], 'unknown fault "explode"'),
     "sink for": (["sink", "--for", "0"], "ends at once"),
@@ -772,7 +772,7 @@ def test_no_event_that_any_endpoint_takes(trial, text):
     ("EMIT8_SECRET_FILE", "nowhere", "nowhere: cannot be read"),
     ("EMIT8_CACERT", "nowhere", "nowhere: cannot be read"),
     ("EMIT8_COLOR", "sometimes", '--color "sometimes"'),
-    ("EMIT8_LOG", "no/such/x.db", "no/such/x.db: cannot be made"),
+    ("EMIT8_LOG", "/", "/: is a directory"),
 ])
 def test_environment_variable(trial, name, value, what):
     err = trial.refused("send", "message.received", "--to", trial.url, env={name: value}, logs=name != "EMIT8_LOG")

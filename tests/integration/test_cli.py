@@ -628,7 +628,7 @@ def test_a_result_that_is_not_whole_is_no_success(args):
 def test_a_report_file_is_checked_before_anything_is_sent(tmp_path):
     with kit.Capture() as server:
         done = kit.emit8("send", "message.sent", "--to", server.url, "--no-log", "--report-json", tmp_path / "no" / "x.json")
-        assert done.returncode == 2 and "--report-json" in done.err and "No such file" in done.err
+        assert done.returncode == 3 and "--report-json" in done.err and "No such file" in done.err
         assert server.requests == []
 
 

@@ -180,6 +180,9 @@ def make_endpoint(browser, receiver):
     browser.write("URL", "not-a-url")
     browser.find("input[data-pattern='*']").click()
     browser.see("Nothing is chosen")
+    browser.click("Make the endpoint")
+    browser.see("choose a type, a category, or everything", ".picker")
+    assert browser.js("return document.activeElement.dataset.pattern") == "*"
     browser.find("input[data-pattern='message.*']").click()
     browser.see("Takes 3 of 16 types")
     browser.find("input[data-pattern='agent.error']").click()
@@ -202,6 +205,9 @@ def copied(browser):
 def take_secret(browser):
     """From the dialog, by its button, out of the clipboard."""
     shown = browser.find("#secret").text
+    for _ in range(3):
+        browser.cdp("Input.dispatchKeyEvent", type="keyDown", key="Escape", code="Escape", windowsVirtualKeyCode=27)
+        browser.cdp("Input.dispatchKeyEvent", type="keyUp", key="Escape", code="Escape", windowsVirtualKeyCode=27)
     browser.click("Copy the secret")
     browser.see("Copied", "dialog")
     assert copied(browser) == shown and re.fullmatch("[0-9a-f]{64}", shown)
@@ -377,17 +383,46 @@ def test_a_key_is_asked_for_when_there_is_none_or_a_wrong_one(browser, serve):
     assert not [line for line in browser.complaints() if " 401 " not in line]
 
 
+def test_tabs_let_each_other_in_and_leave_together(browser, serve):
+    """A new tab has the key of those that are signed in; nothing of it outlives them."""
+    enter(browser, serve)
+    first = browser.driver.current_window_handle
+    browser.driver.switch_to.new_window("tab")
+    try:
+        browser.driver.get(f"{serve.url}/#/deliveries")
+        browser.see("The log is empty")
+        browser.see("Live", "#live")
+        assert browser.js("return localStorage.length") == 0 and not browser.driver.get_cookies()
+        browser.find("#key").click()
+        browser.see("An API key, please")
+        browser.driver.refresh()
+        browser.see("An API key, please")  # nobody has it any more
+        browser.driver.switch_to.window(first)
+        browser.see("An API key, please")
+        browser.write("API key", serve.key)
+        browser.click("Open the dashboard")
+        browser.see("No endpoint yet")
+        assert not [line for line in browser.complaints() if " 401 " not in line]
+        browser.driver.switch_to.window(browser.driver.window_handles[-1])
+        browser.see("The log is empty")
+    finally:
+        browser.driver.switch_to.window(browser.driver.window_handles[-1])
+        browser.driver.close()
+        browser.driver.switch_to.window(first)
+
+
 def test_a_server_that_has_gone_is_told_of_and_found_again(browser, serve, tmp_path):
     enter(browser, serve)
     serve.stop()
     browser.see("Reconnecting", "#live")
+    middles = browser.js("return ['live', 'theme', 'key'].map((id) => document.getElementById(id).getBoundingClientRect()).map(({top, bottom}) => (top + bottom) / 2)")
+    assert max(middles) - min(middles) < 2  # in one line
     browser.js("location.hash = '/deliveries'")
     browser.see("emit8 serve does not answer")
     serve.process.poll = lambda: 0  # it has ended
     with platform_api.Serve(tmp_path / "state", listen=serve.address):
+        browser.see("The log is empty")  # by itself
         browser.see("Live", "#live")
-        browser.click("Try again")
-        browser.see("The log is empty")
     browser.complaints()
 
 
@@ -559,17 +594,20 @@ def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):
     assert len({request["headers"]["x-8bit-delivery"] for request in receiver.got(2)}) == 2
     receiver.status = 200
     browser.go("/deliveries?state=failed&type=agent.error")
-    browser.click("Resend failed")
-    browser.click("Send again", "//dialog")
-    browser.see("No delivery had failed", "#toasts")  # that the filters take
+    browser.see("No delivery fits these filters")
+    again = "//button[normalize-space()='Resend failed']"
+    assert not browser.find(again).is_enabled()
     browser.go("/deliveries?state=failed&status=5xx")
-    browser.until(lambda: len(rows(browser)) == 2)
+    browser.until(lambda: len(rows(browser)) == 2 and browser.find(again).is_enabled())
     browser.click("Resend failed")
+    browser.see("Send 2 failed deliveries again?", "dialog")
+    assert "Status 5xx" in browser.text("dialog") and "Type" not in browser.text("dialog")
     browser.click("Send again", "//dialog")
     browser.see("2 deliveries go out again", "#toasts")
     receiver.got(2)
     browser.until(lambda: browser.count(".log .badge[data-kind=ok]") == 2)
     assert serve.get("/v1/deliveries", state="failed").data == []
+    browser.until(lambda: not browser.find(again).is_enabled())
     assert not browser.complaints()
 
 
@@ -647,8 +685,9 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     enter(browser, serve)
     browser.go("/scenarios")
     browser.find("//li[.//h2[.='quick']]//button[normalize-space()='Run']").click()
-    browser.see("quick ended")
+    browser.see("quick ended", ".running")  # where it was
     receiver.got(16)
+    assert browser.count("a[href*='deliveries?run=']") == 1
     browser.find("//summary[contains(., 'of your own')]").click()
     browser.write("Scenario, in YAML", "scenario: x")
     browser.click("Run", "//form")
@@ -656,7 +695,13 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     browser.js("const area = document.querySelector('form textarea'); area.value = arguments[0]", LONG)
     browser.click("Run", "//form")
     browser.click("Stop")
-    browser.see("of-my-own stopped")
+    browser.see("of-my-own stopped", ".running")
+    browser.see("quick ended", ".runs")
+    order = "return [...document.querySelectorAll('.running, .runs, .grid-cards')].map((each) => ['running', 'runs', 'grid-cards'].find((name) => each.classList.contains(name)))"
+    assert browser.js(order) == ["running", "runs", "grid-cards"]
+    browser.find(".running a").click()
+    browser.until(lambda: len(rows(browser)) > 0)
+    assert {run["run_id"] for run in serve.get("/v1/deliveries").data if run["id"] in rows(browser)} == {serve.get("/v1/runs").data[0]["id"]}
     assert [(run["name"], run["state"]) for run in serve.get("/v1/runs").data][:1] == [("of-my-own", "stopped")]
     assert not [line for line in browser.complaints() if " 400 " not in line]
 
@@ -680,6 +725,48 @@ def test_the_overview_tells_what_the_api_tells(browser, serve, receiver):
     browser.click("15m")
     browser.see("Attempts 9 7 delivered")
     browser.until(lambda: browser.count("figure table tbody tr") == 15)
+    assert not browser.complaints()
+
+
+def test_what_emit8_waited_is_not_the_receivers_time(browser, tmp_path, receiver):
+    """In the log, at the delivery, and in the overview."""
+    receiver.capture.answer = lambda _: time.sleep(0.2) or 200
+    with platform_api.Serve(tmp_path / "state", "--in-flight", "1") as server:
+        for events in ("message.sent", "message.*", "*"):
+            server.webhook(receiver.url, [events])
+        ids = [made["delivery_id"] for made in server.post("/v1/events", {"type": "message.sent"}).data["deliveries"]]
+        last = max((server.ended(each) for each in ids), key=lambda row: row["waited_ms"])
+        said = f"{shown_as(last['waited_ms'])} emit8 waited before it sent"
+        enter(browser, server)
+        browser.see("waited in emit8 for most of their response time")
+        browser.go("/deliveries")
+        mark = browser.find(f"tr[data-id='{last['id']}'] .waited")
+        assert mark.get_attribute("title").replace("\xa0", " ") == f"of which {said}"
+        browser.go(f"/deliveries/{last['id']}")
+        browser.see(said)
+        assert not browser.complaints()
+
+
+DECADES = """const real = window.fetch;
+window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!path.startsWith("/v1/overview")) return answer;
+    const told = await answer.json();
+    told.data.slices.filter((each) => each.attempts).forEach((each) => Object.assign(each, {p50_ms: 2, p99_ms: 4e5}));
+    return new Response(JSON.stringify(told));
+};"""
+
+
+def test_a_logarithmic_axis_has_round_figures(browser, serve, receiver):
+    serve.webhook(receiver.url)
+    fire(serve, 1)
+    enter(browser, serve)
+    browser.go("/deliveries")
+    browser.js(DECADES)
+    browser.go("/overview")
+    ticks = "return Chart.getChart([...document.querySelectorAll('canvas')].find((each) => each.ariaLabel.startsWith('Response time:'))).scales.y.ticks.map((each) => each.label)"
+    told = browser.until(lambda: browser.js(ticks))
+    assert [each.replace("\xa0", " ") for each in told] == ["1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s", "1,000 s"]
     assert not browser.complaints()
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 
 import kit
 import pytest
@@ -118,6 +119,7 @@ def test_the_highest_that_may_be_tried(tmp_path):
         text = kit.emit8("find-max", "--to", capture.url, *args)
         assert text.returncode == 0 and "40.0/s" in text.out and "confirmed" in text.out
         assert "\nPASS  40.0/s, the highest that was to be tried, holds p(50) < 2s" in text.out
+        assert "emit8: at most 13 steps of 200 ms, " in text.err and " in all\n" in text.err
         assert "20.0/s holds" in text.err and "40.0/s once more holds, confirmed: " in text.err
         assert "\x1b" not in text.err and all(len(line) <= 80 for line in text.err.splitlines())
         table = kit.emit8("find-max", "--to", capture.url, *args, "--format", "csv", "-q")
@@ -150,6 +152,30 @@ def test_what_refuses_everything_tells_nothing():
     assert "nothing was tested" in done.found["reason"] and "401" in done.found["reason"]
 
 
+@pytest.mark.parametrize("status, warmup", [(503, "0"), (301, "0"), (410, "0"), (410, "200ms")])
+def test_what_delivers_nothing_holds_no_objective(status, warmup):
+    """However fast it answers."""
+    with kit.Capture(lambda request: status) as capture:
+        done = find_max(capture.url, "--slo", "p(50) < 2s", "--from", "20/s", "--for", "200ms", "--warmup", warmup, "--no-log")
+    (step,) = done.found["steps"]
+    assert done.returncode == 1 and done.found["limited_by"] == "receiver" and step["delivered"] == 0 and step["success"] == 0
+    assert step["planned"] == 4 == step["failed"] + step["aborted"] + step["withheld"]
+    if status == 410:
+        assert "answered 410, which disabled the endpoint: " in done.found["reason"] and step["withheld"] > 0
+    else:
+        assert f"even 20.0/s does not hold: 4 of 4 deliveries ended undelivered, every answer was {status}" in done.found["reason"]
+
+
+def test_the_bound_in_flight_is_emit8s():
+    """It answers each in 100 ms, however many there are; two at a time are 20/s."""
+    with kit.Capture(lambda request: time.sleep(0.1) or 200) as capture:
+        done = find_max(capture.url, "--slo", "p(50) < 500ms", "--from", "100/s", "--for", "300ms", "--warmup", "0",
+                        "--in-flight", 2, "--workers", 1, "--no-log")
+    assert done.returncode == 4 and done.found["limited_by"] == "invalid", done.out
+    assert "emit8 was the limit, not the receiver: --in-flight 2 was reached, send lag p99 is " in done.found["reason"]
+    assert "; raise it" in done.found["reason"]
+
+
 def test_emit8_itself_was_the_limit():
     """Too few open files for what is asked of it."""
     def few_files():
@@ -160,11 +186,13 @@ def test_emit8_itself_was_the_limit():
                         "--in-flight", 500, "--timeout", "2s", "--no-log", preexec_fn=few_files)
     assert done.returncode == 4, done.out
     assert "emit8 was the limit, not the receiver" in done.found["reason"]
+    assert "with at most\n       64 open files there is room for about 24:\n       raise ulimit -Hn, or lower --in-flight\n" in done.err
     # Left to itself it opens no more than it may, and the receiver is known to be the limit.
     with receiver(0.5) as url:
         done = find_max(url, "--slo", "p(50) < 200ms", "--from", "200/s", "--for", "1s", "--warmup", "0", "--workers", 1,
-                        "--timeout", "1s", "--no-log")
+                        "--timeout", "1s", "--no-log", preexec_fn=few_files)
     assert done.returncode == 1 and done.found["limited_by"] == "receiver", done.out
+    assert "room for about 24:\n       no more are sent at a time; raise ulimit -Hn\n" in done.err
 
 
 def test_a_signal_tells_what_is_known():

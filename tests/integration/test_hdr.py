@@ -155,7 +155,7 @@ def test_an_independent_implementation_reads_the_same(ran):
 def test_a_file_that_cannot_be_written_is_said_before_the_run(tmp_path):
     with kit.Capture() as server:
         done = kit.emit8("send", "message.sent", "--to", server.url, "--no-log", "--hdr", tmp_path / "no" / "x.hdr")
-        assert done.returncode == 2 and "--hdr" in done.err and "No such file" in done.err
+        assert done.returncode == 3 and "--hdr" in done.err and "No such file" in done.err
         assert server.requests == []
     done = kit.emit8("report", tmp_path / "none.db", "--hdr", tmp_path / "no" / "x.hdr")
-    assert done.returncode == 2 and "--hdr" in done.err
+    assert done.returncode == 3 and "--hdr" in done.err

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -107,6 +108,37 @@ def test_nothing_is_tried_again_unless_asked_for(log):
         assert done.returncode == 0 and done.report["totals"]["retries"] == 2
 
 
+def test_a_closed_loop_on_a_dead_receiver_fails(log):
+    """As an open loop does: that it is refused as fast as it can ask is no fault of emit8's, and nobody shares the machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    done = load(log, url, "-c", 4, "-z", "1300ms", judged=True)
+    failed = done.report["totals"]["failed"]
+    assert done.returncode == 1 and done.report["verdict"] == "fail" and failed > 0
+    assert done.report["reason"] == f"{failed:,} of {failed:,} deliveries ended undelivered: every attempt ended in connect_refused"
+    assert not any("busy" in warning for warning in done.report["warnings"]) and kit.report(log) == done.report
+
+
+def test_an_outage_of_a_closed_loop_is_told(log):
+    """The two that are under way are all that there is to see of it."""
+    hold = {}
+
+    def answer(request):
+        if request["index"] >= 20:
+            until = hold.setdefault("until", time.monotonic() + 1.7)
+            time.sleep(max(0, until - time.monotonic()))
+        return 200
+
+    with kit.Capture(answer) as capture:
+        done = load(log, capture.url, "-c", 2, "-n", 80)
+    feedback = done.report["retry_feedback"]
+    (outage,) = feedback["outages"]
+    assert done.returncode == 0 and feedback["recovered"] is True and outage["failed"] == 0
+    assert 1 <= outage["to_s"] - outage["from_s"] and outage["under_load"]
+    assert kit.report(log) == done.report
+    assert "nothing was answered; recovered in " in kit.emit8("report", log).out
+
+
 def test_the_same_seed_sends_the_same(log):
     bodies = []
     with kit.Capture() as capture:
@@ -161,8 +193,11 @@ def test_what_has_no_room_is_dropped_and_counted(log):
     with kit.Capture(lambda request: gate.wait(30) and 200) as capture:
         threading.Thread(target=lambda: capture.wait(2) or time.sleep(1) or gate.set(), daemon=True).start()
         done = load(log, capture.url, "--rate", "100/s", "-z", "500ms", "--in-flight", 2, "--workers", 1, "--drop",
-                    "--timeout", "30s")
+                    "--timeout", "30s", "--threshold", "dropped == 0", "--threshold", "attempt_rate > 0.1/s")
     totals = done.report["totals"]
+    assert [(t["rule"], t["pass"]) for t in done.report["thresholds"]] == [("dropped == 0", False), ("attempt_rate > 0.1/s", True)]
+    assert done.report["thresholds"][0]["measured"] == totals["dropped"]
+    assert kit.report(log)["thresholds"] == done.report["thresholds"]
     assert done.returncode == 4 and done.report["verdict"] == "invalid"
     assert totals["planned"] == 50 and totals["dropped"] > 0
     assert totals["delivered"] + totals["dropped"] == 50
@@ -299,8 +334,9 @@ def test_a_signal_ends_it_with_its_report(log):
     (["--rate", "5/s", "--stages", "5/s:1s"], "exclude each other", "leave one"),
     (["--rate", "5/s", "-c", "5", "-z", "1s"], "exclude each other", "--in-flight"),
     (["--stages", "5/s:1s", "-z", "1s"], "exclude each other", "lengths"),
-    (["--stages", "5/s"], '"5/s" is no stage', "500/s:5m"),
-    (["--stages", "5/s:1s,,5/s:1s"], "is no stage", "500/s:5m"),
+    (["--stages", "5/s"], '--stages, column 1: "5/s" is no stage', "500/s:5m"),
+    (["--stages", "5/s:1s,,5/s:1s"], '--stages, column 8: "" is no stage', "500/s:5m"),
+    (["--stages", "5/s:1s,"], '--stages, column 8: "" is no stage', "500/s:5m"),
     (["--stages", ""], "--stages", ""),
     (["--stages", "0:5s"], "--stages '0:5s' sends nothing", "0..500/s:1m"),
     (["-c", "50", "--in-flight", "5", "-n", "9"], "--in-flight is lower than --concurrency", "leave it out"),
@@ -371,3 +407,61 @@ def test_notes_stay_without_progress(log):
         assert "90000000000 deliveries a second are far beyond" in done.err
         done = load(log, capture.url, "--rate", "1000/s", "-n", 3, env={"EMIT8_SECRET": kit.SECRET})
         assert done.err == ""
+
+
+# --- a receiver that says 410 ----------------------------------------------------------------------------------------
+
+
+def reports_of(log, run):
+    return {form: kit.emit8("report", log, "--run", run, "--format", form).out for form in ("text", "json", "csv", "html")}
+
+
+def test_what_a_410_withholds_is_of_the_plan(log):
+    """The rest of the plan is counted, judged and told; so it is again from the log."""
+    with kit.Capture(lambda request: 410 if request["index"] == 9 else 200) as capture:
+        done = load(log, capture.url, "--rate", "300/s", "-z", "500ms", "--workers", "2", "--threshold", "success >= 50%")
+    totals = done.report["totals"]
+    assert totals["planned"] == 150 and totals["failed"] == 1 and totals["gone"] == totals["withheld"] > 100
+    assert sum(totals[k] for k in ("delivered", "failed", "dropped", "aborted", "withheld", "not_begun")) == 150
+    assert done.returncode == 1 and done.report["verdict"] == "fail"
+    assert done.report["reason"].startswith("success >= 50%: measured ")
+    assert f"{totals['withheld']} deliveries were withheld, since a 410 disabled endpoint target" in done.report["reason"]
+    (rule,) = done.report["thresholds"]
+    assert rule["measured"] == pytest.approx(totals["delivered"] / 150)
+    assert done.report["generator"]["planned_per_s"] == pytest.approx(300)
+    told = reports_of(log, 1)
+    assert json.loads(told["json"]) == done.report
+    assert re.search(rf"withheld +{totals['withheld']} ", told["text"])
+    assert f"; {totals['withheld']} were withheld" in told["html"]
+    head, overall, *_ = [line.split(",") for line in told["csv"].splitlines()]
+    assert dict(zip(head, overall))["withheld"] == dict(zip(head, overall))["gone"] == str(totals["withheld"])
+
+
+def test_a_410_in_the_warm_up_is_named(log):
+    with kit.Capture(lambda request: 410) as capture:
+        done = load(log, capture.url, "--rate", "50/s", "-z", "200ms", "--warmup", "300ms")
+    assert done.returncode == 4
+    assert done.report["reason"] == "nothing was tested: a 410 disabled endpoint target before anything was measured"
+    totals = done.report["totals"]
+    assert (totals["planned"], totals["withheld"], totals["attempts"]) == (10, 10, 0)
+
+
+@pytest.mark.parametrize("bound, planned", [(["-n", "500"], 500), (["-z", "400ms"], None)])
+def test_a_closed_loop_that_nobody_takes_from(log, bound, planned):
+    """So many are withheld; where time alone bounds it, it does not go round and round."""
+    with kit.Capture(lambda request: 410) as capture:
+        done = load(log, capture.url, "-c", "2", *bound)
+    totals = done.report["totals"]
+    assert done.returncode == 1 and any("endpoint target answered 410, which disabled it" in w for w in done.report["warnings"])
+    assert totals["planned"] == planned if planned else totals["planned"] < 20
+    assert done.report["run"]["elapsed_s"] >= (0 if planned else 0.4)
+
+
+def test_the_rate_that_was_planned_is_the_plans(log):
+    """Whatever was dropped of it."""
+    with kit.Capture(lambda request: time.sleep(0.05) or 200) as capture:
+        done = load(log, capture.url, "--rate", "200/s", "-z", "1s", "--in-flight", "2", "--drop", "--workers", "1")
+    assert done.report["totals"]["dropped"] > 50
+    assert done.report["generator"]["planned_per_s"] == pytest.approx(200)
+    assert done.report["generator"]["achieved_per_s"] < 150
+    assert kit.report(log) == done.report

@@ -122,7 +122,7 @@ def test_clean_deliveries_reconcile_exactly(tmp_path):
     assert report == json.loads(file.read_text())
     totals = report["totals"]
     assert totals == {
-        "planned": CLEAN, "delivered": CLEAN, "failed": 0, "dropped": 0, "aborted": 0, "withheld": 0,
+        "planned": CLEAN, "delivered": CLEAN, "failed": 0, "dropped": 0, "aborted": 0, "withheld": 0, "gone": 0,
         "expected": 0, "unmet": 0, "attempts": CLEAN, "retries": 0, "not_begun": 0,
     }  # fmt: skip
     assert report["status"] == {"200": CLEAN}

@@ -19,7 +19,7 @@ KEYS = (
     "schema_version run verdict totals warmup_attempts rate_per_s response_time_ms service_time_ms send_lag_ms status outcomes endpoints types"
     " thresholds deadlines retry_feedback series generator expectations copies_spread_ms flows_stopped warnings"
 ).split()
-TOTALS = "planned delivered failed dropped aborted withheld expected unmet attempts retries not_begun".split()
+TOTALS = "planned delivered failed dropped aborted withheld gone expected unmet attempts retries not_begun".split()
 TIMES = "count min mean p50 p75 p90 p95 p99 p99_9 max ci99".split()
 
 
@@ -110,6 +110,7 @@ def test_the_numbers_are_those_of_the_log(tmp_path, log):
             "dropped": 0,
             "aborted": 0,
             "withheld": 0,
+            "gone": 0,
             "expected": 0,
             "unmet": 0,
             "attempts": sum(map(condition, rows)),
@@ -378,7 +379,7 @@ def test_a_report_of_each_run(tmp_path, log):
 
 def test_the_reports_file_cannot_be_written(tmp_path, log):
     done = run_mixed(tmp_path, log, "--report-json", tmp_path / "missing" / "report.json", answer=lambda r: 200)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert "missing/report.json" in done.err
     assert not log.exists(), "nothing was run"
 

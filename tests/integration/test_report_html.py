@@ -203,7 +203,7 @@ def test_without_a_log_there_are_no_times_over_time(tmp_path):
 def test_its_file_is_checked_before_anything_is_sent(tmp_path):
     with kit.Capture() as target:
         done = kit.emit8("send", "message.sent", "--to", target.url, "--no-log", "--report-html", tmp_path / "no" / "page.html")
-        assert done.returncode == 2 and "--report-html" in done.err and not target.requests
+        assert done.returncode == 3 and "--report-html" in done.err and not target.requests
 
 
 # ---- several runs

@@ -109,7 +109,7 @@ def test_due_times_follow_base_factor_and_cap(tmp_path, log):
         for request in capture.requests:
             kit.assert_signed(request)
     assert kit.report(log)["totals"] == {
-        "planned": 1, "delivered": 0, "failed": 1, "dropped": 0, "aborted": 0, "withheld": 0, "expected": 0,
+        "planned": 1, "delivered": 0, "failed": 1, "dropped": 0, "aborted": 0, "withheld": 0, "gone": 0, "expected": 0,
         "unmet": 0, "attempts": 6, "retries": 5, "not_begun": 0,
     }  # fmt: skip
 
@@ -191,7 +191,10 @@ def test_gone_disables_the_endpoint_for_the_run(tmp_path, log, workers):
     assert (endpoints["hook"]["delivered"], endpoints["hook"]["failed"]) == (2, 1)
     assert endpoints["other"]["delivered"] == 20
     assert report["outcomes"] == {"delivered": 22, "gone": 1}
-    assert report["totals"]["planned"] == 23
+    assert endpoints["hook"]["planned"] == 20 and endpoints["hook"]["withheld"] == endpoints["hook"]["gone"] == 17
+    totals = report["totals"]
+    assert totals["planned"] == 40 == totals["delivered"] + totals["failed"] + totals["withheld"]
+    assert any(w == "endpoint hook answered 410, which disabled it: 17 deliveries were withheld from it" for w in report["warnings"])
     (notes,) = kit.rows(log, "SELECT notes FROM run")[0]
     assert json.loads(notes)["endpoints_disabled"] == 1
 

@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import datetime
 import hashlib
 import hmac
 import json
@@ -812,6 +813,21 @@ def test_test_event_is_as_real(tmp_path):
         assert server.get(f"/v1/webhooks/{made['id']}").data["enabled"] is False
 
 
+@pytest.mark.parametrize("browser", [False, True])
+def test_a_test_event_is_retried_as_the_endpoint_says(tmp_path, browser):
+    with Serve(tmp_path / "state") as server, kit.Capture(lambda request: 503) as capture:
+        headers = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"} if browser else {}
+        made = server.webhook(capture.url, retry={"attempts": 3, "base": "300ms", "jitter": "none"})
+        fired = server.call("POST", f"/v1/webhooks/{made['id']}/test", {"event": "message.received"}, headers=headers)
+        fresh = server.get(f"/v1/deliveries/{fired.data['delivery_id']}").data
+        assert fresh["state"] in ("pending", "retrying")
+        details = server.ended(fired.data["delivery_id"])
+        assert (details["state"], details["attempts"]) == ("failed", 3)
+        dues = [datetime.datetime.fromisoformat(a["due_at"].replace("Z", "+00:00")) for a in details["attempts_log"]]
+        assert [(b - a).total_seconds() >= 0.3 for a, b in zip(dues, dues[1:])] == [True, True]
+        assert len(capture.take()) == 3
+
+
 def test_curl_sends_the_same_again(tmp_path):
     with Serve(tmp_path / "state") as server, kit.Capture() as capture:
         made = server.webhook(capture.url + "/hooks?x=1")
@@ -1030,6 +1046,28 @@ def test_resend(tmp_path):
         server.get("/v1/deliveries/dlv_none").error(404, "NOT_FOUND")
 
 
+def test_what_emit8_waited_is_told_apart(tmp_path):
+    """One at a time: the others wait in emit8, and not for the receiver."""
+
+    def slowly(_):
+        time.sleep(0.2)
+        return 200
+
+    with kit.Capture(slowly) as capture, Serve(tmp_path / "state", "--in-flight", "1") as server:
+        for events in ("message.sent", "message.*", "*"):
+            server.webhook(capture.url, [events])
+        ids = [made["delivery_id"] for made in server.post("/v1/events", {"type": "message.sent"}).data["deliveries"]]
+        rows = sorted((server.ended(each) for each in ids), key=lambda row: row["waited_ms"])
+        for n, row in enumerate(rows):
+            (attempt,) = row["attempts_log"]
+            assert row["waited_ms"] == pytest.approx(attempt["response_time_ms"] - attempt["phases"]["total_ms"], abs=0.01)
+            assert row["waited_ms"] >= 190 * n
+            assert row == {**row, **next(each for each in server.get("/v1/deliveries").data if each["id"] == row["id"])}
+        late = sum(row["waited_ms"] >= 100 and 2 * row["waited_ms"] >= row["response_time_ms"] for row in rows)
+        overview = server.get("/v1/overview").data
+        assert late and overview["totals"]["late"] == late == sum(each["late"] for each in overview["slices"])
+
+
 def test_what_waits_for_a_disabled_endpoint(tmp_path):
     """It says so, in the list and alone, and when it is asked for; it goes out when the endpoint is enabled."""
     answers = [503]
@@ -1080,6 +1118,8 @@ def test_resend_of_what_filters_take(tmp_path):
         capture.take()
 
         def again(*expected, **filters):
+            counted = server.post("/v1/deliveries/resend", {**filters, "dry_run": True})
+            assert counted.status == 200 and counted.data == {"count": len(expected), "more": False}
             assert server.post("/v1/deliveries/resend", filters).data["count"] == len(expected)
             for n in expected:
                 assert server.ended(ids[n])["state"] == "delivered"
@@ -1327,6 +1367,19 @@ def test_runs(tmp_path):
         for request in requests:
             kit.assert_signed(request, made["secret"])
         assert [row["id"] for row in server.get("/v1/runs").data] == [run["id"]]
+
+
+def test_a_run_tells_what_a_410_withheld(tmp_path):
+    """All of its plan is in the log; what was not sent, with its reason."""
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state") as server:
+        server.webhook(capture.url)
+        run = server.post("/v1/runs", {"scenario": "quick", "seed": 7}).data["id"]
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["state"] != "running")
+        done = server.get(f"/v1/runs/{run}").data
+        rows = server.get("/v1/deliveries", run=run, limit=200).data
+    unsent = [row["error"] for row in rows if row["state"] == "cancelled"]
+    assert done["state"] == "ended" and done["planned"] == len(rows) and done["failed"] + done["not_sent"] == len(rows)
+    assert len(unsent) == done["not_sent"] > 0 and set(unsent) == {"the receiver answered 410 to this run, which sends nothing more there"}
 
 
 def test_runs_are_stopped(tmp_path):

@@ -116,7 +116,9 @@ def test_merged_shards_are_the_single_run(whole):
     one, all_ = whole.path / "one.db", whole.path / "all.db"
     assert rows(one, EVENTS) == rows(all_, EVENTS)
     assert rows(one, DELIVERIES) == rows(all_, DELIVERIES)
-    assert counts(kit.report(one)) == counts(json.loads(whole.merged.out))
+    report = json.loads(whole.merged.out)
+    assert counts(kit.report(one)) == counts(report)
+    assert report["rate_per_s"] > 0 and not any(" after shard " in w for w in report["warnings"])
     assert len(rows(all_, EVENTS)) > 200
 
 
@@ -345,6 +347,21 @@ def test_a_terminal_that_is_resized_does_not_end_the_waiting(tmp_path):
     assert terminal.process.wait(timeout=30) == 130
 
 
+def test_q_ends_the_waiting_and_other_keys_change_nothing(tmp_path):
+    args = ("load", "--no-log", "-n", "20", "--rate", "20/s", "--start-at")
+    with kit.Capture() as capture:
+        terminal = kit.Terminal(*args, "+1h", "--to", capture.url)
+        kit.until(lambda: b"(q stops)" in terminal.written)
+        terminal.type(b"q")
+        assert terminal.wait() == 130 and b"nothing was sent" in terminal.written
+        assert terminal.after == terminal.before and capture.requests == []
+        terminal = kit.Terminal(*args, "+3s", "--to", capture.url)
+        kit.until(lambda: b"(q stops)" in terminal.written)
+        terminal.type(b"+++- ")
+        assert terminal.wait() == 0 and len(capture.requests) == 20
+        assert b"by hand" not in terminal.written and terminal.after == terminal.before
+
+
 # ---- merging what does not fit ----
 
 
@@ -392,7 +409,7 @@ MISFITS = {
     "count": (("1", "2", "count"), "{count} is shard 3/4, but {1} is shard 1/3"),
     "speed": (("1", "2", "speed"), "{speed}: shard 3/3 is not of the run of {1}: it had another --speed"),
     "rules": (("1", "2", "rules"), "{rules}: shard 3/3 is not of the run of {1}: it had other thresholds"),
-    "policy": (("1", "2", "policy"), "{policy}: shard 3/3 is not of the run of {1}: other variables or options"),
+    "policy": (("1", "2", "policy"), "{policy}: shard 3/3 is not of the run of {1}: its --timeout of endpoint hook is 3 s, not 5 s"),
     "scenario": (("1", "2", "scenario"), "{scenario}: shard 3/3 is not of the run of {1}: it ran another scenario"),
     "variable": (("variable-1", "variable-2", "variable-3"),
                  "{variable-3}: shard 3/3 is not of the run of {variable-1}: other variables or options"),
@@ -439,17 +456,17 @@ USAGE = {
     "no file": (("1.db", "2.db", "4.db", "-o", "all.db"), "4.db: there is no delivery log"),
     "no log": (("1.db", "2.db", "scenario.yaml", "-o", "all.db"), "is not a delivery log"),
     "a result for a log": (("1.db", "2.db", "3.json", "-o", "all.db"), "is not a delivery log"),
-    "one of them": ((*LOGS, "-o", "2.db", "--force"), "2.db is one of the logs that are merged"),
+    "one of them": ((*LOGS, "-o", "2.db", "--force"), "--output 2.db would be written over 2.db, which is read"),
     "there already": ((*LOGS, "-o", "whole.db"), "add --force"),
     "a directory": ((*LOGS, "-o", "."), "not a regular file"),
-    "no directory": ((*LOGS, "-o", "none/all.db"), "none/all.db cannot be made"),
     "stdin and a log": (("-", "1.db", "-o", "all.db"), "either logs or stdin"),
     "rows of stdin": (("-", "-o", "all.db"), "hold no rows"),
     "a threshold": ((*LOGS, "-o", "all.db", "--threshold", "p(101) < 1s"), "is no percentile"),
     "another's threshold": ((*LOGS, "-o", "all.db", "--threshold", "p(99){endpoint=x} < 1s"), 'no endpoint "x"'),
     "a format": ((*LOGS, "-o", "all.db", "--format", "shard"), "for a shard's result"),
     "a format that is none": ((*LOGS, "-o", "all.db", "--format", "xml"), "unknown format"),
-    "a report's file": ((*LOGS, "-o", "all.db", "--report-json", "none/x"), "none/x"),
+    "a report over a shard": ((*LOGS, "-o", "all.db", "--report-json", "2.db"), "--report-json 2.db would be written over 2.db"),
+    "a shard is missing": ((*LOGS[:-1], "-o", "all.db", "--report-json", "new.json"), "is missing"),
 }
 
 
@@ -662,6 +679,8 @@ def test_a_load_is_divided_as_a_scenario_is(tmp_path, how):
         merged = emit8("merge", *logs, "-o", tmp_path / "all.db", "--format", "json")
         assert merged.returncode in (0, 4), merged.err
     one, merged = json.loads(one.out), json.loads(merged.out)
+    if "--rate" in how:
+        assert merged["generator"]["planned_per_s"] == pytest.approx(one["generator"]["planned_per_s"], rel=1e-4)
     assert one["totals"] == merged["totals"] and merged["totals"]["delivered"] >= 40
     ids = [i for log in logs for (i,) in rows(log, "SELECT event_id FROM event")]
     assert len(ids) == len(set(ids)) == rows(tmp_path / "all.db", "SELECT count(*) FROM event")[0][0]
@@ -744,8 +763,113 @@ def test_what_cannot_be_merged_is_told_in_the_words_of_a_load(tmp_path):
             lines += done.out
         report = emit8("report", tmp_path / "1.db", "--format", "ndjson").out
     done = emit8("merge", "-", stdin=lines.encode())
-    assert done.returncode == 2 and "its options differ; give every shard the same options" in done.err
+    assert done.returncode == 2 and "its --rate is 30/s, not 20/s; give every shard the same --rate" in done.err
     done = emit8("merge", "-", stdin=(report * 2).encode())
     assert done.returncode == 2 and "stdin holds reports" in done.err and "run or load with --shard … --format shard prints" in done.err
     done = emit8("merge", "-", stdin=b"a\nb\n")
     assert done.returncode == 2 and "stdin holds no shard's result (2 other lines)" in done.err
+
+
+# ---- what they were run with ----
+
+
+class Alike:
+    """A load of two shards, in closed loops that take no time; the first one, and whatever is asked for as the second."""
+
+    def __init__(self, path):
+        self.path = path
+        self.secret = kit.secret_file(path)
+        self.other = path / "other.txt"
+        self.other.write_text("nobody would guess this one")
+        self.target = kit.Capture()
+        self.usual = ("--secret-file", self.secret, "-H", "X-Team: first")
+        self.first = self.run(1, *self.usual)
+
+    def run(self, number, *args, to=None):
+        done = emit8("load", "--to", to or self.target.url, "--seed", 4, "--clock", CLOCK, "--shard", f"{number}/2", "-c", 2, "-n", 4,
+                     "--no-log", "-q", "--format", "shard", *args)
+        assert done.returncode == 0, done.err
+        return done.out
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory):
+    alike = Alike(tmp_path_factory.mktemp("alike"))
+    with alike.target:
+        yield alike
+
+
+UNLIKE = {
+    "secret": (("--secret-file", "OTHER", "-H", "X-Team: first"), "its secret of endpoint target is another"),
+    "not signed": (("-H", "X-Team: first"), "its --scheme of endpoint target is none (not signed), not 8bit"),
+    "scheme": (("--scheme", "github"), "its --scheme of endpoint target is github, not 8bit"),
+    "header": (("-H", "X-More: 1"), "its -H of endpoint target is X-Team X-More, not X-Team"),
+    "header's value": (("--secret-file", "SECRET", "-H", "X-Team: second"), "its value of -H X-Team of endpoint target is another"),
+    "http": (("--http", "1.1"), "its --http is 1.1, not auto"),
+    "in flight": (("--in-flight", "7"), "its --in-flight is 7, not 10000"),
+    "connecting": (("--connect-timeout", "900ms"), "its --connect-timeout is 900 ms, not none"),
+    "retries": (("--retries", "2"), "its --retries of endpoint target is 2, not 0"),
+    "types": (("message.sent",), "its list of types is message.sent, not *"),
+    "environment": (("-e", "staging"), "it has --environment staging, which that has not"),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_shards_that_were_not_run_alike_are_refused(alike, name):
+    args, message = UNLIKE[name]
+    files = {"OTHER": alike.other, "SECRET": alike.secret}
+    args = [files.get(arg, arg) for arg in args] if name in ("secret", "not signed", "header's value") else [*alike.usual, *args]
+    second = alike.run(2, *args)
+    done = emit8("merge", "-", stdin=(alike.first + second).encode())
+    assert done.returncode == 2 and message in done.err and "; give every shard the same " in done.err, done.err
+    for text in (done.err, second):
+        assert "nobody would" not in text and kit.SECRET not in text and "second" not in text.split('"notes"')[-1].split('"stats"')[0]
+    sealed = json.loads(second)["notes"]["settings"]["sealed"]
+    assert sealed and all(re.fullmatch("[0-9a-f]{2}", value) for value in sealed.values())
+
+
+def test_what_may_differ_between_machines(alike, tmp_path):
+    with kit.Capture() as elsewhere:
+        second = alike.run(2, *alike.usual, "--workers", 1, "-k", "--spin", "1us", "--report-json", tmp_path / "x.json", to=elsewhere.url)
+    done = emit8("merge", "-", stdin=(alike.first + second).encode())
+    assert done.returncode == 0, done.err
+
+
+def test_a_variable_that_differs_is_named(tmp_path):
+    file = scenario(tmp_path, SMALL.replace("scenario: small", "scenario: small\nvars: {times: 12, more: 1}")
+                    .replace("arrivals: {times: 12", 'arrivals: {times: "${times}"'))
+    lines = ""
+    for number, times in ((1, 12), (2, 14)):
+        done = emit8("run", file, "--sink", "--seed", 1, "--shard", f"{number}/2", "--clock", CLOCK, "--no-log", "-q", "--format", "shard",
+                     "--var", f"times={times}", "--var", "more=5")
+        assert done.returncode == 0, done.err
+        lines += done.out
+    done = emit8("merge", "-", stdin=lines.encode())
+    assert done.returncode == 2 and "its value of --var times is another; give every shard the same" in done.err, done.err
+
+
+def test_shards_that_did_not_run_at_one_time_have_no_rate(tmp_path):
+    with kit.Capture() as target:
+        lines = ""
+        for number in (1, 2):
+            done = emit8(*load_shard(tmp_path, target, number, "-q", "--format", "shard", length="200ms"))
+            assert done.returncode == 0, done.err
+            lines += done.out
+    ended, report = merged(tmp_path, lines, "--threshold", "rate >= 1/s", "--threshold", "success == 100%")
+    assert ended == 1 and report["reason"] == "rate >= 1/s: not measured"
+    (warning,) = [w for w in report["warnings"] if " after shard " in w]
+    assert re.fullmatch(r"shard 2/2 began \S+ \S+ after shard 1/2: they did not load the receiver together, and there is no rate of the whole",
+                        warning)
+    assert report["rate_per_s"] is None and report["generator"]["achieved_per_s"] is None
+    assert report["generator"]["planned_per_s"] == pytest.approx(100, rel=1e-3) and not report["generator"]["rate_judged"]
+
+
+def test_a_shard_that_delivered_nothing_was_sent(tmp_path):
+    """No threshold was judged, so none can have allowed it."""
+    with kit.Capture(lambda request: 500) as target:
+        done = emit8(*load_shard(tmp_path, target, 1, "-q", "--threshold", "success >= 99%", length="200ms"))
+    assert done.returncode == 0
+    assert done.out.splitlines()[-1] == ("SENT  10 of 10 deliveries ended undelivered: every answer was 500;"
+                                         " emit8 merge judges the thresholds")
+    assert "PASS" not in done.out
+    assert kit.report(tmp_path / "1.db")["verdict"] == "pass"

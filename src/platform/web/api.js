@@ -18,6 +18,7 @@ export function takeKey() {
 }
 
 let memory = null; /* where storage is forbidden */
+let accepted = false; /* has the server taken the key? */
 
 export function getKey() {
     try {
@@ -27,8 +28,18 @@ export function getKey() {
     }
 }
 
+/* Another tab may have it. */
+export const goodKey = () => (accepted ? getKey() : null);
+
+function accept() {
+    if (accepted || !getKey()) return;
+    accepted = true;
+    dispatchEvent(new CustomEvent("emit8:accepted"));
+}
+
 export function setKey(key) {
     memory = key;
+    accepted = false;
     try {
         if (key) sessionStorage.setItem(KEY, key);
         else sessionStorage.removeItem(KEY);
@@ -96,7 +107,10 @@ export async function ask(method, path, { query, body, signal } = {}) {
     const options = { method, signal, headers: headers(body), body: body === undefined ? undefined : JSON.stringify(body) };
     for (;;) {
         const response = await reach(address(path, query), options);
-        if (response.ok) return response.json();
+        if (response.ok) {
+            accept();
+            return response.json();
+        }
         const error = await failure(response);
         if (!waits(method, error)) throw error;
         dispatchEvent(new CustomEvent("emit8:waiting", { detail: error }));
@@ -136,12 +150,16 @@ export function listen(listener) {
     return () => listeners.delete(listener);
 }
 
+/* What happened while there was no stream is not told again. */
+export const isBack = (name, state) => name === "state" && state === "live";
+
 function tell(name, data) {
     for (const listener of [...listeners]) listener(name, data);
 }
 
 function become(next) {
     if (next === state) return;
+    if (next === "live" && state === "lost") forget(); /* it may be another server, or the same with other endpoints */
     state = next;
     tell("state", next);
 }

@@ -1,6 +1,7 @@
 /* The frame: which page is shown, the theme, the key, whether the stream lives. */
 import { h, fill, icon, plain } from "./dom.js";
 import * as api from "./api.js";
+import * as tabs from "./tabs.js";
 import { errorBox, loading, field, tellWaiting } from "./ui.js";
 import { repaint } from "./charts.js";
 import overview from "./overview.js";
@@ -118,6 +119,19 @@ function notFound(own) {
 }
 
 /* ---- the key ---- */
+const isLocked = () => document.body.dataset.locked !== undefined;
+
+function enter(key) {
+    api.setKey(key);
+    start();
+}
+
+/* By another tab, where one is signed in. */
+async function letIn() {
+    const key = await tabs.ask();
+    if (key && !api.getKey()) api.setKey(key);
+}
+
 function askKey(error) {
     api.closeStream();
     page?.end();
@@ -126,7 +140,7 @@ function askKey(error) {
     const whole = field(
         "API key",
         input,
-        "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this tab.",
+        "It stands in the address that emit8 serve printed, and in the file api-key of its state directory. It stays in this browser's open tabs, and nowhere else.",
     );
     const form = h(
         "form",
@@ -139,8 +153,7 @@ function askKey(error) {
     if (error && api.getKey()) whole.complain("This key is not accepted.");
     form.addEventListener("submit", (event) => {
         event.preventDefault();
-        api.setKey(input.value.trim());
-        start();
+        enter(input.value.trim());
     });
     api.setKey(null);
     document.title = "API key · emit8";
@@ -153,10 +166,19 @@ function askKey(error) {
 function setUpKey() {
     const forget = document.getElementById("key");
     fill(forget, icon("key"));
-    forget.title = "Forget the API key";
-    forget.setAttribute("aria-label", "Forget the API key");
-    forget.addEventListener("click", () => askKey(null));
-    addEventListener("emit8:unauthorized", (event) => document.body.dataset.locked === undefined && askKey(event.detail));
+    forget.title = "Forget the API key, in all tabs";
+    forget.setAttribute("aria-label", forget.title);
+    forget.addEventListener("click", () => {
+        tabs.leave();
+        askKey(null);
+    });
+    addEventListener("emit8:accepted", () => tabs.give(api.goodKey()));
+    tabs.listen({
+        key: api.goodKey,
+        given: (key) => isLocked() && enter(key),
+        left: () => api.getKey() && askKey(null),
+    });
+    addEventListener("emit8:unauthorized", (event) => isLocked() || askKey(event.detail));
 }
 
 /* ---- the theme ---- */
@@ -202,7 +224,7 @@ function setUpStream() {
         place.textContent = LIVE[state];
     });
     document.addEventListener("visibilitychange", () => {
-        if (document.body.dataset.locked !== undefined) return;
+        if (isLocked()) return;
         if (document.hidden) api.closeStream();
         else api.openStream();
     });
@@ -225,7 +247,7 @@ function start() {
     show(false);
 }
 
-function setUp() {
+async function setUp() {
     for (const link of document.querySelectorAll("[data-icon]")) link.prepend(icon(link.dataset.icon));
     document.getElementById("skip").addEventListener("click", (event) => {
         event.preventDefault();
@@ -240,8 +262,10 @@ function setUp() {
         if (location.hash.startsWith("#key=")) {
             api.takeKey();
             start();
-        } else if (document.body.dataset.locked === undefined) show();
+        } else if (!isLocked()) show();
     });
+    fill(main, loading());
+    if (!api.getKey()) await letIn();
     start();
 }
 

@@ -79,7 +79,7 @@ function options(spec) {
                 beginAtZero: !spec.log,
                 suggestedMax: spec.log ? undefined : spec.least,
                 grid: { drawBorder: false, tickLength: 0 },
-                ticks: { maxTicksLimit: 5, padding: 8, callback: (value) => spec.scale(value) },
+                ticks: { maxTicksLimit: 5, autoSkip: !spec.log, padding: 8, callback: (value) => spec.scale(value) },
             },
         },
     };

@@ -1,8 +1,8 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, button, busy, toast, confirm, loading } from "./ui.js";
-import { ms, count, plural, zone } from "./format.js";
+import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
+import { ms, count, plural, stamp, mostlyWaited, zone } from "./format.js";
 
 const PAGE = 50;
 const MOST = 300; /* rows that live ones may pile up to */
@@ -99,7 +99,7 @@ function deliveryRow(row, fresh = false) {
             h(
                 "span",
                 { class: "pair-line" },
-                h("span", { class: "mono cut", title: short(row.type, 300) }, short(row.type, 80)),
+                h("span", { class: "mono cut", title: short(row.type, 300) }, typeCut(row.type)),
                 environment,
             ),
         ),
@@ -121,9 +121,15 @@ function deliveryRow(row, fresh = false) {
             h("span", { class: "num" }, count(row.attempts)),
             h("span", { class: "narrow" }, row.attempts === 1 ? " attempt" : " attempts"),
         ),
-        cell("response", "Response", h("span", { class: "num" }, ms(row.response_time_ms))),
+        cell("response", "Response", waitedMark(row), h("span", { class: "num" }, ms(row.response_time_ms))),
         cell("error", "Error", errorText(row) ? h("span", { class: "cut", title: short(row.error, 500) }, short(row.error, 160)) : null),
     );
+}
+
+function waitedMark(row) {
+    if (!mostlyWaited(row.response_time_ms, row.waited_ms)) return null;
+    const text = `of which ${ms(row.waited_ms)} emit8 waited before it sent`;
+    return h("span", { class: "waited", title: text }, icon("clock"), h("span", { class: "away" }, `${text}: `));
 }
 
 const HEAD = [
@@ -255,25 +261,57 @@ function nothing(filter, lists, clear) {
 }
 
 /* ---- send again what failed ---- */
-async function resendFailed(control, filter) {
-    const { state, ...filters } = asked(filter); /* what is failed goes out, whichever state is looked at */
+/* What is failed goes out, whichever state is looked at. */
+function failedOf(filter) {
+    const { state, ...filters } = asked(filter);
+    return Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
+}
+
+const labelOf = (options, value) => options.find(([key]) => key === value)?.[1] ?? value;
+
+/* The filters as rows of <dl>. */
+function filterFacts(filter, lists) {
+    const moment = (value) => stamp(value, false);
+    const of = {
+        status: ["Status", (value) => labelOf(STATUSES, value)],
+        type: ["Type", String],
+        webhook: ["Endpoint", (value) => labelOf(lists.webhooks, value)],
+        environment: ["Environment", String],
+        test: ["Kind", (value) => labelOf(TESTS, value)],
+        event: ["Event", String],
+        run: ["Run", String],
+        time: ["Time", (value) => (value === "own" ? null : labelOf(TIMES, value))],
+        since: ["From", moment],
+        until: ["Until", moment],
+    };
+    const rows = Object.entries(of)
+        .filter(([name]) => filter[name] && !(["since", "until"].includes(name) && filter.time !== "own"))
+        .map(([name, [title, text]]) => [title, text(filter[name])])
+        .filter(([, text]) => text)
+        .map(([title, text]) => fact(title, short(text, 160)));
+    return rows.length ? h("dl", { class: "facts long" }, rows) : null;
+}
+
+/* Returns whether they go out. */
+async function resendFailed(control, filter, lists) {
+    const wanted = failedOf(filter);
+    const found = await busy(control, () => post("/v1/deliveries/resend", { ...wanted, dry_run: true }));
+    if (!found) return false;
+    if (!found.count && !found.more) {
+        toast("Nothing goes out: no delivery has failed whose endpoint is still there");
+        return false;
+    }
+    const facts = filterFacts(filter, lists);
     const sure = await confirm({
-        title: "Send all failed deliveries again?",
-        text: h(
-            "p",
-            null,
-            "All that failed for good",
-            Object.values(filters).some(Boolean) ? " and that the filters in view take" : ", of any time,",
-            " go out again, with the same ids.",
-        ),
+        title: `Send ${found.more ? "at least " : ""}${plural(found.count, "failed delivery", "failed deliveries")} again?`,
+        text: [h("p", null, facts ? "Those that failed for good, and that these filters take:" : "All that failed for good, of any time, to any endpoint."), facts, h("p", null, "They keep their ids.")],
         action: "Send again",
         danger: false,
     });
-    if (!sure) return;
-    const done = await busy(control, () =>
-        post("/v1/deliveries/resend", Object.fromEntries(Object.entries(filters).filter(([, value]) => value))),
-    );
-    if (done) toast(done.count ? `${plural(done.count, "delivery goes", "deliveries go")} out again` : "No delivery had failed");
+    if (!sure) return false;
+    const done = await busy(control, () => post("/v1/deliveries/resend", wanted));
+    if (done) toast(`${plural(done.count, "delivery goes", "deliveries go")} out again`);
+    return Boolean(done);
 }
 
 /* ---- the page ---- */
@@ -308,6 +346,24 @@ export default async function deliveries(page) {
     }
 
     const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+
+    const again = button("Resend failed", async () => (await resendFailed(again, filter, lists)) && lookForFailed(), { name: "retry", disabled: true });
+
+    function offerAgain(on) {
+        again.disabled = !on;
+        if (on) again.removeAttribute("title");
+        else again.title = "Nothing has failed for good";
+    }
+
+    async function lookForFailed() {
+        const own = state.turn;
+        try {
+            const { data, page: rest } = await ask("GET", "/v1/deliveries", { query: { ...failedOf(filter), state: "failed", limit: 1 }, signal: page.signal });
+            if (own === state.turn) offerAgain(data.length > 0 || rest?.next);
+        } catch {
+            if (own === state.turn) offerAgain(false); /* the log itself says why */
+        }
+    }
 
     function put(row, element) {
         state.rows.get(row.id)?.replaceWith(element);
@@ -370,6 +426,7 @@ export default async function deliveries(page) {
             show(found.rows);
             place.replaceChildren();
             drawTable();
+            lookForFailed();
         } catch (error) {
             if (error.name !== "AbortError" && own === state.turn) fill(place, refusal(error));
         } finally {
@@ -439,6 +496,7 @@ export default async function deliveries(page) {
     function takeInbox() {
         const rows = [...inbox.values()];
         inbox.clear();
+        if (rows.some((row) => row.state === "failed" && fits(row, { ...filter, state: "" }))) offerAgain(true);
         rows.filter((row) => state.rows.has(row.id)).forEach(redraw);
         const fresh = rows.filter((row) => !state.rows.has(row.id) && fits(row, filter) && !isOld(row));
         if (!fresh.length) return;
@@ -483,7 +541,6 @@ export default async function deliveries(page) {
         reload();
     });
 
-    const again = button("Resend failed", () => resendFailed(again, filter), { name: "retry" });
     drawBar();
     fill(place, loading());
     fill(page.root, page.heading("Deliveries", again), bar, h("div", { class: "news-place", role: "status" }, news), place);

@@ -16,7 +16,7 @@ import {
     outcomeText,
     errorText,
 } from "./ui.js";
-import { ms, span, stamp, away, bytes, plural, zone } from "./format.js";
+import { ms, span, stamp, away, bytes, plural, mostlyWaited, zone } from "./format.js";
 import { jsonView, textView, isJson } from "./json.js";
 
 /* What a response time is made of, in order. */
@@ -372,6 +372,13 @@ function timeFacts(attempt) {
     );
 }
 
+function waitedNote(attempt) {
+    const waited = partsOf(attempt).find(({ key }) => key === "lag")?.size ?? 0;
+    return mostlyWaited(attempt.response_time_ms, waited)
+        ? h("p", { class: "note" }, icon("clock"), h("span", null, `Of the ${ms(attempt.response_time_ms)}, ${ms(waited)} emit8 waited before it sent: that is not the receiver's time.`))
+        : null;
+}
+
 function responsePanel(attempt) {
     const response = attempt.response;
     const text = response?.head
@@ -389,6 +396,7 @@ function responsePanel(attempt) {
         errorText(attempt) && response?.head ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(attempt.error, 400))) : null,
         text ? h("p", { class: "why" }, icon("warn"), h("span", null, clipped(text, 400))) : headView(response.head),
         judged(attempt),
+        waitedNote(attempt),
         response?.head ? bodyParts(response, "Body", "The receiver sent") : null,
         timeFacts(attempt),
     );

@@ -1,7 +1,7 @@
 /* Making an endpoint, and changing one. */
 import { h, fill, icon, short, clipped } from "./dom.js";
 import { get, post, patch, catalogue, info, forget } from "./api.js";
-import { field, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
+import { field, complaining, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
 import { plural, span } from "./format.js";
 
 /* ---- the events it takes ---- */
@@ -153,14 +153,12 @@ function eventPicker(types, chosen, signal) {
         h("div", { class: "row" }, other, button("Add", addOther), known),
         wrong,
     );
-    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
-    return { whole, values: () => [...patterns] };
+    return { whole: complaining(whole, () => tree.querySelector("input")), values: () => [...patterns] };
 }
 
 /* ---- other parts ---- */
 function environmentPicker(all, chosen) {
     const boxes = all.map((name) => h("input", { type: "checkbox", value: name, checked: !chosen?.length || chosen.includes(name) }));
-    const wrong = h("p", { class: "field-wrong", role: "alert" });
     const whole = h(
         "fieldset",
         { class: "field" },
@@ -170,10 +168,8 @@ function environmentPicker(all, chosen) {
             { class: "row" },
             boxes.map((box, i) => h("label", { class: "check" }, box, h("span", null, all[i]))),
         ),
-        wrong,
     );
-    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
-    return { whole, values: () => boxes.filter((box) => box.checked).map((box) => box.value) };
+    return { whole: complaining(whole, () => boxes[0]), values: () => boxes.filter((box) => box.checked).map((box) => box.value) };
 }
 
 function headerRows(headers) {
@@ -189,7 +185,6 @@ function headerRows(headers) {
         return line;
     };
     Object.entries(headers ?? {}).forEach(([name, value]) => list.append(row(name, value)));
-    const wrong = h("p", { class: "field-wrong", role: "alert" });
     const add = button(
         "Add a header",
         () => {
@@ -199,15 +194,14 @@ function headerRows(headers) {
         },
         { name: "plus", kind: "small" },
     );
-    const whole = h("fieldset", { class: "field" }, h("legend", null, "Headers of your own"), list, add, wrong);
-    whole.complain = (text) => fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+    const whole = h("fieldset", { class: "field" }, h("legend", null, "Headers of your own"), list, add);
     const values = () =>
         Object.fromEntries(
             [...list.children]
                 .map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim()))
                 .filter(([name]) => name),
         );
-    return { whole, values };
+    return { whole: complaining(whole, () => whole.querySelector("input, button")), values };
 }
 
 /* Durations as they are written: 1500ms, 5s, 2m. */
@@ -273,6 +267,11 @@ function retryFields(retry) {
 }
 
 /* ---- the form ---- */
+const NEEDED = {
+    url: "write where your receiver listens",
+    events: "choose a type, a category, or everything",
+    environments: "choose one at least",
+};
 const BLANK = (facts) => ({
     url: "",
     description: "",
@@ -342,6 +341,8 @@ function controls(hook, facts, types, signal, isNew) {
     return { parts, places, values };
 }
 
+const WRONG = "[aria-invalid=true], [data-wrong]";
+
 /* What the server finds wrong goes to its field, the rest above the form. */
 function complain(form, places, above, error) {
     const rest = [];
@@ -359,9 +360,11 @@ function complain(form, places, above, error) {
                 : Object.assign(new Error(error.message), error, { details: rest }),
         ),
     );
-    for (const more of form.querySelectorAll("details")) if (more.querySelector("[aria-invalid=true]")) more.open = true;
-    (form.querySelector("[aria-invalid=true]") ?? above).focus();
-    above.scrollIntoView({ block: "nearest" });
+    for (const more of form.querySelectorAll("details")) if (more.querySelector(WRONG)) more.open = true;
+    const first = form.querySelector(WRONG) ?? above;
+    if (first.focusWrong) first.focusWrong();
+    else first.focus();
+    (first.closest(".field")?.querySelector(".field-wrong") ?? first).scrollIntoView({ block: "center" });
 }
 
 async function show(page, hook, title, save, done) {
@@ -402,16 +405,8 @@ async function show(page, hook, title, save, done) {
         above.replaceChildren();
         Object.values(places).forEach((place) => place?.complain?.(""));
         const given = values();
-        if (!given.events.length)
-            return complain(form, places, above, {
-                message: "no event is chosen; choose a type, a category, or everything",
-                details: [{ field: "events", message: "choose at least one" }],
-            });
-        if (!given.environments.length)
-            return complain(form, places, above, {
-                message: "no environment is chosen; choose at least one",
-                details: [{ field: "environments", message: "choose at least one" }],
-            });
+        const missing = Object.entries(NEEDED).filter(([name]) => !given[name].length);
+        if (missing.length) return complain(form, places, above, { details: missing.map(([name, message]) => ({ field: name, message })) });
         return busy(submit, async () => {
             let made;
             try {

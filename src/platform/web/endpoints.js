@@ -1,6 +1,6 @@
 /* The endpoints: all of them, and one with what can be done to it. */
 import { h, fill, icon, clipped, short } from "./dom.js";
-import { get, post, remove, webhooks, info, forget } from "./api.js";
+import { get, post, remove, webhooks, info, forget, isBack } from "./api.js";
 import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
 import { ms, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
@@ -242,7 +242,7 @@ export async function endpoints(page) {
         ),
         list,
     );
-    page.on((name) => name === "webhook" && !list.contains(document.activeElement) && refresh().catch(() => {}));
+    page.on((name, data) => (name === "webhook" || isBack(name, data)) && !list.contains(document.activeElement) && refresh().catch(() => {}));
 }
 
 /* ---- one ---- */
@@ -408,7 +408,7 @@ export async function endpoint(page) {
     await refresh();
     let stale = false;
     page.on((name, data) => {
-        if (name === "webhook" && data.id === page.params.id && !leaving) refresh().catch(() => {});
+        if (((name === "webhook" && data.id === page.params.id) || isBack(name, data)) && !leaving) refresh().catch(() => {});
         stale ||= name === "many" || (name === "delivery" && data.webhook_id === page.params.id);
     });
     page.every(1000, () => {

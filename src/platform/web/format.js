@@ -28,15 +28,21 @@ export function ms(value) {
     return span(value);
 }
 
+/* A power of ten of an axis, in ms. */
+export const decade = (value) => (value < 1000 ? `${Number(value.toPrecision(1))}\u00a0ms` : `${whole.format(value / 1000)}\u00a0s`);
+
+/* Was most of it time in which emit8 had not begun yet? Then it says little of the receiver. */
+export const mostlyWaited = (response, waited) => waited >= 100 && 2 * waited >= response;
+
 /* Longer: 1 h 04 min */
 export function span(value) {
-    if (value < 9950) return `${Number((value / 1000).toFixed(1))} s`;
+    if (value < 9950) return `${Number((value / 1000).toFixed(1))}\u00a0s`;
     const seconds = Math.round(value / 1000);
-    if (seconds < 60) return `${seconds} s`;
-    if (seconds < 3600) return seconds % 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds / 60} min`;
+    if (seconds < 60) return `${seconds}\u00a0s`;
+    if (seconds < 3600) return seconds % 60 ? `${Math.floor(seconds / 60)}\u00a0min\u00a0${seconds % 60}\u00a0s` : `${seconds / 60}\u00a0min`;
     const minutes = Math.round(seconds / 60);
-    if (minutes < 2880) return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
-    return `${Math.round(minutes / 1440)} days`;
+    if (minutes < 2880) return minutes % 60 ? `${Math.floor(minutes / 60)}\u00a0h\u00a0${minutes % 60}\u00a0min` : `${minutes / 60}\u00a0h`;
+    return `${Math.round(minutes / 1440)}\u00a0days`;
 }
 
 export function bytes(n) {

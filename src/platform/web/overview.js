@@ -1,8 +1,8 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
-import { h, fill, soft } from "./dom.js";
+import { h, fill, icon, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, percent, ms, zone } from "./format.js";
+import { few, count, plural, percent, ms, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
 
 /* name, how long, step of the slices, text of the step */
@@ -85,7 +85,7 @@ const CHARTS = {
             { name: "p99", key: "p99", data: slices.map((s) => s.p99_ms), line: "--chart-p99", dash: [2, 2] },
         ],
         value: ms,
-        scale: ms,
+        scale: decade,
     }),
     histogram: (data) => ({
         along: "Up to",
@@ -123,6 +123,21 @@ function figures({ totals, pending, retrying }) {
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
         figure("Pending", few(pending), pending ? `${few(retrying)} of them retrying` : "nothing waits"),
+    );
+}
+
+/* Where it is no rare thing. */
+function lateNote({ attempts, late }) {
+    if (!late || late < attempts / 100) return null;
+    return h(
+        "p",
+        { class: "note" },
+        icon("clock"),
+        h(
+            "span",
+            null,
+            `${plural(late, "attempt")} (${percent(late, attempts)}) waited in emit8 for most of their response time, which is not the receivers' then. A clock marks them in the log.`,
+        ),
     );
 }
 
@@ -274,7 +289,7 @@ export default async function overview(page) {
     };
     page.atEnd(free);
 
-    const strip = h("div");
+    const strip = h("div", { class: "stack" });
     const lists = h("div", { class: "stack" });
 
     function build(data, slices) {
@@ -292,7 +307,7 @@ export default async function overview(page) {
             return;
         }
         const slices = slicesOf(data);
-        fill(strip, figures(data));
+        fill(strip, figures(data), lateNote(data.totals));
         if (made.size) for (const [name, spec] of Object.entries(CHARTS)) made.get(name).update(spec(data, slices, state.range));
         else build(data, slices);
         fill(lists, tables(data));

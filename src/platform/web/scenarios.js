@@ -2,7 +2,7 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
 import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
-import { ms, count, span, percent, zone } from "./format.js";
+import { ms, count, plural, span, percent, zone } from "./format.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -28,14 +28,17 @@ const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now
 
 const sentBy = (run, text) => h("a", { href: `#/deliveries?${new URLSearchParams({ run: run.id })}` }, text);
 
-/* ---- the run that goes on ---- */
+/* ---- the run that goes on, and what has become of it ---- */
+const isGoing = (run) => run.state === "running";
+
 function progress(run) {
+    if (!isGoing(run)) return null;
     if (run.progress === null || run.progress === undefined) return h("progress", { "aria-label": "Progress" });
     return h("progress", { max: 1, value: run.progress, "aria-label": "Progress" }, `${Math.round(run.progress * 100)} %`);
 }
 
-function runningCard(run, stop) {
-    const control = button("Stop", () => busy(control, () => stop(run)), { name: "stop" });
+function runCard(run, stop) {
+    const control = isGoing(run) ? button("Stop", () => busy(control, () => stop(run)), { name: "stop" }) : null;
     return h(
         "section",
         { class: "panel running stack" },
@@ -45,11 +48,12 @@ function runningCard(run, stop) {
             h("h2", null, clipped(run.name, 100)),
             stateBadge(run),
             h("span", { class: "grow" }),
-            sentBy(run, "Its deliveries"),
             h("span", { class: "muted num" }, lasted(run)),
+            sentBy(run, "Its deliveries"),
             control,
         ),
         progress(run),
+        run.note ? h("p", { class: "muted" }, clipped(run.note, 300)) : null,
         h(
             "dl",
             { class: "strip" },
@@ -57,7 +61,7 @@ function runningCard(run, stop) {
                 ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : null],
                 ["Delivered", count(run.delivered), percent(run.delivered, ended(run))],
                 ["Failed", count(run.failed), percent(run.failed, ended(run))],
-                ["Under way", count(run.in_flight), null],
+                isGoing(run) ? ["Under way", count(run.in_flight), null] : ["Not sent", count(run.not_sent ?? 0), null],
                 ["Attempts", count(run.attempts), null],
                 ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
             ].map(([name, value, note]) =>
@@ -74,6 +78,8 @@ function runningCard(run, stop) {
 }
 
 /* ---- earlier ones ---- */
+const FEW = 5;
+
 function runRow(run) {
     return h(
         "tr",
@@ -90,8 +96,10 @@ function runRow(run) {
     );
 }
 
-function earlier(runs) {
+function earlier(runs, all, showAll) {
     if (!runs.length) return null;
+    const shown = all ? runs : runs.slice(0, FEW);
+    const more = runs.length - shown.length;
     const num = (text) => ({ text, class: "num" });
     return h(
         "section",
@@ -100,12 +108,13 @@ function earlier(runs) {
         h(
             "p",
             { class: "hint" },
-            "The last 50. What a run has sent is in the delivery log, and can be sent again from there.",
+            "What a run has sent is in the delivery log, and can be sent again from there.",
         ),
-        foldTable(["Scenario", "State", zone ? `Started (${zone})` : "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], runs.map(runRow), {
+        foldTable(["Scenario", "State", zone ? `Started (${zone})` : "Started", num("Took"), num("Deliveries"), num("Failed"), num("Attempts"), num("p50"), num("p99")], shown.map(runRow), {
             label: "Runs",
-            class: "plain",
+            class: "plain runs",
         }),
+        more ? button(`Show ${plural(more, "older run")}`, showAll, { kind: "quiet small" }) : null,
     );
 }
 
@@ -184,27 +193,39 @@ export default async function scenarios(page) {
     const before = h("div");
     const trouble = h("div");
     const byId = new Map(runs.map((run) => [run.id, run]));
+    const watched = new Set(); /* ids of those that went on while the page was open: they stay, with what has become of them */
+    let whole = false; /* are all of the earlier ones shown? */
 
     function draw() {
         const all = [...byId.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
-        const going = all.filter((run) => run.state === "running");
-        if (!now.contains(document.activeElement) || !going.length)
-            fill(
-                now,
-                going.map((run) => runningCard(run, stop)),
-            );
-        else redraw(going);
-        fill(before, earlier(all.filter((run) => run.state !== "running")));
+        for (const run of all) if (isGoing(run)) watched.add(run.id);
+        drawCards(all.filter((run) => watched.has(run.id)));
+        if (before.contains(document.activeElement)) return; /* the next time */
+        fill(
+            before,
+            earlier(
+                all.filter((run) => !watched.has(run.id)),
+                whole,
+                showWhole,
+            ),
+        );
     }
 
-    /* What has the focus keeps it. */
-    function redraw(going) {
-        const kind = document.activeElement.localName;
+    /* What has the focus keeps it; where it is gone, the run's deliveries have it. */
+    function drawCards(shown) {
+        const kind = now.contains(document.activeElement) ? document.activeElement.localName : null;
         fill(
             now,
-            going.map((run) => runningCard(run, stop)),
+            shown.map((run) => runCard(run, stop)),
         );
-        now.querySelector(kind)?.focus();
+        if (kind) (now.querySelector(kind) ?? now.querySelector("a"))?.focus();
+    }
+
+    function showWhole() {
+        whole = true;
+        document.activeElement.blur();
+        draw();
+        before.querySelector(".table-wrap").focus();
     }
 
     function take(run) {
@@ -214,11 +235,13 @@ export default async function scenarios(page) {
 
     async function stop(run) {
         take(await post(`/v1/runs/${encodeURIComponent(run.id)}/stop`));
+        now.querySelector("a")?.focus({ preventScroll: true }); /* the button has gone with the run */
     }
 
     async function run(body) {
         const made = await post("/v1/runs", body);
         trouble.replaceChildren();
+        for (const id of watched) if (!isGoing(byId.get(id))) watched.delete(id);
         take(made);
         now.scrollIntoView({ block: "nearest" });
     }
@@ -258,13 +281,13 @@ export default async function scenarios(page) {
         target,
         trouble,
         now,
+        before,
         h(
             "ul",
             { class: "cards grid-cards" },
             known.map((each) => card(each, tryRun)),
         ),
         ownForm(run),
-        before,
     );
 
     page.on(async (name, data) => {
@@ -279,5 +302,5 @@ export default async function scenarios(page) {
             /* the next time */
         }
     }
-    page.every(2000, () => [...byId.values()].some((each) => each.state === "running") && refresh());
+    page.every(2000, () => [...byId.values()].some(isGoing) && refresh());
 }

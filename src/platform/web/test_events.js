@@ -366,7 +366,7 @@ export default async function testEvents(page) {
                 { class: "panel stack" },
                 h(
                     "div",
-                    { class: "grid" },
+                    { class: "grid choices" },
                     field(
                         "Endpoint",
                         pick("to", [

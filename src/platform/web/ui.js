@@ -1,6 +1,7 @@
 /* The pieces that pages are made of. */
 import { h, fill, icon, short, clipped } from "./dom.js";
 import { stamp, away } from "./format.js";
+import { listen, isBack } from "./api.js";
 
 /* ---- telling ---- */
 export function toast(text, kind = "ok") {
@@ -63,13 +64,22 @@ function tryLater(error, again) {
     return place;
 }
 
+/* A server that does not answer may come back: then it is tried again without being asked. */
+function tryWhenBack(box, again) {
+    const end = listen((name, state) => {
+        if (!isBack(name, state)) return;
+        end();
+        if (box.isConnected) again();
+    });
+}
+
 /* One fault is what the message says already. */
 const several = (details) => (details?.length > 1 ? details : []);
 
 /* What happened, and what to do. */
 export function errorBox(error, again, name = "Try again") {
     const [what, hint] = halves(String(error.message ?? error));
-    return h(
+    const box = h(
         "div",
         { class: "error-box", role: "alert" },
         icon("warn"),
@@ -86,6 +96,8 @@ export function errorBox(error, again, name = "Try again") {
             again ? h("button", { type: "button", onclick: again }, name) : null,
         ),
     );
+    if (error.code === "UNREACHABLE" && again) tryWhenBack(box, again);
+    return box;
 }
 
 export function empty(title, text, ...actions) {
@@ -164,11 +176,16 @@ export function copyButton(text, label = "Copy", kind = "quiet small") {
 /* ---- dialogs ---- */
 let dialogs = 0;
 
-export function dialog(title, ...content) {
+/* Browsers close it at the second wish to, whatever the page says to the first: where it may not go yet, it comes back. */
+function dialog(title, content, mayGo = () => true) {
     const id = `dialog-${++dialogs}`;
     const box = h("dialog", { "aria-labelledby": id }, h("h2", { id }, title), content);
     const before = document.activeElement;
     box.addEventListener("close", () => {
+        if (!mayGo()) {
+            box.showModal();
+            return;
+        }
         box.remove();
         if (before?.isConnected) before.focus();
     });
@@ -181,7 +198,7 @@ export function confirm({ title, text, action, danger = true }) {
     return new Promise((resolve) => {
         const yes = h("button", { type: "button", class: danger ? "danger" : "primary" }, action);
         const no = h("button", { type: "button", autofocus: true }, "Cancel");
-        const box = dialog(title, h("div", { class: "dialog-text" }, text), h("div", { class: "row end" }, no, yes));
+        const box = dialog(title, [h("div", { class: "dialog-text" }, text), h("div", { class: "row end" }, no, yes)]);
         let answer = false;
         yes.addEventListener("click", () => {
             answer = true;
@@ -196,22 +213,44 @@ export function confirm({ title, text, action, danger = true }) {
 export function showSecret(secret, title, text) {
     return new Promise((resolve) => {
         const value = h("code", { class: "secret", id: "secret" }, secret);
+        let stored = false;
         const done = h("button", { type: "button", class: "primary" }, "I have stored it");
         const box = dialog(
             title,
-            h("p", null, text),
-            h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")),
-            h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")),
-            h("div", { class: "row end" }, done),
+            [
+                h("p", null, text),
+                h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")),
+                h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")),
+                h("div", { class: "row end" }, done),
+            ],
+            () => stored,
         );
         box.addEventListener("cancel", (event) => event.preventDefault());
-        done.addEventListener("click", () => box.close());
-        box.addEventListener("close", () => resolve());
+        done.addEventListener("click", () => {
+            stored = true;
+            box.close();
+            resolve();
+        });
     });
 }
 
 /* ---- fields ---- */
 let fields = 0;
+
+/* What is wrong with a fieldset as a whole stands below its legend; `first`: finds the control that should be looked at. */
+export function complaining(whole, first) {
+    const id = `field-${++fields}-wrong`;
+    const wrong = h("p", { class: "field-wrong", id });
+    whole.querySelector("legend").after(wrong);
+    whole.setAttribute("aria-describedby", id);
+    whole.complain = (text) => {
+        fill(wrong, text ? [icon("warn"), h("span", null, text)] : null);
+        if (text) whole.dataset.wrong = "";
+        else delete whole.dataset.wrong;
+    };
+    whole.focusWrong = () => first()?.focus();
+    return whole;
+}
 
 /* A label, its control, a hint, a place for what is wrong. */
 export function field(label, control, hint = null) {
@@ -338,16 +377,18 @@ export function endpointText(url) {
     return short(url.replace(/^https?:\/\//, ""), 160);
 }
 
-/* In a list of choices; endpoints often differ in the end of their URL alone, which is what a narrow list cuts. */
-export const endpointChoice = (hook) => (hook.description ? `${short(hook.description, 40)} · ${endpointText(hook.url)}` : endpointText(hook.url));
+/* In a list of choices. */
+export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
 
-/* Where there is little room it is the host that is cut, not the path. */
-export function endpointCut(url) {
-    const text = endpointText(url);
-    const slash = url ? text.indexOf("/") : -1;
-    if (slash < 0) return text;
-    return h("span", { class: "endpoint" }, h("span", { class: "host" }, text.slice(0, slash)), h("span", { class: "path" }, text.slice(slash)));
+/* Where there is little room it is the beginning that is cut, not what stands from the mark on. */
+function cutBefore(text, mark) {
+    const at = text.indexOf(mark);
+    if (at < 0) return text;
+    return h("span", { class: "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
 }
+
+export const endpointCut = (url) => (url ? cutBefore(endpointText(url), "/") : endpointText(url));
+export const typeCut = (type) => cutBefore(short(type, 80), ".");
 
 export const code = (text, limit = 300) => h("code", null, clipped(text, limit));
 

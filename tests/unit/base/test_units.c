@@ -363,7 +363,7 @@ static void shares(void **state)
         const char *text;
         double value;
     } rows[] = {
-        {"2%", 0.02}, {"0.5 %", 0.005}, {"0.02", 0.02}, {"0", 0},         {"1", 1},
+        {"2%", 0.02}, {"0.5 %", 0.005}, {"0.02", 0.02}, {"0", 0},         {"0.99", 0.99},
         {"100%", 1},  {"0%", 0},        {".5", 0.5},    {"99.9%", 0.999}, {"5e-1", 0.5},
     };
     double share;
@@ -372,10 +372,31 @@ static void shares(void **state)
         if (share < rows[i].value || share > rows[i].value) /* the same double */
             fail_msg("\"%s\": %.17g", rows[i].text, share);
     }
-    static const char *const bad[] = {"2",  "1.01", "101%", "-1%",  "-0.1",      "-0", "2%%",
-                                      "%2", "2% ",  "1e9%", "1e1%", "100.0001%", " %"};
+    static const char *const bad[] = {"1",   "1.0", "2",   "1.01", "101%", "-1%",       "-0.1", "-0",
+                                      "2%%", "%2",  "2% ", "1e9%", "1e1%", "100.0001%", " %"};
     for (size_t i = 0; i < E8_COUNT(bad); i++)
         REFUSES(e8_parse_share, double, bad[i]);
+}
+
+static void share_hints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *hint;
+    } rows[] = {
+        {"1", "1% or 0.01? 100% is all"},
+        {"99.9", "99.9% or 0.999? 100% is all"},
+        {"100", "100%"},
+        {"101", "else"},
+        {"0.5", "else"},
+        {"1%", "else"},
+        {"", "else"},
+        {"many", "else"},
+        {"-1", "else"},
+    };
+    char hint[E8_SHARE_HINT_MAX];
+    for (size_t i = 0; i < E8_COUNT(rows); i++)
+        assert_string_equal(e8_share_hint(e8_str(rows[i].text), "else", hint), rows[i].hint);
 }
 
 static void duration_texts(void **state)
@@ -507,6 +528,7 @@ int test_units(void)
         cmocka_unit_test(faults_of_whole_numbers),
         cmocka_unit_test(factors),
         cmocka_unit_test(shares),
+        cmocka_unit_test(share_hints),
         cmocka_unit_test(duration_texts),
         cmocka_unit_test(duration_texts_parse),
         cmocka_unit_test(no_locale_matters),

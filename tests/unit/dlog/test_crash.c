@@ -207,7 +207,8 @@ static int reads_a_part_nowhere(const char *path)
         return 1;
     if (e8_dlog_read(path, &reader, &err) != E8_INPUT)
         return 2;
-    return strstr(err.what, "write-ahead") && strstr(err.hint, "copy it") ? 0 : 3;
+    bool told = strstr(err.what, "write-ahead") || strstr(err.what, "log.db-spool.1");
+    return told && strstr(err.hint, "copy it") ? 0 : 3;
 }
 
 /* Without its -shm file and where none can be made, the main file alone would tell an old or a torn state. */

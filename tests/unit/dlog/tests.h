@@ -51,6 +51,7 @@ int run_write_tests(void);
 int run_read_tests(void);
 int run_query_tests(void);
 int run_crash_tests(void);
+int run_spool_tests(void);
 int run_done_tests(void);
 int run_gather_tests(void);
 int run_bench(void);

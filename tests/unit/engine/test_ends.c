@@ -140,6 +140,43 @@ static struct answer gone(void *state, size_t number, const char *head)
                       : (struct answer){.status = 410, .delay = 20 * E8_NS_MS};
 }
 
+static struct answer gone_at_once(void *state, size_t number, const char *head)
+{
+    (void)state, (void)number, (void)head;
+    return (struct answer){.status = 410};
+}
+
+/* Also copies, what a step drops anyway, and what repeats the event before: all is counted as the plan has it. */
+static void what_a_410_withholds_is_counted(void **state)
+{
+    static const char *const delivers[] = {"{duplicate: 2}", "{duplicate: 2, concurrent: true}",
+                                           "{drop: true}"};
+    for (size_t i = 0; i < E8_COUNT(delivers); i++) {
+        struct rig rig;
+        struct e8_buf text;
+        uint64_t events, deliveries;
+        (void)state;
+        e8_buf_init(&text, 4096);
+        e8_buf_printf(&text,
+                      "endpoints: {a: {url: 'http://127.0.0.1:%%d/'}}\n"
+                      "flows: {f: [{emit: agent.error}, {wait: 5ms}, {emit: message.sent, deliver: %s}, "
+                      "{again: retry}]}\n"
+                      "run: [{flow: f, arrivals: {times: 20, concurrency: 2}}]\n",
+                      delivers[i]);
+        rig_open(&rig, e8_buf_cstr(&text), gone_at_once, NULL);
+        rig_run(&rig);
+        const struct e8_counts *n = rig_counts(&rig);
+        assert_true(e8_plan_size(rig.plan, catalog(), 1000, &events, &deliveries));
+        assert_int_equal(n->planned, deliveries);
+        assert_int_equal(n->planned, n->failed + n->aborted + n->withheld);
+        assert_int_equal(n->gone, n->withheld - (i == 2 ? 20 : 0));
+        assert_true(n->failed <= 10 && n->gone > 20);
+        assert_int_equal(rig.result.schedule.count, n->planned);
+        rig_close(&rig);
+        e8_buf_fini(&text);
+    }
+}
+
 static void a_410_disables_the_endpoint(void **state)
 {
     struct rig rig;
@@ -165,6 +202,7 @@ static void a_410_disables_the_endpoint(void **state)
     assert_int_equal(e8_stats_endpoint(rig.result.stats, 1)->n.delivered, 50);
     assert_true(to_a >= 2 && to_a < 15);
     assert_true(a->aborted >= 1 && a->aborted <= 3 && a->outcomes[E8_GONE] >= 1);
+    assert_int_equal(a->planned, 50);
     rig_close(&rig);
 }
 
@@ -382,6 +420,7 @@ int test_ends(void)
         cmocka_unit_test(retries_that_wait_are_given_up),
         cmocka_unit_test(a_stop_at_once_is_fine),
         cmocka_unit_test(a_410_disables_the_endpoint),
+        cmocka_unit_test(what_a_410_withholds_is_counted),
         cmocka_unit_test(a_run_without_descriptors_gives_up),
         cmocka_unit_test(a_full_log_holds_the_workers_back),
         cmocka_unit_test(a_run_whose_log_fails_is_stopped),

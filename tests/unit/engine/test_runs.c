@@ -448,6 +448,27 @@ static void a_loop_that_does_not_sleep_is_busy(void **state)
     rig_close(&rig);
 }
 
+/* A closed loop on a dead receiver has always something to do, and could send more. */
+static void a_loop_that_is_refused_is_not_full(void **state)
+{
+    struct rig rig;
+    (void)state;
+    rig_open(&rig,
+             "endpoints: {a: {url: 'http://127.0.0.1:1/', retry: {attempts: 1}}}\n"
+             "flows: {f: [{emit: message.sent}]}\n"
+             "run: [{flow: f, arrivals: {times: 30, concurrency: 4}}]\n",
+             NULL, NULL);
+    rig.options.workers = 1;
+    rig.options.on_done = work;
+    rig_start(&rig);
+    assert_true(e8_engine_wait(rig.engine, 30 * E8_NS_S));
+    e8_engine_finish(&rig.engine, &rig.result);
+    assert_int_equal(rig_counts(&rig)->outcomes[E8_CONNECT_REFUSED], 30);
+    assert_true(rig.result.pressure.windows >= 4);
+    assert_int_equal(rig.result.pressure.full, 0);
+    rig_close(&rig);
+}
+
 static void a_loop_that_waits_is_not(void **state)
 {
     struct rig rig;
@@ -477,6 +498,7 @@ int test_runs(void)
         cmocka_unit_test(retries_are_due_by_the_policy),
         cmocka_unit_test(retry_after_is_honoured_up_to_the_cap),
         cmocka_unit_test(a_loop_that_does_not_sleep_is_busy),
+        cmocka_unit_test(a_loop_that_is_refused_is_not_full),
         cmocka_unit_test(a_loop_that_waits_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,7 +345,13 @@ static void what_was_changed_is_told(void **state)
     assert_true(rig.result.factor_least <= 0.5 && rig.result.factor_least >= 0.5);
     assert_true(rig.result.factor_most <= 3 && rig.result.factor_most >= 3);
     assert_true(rig.result.changed_at >= 36 * E8_NS_MS && rig.result.changed_at < 10 * E8_NS_S);
-    assert_true(rig.result.due > 396 * E8_NS_MS - E8_NS_US && rig.result.due < 396 * E8_NS_MS + E8_NS_US);
+    const struct e8_schedule *schedule = &rig.result.schedule;
+    qsort(rig.attempts, rig.count, sizeof *rig.attempts, by_due);
+    e8_dur_ns length = schedule->last - schedule->first;
+    assert_int_equal(schedule->count, 100);
+    assert_true(length > 396 * E8_NS_MS - E8_NS_US && length < 396 * E8_NS_MS + E8_NS_US);
+    assert_int_equal(schedule->last_due - schedule->first_due,
+                     rig.attempts[rig.count - 1].times.due - rig.attempts[0].times.due);
     rig_close(&rig);
     rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 250/s, for: 100ms}}]\n", NULL, NULL);
     rig_start(&rig);
@@ -353,6 +359,27 @@ static void what_was_changed_is_told(void **state)
     pause_for(&rig, 50 * E8_NS_MS);
     rig_finish(&rig);
     assert_true(rig.result.by_hand && rig.result.factor_least <= 0 && rig.result.changed_at == 0);
+    rig_close(&rig);
+}
+
+/* What is done while a run waits for its start is done at the start, which stays where it is. */
+static void a_change_before_the_start_does_not_move_it(void **state)
+{
+    struct rig rig;
+    e8_mono_ns epoch = e8_mono_now() + 200 * E8_NS_MS;
+    (void)state;
+    rig_open(&rig, ONE "run: [{flow: f, arrivals: {rate: 100/s, for: 100ms}}]\n", NULL, NULL);
+    rig.options.epoch = epoch;
+    rig_start(&rig);
+    e8_engine_hasten(rig.engine, 2);
+    rig_finish(&rig);
+    const struct e8_schedule *schedule = &rig.result.schedule;
+    qsort(rig.attempts, rig.count, sizeof *rig.attempts, by_due);
+    assert_int_equal(rig.count, 10);
+    assert_true(rig.attempts[0].times.due == epoch && rig.result.changed_at == 0);
+    assert_int_equal(rig.attempts[9].times.due - epoch, 45 * E8_NS_MS);
+    assert_true(schedule->count == 10 && schedule->first == 0 && schedule->first_due == 0);
+    assert_true(schedule->last == 90 * E8_NS_MS && schedule->last_due == 45 * E8_NS_MS);
     rig_close(&rig);
 }
 
@@ -415,6 +442,7 @@ int test_turns(void)
         cmocka_unit_test(a_closed_loop_lasts_as_long_as_planned),
         cmocka_unit_test(the_ids_are_those_of_the_plan),
         cmocka_unit_test(what_was_changed_is_told),
+        cmocka_unit_test(a_change_before_the_start_does_not_move_it),
         cmocka_unit_test(a_paused_run_can_be_stopped),
         cmocka_unit_test(how_busy_it_is),
     };

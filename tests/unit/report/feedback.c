@@ -84,6 +84,114 @@ static void what_lasts_beyond_the_load_is_told(void **state)
     sample_fini(&s);
 }
 
+/* A closed loop, of which each goes on when its last has ended, for 10 s: the i-th takes so long. */
+static void loop(struct sample *s, e8_dur_ns (*takes)(e8_mono_ns due, int i))
+{
+    for (e8_mono_ns due = 0; due < 10 * S;) {
+        static int i;
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        i = due ? i + 1 : 0;
+        attempt.times = (struct e8_times){due, due, due + takes(due, i)};
+        sample_attempt(s, &attempt);
+        due = attempt.times.done;
+    }
+}
+
+static e8_dur_ns stalls(e8_mono_ns due, int i)
+{
+    (void)i;
+    return due <= 3 * S && due + 5 * MS > 3 * S ? 2 * S : 5 * MS;
+}
+
+static e8_dur_ns slow(e8_mono_ns due, int i)
+{
+    (void)due;
+    (void)i;
+    return 1500 * MS;
+}
+
+static e8_dur_ns sometimes_slow(e8_mono_ns due, int i)
+{
+    (void)due;
+    return i % 50 == 49 ? 3 * S : 5 * MS;
+}
+
+static e8_dur_ns quick(e8_mono_ns due, int i)
+{
+    (void)due;
+    (void)i;
+    return 5 * MS;
+}
+
+/* Two at a time: that nothing comes back for 2 s is two slow answers, and yet all that there could be. */
+static void a_silence_is_an_outage_however_few_are_under_way(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    loop(&s, stalls);
+    loop(&s, stalls);
+    char *json = text_of(&s, E8_FORMAT_NDJSON), *text = text_of(&s, E8_FORMAT_TEXT),
+         *html = text_of(&s, E8_FORMAT_HTML);
+    assert_has(
+        json,
+        "\"outage_count\":1,\"outages\":[{\"from_s\":3.100,\"to_s\":5.000,\"failed\":0,\"backlog_peak\":2,"
+        "\"recovered_after_s\":0.100,\"under_load\":true}],\"recovered\":true}");
+    assert_has(text, "\nOutages\n");
+    assert_has(text, "outage   from 3.1 s to 5 s, nothing was answered; recovered in 100 ms");
+    assert_lacks(text, "\nRetries");
+    assert_has(html, ">Outages<");
+    free(json);
+    free(text);
+    free(html);
+    sample_fini(&s);
+}
+
+static void few_retries_show_an_outage(void **state)
+{
+    (void)state;
+    struct sample s;
+    for (int until = 0; until < 2; until++) { /* it comes back, or does not */
+        sample_init(&s);
+        for (int i = 0; i < 400; i++)
+            deliver(&s, i * 10 * MS, 0, 0);
+        for (int i = 0; i < 2; i++)
+            deliver(&s, 4 * S + i * MS, 4 * S, until ? 6 * S + 500 * MS : 4 * S + 10 * S);
+        for (int i = 0; until && i < 400; i++)
+            deliver(&s, 7 * S + 10 * MS + i * 10 * MS, 0, 0);
+        char *json = text_of(&s, E8_FORMAT_NDJSON);
+        assert_has(json,
+                   until ? "\"outage_count\":1,\"outages\":[{\"from_s\":4.000,\"to_s\":7.000,\"failed\":6,"
+                         : "\"outage_count\":1,");
+        assert_has(json, "\"recovered\":true");
+        free(json);
+        sample_fini(&s);
+    }
+}
+
+/* All of them are slow; some are; one is while the other loop goes on; the last ones are. */
+static void slow_answers_are_no_outage(void **state)
+{
+    (void)state;
+    e8_dur_ns (*const pairs[][2])(e8_mono_ns, int) = {
+        {slow, slow}, {sometimes_slow, sometimes_slow}, {stalls, quick}, {quick, quick}};
+    for (size_t i = 0; i < E8_COUNT(pairs); i++) {
+        struct sample s;
+        sample_init(&s);
+        loop(&s, pairs[i][0]);
+        loop(&s, pairs[i][1]);
+        for (int k = 0; i == 3 && k < 3; k++) {
+            struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+            attempt.times = (struct e8_times){9990 * MS, 9990 * MS, (13 + 2 * k) * S};
+            sample_attempt(&s, &attempt);
+        }
+        char *json = text_of(&s, E8_FORMAT_NDJSON);
+        assert_has(json, "\"outage_count\":0,\"outages\":[],\"recovered\":null}");
+        free(json);
+        sample_fini(&s);
+    }
+}
+
 static void single_failures_are_no_outage(void **state)
 {
     (void)state;
@@ -98,6 +206,31 @@ static void single_failures_are_no_outage(void **state)
     assert_has(json, "\"outage_count\":0,\"outages\":[],\"recovered\":null}");
     free(json);
     sample_fini(&s);
+}
+
+/* Of a receiver that answers 503 to a third of all attempts, one slice in the beginning has more of them, when the backlog is still short. */
+static void what_fails_all_the_time_is_no_outage(void **state)
+{
+    (void)state;
+    struct sample s;
+    for (int more = 0; more < 2; more++) { /* than chance */
+        sample_init(&s);
+        for (int i = 0; i < 2000; i++) {
+            struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+            bool bad = i % 3 == 0 || (i >= 50 && i < (more ? 74 : 58));
+            attempt.times = (struct e8_times){i * 4 * MS, i * 4 * MS, (i + (i < 75 ? 1 : 50)) * 4 * MS};
+            attempt.outcome = bad ? E8_HTTP_5XX : E8_DELIVERED;
+            attempt.last = i % 3 != 0;
+            attempt.number = i % 3 == 2 ? 2 : 1;
+            attempt.trigger = i % 3 == 2 ? E8_TRIGGER_RETRY : E8_TRIGGER_EVENT;
+            sample_attempt(&s, &attempt);
+        }
+        char *json = text_of(&s, E8_FORMAT_NDJSON);
+        assert_has(json, more ? "\"outages\":[{\"from_s\":0.200,\"to_s\":0.300,\"failed\":24,"
+                              : "\"outage_count\":0,\"outages\":[],\"recovered\":null}");
+        free(json);
+        sample_fini(&s);
+    }
 }
 
 /* One each 2 s: the windows grow until a majority in one means something. */
@@ -255,8 +388,12 @@ static void outages_begin_within_what_is_measured(void **state)
 const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(an_outage_is_found_with_its_recovery),
     cmocka_unit_test(what_lasts_beyond_the_load_is_told),
+    cmocka_unit_test(a_silence_is_an_outage_however_few_are_under_way),
+    cmocka_unit_test(few_retries_show_an_outage),
+    cmocka_unit_test(slow_answers_are_no_outage),
     cmocka_unit_test(single_failures_are_no_outage),
     cmocka_unit_test(slow_runs_have_long_windows),
+    cmocka_unit_test(what_fails_all_the_time_is_no_outage),
     cmocka_unit_test(without_retries_there_is_no_section),
     cmocka_unit_test(missed_deadlines_are_told),
     cmocka_unit_test(attempts_without_an_answer_are_told),

@@ -45,8 +45,9 @@ static void text_is(const cJSON *object, const char *key, const char *expected)
     assert_string_equal(at(object, key)->valuestring, expected);
 }
 
-#define TIMES  "count min mean p50 p75 p90 p95 p99 p99_9 max ci99"
-#define TOTALS "planned delivered failed dropped aborted withheld expected unmet attempts retries not_begun"
+#define TIMES "count min mean p50 p75 p90 p95 p99 p99_9 max ci99"
+#define TOTALS                                                                                               \
+    "planned delivered failed dropped aborted withheld gone expected unmet attempts retries not_begun"
 
 static void times_are(const cJSON *times, const struct e8_hist *hist)
 {
@@ -286,7 +287,7 @@ static void csv_has_a_row_for_each_scope(void **state)
     assert_has(
         text,
         "scope,name,planned,delivered,failed,attempts,retries,p50_ms,p75_ms,p90_ms,p95_ms,p99_ms,p99_9_ms,"
-        "min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun\noverall,");
+        "min_ms,mean_ms,max_ms,dropped,aborted,withheld,expected,unmet,not_begun,gone\noverall,");
     assert_has(text, "\noverall,\"a \"\"name\"\", with all\",404,400,4,409,5,");
     assert_has(text, "\nendpoint,crm,324,320,4,329,5,");
     assert_has(text, "\nendpoint,'=analytics,80,80,0,80,0,");
@@ -321,7 +322,7 @@ static void csv_without_samples_has_empty_fields(void **state)
     struct sample s;
     sample_init(&s);
     char *text = sample_text(sample_report(&s), E8_FORMAT_CSV, plain);
-    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0,0,0,0,0\n");
+    assert_has(text, "\noverall,support-day,0,0,0,0,0,,,,,,,,,,0,0,0,0,0,0,0\n");
     free(text);
     sample_fini(&s);
 }

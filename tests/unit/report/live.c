@@ -353,14 +353,17 @@ static void a_narrower_terminal_has_more_rows(void **state)
     for (struct e8_str rest = e8_str(shown), line; e8_str_split(&rest, '\n', &line);)
         rows += (e8_text_width(line) + 49) / 50;
     assert_in_range(rows, 12, 20);
-    e8_live_resize(screen.live, 50, 24);
-    draw(&screen, &s, 10 * MS);
+    e8_live_resize(screen.live, 60, 24, screen.options.started + 5 * MS);
+    e8_live_resize(screen.live, 50, 24, screen.options.started + 10 * MS);
+    draw(&screen, &s, 205 * MS); /* it may still be dragged */
+    assert_int_equal(strlen(screen.text), before);
+    draw(&screen, &s, 210 * MS);
     char up[16];
     snprintf(up, sizeof(up), "\033[%zuA\r", rows);
     assert_memory_equal(screen.text + before, up, strlen(up));
     before = strlen(screen.text);
-    e8_live_resize(screen.live, 120, 24);
-    draw(&screen, &s, 20 * MS);
+    e8_live_resize(screen.live, 120, 24, screen.options.started + 220 * MS);
+    draw(&screen, &s, 420 * MS);
     assert_memory_equal(screen.text + before, "\033[10A\r", 6);
     free(shown);
     screen_close(&screen);

@@ -65,7 +65,7 @@ static void what_was_not_begun_is_of_the_plan(void **state)
     assert_has(text, "\"not_begun\":null}"); /* of an endpoint */
     free(text);
     text = sample_text(&s.report, E8_FORMAT_CSV, (struct e8_style){80, false});
-    assert_has(text, ",1962\n");
+    assert_has(text, ",1962,0\n");
     free(text);
     text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
     assert_has(text, "38 of 2,000 deliveries; 1,962 were not begun");
@@ -138,7 +138,7 @@ static void both_rates_are_told(void **state)
     }
     s.more = (struct e8_report_more){.open = true,
                                      .by_hand = true,
-                                     .plan_rate = 3,
+                                     .schedule = {5, 0, 1333333333, 0, 1000 * MS},
                                      .factor_least = 1,
                                      .factor_most = 2,
                                      .changed_at = 40 * MS};
@@ -320,6 +320,72 @@ static void a_disabled_endpoint_is_named(void **state)
     sample_fini(&s);
 }
 
+static void withhold(struct sample *s, unsigned endpoint, int count)
+{
+    for (int i = 0; i < count; i++) {
+        e8_stats_planned(s->stats, endpoint, 0);
+        e8_stats_gone(s->stats, endpoint, 0);
+    }
+}
+
+/* They are of the plan, fail the run, and are told in every format. */
+static void what_a_410_withholds_counts(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 10; i++)
+        sample_add(&s, E8_DELIVERED, 200, 5 * MS, "");
+    withhold(&s, 1, 29);
+    sample_rule(&s, "failed == 0"); /* says nothing of what was not sent */
+    assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+    assert_string_equal(s.report.reason,
+                        "29 of 39 planned ones were withheld, since a 410 disabled endpoint =analytics");
+    assert_true(sample_warns(&s.report,
+                             "endpoint =analytics answered 410 in the warm-up, which disabled it: 29 "
+                             "deliveries were withheld from it"));
+    sample_rule(&s, "success >= 90%");
+    assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+    assert_string_equal(s.report.reason,
+                        "success >= 90%: measured 25.641 %; 29 deliveries were withheld, since a "
+                        "410 disabled endpoint =analytics");
+    s.threshold_count = 1;
+    sample_rule(&s, "success >= 25%");
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    assert_string_equal(s.report.reason, "29 of 39 planned ones were withheld, since a 410 disabled endpoint "
+                                         "=analytics, which the thresholds allow");
+    char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){80, false});
+    assert_has(text, "  withheld   29  74.36 %");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_NDJSON, (struct e8_style){80, false});
+    assert_has(text,
+               "\"planned\":39,\"delivered\":10,\"failed\":0,\"dropped\":0,\"aborted\":0,\"withheld\":29,"
+               "\"gone\":29,");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_CSV, (struct e8_style){80, false});
+    assert_has(text, ",0,0,29,0,0,0,29\n");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
+    assert_has(text, "10 of 39 deliveries; 29 were withheld");
+    free(text);
+    sample_fini(&s);
+}
+
+static void where_all_is_gone_nothing_was_tested(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    withhold(&s, 0, 50);
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_string_equal(s.report.reason,
+                        "nothing was tested: a 410 disabled endpoint crm before anything was measured");
+    withhold(&s, 1, 1);
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "nothing was tested: 410s disabled 2 endpoints");
+    sample_fini(&s);
+}
+
 static void many_disabled_endpoints_leave_room(void **state)
 {
     (void)state;
@@ -398,6 +464,31 @@ static void a_shard_leaves_its_thresholds(void **state)
     report = sample_report(&s);
     assert_int_equal(report->verdict, E8_FAIL);
     assert_int_equal(report->threshold_count, 2);
+    sample_fini(&s);
+}
+
+static void a_shard_says_that_it_was_sent(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_init(&s);
+    for (int i = 0; i < 3; i++)
+        sample_add(&s, E8_HTTP_5XX, 500, MS, "HTTP 500");
+    s.run.shard = 1;
+    s.run.shards = 2;
+    sample_rule(&s, "success >= 99%");
+    assert_int_equal(sample_report(&s)->verdict, E8_PASS);
+    char *text = sample_text(&s.report, E8_FORMAT_TEXT, (struct e8_style){120, false});
+    assert_has(text, "\nSENT  3 of 3 deliveries ended undelivered: every answer was 500; emit8 merge judges "
+                     "the thresholds\n");
+    assert_lacks(text, "PASS");
+    free(text);
+    text = sample_text(&s.report, E8_FORMAT_HTML, (struct e8_style){80, false});
+    assert_has(text, ">SENT<");
+    free(text);
+    s.threshold_count = 0; /* nothing is left to be judged later */
+    assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+    assert_string_equal(s.report.reason, "3 of 3 deliveries ended undelivered: every answer was 500");
     sample_fini(&s);
 }
 
@@ -762,10 +853,36 @@ static void a_full_loop_is_invalid(void **state)
             assert_string_equal(
                 s.report.reason,
                 "emit8 itself was the limit: a loop was over 95 % busy in 1.10 % of its 1,000 "
-                "windows of 100 ms; lower the rate, or use more --workers, cores or machines");
+                "windows of 100 ms; use more --workers, cores or machines");
         assert_int_equal(sample_warns(&s.report, "busy"), rows[i].says != NULL);
         if (rows[i].says)
             assert_true(sample_warns(&s.report, rows[i].says));
+        sample_fini(&s);
+    }
+}
+
+/* Refusals come as fast as a loop asks: that says nothing of emit8, and there is no receiver to be crowded. */
+static void a_full_loop_that_delivers_nothing_fails(void **state)
+{
+    (void)state;
+    for (int sent = 0; sent < 2; sent++) {
+        struct sample s;
+        sample_init(&s);
+        s.more.load = s.more.local = true;
+        s.more.pressure = (struct e8_pressure){.busy = 990, .windows = 20, .full = 19, .cpu = 999};
+        for (int i = 0; i < 20; i++) {
+            struct e8_attempt attempt =
+                sent ? sample_make(E8_HTTP_5XX, 503, MS, "") : sample_make(E8_CONNECT_REFUSED, 0, MS, "");
+            attempt.bytes_sent = sent ? 600 : 0;
+            sample_attempt(&s, &attempt);
+        }
+        assert_int_equal(sample_report(&s)->verdict, E8_FAIL);
+        assert_string_equal(
+            s.report.reason,
+            sent ? "20 of 20 deliveries ended undelivered: every answer was 503"
+                 : "20 of 20 deliveries ended undelivered: every attempt ended in connect_refused");
+        assert_int_equal(sample_warns(&s.report, "busy"), sent);
+        assert_int_equal(sample_warns(&s.report, "shares this machine"), sent);
         sample_fini(&s);
     }
 }
@@ -856,7 +973,10 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(a_disabled_endpoint_is_named),
     cmocka_unit_test(many_disabled_endpoints_leave_room),
     cmocka_unit_test(an_undelivered_delivery_fails_unless_a_threshold_speaks_of_it),
+    cmocka_unit_test(what_a_410_withholds_counts),
+    cmocka_unit_test(where_all_is_gone_nothing_was_tested),
     cmocka_unit_test(a_shard_leaves_its_thresholds),
+    cmocka_unit_test(a_shard_says_that_it_was_sent),
     cmocka_unit_test(an_empty_shard_is_not_invalid),
     cmocka_unit_test(thresholds_measure_what_they_say),
     cmocka_unit_test(a_quantile_is_that_of_the_histogram),
@@ -872,6 +992,7 @@ const struct CMUnitTest verdict_tests[] = {
     cmocka_unit_test(a_bound_that_was_reached_is_named),
     cmocka_unit_test(what_was_not_signed_is_told),
     cmocka_unit_test(a_full_loop_is_invalid),
+    cmocka_unit_test(a_full_loop_that_delivers_nothing_fails),
     cmocka_unit_test(a_receiver_beside_us_warns_when_it_is_crowded),
     cmocka_unit_test(receipts_must_add_up),
     cmocka_unit_test(receipts_of_the_warm_up_are_allowed),

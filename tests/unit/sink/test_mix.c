@@ -104,6 +104,7 @@ static void bad_fault_mixes(void **state)
                 {"resett:1%", "\"reset\""},
                 {"trunkate:1%", "\"truncate\""},
                 {"explode:1%", "use reset"},
+                {"reset:1", "1% or 0.01?"},
                 {"reset:200%", "shares"}};
     struct e8_fault_mix mix;
 

@@ -347,7 +347,7 @@ static void an_existing_file_stays(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(e8_recording_close(&recording, &err), E8_OK);
     unlink(tape.path);
-    assert_int_equal(e8_recording_open("/nowhere/at/all", false, NULL, 0, &recording, &err), E8_INPUT);
+    assert_int_equal(e8_recording_open("/nowhere/at/all", false, NULL, 0, &recording, &err), E8_ENV);
 }
 
 int test_record(void)

@@ -176,18 +176,40 @@ static void what_is_withheld_is_counted_apart(void **state)
     (void)state;
     e8_stats_planned(stats, 1, 2);
     e8_stats_withheld(stats, 1, 2);
+    e8_stats_planned(stats, 1, 2);
+    e8_stats_gone(stats, 1, 2);
     e8_stats_merge(sum, stats);
     e8_stats_merge(sum, stats);
-    assert_int_equal(e8_stats_all(sum)->n.withheld, 2);
-    assert_int_equal(e8_stats_endpoint(sum, 1)->n.withheld, 2);
-    assert_int_equal(e8_stats_type(sum, 2)->n.withheld, 2);
+    assert_int_equal(e8_stats_all(sum)->n.withheld, 4);
+    assert_int_equal(e8_stats_endpoint(sum, 1)->n.withheld, 4);
+    assert_int_equal(e8_stats_type(sum, 2)->n.withheld, 4);
+    assert_int_equal(e8_stats_all(sum)->n.gone, 2);
+    assert_int_equal(e8_stats_endpoint(sum, 1)->n.gone, 2);
+    assert_int_equal(e8_stats_type(sum, 2)->n.gone, 2);
     assert_int_equal(e8_stats_endpoint(sum, 0)->n.withheld, 0);
     assert_int_equal(e8_stats_all(sum)->n.dropped, 0);
-    assert_int_equal(e8_stats_all(sum)->n.planned, 2);
+    assert_int_equal(e8_stats_all(sum)->n.planned, 4);
     e8_stats_reset(sum);
     assert_int_equal(e8_stats_all(sum)->n.withheld, 0);
     e8_stats_free(&stats);
     e8_stats_free(&sum);
+}
+
+/* In whatever order. */
+static void schedules_are_merged(void **state)
+{
+    struct e8_schedule one = {0}, other = {0}, none = {0}, whole = {0};
+    (void)state;
+    e8_schedule_merge(&one, &none);
+    assert_int_equal(one.count, 0);
+    e8_schedule_add(&one, 20, 30);
+    e8_schedule_add(&one, 10, 12);
+    e8_schedule_add(&other, 15, 90);
+    e8_schedule_merge(&whole, &other);
+    e8_schedule_merge(&whole, &one);
+    e8_schedule_merge(&whole, &none);
+    assert_true(whole.count == 3 && whole.first == 10 && whole.last == 20);
+    assert_true(whole.first_due == 12 && whole.last_due == 90);
 }
 
 static void what_was_never_sent_has_no_latency(void **state)
@@ -490,7 +512,7 @@ static void the_series_tells_what_happened_when(void **state)
     attempt.times = (struct e8_times){400 * MS, 401 * MS, 430 * MS};
     e8_stats_add(stats, &attempt);
     const struct e8_series *series = e8_stats_series(stats);
-    static const struct e8_slice expected[] = {{1, 0, 0, 0}, {0, 0, 1, 1}, {0}, {0, 1, 1, 0}};
+    static const struct e8_slice expected[] = {{1, 0, 0, 0, 1}, {0, 0, 1, 1, 0}, {0}, {0, 1, 1, 0, 1}};
     assert_int_equal(series->width, E8_SLICE);
     assert_int_equal(series->first, 1);
     assert_int_equal(series->count, E8_COUNT(expected));
@@ -562,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_delivery_ends_with_its_last_attempt),
         cmocka_unit_test(verdicts_say_what_a_delivery_was),
         cmocka_unit_test(what_is_withheld_is_counted_apart),
+        cmocka_unit_test(schedules_are_merged),
         cmocka_unit_test(what_was_never_sent_has_no_latency),
         cmocka_unit_test(what_we_ended_has_a_lag_but_no_latency),
         cmocka_unit_test(a_timeout_counts_with_its_whole_time),

@@ -39,6 +39,8 @@ static void good_ones_are_read(void **state)
         {"failed == 0", E8_MEASURE_FAILED, E8_OF_RESPONSE, 0, E8_EQ, 0},
         {"retries <= 12", E8_MEASURE_RETRIES, E8_OF_RESPONSE, 0, E8_LE, 12},
         {"unmet == 0", E8_MEASURE_UNMET, E8_OF_RESPONSE, 0, E8_EQ, 0},
+        {"dropped == 0", E8_MEASURE_DROPPED, E8_OF_RESPONSE, 0, E8_EQ, 0},
+        {"attempt_rate >= 490/s", E8_MEASURE_ATTEMPT_RATE, E8_OF_RESPONSE, 0, E8_GE, 490},
     };
     (void)state;
     for (size_t i = 0; i < E8_COUNT(table); i++) {
@@ -128,6 +130,8 @@ static void bad_ones_say_why(void **state)
         {"p(99) < 5ms or so", "\"5ms or so\" is no duration", "unit"},
         {"p(99) < 99%", "no duration", "unit"},
         {"success >= 99.9", "\"99.9\" is no share", "99.9%"},
+        {"status(5xx) < 1", "\"1\" is no share", "1% or 0.01?"},
+        {"dropped{endpoint=a} == 0", "over the whole run alone", "dropped == 0"},
         {"success >= 101%", "no share", "99.9%"},
         {"success >= 5ms", "no share", "99.9%"},
         {"status < 1%", "status needs an argument", "like"},
