@@ -232,6 +232,27 @@ static void answer(struct e8_call *call, const struct route *route)
     e8_metrics_answer(call->server->metrics, route->method, route->path, call->response->status);
 }
 
+static void refuse_method(struct e8_call *call, const char *allow)
+{
+    e8_call_header(call, "Allow", e8_call_text(call, e8_str(allow)));
+    e8_call_fail(call, 405, e8_arena_printf(call->arena, "here are %s", allow), "%.*s is not for this path",
+                 E8_STR(call->request->method));
+}
+
+/* What is there, and never takes the method, whatever else is said about the request. */
+static bool refuses_method(struct e8_call *call)
+{
+    struct e8_buf allow;
+    e8_buf_init(&allow, 256);
+    bool file = e8_assets_have(call, call->request->path);
+    bool other = !find_route(call, &allow) && allow.n;
+    if (file || other) {
+        refuse_method(call, file ? "GET, HEAD" : e8_buf_cstr(&allow));
+    }
+    e8_buf_fini(&allow);
+    return file || other;
+}
+
 static void find_and_answer(struct e8_call *call)
 {
     struct e8_guard_refusal why;
@@ -244,7 +265,7 @@ static void find_and_answer(struct e8_call *call)
     if (!e8_guard_permits(guard, call->request, &why)) {
         if (why.link) {
             e8_assets_refuse_link(call);
-        } else {
+        } else if (why.status != 415 || !refuses_method(call)) {
             e8_call_fail(call, why.status, NULL, "%s", why.message);
         }
         return;
@@ -256,11 +277,7 @@ static void find_and_answer(struct e8_call *call)
     const struct route *route = find_route(call, &allow);
     if (route) {
         answer(call, route);
-    } else if (allow.n) {
-        e8_call_header(call, "Allow", e8_call_text(call, e8_buf_str(&allow)));
-        e8_call_fail(call, 405, e8_arena_printf(call->arena, "here are %s", e8_buf_cstr(&allow)),
-                     "%.*s is not for this path", E8_STR(call->request->method));
-    } else {
+    } else if (!refuses_method(call)) {
         e8_call_fail(call, 404, "/openapi.json tells what there is", "there is nothing at this path");
     }
     e8_buf_fini(&allow);

@@ -86,6 +86,7 @@ const char *e8_call_environment(struct e8_call *call, const struct e8_node *node
 /* ---- static files (assets.c) ---- */
 /* Answers a request for a page or what it is made of; false: there is no such file. */
 bool e8_assets_answer(struct e8_call *call);
+bool e8_assets_have(struct e8_call *call, struct e8_str path);
 /* 403 for somebody who has followed a link of another site, as a page with a link to the dashboard. */
 void e8_assets_refuse_link(struct e8_call *call);
 

@@ -60,6 +60,12 @@ static const char *tag_of(struct e8_call *call, struct e8_str content)
     return e8_arena_printf(call->arena, "\"%.*s\"", E8_STR(e8_buf_str(&text)));
 }
 
+bool e8_assets_have(struct e8_call *call, struct e8_str name)
+{
+    const char *path = file_of(call, name);
+    return path && e8_catalog_builtin(path).p && type_of(path);
+}
+
 bool e8_assets_answer(struct e8_call *call)
 {
     const char *path = file_of(call, call->request->path);

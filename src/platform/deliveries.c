@@ -3,6 +3,7 @@
 #include "digest/digest.h"
 #include "platform/api.h"
 
+#define EVENT_DIGITS 26                 /* of an event's id */
 #define CURL_BODY    ((size_t)32 << 10) /* a larger body does not stand in the command */
 #define DETAILS_MAX  ((size_t)1 << 20)  /* of heads and bodies, over all attempts */
 #define CURL_HEADERS 64
@@ -35,11 +36,17 @@ static uint64_t filters_hash(const struct e8_call *call, const char *webhook)
     return hash;
 }
 
+static bool is_event_id(const char *id)
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    return strncmp(id, "evt_", 4) == 0 && strspn(id + 4, digits) == EVENT_DIGITS && !id[4 + EVENT_DIGITS];
+}
+
 /* Which there were is not known any more once their deliveries are old: by its form. */
 static const char *read_event(struct e8_call *call)
 {
     const char *id = e8_call_query(call, "event");
-    if (id && (strncmp(id, "evt_", 4) != 0 || strlen(id) >= E8_ID_MAX)) {
+    if (id && !is_event_id(id)) {
         e8_call_fault_at(call, "event", "evt_…, as event_id of a delivery", "this is no event's id");
     }
     return id;

@@ -334,8 +334,14 @@ def test_what_every_answer_bears(shared):
     ("POST", "/v1/info", "GET, HEAD"),
     ("GET", "/v1/deliveries/resend/resend", "POST"),
     ("DELETE", "/healthz", "GET, HEAD"),
+    ("PUT", "/", "GET, HEAD"),
+    ("DELETE", "/", "GET, HEAD"),
+    ("OPTIONS", "/", "GET, HEAD"),
+    ("PUT", "/assets/app.js", "GET, HEAD"),
 ])
 def test_methods(shared, method, path, allow):
+    if method == "PUT":  # whatever it brings along
+        assert shared.call(method, path, raw=b"x", headers={"Content-Type": "text/plain"}).headers["allow"] == allow
     answer = shared.call(method, path, {} if method in ("PUT", "POST") else None)
     message, _ = answer.error(405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == allow and message == f"{method} is not for this path; here are {allow}"
@@ -1246,6 +1252,9 @@ def test_filters_by_what_was_there_once(tmp_path):
             assert [row["id"] for row in server.get("/v1/deliveries", type="invoice.*").data] == [sent]
             assert server.get("/v1/overview", webhook=hook).data["totals"]["attempts"] == 1
             assert server.get("/v1/deliveries", event="evt_00000000000000000000000000").data == []
+            for event in ("evt_zz", "evt_0000000000000000000000000u", "evt_000000000000000000000000000", "dlv_00000000000000000000000000"):
+                _, fields = server.get("/v1/deliveries", event=event).error(400, "INVALID_REQUEST")
+                assert fields == ["event"]
             server.get("/v1/deliveries", type="invoice.unpaid").error(400, "INVALID_REQUEST")
 
 
