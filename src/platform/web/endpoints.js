@@ -80,7 +80,7 @@ async function rotate(hook) {
                 "p",
                 null,
                 overlaps
-                    ? `The present one, which ends in ${short(hook.secret_end ?? "")}, signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
+                    ? `The present one${hook.secret_end ? `, which ends in ${short(hook.secret_end)},` : ""} signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
                     : `The scheme ${short(hook.scheme)} carries one signature, so the new secret is in force at once, also for retries, and the present one signs nothing more. What your receiver refuses until it has the new one is retried as usual.`,
             ),
         ],
@@ -289,7 +289,7 @@ function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, chang
         h(
             "dl",
             { class: "facts long" },
-            fact("Ends in", h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10))),
+            fact("Ends in", h("span", { class: "mono" }, hook.secret_end ? short(hook.secret_end, 10) : "not told of a short one")),
             fact("Rotated", hook.rotated_at ? time(hook.rotated_at, "away") : "never"),
             inGrace(hook)
                 ? fact("The one before", `signs as well until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`)
