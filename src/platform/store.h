@@ -42,7 +42,8 @@ struct e8_webhook {
     e8_wall_ns created, updated;
     e8_wall_ns rotated;     /* 0: never */
     e8_wall_ns grace_until; /* the secret before signs as well, where the scheme allows two; 0: none */
-    char secret_end[5];     /* the last four characters of the secret, for people to tell secrets apart; "": it has less than 24 */
+    char secret_end
+        [5]; /* the last four characters of the secret, for people to tell secrets apart; "": it has less than 24 */
 };
 enum e8_rc e8_store_webhook_add(struct e8_store *store, const struct e8_webhook *webhook, const char *secret,
                                 struct e8_err *err);
