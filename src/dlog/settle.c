@@ -1,7 +1,6 @@
 /* Rows of what the spool holds: by a thread that gives way to all others, at the end of the run, or after a kill. */
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -86,18 +85,6 @@ static void *settle_all(void *state)
     return NULL;
 }
 
-static bool start_thread(struct e8_dlog *log)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    errno = pthread_create(&log->settler, NULL, settle_all, log);
-    log->settling = errno == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return log->settling;
-}
-
 static int64_t started_of(struct e8_dlog *log)
 {
     char sql[80];
@@ -113,7 +100,8 @@ bool e8_settle_start(struct e8_dlog *log)
     const struct e8_spool_owner owner = {log->run, started_of(log), log->shift};
 
     log->spool = e8_spool_make(log->path, &owner);
-    if (log->spool && start_thread(log)) {
+    log->settling = log->spool && e8_dlog_spawn(log, &log->settler, settle_all);
+    if (log->settling) {
         atomic_store_explicit(&log->spools, true, memory_order_release);
         return true;
     }

@@ -157,15 +157,22 @@ static void *write_all(void *state)
     return NULL;
 }
 
-bool e8_dlog_thread_start(struct e8_dlog *log)
+/* Signals are the main thread's. */
+bool e8_dlog_spawn(struct e8_dlog *log, pthread_t *thread, void *(*run)(void *log))
 {
     sigset_t all, old;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    errno = pthread_create(&log->thread, NULL, write_all, log);
-    log->started = errno == 0;
+    errno = pthread_create(thread, NULL, run, log);
+    bool started = errno == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
+bool e8_dlog_thread_start(struct e8_dlog *log)
+{
+    log->started = e8_dlog_spawn(log, &log->thread, write_all);
     return log->started;
 }
 

@@ -94,6 +94,8 @@ void e8_dlog_free(struct e8_dlog **log);
 /* thread.c. False: it cannot be started; errno says why. */
 bool e8_dlog_thread_start(struct e8_dlog *log);
 void e8_dlog_thread_stop(struct e8_dlog *log); /* drains, then joins */
+/* A thread of the log's. False: errno says why. */
+bool e8_dlog_spawn(struct e8_dlog *log, pthread_t *thread, void *(*run)(void *log));
 /* Keeps the first failure and undoes what was not committed. */
 void e8_dlog_note_failure(struct e8_dlog *log); /* of SQLite, as it says */
 void e8_dlog_fail(struct e8_dlog *log, const struct e8_err *failure);
