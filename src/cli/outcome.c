@@ -190,8 +190,7 @@ static uint64_t bound_of(const struct execution *x)
 
 static uint64_t crowd_of(const struct execution *x)
 {
-    size_t most = x->run->in_flight > E8_WAITING_DEFAULT ? x->run->in_flight : E8_WAITING_DEFAULT;
-    return x->result.crowded && !x->run->drop ? most : 0;
+    return x->result.crowded && !x->run->drop ? e8_waiting_of(x->run->in_flight) : 0;
 }
 
 void e8_execution_more(struct execution *x)

@@ -52,9 +52,7 @@ static void fill_options(struct e8_engine *engine, const struct e8_engine_option
     struct e8_engine_options *o = &engine->options;
     o->workers = o->workers ? o->workers : cores();
     o->in_flight = o->in_flight ? o->in_flight : E8_IN_FLIGHT_DEFAULT;
-    o->waiting = o->waiting                          ? o->waiting
-                 : o->in_flight > E8_WAITING_DEFAULT ? o->in_flight
-                                                     : E8_WAITING_DEFAULT;
+    o->waiting = o->waiting ? o->waiting : e8_waiting_of(o->in_flight);
     o->grace = o->grace ? o->grace : GRACE_DEFAULT;
     engine->speed = o->speed > 0 ? o->speed : 1;
     engine->count = o->workers < o->in_flight ? o->workers : (unsigned)o->in_flight;

@@ -95,6 +95,12 @@ struct e8_event_made {
 
 #define E8_IN_FLIGHT_DEFAULT 10000
 #define E8_WAITING_DEFAULT   50000 /* some 16 kB each */
+/* How many deliveries may wait for a retry where nothing else was asked for: as many as may be in flight, and not below that. */
+static inline size_t e8_waiting_of(size_t in_flight)
+{
+    return in_flight > E8_WAITING_DEFAULT ? in_flight : E8_WAITING_DEFAULT;
+}
+
 struct e8_engine_options {
     unsigned workers; /* 0: the cores */
     double speed;     /* 10: ten times faster; 0: 1 */

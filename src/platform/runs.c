@@ -596,7 +596,7 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
 {
     const struct e8_platform_options *platform = &call->server->options;
     run->bound = platform->in_flight ? platform->in_flight : IN_FLIGHT;
-    run->waiting = run->bound > E8_WAITING_DEFAULT ? run->bound : E8_WAITING_DEFAULT;
+    run->waiting = e8_waiting_of(run->bound);
     struct e8_engine_options options = {
         .workers = platform->workers ? platform->workers : 1,
         .speed = speed,
