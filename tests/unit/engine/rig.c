@@ -154,6 +154,15 @@ const struct e8_attempt *rig_attempt(const struct rig *rig, uint64_t instance, u
     return NULL;
 }
 
+size_t rig_late(const struct rig *rig, e8_dur_ns bound)
+{
+    size_t late = 0;
+    for (size_t i = 0; i < rig->count; i++) {
+        late += e8_send_lag(&rig->attempts[i].times) >= bound;
+    }
+    return late;
+}
+
 double cpu_seconds(void)
 {
     struct rusage usage;

