@@ -7,12 +7,18 @@
 
 #define IN_FLIGHT_DEFAULT 1000
 
+/* Which deliveries an endpoint of the plan takes. A webhook has two while a secret from before a rotation signs what is older than that. */
+struct mark {
+    const char *webhook; /* its id */
+    e8_wall_ns before;   /* those accepted before; E8_NEVER: all that the ones in front do not take */
+};
+
 struct e8_sender {
     const struct e8_catalog *catalog;
     struct e8_arena *arena;
     struct e8_plan *plan;
     struct e8_engine *engine;
-    const char **webhooks; /* their ids, by endpoint of the plan */
+    struct mark *marks; /* by endpoint of the plan */
     size_t count;
     e8_wall_ns expires;
     void (*told)(void *state, struct e8_note *note);
@@ -68,6 +74,33 @@ static bool is_gone(const struct e8_dispatch_options *options, struct e8_arena *
     return e8_store_webhook(options->store, id, arena, &webhook, NULL) == E8_INPUT;
 }
 
+static void take_endpoint(struct e8_sender *sender, struct e8_endpoint *endpoints,
+                          const struct e8_endpoint *endpoint, e8_wall_ns before)
+{
+    endpoints[sender->count] = *endpoint;
+    sender->marks[sender->count++] = (struct mark){endpoint->name, before};
+}
+
+static enum e8_rc take_webhook(struct e8_sender *sender, struct e8_store *store,
+                               const struct e8_webhook *webhook, e8_wall_ns now,
+                               struct e8_endpoint *endpoints, struct e8_err *err)
+{
+    struct e8_endpoint present = {0}, before;
+    bool has_before = false;
+    enum e8_rc rc = e8_webhook_endpoint(sender->arena, sender->catalog, store, webhook, now, &present, err);
+    rc = rc ? rc
+            : e8_webhook_endpoint_before(sender->arena, store, webhook, now, &present, &before, &has_before,
+                                         err);
+    if (rc) {
+        return rc;
+    }
+    if (has_before) {
+        take_endpoint(sender, endpoints, &before, webhook->rotated);
+    }
+    take_endpoint(sender, endpoints, &present, E8_NEVER);
+    return E8_OK;
+}
+
 /* One that was deleted since the list was read is left out. */
 static enum e8_rc take_webhooks(struct e8_sender *sender, const struct e8_dispatch_options *options,
                                 const struct e8_webhook *list, size_t count, struct e8_endpoint *endpoints,
@@ -75,17 +108,13 @@ static enum e8_rc take_webhooks(struct e8_sender *sender, const struct e8_dispat
 {
     e8_wall_ns now = e8_wall_now();
     for (size_t i = 0; i < count; i++) {
-        struct e8_endpoint endpoint = {0};
-        enum e8_rc rc = e8_webhook_endpoint(sender->arena, sender->catalog, options->store, &list[i], now,
-                                            &endpoint, err);
+        enum e8_rc rc = take_webhook(sender, options->store, &list[i], now, endpoints, err);
         if (rc == E8_INPUT && is_gone(options, sender->arena, list[i].id)) {
             continue;
         }
         if (rc) {
             return rc;
         }
-        endpoints[sender->count] = endpoint;
-        sender->webhooks[sender->count++] = endpoint.name;
         if (list[i].grace_until > now && list[i].grace_until < sender->expires) {
             sender->expires = list[i].grace_until;
         }
@@ -102,8 +131,8 @@ static enum e8_rc make_plan(struct e8_sender *sender, const struct e8_dispatch_o
     if (rc) {
         return rc;
     }
-    struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (count + 1) * sizeof *endpoints);
-    sender->webhooks = e8_arena_alloc(sender->arena, (count + 1) * sizeof *sender->webhooks);
+    struct e8_endpoint *endpoints = e8_arena_alloc(sender->arena, (2 * count + 1) * sizeof *endpoints);
+    sender->marks = e8_arena_alloc(sender->arena, (2 * count + 1) * sizeof *sender->marks);
     const char *const *types = NULL;
     rc = take_webhooks(sender, options, list, count, endpoints, err);
     rc = rc ? rc : e8_store_types(options->store, sender->arena, &types, err);
@@ -153,10 +182,11 @@ e8_wall_ns e8_sender_expires(const struct e8_sender *sender)
     return sender->expires;
 }
 
-static bool find_endpoint(const struct e8_sender *sender, const char *webhook, uint16_t *out)
+static bool find_endpoint(const struct e8_sender *sender, const struct e8_due *due, uint16_t *out)
 {
     for (size_t i = 0; i < sender->count; i++) {
-        if (strcmp(sender->webhooks[i], webhook) == 0) {
+        const struct mark *mark = &sender->marks[i];
+        if (due->asked < mark->before && strcmp(mark->webhook, due->webhook) == 0) {
             *out = (uint16_t)i;
             return true;
         }
@@ -182,7 +212,7 @@ struct e8_item *e8_sender_item(struct e8_sender *sender, const struct e8_due *du
 {
     const struct e8_emit *emit = e8_plan_feed_emit(sender->plan, e8_str(due->type), e8_str(due->environment));
     uint16_t endpoint;
-    if (!emit || !find_endpoint(sender, due->webhook, &endpoint)) {
+    if (!emit || !find_endpoint(sender, due, &endpoint)) {
         return NULL;
     }
     struct e8_item *item = e8_new(1, sizeof *item);

@@ -40,8 +40,10 @@ struct e8_webhook {
     e8_wall_ns disabled_at;      /* 0: it is not */
     e8_wall_ns failing_since;    /* of the first failure since the last success; 0: none */
     e8_wall_ns created, updated;
-    e8_wall_ns rotated;     /* 0: never */
-    e8_wall_ns grace_until; /* the secret before signs as well, where the scheme allows two; 0: none */
+    e8_wall_ns rotated; /* 0: never */
+    e8_wall_ns
+        grace_until; /* the secret before signs until then: as well, where the scheme has room for two, else what was accepted
+                             * before the rotation; 0: none does */
     char secret_end
         [5]; /* the last four characters of the secret, for people to tell secrets apart; "": it has less than 24 */
 };
@@ -52,7 +54,7 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
                                    struct e8_err *err);
 /* Its waiting deliveries are cancelled; the log keeps what was sent, under its id. E8_INPUT where there is none. */
 enum e8_rc e8_store_webhook_delete(struct e8_store *store, const char *id, struct e8_err *err);
-/* The present secret becomes the one before, which signs as well until `grace_until` (0: it is erased at once). */
+/* The present secret becomes the one before, which is valid until `grace_until` (0: it is erased at once). */
 enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const char *secret, e8_wall_ns now,
                                    e8_wall_ns grace_until, struct e8_err *err);
 /* The secret before a rotation is valid no longer. */
@@ -110,6 +112,7 @@ struct e8_due {
     const char *run; /* that made it; NULL: none did */
     bool test;
     struct e8_str body;
+    e8_wall_ns asked; /* it was accepted, or asked for again, then */
     e8_wall_ns due;
     e8_wall_ns since; /* it could not be sent before: the store was opened then, or its endpoint enabled */
     unsigned number;  /* of the attempt that is due: 1, 2, … */

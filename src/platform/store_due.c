@@ -25,7 +25,7 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
 {
     static const char sql[] =
         "SELECT d.id, w.id, e.id, t.text, v.text, d.number, d.tries, d.test, d.asked, d.due, e.body,"
-        " max(?2, iif(d.test, 0, w.enabled_at)), r.id"
+        " max(?2, iif(d.test, 0, w.enabled_at)), r.id, ifnull(d.asked, d.created)"
         " FROM delivery d JOIN event e ON e.n = d.event JOIN webhook w ON w.n = d.webhook"
         " JOIN word t ON t.n = e.type JOIN word v ON v.n = e.environment LEFT JOIN run r ON r.n = d.run"
         " WHERE d.row = ?1";
@@ -43,6 +43,7 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
         .run = (const char *)sqlite3_column_text(row, 12),
         .test = sqlite3_column_int(row, 7) != 0,
         .body = e8_column_bytes(row, 10),
+        .asked = sqlite3_column_int64(row, 13),
         .due = sqlite3_column_int64(row, 9),
         .since = sqlite3_column_int64(row, 11),
         .number = (unsigned)sqlite3_column_int64(row, 5) + 1,

@@ -33,14 +33,6 @@ static void put_headers(struct e8_json *w, struct e8_call *call, const struct e8
     e8_json_end(w, '}');
 }
 
-/* When the secret before ends to sign as well; 0: it does not sign. */
-static e8_wall_ns signs_until(const struct e8_call *call, const struct e8_webhook *webhook)
-{
-    const struct e8_scheme *scheme =
-        e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook->scheme);
-    return scheme && scheme->multiple && webhook->grace_until > call->now ? webhook->grace_until : 0;
-}
-
 void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
                      const struct e8_webhook *webhook, const char *secret)
 {
@@ -65,7 +57,7 @@ void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
         e8_json_cstr(w, "secret", secret);
     }
     e8_json_time(w, "rotated_at", webhook->rotated);
-    e8_json_time(w, "grace_until", signs_until(call, webhook));
+    e8_json_time(w, "grace_until", webhook->grace_until > call->now ? webhook->grace_until : 0);
     e8_json_time(w, "created_at", webhook->created);
     e8_json_time(w, "updated_at", webhook->updated);
     e8_json_end(w, '}');
@@ -162,7 +154,7 @@ void e8_webhook_get(struct e8_call *call)
     }
 }
 
-/* The secret that is there must be of the form of a new scheme. */
+/* The secrets that are there must be of the form of a new scheme. */
 static void check_scheme(struct e8_call *call, const struct e8_webhook *webhook)
 {
     const struct e8_scheme *scheme =
@@ -170,9 +162,15 @@ static void check_scheme(struct e8_call *call, const struct e8_webhook *webhook)
     const char *secrets[2];
     struct e8_err err = {0};
     if (!e8_store_secrets(call->server->store, webhook->id, call->now, call->arena, secrets, &err) &&
-        scheme && e8_signer_check(scheme, secrets, 1, &err)) {
-        e8_call_fault(call, e8_node_get(call->body, "scheme"), "rotate the secret to one of its form first",
-                      "the secret does not fit this scheme: %s", err.what);
+        scheme) {
+        const struct e8_node *at = e8_node_get(call->body, "scheme");
+        if (e8_signer_check(scheme, secrets, 1, &err)) {
+            e8_call_fault(call, at, "rotate the secret to one of its form first, with \"grace\": \"0s\"",
+                          "the secret does not fit this scheme: %s", err.what);
+        } else if (secrets[1] && e8_signer_check(scheme, secrets + 1, 1, &err)) {
+            e8_call_fault(call, at, "revoke it first",
+                          "the secret from before the rotation does not fit this scheme: %s", err.what);
+        }
     }
 }
 
@@ -267,7 +265,6 @@ void e8_webhook_disable(struct e8_call *call)
 
 struct rotation {
     const struct e8_node *secret; /* NULL: make one */
-    const struct e8_scheme *scheme;
     e8_dur_ns grace;
 };
 
@@ -280,13 +277,7 @@ static void read_new_secret(struct e8_call *call, const struct e8_node *node, vo
 static void read_grace(struct e8_call *call, const struct e8_node *node, void *into)
 {
     struct rotation *rotation = into;
-    size_t before = call->errs.total;
     e8_call_dur(call, node, 0, GRACE_MAX, &rotation->grace);
-    if (call->errs.total == before && rotation->grace && !rotation->scheme->multiple) {
-        e8_call_fault(call, node, "leave it out, or \"0s\"; receivers should take both for a while",
-                      "the scheme \"%s\" carries one signature, so that the new secret is in force at once",
-                      rotation->scheme->name);
-    }
 }
 
 void e8_webhook_rotate(struct e8_call *call)
@@ -299,8 +290,7 @@ void e8_webhook_rotate(struct e8_call *call)
     if (!e8_call_webhook(call, &webhook)) {
         return;
     }
-    rotation.scheme = e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook.scheme);
-    if (!rotation.scheme) {
+    if (!e8_schemes_find(e8_catalog_schemes(call->server->catalog), webhook.scheme)) {
         e8_call_fail(call, 409, "start with the fixtures that it was made with",
                      "its scheme \"%s\" is not known", webhook.scheme);
         return;
@@ -312,9 +302,8 @@ void e8_webhook_rotate(struct e8_call *call)
         e8_call_refuse(call);
         return;
     }
-    bool overlaps = rotation.scheme->multiple && rotation.grace;
     enum e8_rc rc = e8_store_webhook_rotate(call->server->store, webhook.id, secret, call->now,
-                                            overlaps ? call->now + rotation.grace : 0, &err);
+                                            rotation.grace ? call->now + rotation.grace : 0, &err);
     if (rc) {
         e8_call_fail_store(call, rc, &err);
         return;

@@ -21,7 +21,7 @@ function hookBadge(hook) {
     return hook.failing_since ? badge("warn", "warn", "failing") : badge("ok", "check", "enabled");
 }
 
-/* The secret from before the rotation signs as well. Schemes with room for one signature never have that. */
+/* The secret from before the rotation is valid still: it signs as well, or, where the scheme has room for one signature, what is older. */
 const inGrace = (hook) => hook.grace_until && Date.parse(hook.grace_until) > Date.now();
 
 /* What one should know of its state, in a sentence. */
@@ -79,9 +79,10 @@ async function rotate(hook) {
             h(
                 "p",
                 null,
+                `The present one${hook.secret_end ? `, which ends in ${short(hook.secret_end)},` : ""} `,
                 overlaps
-                    ? `The present one${hook.secret_end ? `, which ends in ${short(hook.secret_end)},` : ""} signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
-                    : `The scheme ${short(hook.scheme)} carries one signature, so the new secret is in force at once, also for retries, and the present one signs nothing more. What your receiver refuses until it has the new one is retried as usual.`,
+                    ? `signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
+                    : `signs what was accepted before, and its retries, for ${span(defaults.grace_ms)}: let your receivers take both for so long.`,
             ),
         ],
         action: "Rotate",
@@ -92,9 +93,7 @@ async function rotate(hook) {
     await showSecret(
         made.secret,
         "The new secret",
-        inGrace(made)
-            ? `The one before signs as well until ${stamp(made.grace_until, false)}.`
-            : "It is in force: all that goes out from now on is signed with it alone.",
+        `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`,
     );
     return true;
 }
@@ -170,7 +169,7 @@ function row(hook, share, changed) {
             fact(
                 "Secret",
                 h("span", { class: "mono" }, short(hook.secret_end ?? "–", 10)),
-                inGrace(hook) ? h("span", { class: "tag" }, "two sign") : null,
+                inGrace(hook) ? h("span", { class: "tag" }, "two valid") : null,
             ),
             fact(
                 "Last 24 hours",
@@ -292,12 +291,15 @@ function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, chang
             fact("Ends in", h("span", { class: "mono" }, hook.secret_end ? short(hook.secret_end, 10) : "not told of a short one")),
             fact("Rotated", hook.rotated_at ? time(hook.rotated_at, "away") : "never"),
             inGrace(hook)
-                ? fact("The one before", `signs as well until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`)
+                ? fact(
+                      "The one before",
+                      `signs ${overlaps ? "as well" : "what is older"} until ${stamp(hook.grace_until, false)} (${away(hook.grace_until)})`,
+                  )
                 : fact(
                       "When rotated",
                       overlaps
                           ? `both secrets sign for ${span(defaults.grace_ms)}`
-                          : `the new one is in force at once: ${short(hook.scheme)} carries one signature`,
+                          : `the one before signs what is older for ${span(defaults.grace_ms)}`,
                   ),
         ),
         h(
