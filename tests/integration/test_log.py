@@ -390,8 +390,9 @@ def log(tmp_path):
 def test_show_renders_the_bytes_of_every_type(tmp_path, log):
     with kit.Capture() as capture:
         requests, secret = sent(capture, log, tmp_path, "*", "-n", 48, "-c", 4)
-        assert len({r["headers"]["x-8bit-event"] for r in requests}) == 16
-        for request in requests:
+        first_of_type = {r["headers"]["x-8bit-event"]: r for r in reversed(requests)}
+        assert len(first_of_type) == 16
+        for request in first_of_type.values():
             done = assert_shows(log, request, *secret)
             assert not done.err
 
@@ -444,7 +445,7 @@ def test_show_renders_the_events_of_a_scenario(story, tmp_path):
     requests = [r for r in story["requests"] if r["headers"]["x-8bit-attempt"] == "1" and r["path"] == "/crm"]
     assert len(requests) == 36
     assert {json.loads(r["body"])["environment"] for r in requests} == {"production", "staging"}
-    for request in requests:
+    for request in requests[::3]:
         assert_shows(story["log"], request, *secret)
 
 
