@@ -623,6 +623,7 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     browser.see("enabled")
     browser.click("Edit")
     browser.find("input[data-pattern='*']").click()
+    assert serve.call("PATCH", f"/v1/webhooks/{hook}", {"timeout": "7s", "retry": {"attempts": 7}}).data["timeout_ms"] == 7000  # as from another tab
     browser.find("input[data-pattern='agent.*']").click()
     browser.write("Description", "On call")
     browser.find("//summary[contains(., 'retries')]").click()
@@ -630,10 +631,12 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     name, value = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".pair input"))
     name.send_keys("X-Team")
     value.send_keys("crm")
+    browser.write("First wait", "3s")
     browser.click("Save")
     browser.see("X-Team: crm")
     hooked = serve.get(f"/v1/webhooks/{hook}").data
     assert (hooked["events"], hooked["description"], hooked["headers"]) == (["agent.*"], "On call", {"X-Team": "crm"})
+    assert (hooked["timeout_ms"], hooked["retry"]["attempts"], hooked["retry"]["base_ms"]) == (7000, 7, 3000)  # the other's are not undone
     browser.click("Delete")
     browser.click("Cancel", "//dialog")
     assert serve.get(f"/v1/webhooks/{hook}").status == 200

@@ -284,6 +284,14 @@ const BLANK = (facts) => ({
     notify_url: null,
 });
 
+/* Of what is in the form, what it was not before. What another has changed meanwhile is not undone by it. */
+function changesOf(before, now) {
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    const out = Object.fromEntries(Object.entries(now).filter(([name, value]) => !same(value, before[name])));
+    if (out.retry && before.retry) out.retry = changesOf(before.retry, out.retry);
+    return out;
+}
+
 function controls(hook, facts, types, signal, isNew) {
     const text = (value, props) => h("input", { type: "text", value: value ?? "", spellcheck: "false", autocomplete: "off", ...props });
     const inputs = {
@@ -371,6 +379,7 @@ async function show(page, hook, title, save, done) {
     const [facts, types] = await Promise.all([info(), catalogue()]);
     const isNew = !hook;
     const { parts, places, values } = controls(hook ?? BLANK(facts), facts, types, page.signal, isNew);
+    const before = values();
     const above = h("div", { tabindex: -1 });
     const submit = h("button", { type: "submit", class: "primary" }, isNew ? "Make the endpoint" : "Save");
     const form = h(
@@ -410,7 +419,7 @@ async function show(page, hook, title, save, done) {
         return busy(submit, async () => {
             let made;
             try {
-                made = await save(given);
+                made = await save(given, changesOf(before, given));
             } catch (error) {
                 complain(form, places, above, error);
                 return;
@@ -445,7 +454,7 @@ export async function editEndpoint(page) {
         page,
         hook,
         "Edit endpoint",
-        (values) => patch(path, values),
-        () => toast("Saved"),
+        (_, changes) => (Object.keys(changes).length ? patch(path, changes) : hook),
+        (made) => toast(made === hook ? "Nothing was changed" : "Saved"),
     );
 }
