@@ -457,6 +457,29 @@ def test_the_log_has_pages_and_waits_for_its_reader(browser, serve, receiver):
     assert not browser.complaints()
 
 
+def test_what_fits_the_filters_no_longer_goes(browser, serve, receiver):
+    """Not under who reads: there it is marked, until they have done."""
+    receiver.status = 503
+    serve.webhook(receiver.url, retry={**RETRY, "base": "1h", "cap": "1h"})
+    first, second = (serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"][0]["delivery_id"] for _ in range(2))
+    receiver.got(2)
+    enter(browser, serve)
+    browser.go("/deliveries?status=5xx")
+    browser.until(lambda: rows(browser) == [second, first] and browser.count(".log .badge[data-kind=warn]") == 2)
+    receiver.status = 200
+    serve.post(f"/v1/deliveries/{first}/resend")
+    browser.until(lambda: rows(browser) == [second])
+    browser.js("document.querySelector('.row-link').focus()")
+    serve.post(f"/v1/deliveries/{second}/resend")
+    browser.until(lambda: browser.count("[data-unfit] .badge[data-kind=ok]") == 1)
+    assert browser.js("return document.activeElement.closest('tr').dataset.id") == second
+    browser.js("document.activeElement.blur()")
+    browser.see("No delivery fits these filters")
+    browser.choose("Status", "2xx")
+    browser.until(lambda: rows(browser) == [second, first])
+    assert not browser.complaints()
+
+
 SELDOM = """const real = window.fetch;
 let looks = 0;
 window.fetch = (path, options) => {

@@ -385,7 +385,7 @@ export default async function deliveries(page) {
 
     function drawTable() {
         if (!state.rows.size) {
-            fill(place, state.next ? furtherBack() : nothing(filter, lists, clear));
+            fill(place, state.next || state.cutOff ? furtherBack() : nothing(filter, lists, clear));
             return;
         }
         if (body.isConnected) return;
@@ -493,13 +493,38 @@ export default async function deliveries(page) {
         if (focused) element.querySelector("a").focus();
     }
 
+    /* A row that fits no longer is marked first: nothing moves under who reads. */
+    function mark(row) {
+        if (fits(row, filter)) return;
+        const element = state.rows.get(row.id);
+        element.dataset.unfit = "";
+        element.title = "Fits the filters no longer";
+        element.querySelector(".c-status").append(h("span", { class: "away" }, ", fits the filters no longer"));
+    }
+
+    function sweep() {
+        const unfit = reading() ? [] : body.querySelectorAll("[data-unfit]");
+        for (const each of unfit) {
+            state.rows.delete(each.dataset.id);
+            each.remove();
+        }
+        if (unfit.length) drawTable();
+    }
+
     /* What the stream brings is drawn some times a second, not each for itself. */
     const inbox = new Map();
     function takeInbox() {
         const rows = [...inbox.values()];
         inbox.clear();
         if (rows.some((row) => row.state === "failed" && fits(row, { ...filter, state: "" }))) offerAgain(true);
-        rows.filter((row) => state.rows.has(row.id)).forEach(redraw);
+        for (const row of rows.filter(({ id }) => state.rows.has(id))) {
+            redraw(row);
+            mark(row);
+        }
+        sweep();
+        const passed = rows.filter((row) => state.waiting.has(row.id) && !fits(row, filter));
+        passed.forEach(({ id }) => state.waiting.delete(id));
+        if (passed.length) tellNews();
         const fresh = rows.filter((row) => !state.rows.has(row.id) && fits(row, filter) && !isOld(row));
         if (!fresh.length) return;
         if (reading()) {
