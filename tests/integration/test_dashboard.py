@@ -664,10 +664,26 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     browser.click("Cancel", "//dialog")
     assert serve.get(f"/v1/webhooks/{hook}").status == 200
     browser.click("Delete")
+    browser.see("Delete this endpoint?", "dialog")
+    browser.js("history.back()")
+    browser.until(lambda: browser.count("dialog") == 0 and browser.text("h1") == "Edit endpoint")  # the question goes with its page
+    browser.js("history.forward()")
+    browser.see("X-Team: crm")
+    browser.click("Delete")
     browser.click("Delete", "//dialog")
     browser.see("No endpoint yet")
     assert serve.get("/v1/webhooks").data == []
     assert not browser.complaints()
+
+
+CANCELLED = """const real = window.fetch;
+window.fetch = async (path, options) => {
+    const answer = await real(path, options);
+    if (!path.startsWith("/v1/deliveries/")) return answer;
+    const told = await answer.json();
+    Object.assign(told.data, {state: "cancelled", waiting_for: null, attempts: 0, attempts_log: []}, window.also);
+    return new Response(JSON.stringify(told));
+};"""
 
 
 def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(browser, serve, receiver):
@@ -685,6 +701,16 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     browser.go(page)
     browser.see("Waits until its endpoint is enabled")
     assert "Retrying" not in browser.text() and "now" not in browser.text(".facts")
+    browser.go("/deliveries")
+    browser.js(CANCELLED)
+    for also, said in (("{}", "it was cancelled. Resend sends it."), ("{webhook_deleted: true}", "its endpoint was deleted"),
+                       ("{state: 'pending', waiting_for: 'endpoint'}", "it waits until its endpoint is enabled")):
+        browser.go("/deliveries")
+        browser.js(f"window.also = {also}")
+        browser.go(page)
+        assert said in browser.text(".split"), said
+    browser.js("location.reload()")
+    browser.until(browser.ready)
     serve.call("DELETE", f"/v1/webhooks/{hook}")
     browser.go("/deliveries")
     browser.see(receiver.url.split("/")[2], ".log")
@@ -1071,7 +1097,7 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
         ("webhook=whk_gone", "there is no webhook"),
         ("environment=moon", "production, staging or development"),
         ("event=none", "evt_…"),
-        ("time=own&since=2026-03-02T00:00&until=2026-03-01T00:00", "since lies before until"),
+        ("time=own&since=2026-03-02T00:00&until=2026-03-01T00:00", "From must be before Until"),
     ):
         browser.go(f"/deliveries?{query}")
         assert said.lower() in browser.text(".error-box").lower(), query

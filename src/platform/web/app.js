@@ -2,7 +2,7 @@
 import { h, fill, icon, plain } from "./dom.js";
 import * as api from "./api.js";
 import * as tabs from "./tabs.js";
-import { errorBox, loading, field, tellWaiting } from "./ui.js";
+import { errorBox, loading, field, tellWaiting, endQuestions } from "./ui.js";
 import { repaint } from "./charts.js";
 import overview from "./overview.js";
 import deliveries from "./deliveries.js";
@@ -83,9 +83,16 @@ function markNav(path) {
     }
 }
 
+/* The page that is shown ends, with all that it asks. */
+function leave() {
+    page?.end();
+    page = null;
+    endQuestions();
+}
+
 async function show(focus = true) {
     const [path, search] = parseHash();
-    page?.end();
+    leave();
     const route = matchRoute(path) ?? { title: "Not found", view: notFound, params: {} };
     const own = (page = makePage(route, search));
     markNav(path);
@@ -134,8 +141,7 @@ async function letIn() {
 
 function askKey(error) {
     api.closeStream();
-    page?.end();
-    page = null;
+    leave();
     const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
     const whole = field(
         "API key",

@@ -410,11 +410,22 @@ export default async function deliveries(page) {
         news.hidden = true;
     }
 
+    const isReversed = () => filter.time === "own" && filter.since && filter.until && filter.since >= filter.until;
+
     /* An old address may filter by what there is not: then the filters are the trouble, and not the server. */
     const refusal = (error) => (error.status === 400 ? errorBox(error, clear, "Clear the filters") : errorBox(error, reload));
 
     async function reload() {
         const own = ++state.turn;
+        if (isReversed()) {
+            fill(place, errorBox(new Error("From must be before Until; with these times nothing fits"), clear, "Clear the filters"));
+            place.removeAttribute("aria-busy");
+            state.rows.clear();
+            body.replaceChildren();
+            forgetNews();
+            offerAgain(false);
+            return;
+        }
         place.setAttribute("aria-busy", "true");
         try {
             const query = asked(filter);

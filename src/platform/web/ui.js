@@ -175,6 +175,10 @@ export function copyButton(text, label = "Copy", kind = "quiet small") {
 
 /* ---- dialogs ---- */
 let dialogs = 0;
+const questions = new Set(); /* dialogs that ask something of the page they stand over */
+
+/* They go with their page; a secret, which is shown once, stays. */
+export const endQuestions = () => questions.forEach((box) => box.close());
 
 /* Browsers close it at the second wish to, whatever the page says to the first: where it may not go yet, it comes back. */
 function dialog(title, content, mayGo = () => true) {
@@ -200,12 +204,16 @@ export function confirm({ title, text, action, danger = true }) {
         const no = h("button", { type: "button", autofocus: true }, "Cancel");
         const box = dialog(title, [h("div", { class: "dialog-text" }, text), h("div", { class: "row end" }, no, yes)]);
         let answer = false;
+        questions.add(box);
         yes.addEventListener("click", () => {
             answer = true;
             box.close();
         });
         no.addEventListener("click", () => box.close());
-        box.addEventListener("close", () => resolve(answer));
+        box.addEventListener("close", () => {
+            questions.delete(box);
+            resolve(answer);
+        });
     });
 }
 
