@@ -3,6 +3,7 @@ import { h, fill, icon, plain } from "./dom.js";
 import * as api from "./api.js";
 import * as tabs from "./tabs.js";
 import { errorBox, loading, field, tellWaiting, endQuestions } from "./ui.js";
+import { forgetDrafts } from "./drafts.js";
 import { repaint } from "./charts.js";
 import overview from "./overview.js";
 import deliveries from "./deliveries.js";
@@ -142,6 +143,7 @@ async function letIn() {
 function askKey(error) {
     api.closeStream();
     leave();
+    if (!error) forgetDrafts(); /* one has signed out */
     const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
     const whole = field(
         "API key",

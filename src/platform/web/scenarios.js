@@ -3,6 +3,7 @@ import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
 import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
 import { ms, count, plural, span, percent, zone } from "./format.js";
+import { draftOf, keepDraft } from "./drafts.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -141,7 +142,7 @@ function card(scenario, run) {
     );
 }
 
-function ownForm(run) {
+function ownForm(run, atEnd) {
     const text = h("textarea", {
         class: "editor",
         rows: 12,
@@ -179,7 +180,14 @@ function ownForm(run) {
             }
         });
     });
-    return h("details", { class: "panel" }, h("summary", null, h("h2", null, "A scenario of your own")), form);
+    const inputs = [text, seed, speed];
+    const draft = draftOf("scenario");
+    inputs.forEach((input, i) => (input.value = draft?.[i] ?? ""));
+    atEnd(() => {
+        const values = inputs.map(({ value }) => value);
+        keepDraft("scenario", values.some(Boolean) ? values : null);
+    });
+    return h("details", { class: "panel", open: draft !== null }, h("summary", null, h("h2", null, "A scenario of your own")), form);
 }
 
 /* ---- the page ---- */
@@ -287,7 +295,7 @@ export default async function scenarios(page) {
             { class: "cards grid-cards" },
             known.map((each) => card(each, tryRun)),
         ),
-        ownForm(run),
+        ownForm(run, page.atEnd),
     );
 
     page.on(async (name, data) => {
