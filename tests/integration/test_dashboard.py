@@ -741,10 +741,16 @@ window.fetch = async (path, options) => {
 };"""
 
 
+CUT = """return [...document.querySelectorAll(".log td:not(.c-error) *")].filter((each) =>
+    each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === "hidden" && !each.querySelector(".halves") && !each.closest(".away")).map((each) => each.textContent)"""
+
+
 def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(browser, serve, receiver):
     receiver.status = 500
-    hook = serve.webhook(receiver.url, retry={**RETRY, "base": "1h", "cap": "1h"})["id"]
-    (made,) = serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"]
+    url = receiver.url + "/" + "very-long/" * 20
+    hook = serve.webhook(url, retry={**RETRY, "base": "1h", "cap": "1h"})["id"]
+    (made,) = serve.post("/v1/events", {"type": "account.usage_threshold", "environment": "staging"}).data["deliveries"]
+    serve.post(f"/v1/webhooks/{hook}/test", {"event": "account.usage_threshold", "environment": "staging"})
     page = f"/deliveries/{made['delivery_id']}"
     kit.until(lambda: serve.get("/v1" + page).data["updated_at"])
     enter(browser, serve)
@@ -768,9 +774,16 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     browser.until(browser.ready)
     serve.call("DELETE", f"/v1/webhooks/{hook}")
     browser.go("/deliveries")
-    browser.see(receiver.url.split("/")[2], ".log")
+    browser.see("cancelled", ".log")
+    host = receiver.url.split("/")[2]
+    for width in (1280, 1600):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        tails = browser.js(CUT)  # what is long is cut at its end, and nothing else is
+        assert len(tails) == 2 and all(each.startswith("/hooks/very-long") for each in tails), (width, tails)
+        assert browser.text(".c-endpoint .first") == host
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
     browser.go(page)
-    browser.see(f"{receiver.url} (deleted)")
+    browser.see("(deleted)")
     assert not browser.find("//button[normalize-space()='Resend']").is_enabled()
     assert not browser.complaints()
 

@@ -388,11 +388,13 @@ export function endpointText(url) {
 /* In a list of choices. */
 export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
 
-/* Where there is little room it is the beginning that is cut, not what stands from the mark on. */
+const TAIL = 16; /* characters */
+
+/* Where there is little room it is the beginning that is cut, not what stands from the mark on; but where that is long, its end. */
 function cutBefore(text, mark) {
     const at = text.indexOf(mark);
     if (at < 0) return text;
-    return h("span", { class: "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
+    return h("span", { class: text.length - at > TAIL ? "halves tailed" : "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
 }
 
 export const endpointCut = (url) => (url ? cutBefore(endpointText(url), "/") : endpointText(url));
