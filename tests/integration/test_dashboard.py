@@ -454,6 +454,17 @@ def test_the_log_has_pages_and_waits_for_its_reader(browser, serve, receiver):
     browser.click("2 new")
     browser.until(lambda: rows(browser) == new + made)
     assert browser.js("return scrollY") == 0
+    browser.js("scrollTo(0, document.querySelectorAll('.row-link')[56].offsetTop + 200)")
+    stood = "const link = document.querySelectorAll('.row-link')[arguments[0]]; return [link.closest('tr').dataset.id, link.getBoundingClientRect().top, document.activeElement === link]"
+    row, top, _ = browser.js(stood, 56)
+    browser.js("const link = document.querySelectorAll('.row-link')[56]; link.focus({preventScroll: true}); link.click()")
+    browser.see("all deliveries of it")
+    new = fire(serve, 1) + new
+    browser.js("history.back()")
+    browser.until(lambda: rows(browser) == new + made)  # those of both pages, and the new one
+    browser.until(lambda: browser.js("return scrollY") > 0)
+    assert browser.js(stood, 57)[::2] == [row, True]
+    assert abs(browser.js(stood, 57)[1] - top) < 2
     assert not browser.complaints()
 
 

@@ -242,7 +242,7 @@ function remember(state) {
     const query = new URLSearchParams();
     if (state.range[0] !== "1h") query.set("range", state.range[0]);
     if (state.webhook) query.set("webhook", state.webhook);
-    history.replaceState(null, "", `#/overview${query.size ? `?${query}` : ""}`);
+    history.replaceState(history.state, "", `#/overview${query.size ? `?${query}` : ""}`);
 }
 
 function ask(state, signal) {

@@ -319,7 +319,7 @@ export default async function testEvents(page) {
         keep();
         Object.assign(chosen, part);
         const query = new URLSearchParams({ webhook: chosen.to, type: chosen.type });
-        history.replaceState(null, "", `#/test?${query}`);
+        history.replaceState(history.state, "", `#/test?${query}`);
         drawAbout();
         if (!("to" in part)) render();
         if ("type" in part) drawTab(tabs.querySelector(":checked").value);
