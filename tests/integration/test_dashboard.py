@@ -820,7 +820,11 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     browser.find("//summary[contains(., 'of your own')]").click()
     browser.write("Scenario, in YAML", "scenario: x")
     browser.click("Run", "//form")
-    browser.find("form .error-box")
+    browser.see("Line 1, column 1: the scenario has no flow", "form .error-what")
+    browser.js("const area = document.querySelector('form textarea'); area.value = arguments[0]", LONG.replace("message.sent", "mesage.sent\n      - emit: agent.eror"))
+    browser.click("Run", "//form")
+    browser.see("2 things are wrong", "form .error-what")  # and each stands there once
+    assert re.fullmatch(r'Line 5, column \d+: unknown event type "mesage.sent". Did you mean "message.sent"\? Line 6, column \d+: unknown event type "agent.eror". Did you mean "agent.error"\?', browser.text("form .error-list"))
     browser.js("const area = document.querySelector('form textarea'); area.value = arguments[0]", LONG)
     browser.click("Run", "//form")
     browser.click("Stop")
@@ -1258,7 +1262,8 @@ def test_what_is_gone_leads_back_to_its_list(browser, serve):
     for place, said, title in (("/deliveries/dlv_gone", 'There is no delivery "dlv_gone"', "Deliveries"), ("/endpoints/whk_gone", 'There is no webhook "whk_gone"', "Endpoints")):
         browser.go(place)
         browser.see(said)
-        browser.click(title, "//main")
+        assert "/v1/" not in browser.text()
+        browser.click(f"the {title.lower()}", "//main")
         browser.until(lambda: browser.text("h1") == title)
     assert not [line for line in browser.complaints() if " 404 " not in line]
 
