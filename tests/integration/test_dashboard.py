@@ -839,6 +839,19 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     assert not [line for line in browser.complaints() if " 400 " not in line]
 
 
+STATUSES = """return [...document.querySelectorAll("tr:has(a .badge)")].map((row) =>
+    [row.querySelector("a").innerText, row.querySelector(".badge").dataset.kind, row.querySelector(".bar").dataset.kind])"""
+
+# How far bars stand from the middle of the figures beside them, also in rows of several lines.
+BESIDE = """const middle = ({top, bottom}) => (top + bottom) / 2;
+return [...document.querySelectorAll("tr:has(.bar)")].map((row) => {
+    row.querySelector("th").append(" and more ".repeat(20));
+    const figure = document.createRange();
+    figure.selectNodeContents(row.querySelector(".num"));
+    return middle(row.querySelector(".bar").getBoundingClientRect()) - middle(figure.getBoundingClientRect());
+})"""
+
+
 def test_the_overview_tells_what_the_api_tells(browser, serve, receiver):
     serve.webhook(receiver.url, retry={**RETRY, "attempts": 1})
     fire(serve, 7)
@@ -853,8 +866,11 @@ def test_the_overview_tells_what_the_api_tells(browser, serve, receiver):
     browser.find("//figure[contains(., 'Attempts over time')]//summary").click()
     figures = "return [...document.querySelectorAll('figure table tbody tr')].map((row) => [...row.querySelectorAll('td')].map((cell) => +cell.textContent))"
     browser.until(lambda: [sum(column) for column in zip(*browser.js(figures))] == [7, 1])
+    receiver.status = 302
     fire(serve, 1)
     browser.see("Attempts 9 7 delivered")  # by itself
+    browser.until(lambda: sorted(browser.js(STATUSES)) == [["200", "ok", "ok"], ["302", "bad", "bad"], ["500", "bad", "bad"]])
+    assert all(abs(each) <= 2 for each in browser.js(BESIDE))
     browser.click("15m")
     browser.see("Attempts 9 7 delivered")
     browser.until(lambda: browser.count("figure table tbody tr") == 15)
@@ -885,21 +901,29 @@ window.fetch = async (path, options) => {
     const answer = await real(path, options);
     if (!path.startsWith("/v1/overview")) return answer;
     const told = await answer.json();
-    told.data.slices.filter((each) => each.attempts).forEach((each) => Object.assign(each, {p50_ms: 2, p99_ms: 4e5}));
+    told.data.slices.filter((each) => each.attempts).forEach((each) => Object.assign(each, {p50_ms: 2, p99_ms: 4e5, delivered: 15000}));
+    told.data.latency = Array.from({length: 30}, (_, i) => ({upto_ms: 0.6 * 2 ** (i / 4), attempts: 1}));
+    Object.assign(told.data.totals, {attempts: 21112, delivered: 4048, failed: 17064});
     return new Response(JSON.stringify(told));
 };"""
 
 
-def test_a_logarithmic_axis_has_round_figures(browser, serve, receiver):
+def test_axes_and_tiles_have_figures_of_one_form(browser, serve, receiver):
     serve.webhook(receiver.url)
     fire(serve, 1)
     enter(browser, serve)
     browser.go("/deliveries")
     browser.js(DECADES)
     browser.go("/overview")
-    ticks = "return Chart.getChart([...document.querySelectorAll('canvas')].find((each) => each.ariaLabel.startsWith('Response time:'))).scales.y.ticks.map((each) => each.label)"
-    told = browser.until(lambda: browser.js(ticks))
-    assert [each.replace("\xa0", " ") for each in told] == ["1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s", "1,000 s"]
+    ticks = "return Chart.getChart([...document.querySelectorAll('canvas')].find((each) => each.ariaLabel.startsWith(arguments[0] + ':'))).scales[arguments[1]].ticks.map((each) => each.label)"
+    for name, axis, labels in (
+        ("Response time", "y", ["1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s", "1,000 s"]),
+        ("Attempts over time", "y", ["0", "5K", "10K", "15K"]),
+        ("Response times, how often", "x", ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms"]),
+    ):
+        told = browser.until(lambda: browser.js(ticks, name, axis))
+        assert [each.replace("\xa0", " ") for each in told] == labels, name
+    assert "Attempts 21,112 4,048 delivered Error rate 80.8 % 17,064 failed" in browser.text(".strip")
     assert not browser.complaints()
 
 
@@ -972,6 +996,11 @@ BARS = """return [...document.querySelectorAll('.attempt')].map((each) => ({
 }))"""
 
 
+RAIL = """const box = (each) => each.getBoundingClientRect();
+const line = box(document.querySelector(".rail-line")), marks = [...document.querySelectorAll(".rail-line .mark")].map(box);
+return [Math.min(...marks.map((each) => each.left)) - line.left, Math.max(...marks.map((each) => each.right)) - line.right];"""
+
+
 def shown_as(value):
     """As format.js writes milliseconds below 10 s."""
     return "0 ms" if value < 0.01 else f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{int(value + 0.5)} ms" if value < 1000 else f"{value / 1000:.2f} s"
@@ -998,6 +1027,8 @@ def test_bars_are_the_response_times_beside_them(browser, serve):
         bars, log = browser.js(BARS), row["attempts_log"]
         longest = max(attempt["response_time_ms"] for attempt in log)
         assert len(bars) == len(log)
+        left, right = browser.js(RAIL)  # the time-line begins and ends with them
+        assert abs(left) <= 1 and abs(right) <= 1
         for bar, attempt in zip(bars, log):
             text = bar["text"].replace("\xa0", " ")
             assert shown_as(attempt["response_time_ms"]) in text
@@ -1213,7 +1244,8 @@ def seeded(serve, receiver):
 
 # Numbers as a busy platform has them.
 BUSY = """const real = window.fetch;
-const busy = (value) => JSON.parse(JSON.stringify(value), (name, each) => (/^(attempts|delivered|failed|planned)$/.test(name) && typeof each === "number" ? each * 1234567 : each));
+const note = "1000 attempts were under way (--in-flight): others waited, which is in their response times";
+const busy = (value) => JSON.parse(JSON.stringify(value), (name, each) => name === "note" ? note : (/^(attempts|delivered|failed|planned)$/.test(name) && typeof each === "number" ? each * 1234567 : each));
 window.fetch = async (path, options) => {
     const answer = await real(path, options);
     if (!/^\\/v1\\/(overview|runs)/.test(path)) return answer;
@@ -1250,6 +1282,10 @@ def test_no_page_is_wider_than_a_phone(browser, serve, receiver):
             assert not browser.js(BEYOND), (width, place)
             wide = "return [...document.querySelectorAll('.table-wrap:has(.fold)')].filter((each) => each.scrollWidth > each.clientWidth).length"
             assert width < 390 or browser.js(wide) == 0, place
+            if place == "/scenarios":  # the note has the card's width, and no option is broken in two
+                assert "1,000 attempts were under way" in browser.text(".runs .hint")
+                assert browser.js("return document.querySelector('.runs .hint').clientWidth / document.querySelector('.runs tr:has(.hint)').clientWidth") > 0.9
+                assert browser.js("return document.querySelector('.runs .whole').getClientRects().length") == 1
         browser.go("/overview")
         browser.until(lambda: browser.count(".fold"))
         assert re.search(r"\d,\d{3},\d{3}", browser.text(".fold"))

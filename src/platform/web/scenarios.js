@@ -29,6 +29,12 @@ const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now
 
 const sentBy = (run, text) => h("a", { href: `#/deliveries?${new URLSearchParams({ run: run.id })}` }, text);
 
+/* Its numbers as all on this page, and its options in one piece. */
+function noteParts(note) {
+    const parts = note.replace(/\b\d{4,}(?= (attempts|deliveries))/g, (digits) => count(Number(digits))).split(/(--[a-z][a-z-]*)/);
+    return parts.map((part, i) => (i % 2 ? h("span", { class: "whole" }, part) : clipped(part, 300)));
+}
+
 /* ---- the run that goes on, and what has become of it ---- */
 const isGoing = (run) => run.state === "running";
 
@@ -54,7 +60,7 @@ function runCard(run, stop) {
             control,
         ),
         progress(run),
-        run.note ? h("p", { class: "muted" }, clipped(run.note, 300)) : null,
+        run.note ? h("p", { class: "muted" }, noteParts(run.note)) : null,
         h(
             "dl",
             { class: "strip" },
@@ -86,7 +92,7 @@ function runRow(run) {
         "tr",
         null,
         h("th", { scope: "row" }, sentBy(run, short(run.name, 80))),
-        h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, clipped(run.note, 160)) : null),
+        h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, noteParts(run.note)) : null),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
         h("td", { class: "num" }, done(run)),
