@@ -923,6 +923,7 @@ def test_axes_and_tiles_have_figures_of_one_form(browser, serve, receiver):
     ):
         told = browser.until(lambda: browser.js(ticks, name, axis))
         assert [each.replace("\xa0", " ") for each in told] == labels, name
+    assert browser.js("return " + kit.HIDDEN) == []
     assert "Attempts 21,112 4,048 delivered Error rate 80.8 % 17,064 failed" in browser.text(".strip")
     assert not browser.complaints()
 

@@ -60,6 +60,7 @@ function options(spec) {
                 boxWidth: 8,
                 boxHeight: 8,
                 boxPadding: 4,
+                itemSort: (a, b) => a.datasetIndex - b.datasetIndex,
                 titleFont: { weight: "600" },
                 callbacks: {
                     title: (items) => spec.title(items[0].dataIndex),
@@ -86,6 +87,9 @@ function options(spec) {
     };
 }
 
+/* What has more gaps lies above what has fewer: of lines that lie on each other all are seen. */
+const depth = ([dash, gap] = [1, 0]) => -gap / (dash + gap);
+
 function datasets(spec) {
     return spec.series.map((series) => ({
         label: series.name,
@@ -95,6 +99,7 @@ function datasets(spec) {
         hoverBackgroundColor: resolve(series.fill ?? series.line),
         borderWidth: spec.type === "line" ? 1.75 : 0,
         borderDash: series.dash,
+        order: depth(series.dash),
         borderRadius: spec.type === "bar" ? 2 : 0,
         maxBarThickness: 28,
         categoryPercentage: 0.9,
