@@ -1134,7 +1134,7 @@ def test_hostile_data_is_text_in_every_view(browser, serve):
         f"/deliveries/{delivery}": SHOWN,
         "/endpoints": SHOWN,
         f"/endpoints/{hook}": SHOWN,
-        f"/endpoints/{hook}/edit": None,
+        f"/endpoints/{hook}/edit": SHOWN,
         f"/test?webhook={hook}": "disabled",
         "/scenarios": None,
         "/nowhere/<img src=x onerror=window.hit=1>": "no such page",

@@ -1,5 +1,5 @@
 /* The pieces that pages are made of. */
-import { h, fill, icon, short, clipped } from "./dom.js";
+import { h, fill, icon, short, clipped, hasUnseen } from "./dom.js";
 import { stamp, away } from "./format.js";
 import { listen, isBack } from "./api.js";
 
@@ -299,18 +299,29 @@ export function complaining(whole, first) {
     return whole;
 }
 
+/* What cannot be seen in a line of text, or makes it read otherwise than it is, stands below it by name. */
+function unseenIn(input, id) {
+    const place = h("p", { class: "hint", id });
+    const tell = () => fill(place, hasUnseen(input.value) ? ["It reads: ", clipped(input.value, 400)] : null);
+    input.addEventListener("input", tell);
+    tell();
+    return place;
+}
+
 /* A label, its control, a hint, a place for what is wrong. */
 export function field(label, control, hint = null) {
     const id = control.id || `field-${++fields}`;
     const wrong = h("p", { class: "field-wrong", id: `${id}-wrong` });
     control.id = id;
-    control.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`);
+    const unseen = control.type === "text" ? unseenIn(control, `${id}-unseen`) : null;
+    control.setAttribute("aria-describedby", [hint && `${id}-hint`, unseen?.id, `${id}-wrong`].filter(Boolean).join(" "));
     const whole = h(
         "div",
         { class: "field" },
         h("label", { for: id }, label),
         control,
         hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
+        unseen,
         wrong,
     );
     whole.complain = (text) => {
