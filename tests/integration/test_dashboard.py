@@ -752,8 +752,9 @@ window.fetch = async (path, options) => {
 };"""
 
 
-CUT = """return [...document.querySelectorAll(".log td:not(.c-error) *")].filter((each) =>
-    each.scrollWidth > each.clientWidth && getComputedStyle(each).overflowX === "hidden" && !each.querySelector(".halves") && !each.closest(".away")).map((each) => each.textContent)"""
+CUT = """const width = (each) => { const range = document.createRange(); range.selectNodeContents(each); return range.getBoundingClientRect().width; };
+return [...document.querySelectorAll(".log td:not(.c-error) *")].filter((each) =>
+    width(each) > each.getBoundingClientRect().width + 0.01 && getComputedStyle(each).overflowX === "hidden" && !each.querySelector(".halves") && !each.closest(".away")).map((each) => each.textContent)"""
 
 
 def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(browser, serve, receiver):
