@@ -415,7 +415,7 @@ async function show(page, hook, title, save, done) {
         draft
             ? h(
                   "p",
-                  { class: "note" },
+                  { class: "row muted" },
                   icon("edit"),
                   h("span", null, "What you had not saved is here again."),
                   button("Discard it", () => draw(null), { kind: "small" }),
