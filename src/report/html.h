@@ -4,7 +4,7 @@
 
 #include "report/parts.h"
 
-/* Text: the five characters of markup escaped; control characters are '?', marks that change the direction of what follows are shown as
+/* Text: the five characters of markup escaped; control characters are shown by name, marks that change the direction of what follows by
  * their number, what is no character becomes U+FFFD; cut behind E8_HTML_TEXT_MAX bytes. NULL: nothing. */
 #define E8_HTML_TEXT_MAX 400
 void e8_html_text(struct e8_buf *out, const char *text);

@@ -32,6 +32,16 @@ static uint32_t take(struct e8_str *s)
     return c;
 }
 
+/* ISO 646, by their names; NULL: it has none. */
+static const char *control_name(uint32_t c)
+{
+    static const char names[][4] = {"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL",
+                                    "BS",  "TAB", "LF",  "VT",  "FF",  "CR",  "SO",  "SI",
+                                    "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB",
+                                    "CAN", "EM",  "SUB", "ESC", "FS",  "GS",  "RS",  "US"};
+    return c < E8_COUNT(names) ? names[c] : c == 0x7F ? "DEL" : NULL;
+}
+
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
@@ -74,9 +84,9 @@ static void put_char(struct e8_buf *out, uint32_t c, struct e8_str bytes)
         e8_buf_puts(out, entity);
     else if (c == '\t' || c == '\n')
         e8_buf_putc(out, ' ');
-    else if (is_control(c))
-        e8_buf_putc(out, '?');
-    else if (is_direction(c))
+    else if (control_name(c))
+        e8_html(out, "[%s]", control_name(c));
+    else if (is_control(c) || is_direction(c))
         e8_html(out, "[U+%04X]", (unsigned)c);
     else if (is_no_character(c) || c == 0xFFFD)
         e8_buf_puts(out, "\xEF\xBF\xBD");

@@ -419,11 +419,22 @@ def test_no_page_is_wider_than_a_phone(browser, made, several):
         assert n == 1 or browser.value(f"{runs}.scrollWidth <= {runs}.clientWidth")  # they fold
 
 
+# Bars that do not stand beside their figures, also in rows of several lines.
+BESIDE = """[...document.querySelectorAll("tr:has(svg.bar)")].map(row => {
+  const middle = ({top, bottom}) => (top + bottom) / 2, figure = document.createRange();
+  row.querySelector("th").append(" and more ".repeat(40));
+  figure.selectNodeContents(row.querySelector(".num"));
+  return middle(row.querySelector("svg.bar").getBoundingClientRect()) - middle(figure.getBoundingClientRect());
+}).filter(off => Math.abs(off) > 2)"""
+
+
 def test_charts_are_drawn_without_a_network(browser, made, several):
     url = (made["path"] / "report.html").as_uri()
     charts = ["percentiles", "histogram", "latency", "rate", "backlog"]
     drawn(browser, url, charts)
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(246, 247, 249)"
+    assert browser.value(kit.HIDDEN) == []
+    assert browser.value(BESIDE) == []
     drawn(browser, url, charts, width=390, dark=True)
     assert browser.value("getComputedStyle(document.body).backgroundColor") == "rgb(16, 20, 26)"
     # A key hides its line and says so.

@@ -14,7 +14,7 @@ export function takeKey() {
     const given = /^#key=([^&]+)/.exec(location.hash);
     if (!given) return;
     setKey(decodeURIComponent(given[1]));
-    history.replaceState(null, "", `${location.pathname}#/overview`);
+    history.replaceState(history.state, "", `${location.pathname}#/overview`);
 }
 
 let memory = null; /* where storage is forbidden */

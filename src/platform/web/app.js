@@ -2,7 +2,8 @@
 import { h, fill, icon, plain } from "./dom.js";
 import * as api from "./api.js";
 import * as tabs from "./tabs.js";
-import { errorBox, loading, field, tellWaiting } from "./ui.js";
+import { errorBox, loading, field, tellWaiting, endQuestions } from "./ui.js";
+import { forgetDrafts } from "./drafts.js";
 import { repaint } from "./charts.js";
 import overview from "./overview.js";
 import deliveries from "./deliveries.js";
@@ -41,7 +42,7 @@ function matchRoute(path) {
 }
 
 /* What a page gets: a place, its parameters, and helpers that end with it. */
-function makePage(route, search) {
+function makePage(route, search, more = null) {
     const controller = new AbortController();
     const ended = [];
     const made = {
@@ -57,6 +58,8 @@ function makePage(route, search) {
             ended.push(() => clearInterval(timer));
         },
         atEnd: (task) => ended.push(task),
+        more, /* what it had kept, where one comes back to it */
+        kept: () => null,
         end: () => {
             controller.abort();
             ended.forEach((task) => task());
@@ -83,11 +86,51 @@ function markNav(path) {
     }
 }
 
+/* ---- back to where one was ---- */
+history.scrollRestoration = "manual"; /* before its rows are there again, a page has no place to scroll to */
+const entries = new Map(); /* what was left of the pages of the history: by the id that its entry bears */
+let entry = null;
+let numbered = 0;
+
+/* Of the entry that is entered. */
+function enterEntry() {
+    entry = history.state?.entry ?? `${performance.timeOrigin} ${++numbered}`;
+    history.replaceState({ entry }, "");
+    return entries.get(entry) ?? null;
+}
+
+function leaveEntry() {
+    const link = page.root.contains(document.activeElement) ? document.activeElement.closest("a[href]") : null;
+    entries.set(entry, {
+        top: scrollY,
+        href: link?.getAttribute("href"),
+        linkTop: link?.getBoundingClientRect().top,
+        more: page.kept(),
+    });
+}
+
+/* The link that led away has the focus again, and stands where it stood. */
+function putBack({ top, href, linkTop }) {
+    const link = href ? page.root.querySelector(`a[href="${CSS.escape(href)}"]`) : null;
+    scrollTo(0, link ? scrollY + link.getBoundingClientRect().top - linkTop : top);
+    link?.focus({ preventScroll: true });
+    return link !== null;
+}
+
+/* The page that is shown ends, with all that it asks. */
+function leave() {
+    if (page) leaveEntry();
+    page?.end();
+    page = null;
+    endQuestions();
+}
+
 async function show(focus = true) {
     const [path, search] = parseHash();
-    page?.end();
+    leave();
+    const before = enterEntry();
     const route = matchRoute(path) ?? { title: "Not found", view: notFound, params: {} };
-    const own = (page = makePage(route, search));
+    const own = (page = makePage(route, search, before?.more));
     markNav(path);
     own.title(route.title);
     fill(own.root, loading());
@@ -100,7 +143,9 @@ async function show(focus = true) {
         const gone = error.status === 404;
         fill(own.root, gone ? wayBack(path) : null, own.heading(route.title), errorBox(error, gone ? null : () => show()));
     }
-    if (own === page && focus && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
+    if (own !== page) return;
+    const there = before && putBack(before);
+    if (focus && !there && !document.querySelector("dialog[open]")) own.root.querySelector("h1")?.focus({ preventScroll: true });
 }
 
 /* From something that is gone to the list that it stood in. */
@@ -134,8 +179,8 @@ async function letIn() {
 
 function askKey(error) {
     api.closeStream();
-    page?.end();
-    page = null;
+    leave();
+    if (!error) forgetDrafts(); /* one has signed out */
     const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", placeholder: "e8k_…", required: true });
     const whole = field(
         "API key",

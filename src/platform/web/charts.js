@@ -60,6 +60,7 @@ function options(spec) {
                 boxWidth: 8,
                 boxHeight: 8,
                 boxPadding: 4,
+                itemSort: (a, b) => a.datasetIndex - b.datasetIndex,
                 titleFont: { weight: "600" },
                 callbacks: {
                     title: (items) => spec.title(items[0].dataIndex),
@@ -71,7 +72,8 @@ function options(spec) {
             x: {
                 stacked: spec.stacked,
                 grid: { display: false, borderColor: resolve("--line") },
-                ticks: { maxRotation: 0, autoSkipPadding: 24, callback: (_, i) => spec.tick(i) },
+                afterBuildTicks: (scale) => spec.marks && (scale.ticks = spec.marks().map((value) => ({ value }))),
+                ticks: { maxRotation: 0, autoSkipPadding: 24, callback: (i) => spec.tick(i) },
             },
             y: {
                 ...(spec.log ? decades(spec) : {}),
@@ -79,11 +81,14 @@ function options(spec) {
                 beginAtZero: !spec.log,
                 suggestedMax: spec.log ? undefined : spec.least,
                 grid: { drawBorder: false, tickLength: 0 },
-                ticks: { maxTicksLimit: 5, autoSkip: !spec.log, padding: 8, callback: (value) => spec.scale(value) },
+                ticks: { maxTicksLimit: 5, autoSkip: !spec.log, padding: 8, callback: (value, _, ticks) => spec.scale(value, ticks.at(-1).value) },
             },
         },
     };
 }
+
+/* What has more gaps lies above what has fewer: of lines that lie on each other all are seen. */
+const depth = ([dash, gap] = [1, 0]) => -gap / (dash + gap);
 
 function datasets(spec) {
     return spec.series.map((series) => ({
@@ -94,6 +99,7 @@ function datasets(spec) {
         hoverBackgroundColor: resolve(series.fill ?? series.line),
         borderWidth: spec.type === "line" ? 1.75 : 0,
         borderDash: series.dash,
+        order: depth(series.dash),
         borderRadius: spec.type === "bar" ? 2 : 0,
         maxBarThickness: 28,
         categoryPercentage: 0.9,
@@ -135,7 +141,8 @@ function figures(spec) {
     return table(head, rows, { label: `${spec.name}, as a table` });
 }
 
-/* spec: name, about (in words), type, labels, series [{name, key, data, line, fill}], title(i), tick(i), value(v), scale(v) */
+/* spec: name, about (in words), type, labels, series [{name, key, data, line, fill}], title(i), tick(i), value(v), scale(v, the
+ * axis' greatest), marks(): those that have a tick, where not all may */
 export function chart(spec) {
     const canvas = h("canvas", { role: "img", "aria-label": `${spec.name}: ${spec.about}` });
     const numbers = h("details", { class: "figures" }, h("summary", null, "As a table"));

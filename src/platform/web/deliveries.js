@@ -5,7 +5,9 @@ import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpo
 import { ms, count, plural, stamp, mostlyWaited, zone } from "./format.js";
 
 const PAGE = 50;
+const PAGE_MOST = 200; /* that the API gives at once */
 const MOST = 300; /* rows that live ones may pile up to */
+const BACK_MOST = 2000; /* rows that are fetched again for who comes back */
 
 const STATUSES = [
     ["", "Any status"],
@@ -220,11 +222,11 @@ async function filterLists() {
 /* A filter that fits seldom: the server looks for so long at a time, and says where to go on. */
 const LOOKS = 12;
 
-async function findPage(query, signal) {
+async function findPage(query, signal, size = PAGE) {
     const found = { rows: [], next: query.cursor ?? null };
-    for (let look = 0; look < LOOKS && found.rows.length < PAGE; look++) {
+    for (let look = 0; look < LOOKS && found.rows.length < size; look++) {
         const answer = await ask("GET", "/v1/deliveries", {
-            query: { ...query, cursor: found.next, limit: PAGE - found.rows.length },
+            query: { ...query, cursor: found.next, limit: Math.min(size - found.rows.length, PAGE_MOST) },
             signal,
         });
         found.rows.push(...answer.data);
@@ -237,7 +239,7 @@ async function findPage(query, signal) {
 function remember(filter) {
     const query = new URLSearchParams();
     for (const name of FILTERS) if (filter[name]) query.set(name, filter[name]);
-    history.replaceState(null, "", `#/deliveries${query.size ? `?${query}` : ""}`);
+    history.replaceState(history.state, "", `#/deliveries${query.size ? `?${query}` : ""}`);
 }
 
 /* An endpoint that is deleted, or a type that is gone, stays to be chosen while it is filtered by. */
@@ -385,7 +387,7 @@ export default async function deliveries(page) {
 
     function drawTable() {
         if (!state.rows.size) {
-            fill(place, state.next ? furtherBack() : nothing(filter, lists, clear));
+            fill(place, state.next || state.cutOff ? furtherBack() : nothing(filter, lists, clear));
             return;
         }
         if (body.isConnected) return;
@@ -410,21 +412,33 @@ export default async function deliveries(page) {
         news.hidden = true;
     }
 
-    /* An old address may filter by what there is not: then the filters are the trouble, and not the server. */
-    const refusal = (error) => (error.status === 400 ? errorBox(error, clear, "Clear the filters") : errorBox(error, reload));
+    const isReversed = () => filter.time === "own" && filter.since && filter.until && filter.since >= filter.until;
 
-    async function reload() {
+    /* An old address may filter by what there is not: then the filters are the trouble, and not the server. */
+    const refusal = (error) => (error.status === 400 ? errorBox(error, clear, "Clear the filters") : errorBox(error, () => reload()));
+
+    /* size: how many rows at least */
+    async function reload(size = PAGE) {
         const own = ++state.turn;
+        if (isReversed()) {
+            fill(place, errorBox(new Error("From must be before Until; with these times nothing fits"), clear, "Clear the filters"));
+            place.removeAttribute("aria-busy");
+            state.rows.clear();
+            body.replaceChildren();
+            forgetNews();
+            offerAgain(false);
+            return;
+        }
         place.setAttribute("aria-busy", "true");
         try {
             const query = asked(filter);
-            const found = await findPage(query, page.signal);
+            const found = await findPage(query, page.signal, size);
             if (own !== state.turn) return;
             state.query = query;
             forgetNews();
             state.rows.clear();
             body.replaceChildren();
-            Object.assign(state, { next: found.next, paged: false, cutOff: false });
+            Object.assign(state, { next: found.next, paged: size > PAGE, cutOff: false });
             show(found.rows);
             place.replaceChildren();
             drawTable();
@@ -493,13 +507,38 @@ export default async function deliveries(page) {
         if (focused) element.querySelector("a").focus();
     }
 
+    /* A row that fits no longer is marked first: nothing moves under who reads. */
+    function mark(row) {
+        if (fits(row, filter)) return;
+        const element = state.rows.get(row.id);
+        element.dataset.unfit = "";
+        element.title = "Fits the filters no longer";
+        element.querySelector(".c-status").append(h("span", { class: "away" }, ", fits the filters no longer"));
+    }
+
+    function sweep() {
+        const unfit = reading() ? [] : body.querySelectorAll("[data-unfit]");
+        for (const each of unfit) {
+            state.rows.delete(each.dataset.id);
+            each.remove();
+        }
+        if (unfit.length) drawTable();
+    }
+
     /* What the stream brings is drawn some times a second, not each for itself. */
     const inbox = new Map();
     function takeInbox() {
         const rows = [...inbox.values()];
         inbox.clear();
         if (rows.some((row) => row.state === "failed" && fits(row, { ...filter, state: "" }))) offerAgain(true);
-        rows.filter((row) => state.rows.has(row.id)).forEach(redraw);
+        for (const row of rows.filter(({ id }) => state.rows.has(id))) {
+            redraw(row);
+            mark(row);
+        }
+        sweep();
+        const passed = rows.filter((row) => state.waiting.has(row.id) && !fits(row, filter));
+        passed.forEach(({ id }) => state.waiting.delete(id));
+        if (passed.length) tellNews();
         const fresh = rows.filter((row) => !state.rows.has(row.id) && fits(row, filter) && !isOld(row));
         if (!fresh.length) return;
         if (reading()) {
@@ -546,8 +585,12 @@ export default async function deliveries(page) {
     drawBar();
     fill(place, loading());
     fill(page.root, page.heading("Deliveries", again), bar, h("div", { class: "news-place", role: "status" }, news), place);
-    await reload();
+    page.kept = () => state.rows.size;
+    await reload(backTo(page.more));
 }
+
+/* Who comes back finds as many rows as they had, and what has come meanwhile. */
+const backTo = (rows) => (rows > PAGE ? Math.min(rows + PAGE, BACK_MOST) : PAGE);
 
 /* A short list for other pages. */
 export async function recent(query, label, signal) {

@@ -161,6 +161,17 @@ function attemptItem(attempt, before, longest, chosen, choose) {
     );
 }
 
+/* Why there is no attempt to be shown. */
+function noAttempt(row) {
+    if (row.attempts) return "Its attempts are not kept any more.";
+    if (row.state !== "cancelled")
+        return row.waiting_for
+            ? "Nothing was sent yet: it waits until its endpoint is enabled."
+            : "Nothing was sent yet. The first attempt shows up here by itself.";
+    if (row.webhook_deleted) return "Nothing was sent: it was cancelled, as its endpoint was deleted.";
+    return "Nothing was sent: it was cancelled. Resend sends it.";
+}
+
 function attemptsPanel(row, chosen, choose) {
     const log = row.attempts_log;
     const longest = Math.max(0.001, ...log.map((each) => each.response_time_ms));
@@ -190,7 +201,7 @@ function attemptsPanel(row, chosen, choose) {
                       log.map((each, i) => attemptItem(each, log[i - 1], longest, chosen, choose)),
                   ),
               ]
-            : h("p", { class: "muted" }, "Nothing was sent yet. The first attempt shows up here by itself."),
+            : h("p", { class: "muted" }, noAttempt(row)),
         row.attempts > log.length && log.length
             ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are kept.`)
             : null,

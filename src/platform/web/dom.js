@@ -27,6 +27,8 @@ function joins(text, at) {
     return JOINED.test(before) && JOINED.test(text.slice(at + 1, at + 3));
 }
 
+export const hasUnseen = (text) => text.search(UNSEEN) >= 0;
+
 /* Text for where only text can stand: attributes, options, the title. */
 export function plain(text) {
     return String(text).replace(UNSEEN, (c, at) => (joins(text, at) ? c : c === "\n" || c === "\t" ? " " : `⟨${nameOf(c)}⟩`));

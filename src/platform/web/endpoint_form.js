@@ -3,6 +3,7 @@ import { h, fill, icon, short, clipped } from "./dom.js";
 import { get, post, patch, catalogue, info, forget } from "./api.js";
 import { field, complaining, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
 import { plural, span } from "./format.js";
+import { draftOf, keepDraft } from "./drafts.js";
 
 /* ---- the events it takes ---- */
 /* Boxes for all, each category and each type; a field for any other pattern; and what all of it matches, as the server says. */
@@ -158,7 +159,7 @@ function eventPicker(types, chosen, signal) {
 
 /* ---- other parts ---- */
 function environmentPicker(all, chosen) {
-    const boxes = all.map((name) => h("input", { type: "checkbox", value: name, checked: !chosen?.length || chosen.includes(name) }));
+    const boxes = all.map((name) => h("input", { type: "checkbox", value: name, checked: chosen.includes(name) }));
     const whole = h(
         "fieldset",
         { class: "field" },
@@ -223,9 +224,9 @@ function retryFields(retry) {
     const text = (value) => h("input", { type: "text", value, spellcheck: "false", autocomplete: "off" });
     const inputs = {
         attempts: h("input", { type: "number", min: 1, max: 100, value: String(retry.attempts) }),
-        base: text(written(retry.base_ms)),
+        base: text(retry.base),
         factor: h("input", { type: "number", min: 1, max: 100, step: "any", value: String(retry.factor) }),
-        cap: text(written(retry.cap_ms)),
+        cap: text(retry.cap),
         jitter: select(
             [
                 ["full", "full"],
@@ -272,6 +273,7 @@ const NEEDED = {
     events: "choose a type, a category, or everything",
     environments: "choose one at least",
 };
+const FOLDED = ["scheme", "timeout", "retry", "headers", "notify_url"];
 const BLANK = (facts) => ({
     url: "",
     description: "",
@@ -284,24 +286,53 @@ const BLANK = (facts) => ({
     notify_url: null,
 });
 
-function controls(hook, facts, types, signal, isNew) {
+/* As the form has it. */
+const formOf = (hook, environments) => ({
+    url: hook.url,
+    description: hook.description ?? "",
+    events: hook.events,
+    environments: environments.filter((name) => !hook.environments?.length || hook.environments.includes(name)),
+    scheme: hook.scheme,
+    timeout: written(hook.timeout_ms),
+    retry: {
+        attempts: hook.retry.attempts,
+        base: written(hook.retry.base_ms),
+        factor: hook.retry.factor,
+        cap: written(hook.retry.cap_ms),
+        jitter: hook.retry.jitter,
+    },
+    headers: hook.headers ?? {},
+    notify_url: hook.notify_url ?? null,
+});
+
+/* Of what is in the form, what it was not before. What another has changed meanwhile is not undone by it. */
+function changesOf(before, now) {
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    const out = Object.fromEntries(Object.entries(now).filter(([name, value]) => !same(value, before[name])));
+    if (out.retry && before.retry) out.retry = changesOf(before.retry, out.retry);
+    return out;
+}
+
+const withChanges = (before, changes) => ({ ...before, ...changes, retry: { ...before.retry, ...changes?.retry } });
+
+function controls(given, facts, types, signal, isNew) {
     const text = (value, props) => h("input", { type: "text", value: value ?? "", spellcheck: "false", autocomplete: "off", ...props });
     const inputs = {
-        url: text(hook.url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/webhooks", required: true }),
-        description: text(hook.description, { spellcheck: "true" }),
+        url: text(given.url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/webhooks", required: true }),
+        description: text(given.description, { spellcheck: "true" }),
         secret: isNew ? text("", { placeholder: "made for you" }) : null,
         scheme: select(
             facts.schemes.map((name) => [name, name]),
-            hook.scheme,
+            given.scheme,
         ),
-        timeout: text(written(hook.timeout_ms)),
-        notify_url: text(hook.notify_url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/failures" }),
+        timeout: text(given.timeout),
+        notify_url: text(given.notify_url, { inputmode: "url", placeholder: "http://127.0.0.1:3000/failures" }),
     };
     const picks = {
-        events: eventPicker(types, hook.events, signal),
-        environments: environmentPicker(facts.environments, hook.environments),
-        headers: headerRows(hook.headers),
-        retry: retryFields(hook.retry),
+        events: eventPicker(types, given.events, signal),
+        environments: environmentPicker(facts.environments, given.environments),
+        headers: headerRows(given.headers),
+        retry: retryFields(given.retry),
     };
     const parts = {
         url: field(
@@ -331,9 +362,8 @@ function controls(hook, facts, types, signal, isNew) {
             timeout: inputs.timeout.value.trim(),
             retry: picks.retry.values(),
             headers: picks.headers.values(),
+            notify_url: inputs.notify_url.value.trim() || null,
         };
-        const told = inputs.notify_url.value.trim();
-        if (told || hook.notify_url) out.notify_url = told || null;
         if (inputs.secret?.value) out.secret = inputs.secret.value;
         return out;
     };
@@ -370,57 +400,96 @@ function complain(form, places, above, error) {
 async function show(page, hook, title, save, done) {
     const [facts, types] = await Promise.all([info(), catalogue()]);
     const isNew = !hook;
-    const { parts, places, values } = controls(hook ?? BLANK(facts), facts, types, page.signal, isNew);
-    const above = h("div", { tabindex: -1 });
-    const submit = h("button", { type: "submit", class: "primary" }, isNew ? "Make the endpoint" : "Save");
-    const form = h(
-        "form",
-        { class: "form", novalidate: true },
-        above,
-        h("section", { class: "panel stack" }, parts.url, parts.description, parts.environments),
-        h("section", { class: "panel stack" }, parts.events),
-        h(
-            "details",
-            { class: "panel" },
-            h("summary", null, h("h2", null, "Secret, retries, headers")),
+    const name = hook ? `endpoint ${hook.id}` : "endpoint";
+    const before = formOf(hook ?? BLANK(facts), facts.environments);
+    let values;
+    let left = false; /* with Save or Cancel: nothing is kept then */
+
+    function keep() {
+        const { secret, ...changes } = changesOf(before, values());
+        keepDraft(name, left || !Object.keys(changes).length ? null : changes);
+    }
+    page.atEnd(() => values && keep());
+
+    const kept = (draft) =>
+        draft
+            ? h(
+                  "p",
+                  { class: "row muted" },
+                  icon("edit"),
+                  h("span", null, "What you had not saved is here again."),
+                  button("Discard it", () => draw(null), { kind: "small" }),
+              )
+            : null;
+
+    function draw(draft) {
+        const made = controls(withChanges(before, draft), facts, types, page.signal, isNew);
+        const { parts, places } = made;
+        ({ values } = made);
+        const above = h("div", { tabindex: -1 });
+        const submit = h("button", { type: "submit", class: "primary" }, isNew ? "Make the endpoint" : "Save");
+        const form = h(
+            "form",
+            { class: "form", novalidate: true },
+            above,
+            kept(draft),
+            h("section", { class: "panel stack" }, parts.url, parts.description, parts.environments),
+            h("section", { class: "panel stack" }, parts.events),
+            h(
+                "details",
+                { class: "panel", open: FOLDED.some((each) => draft && each in draft) },
+                h("summary", null, h("h2", null, "Secret, retries, headers")),
+                h(
+                    "div",
+                    { class: "stack" },
+                    parts.secret,
+                    h("div", { class: "grid" }, parts.scheme, parts.timeout),
+                    parts.retry,
+                    parts.headers,
+                    parts.notify_url,
+                ),
+            ),
             h(
                 "div",
-                { class: "stack" },
-                parts.secret,
-                h("div", { class: "grid" }, parts.scheme, parts.timeout),
-                parts.retry,
-                parts.headers,
-                parts.notify_url,
+                { class: "row" },
+                submit,
+                h(
+                    "a",
+                    { class: "button", href: hook ? `#/endpoints/${encodeURIComponent(hook.id)}` : "#/endpoints", onclick: () => (left = true) },
+                    "Cancel",
+                ),
             ),
-        ),
-        h(
-            "div",
-            { class: "row" },
-            submit,
-            h("a", { class: "button", href: hook ? `#/endpoints/${encodeURIComponent(hook.id)}` : "#/endpoints" }, "Cancel"),
-        ),
-    );
-    form.addEventListener("submit", (event) => {
-        event.preventDefault();
+        );
+        form.addEventListener("submit", (event) => {
+            event.preventDefault();
+            submitted(form, places, above, submit);
+        });
+        fill(page.root, h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")), page.heading(title), form);
+    }
+
+    function submitted(form, places, above, submit) {
         above.replaceChildren();
         Object.values(places).forEach((place) => place?.complain?.(""));
         const given = values();
-        const missing = Object.entries(NEEDED).filter(([name]) => !given[name].length);
-        if (missing.length) return complain(form, places, above, { details: missing.map(([name, message]) => ({ field: name, message })) });
+        const missing = Object.entries(NEEDED).filter(([field]) => !given[field].length);
+        if (missing.length) return complain(form, places, above, { details: missing.map(([field, message]) => ({ field, message })) });
         return busy(submit, async () => {
             let made;
             try {
-                made = await save(given);
+                made = await save(given, changesOf(before, given));
             } catch (error) {
                 complain(form, places, above, error);
                 return;
             }
+            left = true;
+            keepDraft(name, null);
             forget("/v1/webhooks");
             await done(made);
             location.hash = `#/endpoints/${encodeURIComponent(made.id)}`;
         });
-    });
-    fill(page.root, h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")), page.heading(title), form);
+    }
+
+    draw(draftOf(name));
 }
 
 export async function newEndpoint(page) {
@@ -428,7 +497,7 @@ export async function newEndpoint(page) {
         page,
         null,
         "New endpoint",
-        (values) => post("/v1/webhooks", values),
+        ({ notify_url: told, ...rest }) => post("/v1/webhooks", told ? { ...rest, notify_url: told } : rest),
         (made) =>
             showSecret(
                 made.secret,
@@ -445,7 +514,7 @@ export async function editEndpoint(page) {
         page,
         hook,
         "Edit endpoint",
-        (values) => patch(path, values),
-        () => toast("Saved"),
+        (_, changes) => (Object.keys(changes).length ? patch(path, changes) : hook),
+        (made) => toast(made === hook ? "Nothing was changed" : "Saved"),
     );
 }

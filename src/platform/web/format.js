@@ -7,7 +7,9 @@ const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 const year = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 export const count = (n) => whole.format(n);
-export const few = (n) => (n < 10000 ? whole.format(n) : compact.format(n));
+
+/* In few characters; all those of one axis in one form, which its greatest has. */
+export const few = (n, most = n) => (most < 10000 ? whole.format(n) : compact.format(n));
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /* A share that is not nothing is never shown as nothing, nor one that is not all as all. */

@@ -47,6 +47,18 @@ function worst(slices) {
     return slices.reduce((top, slice) => ((rate(slice) ?? 0) > (rate(top) ?? 0) ? slice : top), slices[0]);
 }
 
+/* The bars in which round times lie, and these: 1, 10 and 100 ms; where that is too few, 2 and 5 as well. */
+function roundTimes(bars) {
+    const out = new Map();
+    if (!bars.length) return out;
+    const [least, most] = [bars[0].upto_ms / 2 ** 0.25, bars.at(-1).upto_ms];
+    const digits = most / least > 200 ? [1] : [1, 2, 5];
+    for (let power = Math.floor(Math.log10(least)); 10 ** power < most; power++)
+        for (const value of digits.map((digit) => digit * 10 ** power))
+            if (value >= least && value < most) out.set(bars.findIndex((each) => each.upto_ms > value), value);
+    return out;
+}
+
 /* What each chart shows of the data. */
 const CHARTS = {
     attempts: (data, slices, range) => ({
@@ -61,7 +73,7 @@ const CHARTS = {
             { name: "Failed", key: "bad", data: slices.map((s) => s.failed), fill: "--chart-bad" },
         ],
         value: (v) => count(v ?? 0),
-        scale: (v) => (Number.isInteger(v) ? few(v) : ""),
+        scale: (v, most) => (Number.isInteger(v) ? few(v, most) : ""),
     }),
     errors: (data, slices, range) => ({
         ...axis(slices, range),
@@ -91,14 +103,15 @@ const CHARTS = {
         along: "Up to",
         labels: data.latency.map((each) => each.upto_ms),
         title: (i) => (data.latency[i] ? `up to ${ms(data.latency[i].upto_ms)}` : ""),
-        tick: (i) => (data.latency[i] ? ms(data.latency[i].upto_ms) : ""),
+        marks: () => [...roundTimes(data.latency).keys()],
+        tick: (i) => (roundTimes(data.latency).has(i) ? decade(roundTimes(data.latency).get(i)) : ""),
         name: "Response times, how often",
         about: `half of the attempts took at most ${ms(data.totals.p50_ms)}`,
         type: "bar",
         least: 4,
         series: [{ name: "Attempts", key: "ok", data: data.latency.map((each) => each.attempts), fill: "--chart-ok" }],
         value: (v) => count(v ?? 0),
-        scale: (v) => (Number.isInteger(v) ? few(v) : ""),
+        scale: (v, most) => (Number.isInteger(v) ? few(v, most) : ""),
     }),
 };
 
@@ -113,16 +126,17 @@ const figure = (name, value, note = null, kind = null) =>
     );
 
 function figures({ totals, pending, retrying }) {
+    const told = totals.attempts < 1e6 ? count : (n) => few(n, 1e6); /* all of them in one form */
     const failing = totals.attempts && totals.failed / totals.attempts > 0.01;
     return h(
         "dl",
         { class: "strip" },
-        figure("Attempts", few(totals.attempts), `${few(totals.delivered)} delivered`),
-        figure("Error rate", percent(totals.failed, totals.attempts), `${few(totals.failed)} failed`, failing ? "bad" : null),
+        figure("Attempts", told(totals.attempts), `${told(totals.delivered)} delivered`),
+        figure("Error rate", percent(totals.failed, totals.attempts), `${told(totals.failed)} failed`, failing ? "bad" : null),
         figure("Median", ms(totals.p50_ms), "response time"),
         figure("p90", ms(totals.p90_ms), "response time"),
         figure("p99", ms(totals.p99_ms), "response time"),
-        figure("Pending", few(pending), pending ? `${few(retrying)} of them retrying` : "nothing waits"),
+        figure("Pending", told(pending), pending ? `${told(retrying)} of them retrying` : "nothing waits"),
     );
 }
 
@@ -162,8 +176,8 @@ function shares(title, first, rows, label) {
     );
 }
 
-const statusKind = (name) =>
-    ({ 2: ["ok", "check"], 3: ["warn", "warn"], 4: ["bad", "cross"], 5: ["bad", "cross"] })[name[0]] ?? ["bad", "cross"];
+/* As in the log: what is not 2xx has failed. */
+const statusKind = (name) => (name[0] === "2" ? ["ok", "check"] : ["bad", "cross"]);
 
 function bars(title, first, rows, all, label, kind) {
     return h(
@@ -242,7 +256,7 @@ function remember(state) {
     const query = new URLSearchParams();
     if (state.range[0] !== "1h") query.set("range", state.range[0]);
     if (state.webhook) query.set("webhook", state.webhook);
-    history.replaceState(null, "", `#/overview${query.size ? `?${query}` : ""}`);
+    history.replaceState(history.state, "", `#/overview${query.size ? `?${query}` : ""}`);
 }
 
 function ask(state, signal) {

@@ -3,6 +3,7 @@ import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, webhooks } from "./api.js";
 import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
 import { ms, count, plural, span, percent, zone } from "./format.js";
+import { draftOf, keepDraft } from "./drafts.js";
 import { textView } from "./json.js";
 
 const STATES = {
@@ -27,6 +28,12 @@ const done = (run) => (run.not_sent === null ? count(ended(run)) : `${count(run.
 const lasted = (run) => span((run.ended_at ? Date.parse(run.ended_at) : Date.now()) - Date.parse(run.started_at));
 
 const sentBy = (run, text) => h("a", { href: `#/deliveries?${new URLSearchParams({ run: run.id })}` }, text);
+
+/* Its numbers as all on this page, and its options in one piece. */
+function noteParts(note) {
+    const parts = note.replace(/\b\d{4,}(?= (attempts|deliveries))/g, (digits) => count(Number(digits))).split(/(--[a-z][a-z-]*)/);
+    return parts.map((part, i) => (i % 2 ? h("span", { class: "whole" }, part) : clipped(part, 300)));
+}
 
 /* ---- the run that goes on, and what has become of it ---- */
 const isGoing = (run) => run.state === "running";
@@ -53,7 +60,7 @@ function runCard(run, stop) {
             control,
         ),
         progress(run),
-        run.note ? h("p", { class: "muted" }, clipped(run.note, 300)) : null,
+        run.note ? h("p", { class: "muted" }, noteParts(run.note)) : null,
         h(
             "dl",
             { class: "strip" },
@@ -85,7 +92,7 @@ function runRow(run) {
         "tr",
         null,
         h("th", { scope: "row" }, sentBy(run, short(run.name, 80))),
-        h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, clipped(run.note, 160)) : null),
+        h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, noteParts(run.note)) : null),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
         h("td", { class: "num" }, done(run)),
@@ -141,7 +148,7 @@ function card(scenario, run) {
     );
 }
 
-function ownForm(run) {
+function ownForm(run, atEnd) {
     const text = h("textarea", {
         class: "editor",
         rows: 12,
@@ -179,7 +186,14 @@ function ownForm(run) {
             }
         });
     });
-    return h("details", { class: "panel" }, h("summary", null, h("h2", null, "A scenario of your own")), form);
+    const inputs = [text, seed, speed];
+    const draft = draftOf("scenario");
+    inputs.forEach((input, i) => (input.value = draft?.[i] ?? ""));
+    atEnd(() => {
+        const values = inputs.map(({ value }) => value);
+        keepDraft("scenario", values.some(Boolean) ? values : null);
+    });
+    return h("details", { class: "panel", open: draft !== null }, h("summary", null, h("h2", null, "A scenario of your own")), form);
 }
 
 /* ---- the page ---- */
@@ -287,7 +301,7 @@ export default async function scenarios(page) {
             { class: "cards grid-cards" },
             known.map((each) => card(each, tryRun)),
         ),
-        ownForm(run),
+        ownForm(run, page.atEnd),
     );
 
     page.on(async (name, data) => {

@@ -18,6 +18,7 @@ import {
     time,
 } from "./ui.js";
 import { ms, away, count } from "./format.js";
+import { draftOf, keepDraft } from "./drafts.js";
 import { indent, fault, jsonView, textView, isJson } from "./json.js";
 
 const ALL = "*"; /* to all that subscribe */
@@ -133,6 +134,10 @@ function editor(onChange) {
             given = area.value; /* line breaks as the browser has them */
             judge();
         },
+        change: (text) => {
+            area.value = text;
+            judge();
+        },
         text: () => area.value,
         edited: () => area.value !== given,
     };
@@ -231,13 +236,17 @@ export default async function testEvents(page) {
         );
         return;
     }
-    const given = page.query.get("webhook");
+    const last = draftOf("test") ?? {}; /* where one has written something */
+    const first = (known, ...wanted) => wanted.find((each) => known.includes(each)) ?? known[0];
     const chosen = {
-        to: hooks.some((hook) => hook.id === given) ? given : hooks[0].id,
-        type: types.some((each) => each.type === page.query.get("type"))
-            ? page.query.get("type")
-            : (types.find((each) => each.type === "message.received") ?? types[0]).type,
-        environment: facts.environments[0],
+        to: first([...hooks.map(({ id }) => id), ALL], page.query.get("webhook"), last.to),
+        type: first(
+            types.map(({ type }) => type),
+            page.query.get("type"),
+            last.type,
+            "message.received",
+        ),
+        environment: first(facts.environments, last.environment),
     };
 
     const results = h("ol", { class: "cards results" });
@@ -247,7 +256,14 @@ export default async function testEvents(page) {
     const view = h("div");
     const broken = button("Send it broken", () => go(broken), { kind: "danger" });
     const submit = h("button", { type: "button", class: "primary" }, icon("test"), h("span", null, "Send"));
-    const reset = button("Render anew", () => render(), { name: "retry" });
+    const reset = button(
+        "Render anew",
+        () => {
+            keepDraft(slot(), null);
+            render();
+        },
+        { name: "retry" },
+    );
     const edit = editor(({ wrong }) => {
         submit.disabled = Boolean(wrong);
         broken.hidden = !wrong;
@@ -259,6 +275,17 @@ export default async function testEvents(page) {
         copyButton(() => edit.text()),
         reset,
     );
+
+    /* Each type has a payload of its own, in each environment. */
+    const slot = () => `test ${chosen.type} ${chosen.environment}`;
+    let rendered = null; /* whose payload is in the editor */
+
+    function keep() {
+        if (rendered === null) return;
+        keepDraft(rendered, edit.edited() ? edit.text() : null);
+        if (edit.edited()) keepDraft("test", { ...chosen });
+    }
+    page.atEnd(keep);
 
     let turn = 0;
     async function render() {
@@ -272,6 +299,9 @@ export default async function testEvents(page) {
             if (own !== turn) return;
             trouble.replaceChildren();
             edit.set(made.body);
+            rendered = slot();
+            const draft = draftOf(rendered);
+            if (draft !== null) edit.change(draft);
         } catch (error) {
             if (error.name !== "AbortError") fill(trouble, errorBox(error, render));
         }
@@ -286,9 +316,10 @@ export default async function testEvents(page) {
     }
 
     function change(part) {
+        keep();
         Object.assign(chosen, part);
         const query = new URLSearchParams({ webhook: chosen.to, type: chosen.type });
-        history.replaceState(null, "", `#/test?${query}`);
+        history.replaceState(history.state, "", `#/test?${query}`);
         drawAbout();
         if (!("to" in part)) render();
         if ("type" in part) drawTab(tabs.querySelector(":checked").value);

@@ -1,5 +1,5 @@
 /* The pieces that pages are made of. */
-import { h, fill, icon, short, clipped } from "./dom.js";
+import { h, fill, icon, short, clipped, hasUnseen } from "./dom.js";
 import { stamp, away } from "./format.js";
 import { listen, isBack } from "./api.js";
 
@@ -44,9 +44,44 @@ function halves(message) {
 
 const sentence = (text) => (text.startsWith("emit8") ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
+const ended = (text) => (text ? `${sentence(text)}${/[.?!]$/.test(text) ? "" : "."}` : "");
+
+/* What a field of the API is called on these pages; "": it needs no name. */
+const FIELDS = { text: "", webhook: "Endpoint", test: "Kind", since: "From" };
+const fieldName = (field) => FIELDS[field] ?? sentence(String(field).replace(/[._]/g, " "));
+
+/* [name of the field, what is wrong, what would be right] for each fault; the message is that of the first. */
+const faultsOf = (error) =>
+    error.details?.length
+        ? error.details.map(({ field: name, message }) => [fieldName(name), ...halves(message)])
+        : [["", ...halves(String(error.message ?? error))]];
+
+/* Where the dashboard shows what the API would list. */
+const LISTS = {
+    webhooks: ["#/endpoints", "the endpoints"],
+    deliveries: ["#/deliveries", "the deliveries"],
+    events: ["#/test", "the types of events"],
+    scenarios: ["#/scenarios", "the scenarios"],
+};
+const LISTED = new RegExp(`^GET /v1/(${Object.keys(LISTS).join("|")}) lists [^;]*`);
+
+function hintParts(hint) {
+    const found = LISTED.exec(hint);
+    if (!found) return clipped(ended(hint), 600);
+    const [href, name] = LISTS[found[1]];
+    return ["See ", h("a", { href }, name), `${hint.slice(found[0].length)}.`];
+}
+
 function advice(error, hint) {
-    if (hint) return `${sentence(hint)}${/[.?!]$/.test(hint) ? "" : "."}`;
-    return error.status >= 500 ? "Look at what emit8 serve has printed." : "";
+    if (hint) return hintParts(hint);
+    return error.status >= 500 ? "Look at what emit8 serve has printed." : null;
+}
+
+const faultTitle = ([name, what]) => (name ? `${name}: ${what}` : sentence(what));
+
+function faultItem(fault) {
+    const [, , hint] = fault;
+    return h("li", null, clipped(`${faultTitle(fault)}${hint ? ". " : ""}`, 600), hint ? hintParts(hint) : null);
 }
 
 /* The rate limit says when: then it is tried again without being asked. */
@@ -73,12 +108,10 @@ function tryWhenBack(box, again) {
     });
 }
 
-/* One fault is what the message says already. */
-const several = (details) => (details?.length > 1 ? details : []);
-
 /* What happened, and what to do. */
 export function errorBox(error, again, name = "Try again") {
-    const [what, hint] = halves(String(error.message ?? error));
+    const faults = faultsOf(error);
+    const one = faults.length === 1;
     const box = h(
         "div",
         { class: "error-box", role: "alert" },
@@ -86,13 +119,12 @@ export function errorBox(error, again, name = "Try again") {
         h(
             "div",
             null,
-            h("p", { class: "error-what" }, clipped(sentence(what), 600)),
+            h("p", { class: "error-what" }, one ? clipped(faultTitle(faults[0]), 600) : `${faults.length} things are wrong`),
             error.status === 429 && error.retryAfter !== null
                 ? tryLater(error, again)
-                : h("p", { class: "error-hint" }, clipped(advice(error, hint), 600)),
-            several(error.details).map((each) =>
-                h("p", { class: "error-hint" }, h("code", null, short(each.field)), " ", clipped(each.message, 600)),
-            ),
+                : one
+                  ? h("p", { class: "error-hint" }, advice(error, faults[0][2]))
+                  : h("ul", { class: "error-list" }, faults.map(faultItem)),
             again ? h("button", { type: "button", onclick: again }, name) : null,
         ),
     );
@@ -122,6 +154,13 @@ export function button(label, onclick, { kind = "", name = null, title = null, d
     );
 }
 
+/* In one line: the first fault. */
+function told(error) {
+    const [fault] = faultsOf(error);
+    const found = LISTED.exec(fault[2]);
+    return [faultTitle(fault), sentence(found ? `see ${LISTS[found[1]][1]}` : fault[2])].filter(Boolean).join(". ");
+}
+
 /* While it runs the button is busy; a failure is told. */
 export async function busy(control, task) {
     control.disabled = true;
@@ -129,7 +168,7 @@ export async function busy(control, task) {
     try {
         return await task();
     } catch (error) {
-        if (error.status !== 401) toast(halves(error.message).map(sentence).join(". "), "bad");
+        if (error.status !== 401) toast(told(error), "bad");
         return undefined;
     } finally {
         control.disabled = false;
@@ -175,6 +214,10 @@ export function copyButton(text, label = "Copy", kind = "quiet small") {
 
 /* ---- dialogs ---- */
 let dialogs = 0;
+const questions = new Set(); /* dialogs that ask something of the page they stand over */
+
+/* They go with their page; a secret, which is shown once, stays. */
+export const endQuestions = () => questions.forEach((box) => box.close());
 
 /* Browsers close it at the second wish to, whatever the page says to the first: where it may not go yet, it comes back. */
 function dialog(title, content, mayGo = () => true) {
@@ -200,12 +243,16 @@ export function confirm({ title, text, action, danger = true }) {
         const no = h("button", { type: "button", autofocus: true }, "Cancel");
         const box = dialog(title, [h("div", { class: "dialog-text" }, text), h("div", { class: "row end" }, no, yes)]);
         let answer = false;
+        questions.add(box);
         yes.addEventListener("click", () => {
             answer = true;
             box.close();
         });
         no.addEventListener("click", () => box.close());
-        box.addEventListener("close", () => resolve(answer));
+        box.addEventListener("close", () => {
+            questions.delete(box);
+            resolve(answer);
+        });
     });
 }
 
@@ -252,18 +299,29 @@ export function complaining(whole, first) {
     return whole;
 }
 
+/* What cannot be seen in a line of text, or makes it read otherwise than it is, stands below it by name. */
+function unseenIn(input, id) {
+    const place = h("p", { class: "hint", id });
+    const tell = () => fill(place, hasUnseen(input.value) ? ["It reads: ", clipped(input.value, 400)] : null);
+    input.addEventListener("input", tell);
+    tell();
+    return place;
+}
+
 /* A label, its control, a hint, a place for what is wrong. */
 export function field(label, control, hint = null) {
     const id = control.id || `field-${++fields}`;
     const wrong = h("p", { class: "field-wrong", id: `${id}-wrong` });
     control.id = id;
-    control.setAttribute("aria-describedby", hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`);
+    const unseen = control.type === "text" ? unseenIn(control, `${id}-unseen`) : null;
+    control.setAttribute("aria-describedby", [hint && `${id}-hint`, unseen?.id, `${id}-wrong`].filter(Boolean).join(" "));
     const whole = h(
         "div",
         { class: "field" },
         h("label", { for: id }, label),
         control,
         hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null,
+        unseen,
         wrong,
     );
     whole.complain = (text) => {
@@ -380,11 +438,13 @@ export function endpointText(url) {
 /* In a list of choices. */
 export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
 
-/* Where there is little room it is the beginning that is cut, not what stands from the mark on. */
+const TAIL = 16; /* characters */
+
+/* Where there is little room it is the beginning that is cut, not what stands from the mark on; but where that is long, its end. */
 function cutBefore(text, mark) {
     const at = text.indexOf(mark);
     if (at < 0) return text;
-    return h("span", { class: "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
+    return h("span", { class: text.length - at > TAIL ? "halves tailed" : "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
 }
 
 export const endpointCut = (url) => (url ? cutBefore(endpointText(url), "/") : endpointText(url));

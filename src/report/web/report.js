@@ -42,9 +42,15 @@
 
   const there = point => Boolean(point) && point.y !== null;
 
+  // How much of a line is gaps. What has more lies above what has less, so that of lines that lie on each other all are seen.
+  function gaps(dash = []) {
+    const sum = lengths => lengths.reduce((total, length) => total + length, 0);
+    return dash.length ? sum(dash.filter((_, i) => i % 2)) / sum(dash) : 0;
+  }
+
   // Points that a line leads to need no mark of their own.
   const line = (label, tone, points, more = {}) => ({
-    label, tone, data: points, borderWidth: 1.75, pointHoverRadius: 4, pointHitRadius: 8, tension: 0, spanGaps: false,
+    label, tone, data: points, borderWidth: 1.75, order: -gaps(more.borderDash), pointHoverRadius: 4, pointHitRadius: 8, tension: 0, spanGaps: false,
     pointRadius: ({ dataIndex: i }) => there(points[i]) && !there(points[i - 1]) && !there(points[i + 1]) ? 3 : 0, ...more,
   });
 
@@ -61,6 +67,7 @@
       plugins: {
         legend: { display: false },
         tooltip: {
+          itemSort: (a, b) => a.datasetIndex - b.datasetIndex,
           callbacks: {
             title: items => items.length ? title(items[0].parsed.x) : "",
             label: item => `${item.dataset.label}: ${format(item.parsed.y)}`,
@@ -172,11 +179,11 @@
     }
     return known.flatMap(([run]) => [
       line("response p50", "--s0", series(run.over, run.over.response.p50)),
-      line("response p95", "--s3", series(run.over, run.over.response.p95)),
-      line("response p99", "--s1", series(run.over, run.over.response.p99)),
+      line("response p95", "--s3", series(run.over, run.over.response.p95), { borderDash: [12, 3] }),
+      line("response p99", "--s1", series(run.over, run.over.response.p99), { borderDash: [9, 6] }),
       line("response max", "--s4", series(run.over, run.over.response.max), { hidden: true }),
-      line("service p99", "--s2", series(run.over, run.over.service.p99), { borderDash: [6, 4] }),
-      line("send lag p99", "--s5", series(run.over, run.over.lag.p99), { borderDash: [2, 3] }),
+      line("service p99", "--s2", series(run.over, run.over.service.p99), { borderDash: [6, 9] }),
+      line("send lag p99", "--s5", series(run.over, run.over.lag.p99), { borderDash: [3, 12] }),
     ]);
   }
 
@@ -196,7 +203,7 @@
       line("due", "--s3", perSecond(run, "due"), { borderDash: [6, 4] }),
       ...(run.over ? [line("begun", "--s2", perSecond(run, "begun"), { borderDash: [2, 3] })] : []),
       line("done", "--s0", perSecond(run, "done"), { fill: "origin" }),
-      line("failed", "--s4", perSecond(run, "failed")),
+      line("failed", "--s4", perSecond(run, "failed"), { borderDash: [12, 4] }),
     ].filter(set => set.label !== "failed" || set.data.some(point => point.y > 0));
   }
 

@@ -79,7 +79,7 @@ static void hostile_texts_stay_texts(void **state)
     assert_lacks(page, "\xEF\xBF\xBE");
     assert_lacks(page, "\xC2\x85");
     assert_has(page, "&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;!-- &quot;&#39;&amp; "
-                     "[U+202E]gpj[U+202C] ? ?[31m? ");
+                     "[U+202E]gpj[U+202C] [U+2028] [ESC][31m[BEL] ");
     assert_null(strpbrk(data, "<>&"));
     for (const char *p = data; *p; p++)
         assert_in_range(*p, 0x20, 0x7E);
