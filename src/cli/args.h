@@ -29,7 +29,8 @@ extern const struct e8_option e8_options_general[];  /* --help, --color, --quiet
 extern const struct e8_option e8_options_reach[];    /* how to reach targets: curl's names */
 extern const struct e8_option e8_options_endpoint[]; /* --secret-file, --scheme, -H, --timeout, --retries */
 extern const struct e8_option e8_options_workers[];  /* --workers, --pin, --spin */
-extern const struct e8_option e8_options_output[];   /* --format, --report-*, --log, --threshold */
+extern const struct e8_option e8_options_output[];   /* --format, --hdr, --log, --threshold */
+extern const struct e8_option e8_options_reports[];  /* --report-* */
 
 #define E8_GROUPS_MAX 10
 struct e8_args;

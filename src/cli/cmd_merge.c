@@ -15,28 +15,8 @@ const struct e8_option e8_merge_options[] = {
      E8_OPTION_REPEATS},
     {"threshold", 0, "RULE", "judge by these instead of the shards' own (repeatable)", E8_OPTION_REPEATS},
     {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html", "of the report on stdout", 0},
-    {"report-json", 0, "FILE", "write the report to a file as well", E8_OPTION_OUTPUT},
-    {"report-ndjson", 0, "FILE", "the same on one line", E8_OPTION_OUTPUT},
-    {"report-csv", 0, "FILE", "the same as CSV", E8_OPTION_OUTPUT},
-    {"report-text", 0, "FILE", "the same as text", E8_OPTION_OUTPUT},
-    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", E8_OPTION_OUTPUT},
-    {"report-junit", 0, "FILE", "the same as JUnit XML", E8_OPTION_OUTPUT},
-    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", E8_OPTION_OUTPUT},
-    {"report-html", 0, "FILE", "the same as a page with charts, in one file", E8_OPTION_OUTPUT},
     {NULL, 0, NULL, NULL, 0},
 };
-
-static const struct e8_cli_file files[] = {
-    {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
-    {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
-    {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
-    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-html", E8_FORMAT_HTML},
-};
-
-static enum e8_rc write_report(const void *report, int format, FILE *out)
-{
-    return e8_report_write(report, (enum e8_format)format, (struct e8_style){100, false}, out);
-}
 
 /* Logs, or stdin alone. *lines: stdin. */
 static enum e8_rc check_words(const struct e8_merge *merge, bool *lines, struct e8_err *err)
@@ -116,7 +96,7 @@ static int report(struct e8_merge *merge, enum e8_format format)
     e8_report_make(&merge->run, merge->stats, merge->thresholds, merge->threshold_count, &merge->more,
                    report);
     int code = exit_code(merge, report);
-    if (rc || e8_cli_files_write(merge->args, files, E8_COUNT(files), write_report, report, &err)) {
+    if (rc || e8_cli_reports_write(merge->args, report, &err)) {
         code = e8_exit_error(&err);
     }
     if (!e8_cli_stdout_of(merge->args)) {
@@ -137,7 +117,7 @@ static int merge_all(struct e8_merge *merge)
     enum e8_rc rc = check_words(merge, &lines, &err);
     rc = rc || !name ? rc : e8_report_format(name, &format, &err);
     rc = rc ? rc : e8_report_fits(0, format, &err);
-    rc = rc ? rc : e8_cli_files_check(merge->args, files, E8_COUNT(files), &err);
+    rc = rc ? rc : e8_cli_reports_check(merge->args, &err);
     rc = rc ? rc : load(merge, lines, &err);
     if (!rc && output) {
         rc = e8_merge_write(merge, output, e8_arg_set(merge->args, "force"), &signal, &err);

@@ -60,15 +60,7 @@ const struct e8_option e8_options_workers[] = {
 
 const struct e8_option e8_options_output[] = {
     {"format", 0, "text|json|ndjson|csv|tap|junit|markdown|html|shard", "of the report on stdout", 0},
-    {"report-json", 0, "FILE", "write the report to a file as well", E8_OPTION_OUTPUT},
     {"hdr", 0, "FILE", "write all times to a file, as HdrHistogram's log", E8_OPTION_OUTPUT},
-    {"report-ndjson", 0, "FILE", "the same on one line", E8_OPTION_OUTPUT},
-    {"report-csv", 0, "FILE", "the same as CSV", E8_OPTION_OUTPUT},
-    {"report-text", 0, "FILE", "the same as text", E8_OPTION_OUTPUT},
-    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", E8_OPTION_OUTPUT},
-    {"report-junit", 0, "FILE", "the same as JUnit XML", E8_OPTION_OUTPUT},
-    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", E8_OPTION_OUTPUT},
-    {"report-html", 0, "FILE", "the same as a page with charts, in one file", E8_OPTION_OUTPUT},
     {"report-shard", 0, "FILE", "a shard's result for emit8 merge, on one line", E8_OPTION_OUTPUT},
     {"threshold", 0, "RULE",
      "fail unless it holds: 'p(99) < 500ms', 'success{endpoint=crm} >= 99.9%' (repeatable)",
@@ -78,6 +70,18 @@ const struct e8_option e8_options_output[] = {
     {"log", 0, "FILE", "delivery log to append to; default: $XDG_STATE_HOME/emit8/deliveries.db",
      E8_OPTION_ENV | E8_OPTION_READS},
     {"no-log", 0, NULL, "keep no delivery log", 0},
+    {NULL, 0, NULL, NULL, 0},
+};
+
+const struct e8_option e8_options_reports[] = {
+    {"report-json", 0, "FILE", "write the report to a file as well", E8_OPTION_OUTPUT},
+    {"report-ndjson", 0, "FILE", "the same on one line", E8_OPTION_OUTPUT},
+    {"report-csv", 0, "FILE", "the same as CSV", E8_OPTION_OUTPUT},
+    {"report-text", 0, "FILE", "the same as text", E8_OPTION_OUTPUT},
+    {"report-tap", 0, "FILE", "expectations and thresholds as tests: TAP 14", E8_OPTION_OUTPUT},
+    {"report-junit", 0, "FILE", "the same as JUnit XML", E8_OPTION_OUTPUT},
+    {"report-markdown", 0, "FILE", "the same as a summary for a CI job's page", E8_OPTION_OUTPUT},
+    {"report-html", 0, "FILE", "the same as a page with charts, in one file", E8_OPTION_OUTPUT},
     {NULL, 0, NULL, NULL, 0},
 };
 

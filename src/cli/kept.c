@@ -214,3 +214,32 @@ enum e8_rc e8_cli_files_write(const struct e8_args *args, const struct e8_cli_fi
     }
     return rc;
 }
+
+static const struct e8_cli_file reports[] = {
+    {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
+    {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
+    {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
+    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-html", E8_FORMAT_HTML},
+    {"report-shard", E8_FORMAT_SHARD},
+};
+
+static size_t count_reports(const struct e8_args *args)
+{
+    return e8_args_know(args, "report-shard") ? E8_COUNT(reports) : E8_COUNT(reports) - 1;
+}
+
+static enum e8_rc write_report(const void *report, int format, FILE *out)
+{
+    return e8_report_write(report, (enum e8_format)format, (struct e8_style){100, false}, out);
+}
+
+enum e8_rc e8_cli_reports_check(const struct e8_args *args, struct e8_err *err)
+{
+    return e8_cli_files_check(args, reports, count_reports(args), err);
+}
+
+enum e8_rc e8_cli_reports_write(const struct e8_args *args, const struct e8_report *report,
+                                struct e8_err *err)
+{
+    return e8_cli_files_write(args, reports, count_reports(args), write_report, report, err);
+}

@@ -31,5 +31,9 @@ enum e8_rc e8_cli_files_check(const struct e8_args *args, const struct e8_cli_fi
 /* Those that were asked for; ends with the first that cannot be written whole. */
 enum e8_rc e8_cli_files_write(const struct e8_args *args, const struct e8_cli_file *files, size_t count,
                               e8_cli_write_fn *write, const void *content, struct e8_err *err);
+/* The same for the files of e8_options_reports, and for --report-shard where the command has it. */
+enum e8_rc e8_cli_reports_check(const struct e8_args *args, struct e8_err *err);
+enum e8_rc e8_cli_reports_write(const struct e8_args *args, const struct e8_report *report,
+                                struct e8_err *err);
 
 #endif

@@ -13,7 +13,8 @@ static const struct {
     {e8_options_workers, "Worker options", "The threads that send."},
     {e8_options_endpoint, "Endpoint options", "How deliveries are signed and retried."},
     {e8_options_reach, "Connection options", "How receivers are reached; the names are those of curl."},
-    {e8_options_output, "Output options", "Reports, thresholds and the delivery log."},
+    {e8_options_output, "Output options", "The report, thresholds and the delivery log."},
+    {e8_options_reports, "Report files", "The same report in files, as many as are wanted."},
     {e8_options_general, "General options", "Every command takes them."},
 };
 

@@ -9,14 +9,6 @@
 
 #define SIZED_MOST 2000000 /* events, up to which a plan that was stopped is walked to count its deliveries */
 
-static const struct e8_cli_file files[] = {
-    {"report-json", E8_FORMAT_JSON},         {"report-ndjson", E8_FORMAT_NDJSON},
-    {"report-csv", E8_FORMAT_CSV},           {"report-text", E8_FORMAT_TEXT},
-    {"report-tap", E8_FORMAT_TAP},           {"report-junit", E8_FORMAT_JUNIT},
-    {"report-markdown", E8_FORMAT_MARKDOWN}, {"report-html", E8_FORMAT_HTML},
-    {"report-shard", E8_FORMAT_SHARD},
-};
-
 enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
 {
     unsigned shard = x->run->plan->shard.number;
@@ -24,13 +16,8 @@ enum e8_rc e8_execution_files(const struct execution *x, struct e8_err *err)
     if (!rc && e8_arg(x->args, "report-shard")) {
         rc = e8_report_fits(shard, E8_FORMAT_SHARD, err);
     }
-    rc = rc ? rc : e8_cli_files_check(x->args, files, E8_COUNT(files), err);
+    rc = rc ? rc : e8_cli_reports_check(x->args, err);
     return rc ? rc : e8_cli_hdr_check(x->args, err);
-}
-
-static enum e8_rc write_report(const void *report, int format, FILE *out)
-{
-    return e8_report_write(report, (enum e8_format)format, (struct e8_style){100, false}, out);
 }
 
 static int say_sinks(struct execution *x)
@@ -239,7 +226,7 @@ int e8_execution_report(struct execution *x)
     e8_report_make(&x->facts, x->result.stats, x->thresholds, x->threshold_count, &x->more, report);
     int code = verdict_code(x, report);
     int sinks = x->sink_count && !e8_arg_set(x->args, "quiet") ? say_sinks(x) : E8_EXIT_PASS;
-    if (rc || e8_cli_files_write(x->args, files, E8_COUNT(files), write_report, report, &err) ||
+    if (rc || e8_cli_reports_write(x->args, report, &err) ||
         e8_cli_hdr_run(x->args, log, &x->facts, x->result.stats, &err)) {
         code = e8_exit_error(&err);
     }
