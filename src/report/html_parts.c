@@ -476,7 +476,7 @@ static void put_deadlines(struct e8_buf *out, const struct e8_report *report, co
 static void put_outage(struct e8_buf *out, const struct e8_outage *outage)
 {
     char text[E8_DUR_MAX];
-    e8_html_row(out, e8_dur_text(outage->from, text));
+    e8_html_row(out, e8_moment_text(outage->from, text));
     e8_html_number(out, NULL, e8_dur_text(outage->to, text));
     e8_html_count(out, "bad", outage->failed);
     e8_html_count(out, NULL, outage->peak);
@@ -518,7 +518,7 @@ static void put_feedback(struct e8_buf *out, const struct e8_report *report, con
         }
         e8_html_fact(out, "Backlog at most",
                      e8_arena_printf(arena, "%s, after %s", e8_count_text(f.peak, peak),
-                                     e8_dur_text(f.peak_at > 0 ? f.peak_at : 0, at)));
+                                     e8_moment_text(f.peak_at, at)));
         e8_html_fact(out, "Backlog at the end", e8_count_text(f.left, peak));
         e8_buf_puts(out, "</dl>\n");
         put_outages(out, &f);

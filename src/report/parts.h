@@ -99,6 +99,8 @@ struct e8_feedback {
     size_t outage_count, unrecovered, late;    /* late: recovered when nothing more began */
 };
 struct e8_feedback e8_feedback_of(const struct e8_report *report);
+/* When that was; what lies before the start is told as the start. Returns `out`, or a literal. */
+const char *e8_moment_text(e8_dur_ns at, char out[E8_DUR_MAX]);
 
 void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void e8_report_warnings(struct e8_report *report);
