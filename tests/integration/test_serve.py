@@ -590,6 +590,7 @@ def test_enable_and_disable(shared):
     assert (off["enabled"], off["disabled_reason"]) == (False, "maintenance") and off["disabled_at"]
     assert shared.post("/v1/events", {"type": "agent.error", "environment": "staging"}).status == 202
     assert shared.get(path + "/deliveries").data == []
+    assert shared.post(path + "/disable", {"reason": "again"}).data == off
     on = shared.post(path + "/enable").data
     assert (on["enabled"], on["disabled_reason"], on["disabled_at"]) == (True, None, None)
     shared.post(path + "/disable", {"reason": 5}).error(400, "INVALID_REQUEST")
@@ -1030,6 +1031,26 @@ def test_disabled_by_410(tmp_path):
         now = server.get(f"/v1/webhooks/{made['id']}").data
         assert now["enabled"] is False and "410" in now["disabled_reason"] and now["disabled_at"]
         assert server.post("/v1/events", {"type": "message.received"}).data["deliveries"] == []
+
+
+@pytest.mark.parametrize("by", ["hand", "410"])
+def test_what_is_disabled_is_not_disabled_again(tmp_path, by):
+    """By a test that is answered 410, nor by hand: reason and time stay, and nothing more is told."""
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state", "--format", "ndjson") as server:
+        made = server.webhook(capture.url, enabled=by != "hand")
+        path = f"/v1/webhooks/{made['id']}"
+        test = {"event": "session.ended"}
+        if by == "410":
+            server.ended(server.post(path + "/test", test).data["delivery_id"])
+            kit.until(lambda: len(server.out) == 2)
+        before = kit.until(lambda: not (now := server.get(path).data)["enabled"] and now)
+        assert (before["disabled_reason"] is None) == (by == "hand")
+        for _ in range(2):
+            server.ended(server.post(path + "/test", test).data["delivery_id"])
+        assert server.post(path + "/disable", {"reason": "mine"}).data | {"failing_since": before["failing_since"]} == before
+    told = [json.loads(line)["type"] for line in server.out]
+    assert told.count("webhook.delivery_failed") == (2 if by == "hand" else 3)
+    assert told.count("webhook.disabled") == (0 if by == "hand" else 1)
 
 
 def test_disabled_after_failures(tmp_path):

@@ -117,11 +117,11 @@ static void tests_go_first_and_anyway(void **state)
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6 1 3 5");
     assert_int_equal(taken.list[0].trigger, E8_TRIGGER_TEST);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, NULL, &place->err));
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6");
     assert_int_equal(taken.next, E8_NEVER);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, NULL, &place->err));
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6 1 3 5");
 }
@@ -147,10 +147,10 @@ static void held_while_its_endpoint_is_disabled(void **state)
     a = some_attempt(1, 1, 503, E8_STATE_PENDING);
     put_attempt(place, &a);
     assert_held(place, "dlv_1", false, a.next);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, NULL, &place->err));
     assert_held(place, "dlv_1", true, 0);
     assert_held(place, "dlv_2", false, T0 + 20); /* a test event goes out all the same */
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, NULL, &place->err));
     assert_held(place, "dlv_1", false, a.next);
 }
 
@@ -174,10 +174,13 @@ static void since_when_it_can_be_sent(void **state)
     for (size_t i = 0; i < taken.count; i++)
         assert_int_equal(taken.list[i].since, T0 + 1000);
     assert_int_equal(taken.list[1].due, T0 + 10);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 1500, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 1500, NULL, &place->err));
     assert_int_equal(due_of(place, "whk_a", E8_NEVER, 64).list[1].since, T0 + 1000); /* it was enabled */
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 1600, &place->err));
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 2000, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 1600, NULL, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 2000, NULL, &place->err));
     taken = due_of(place, "whk_a", E8_NEVER, 64);
     assert_int_equal(taken.list[0].since, T0 + 1000); /* a test event waits for no endpoint */
     assert_int_equal(taken.list[1].since, T0 + 2000);
