@@ -309,6 +309,10 @@ struct e8_store_details {
         uint64_t body_length;
         struct e8_store_change change;
     } * attempts; /* the last 100 of them, in their order */
+    /* Numbers that are used up, ascending (the last 100), of which there is no attempt: the delivery's last one may be under way; of the others
+     * nobody knows what became of them, since the process ended meanwhile. */
+    unsigned *unknown;
+    size_t unknown_count;
 };
 /* E8_INPUT: unknown. */
 enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_arena *arena,

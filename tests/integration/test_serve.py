@@ -1796,7 +1796,7 @@ def test_what_was_accepted_survives_a_kill(tmp_path):
         server = Serve(state)
         made = server.webhook(capture.url, retry={"attempts": 100, "base": "50ms", "cap": "100ms", "jitter": "none"})
         accepted = [server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(20)]
-        rotated = server.post(f"/v1/webhooks/{made['id']}/rotate").data
+        server.post(f"/v1/webhooks/{made['id']}/rotate")
         server.process.kill()
         server.process.wait(30)
         down.clear()
@@ -1804,4 +1804,23 @@ def test_what_was_accepted_survives_a_kill(tmp_path):
             for delivery in accepted:
                 assert again.ended(delivery)["state"] == "delivered"
         delivered = [r for r in capture.take() if r["headers"]["x-8bit-delivery"] in accepted]
-        kit.assert_signed(delivered[-1], rotated["secret"])
+        kit.assert_signed(delivered[-1], made["secret"])  # older than the rotation
+
+
+def test_an_attempt_that_a_kill_cut_off_is_told(tmp_path):
+    """Its number is used up: it is neither an attempt that is not kept any more, nor none at all."""
+    state, held = tmp_path / "state", threading.Event()
+    with kit.Capture(lambda request: held.wait(30) and 503 if request["headers"]["x-8bit-attempt"] == "1" else 200) as capture:
+        server = Serve(state)
+        server.webhook(capture.url, retry={**FAST, "attempts": 3})
+        delivery = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+        kit.until(lambda: capture.requests)
+        under_way = server.get(f"/v1/deliveries/{delivery}").data
+        assert (under_way["attempts"], under_way["attempts_log"], under_way["unknown_attempts"]) == (1, [], [1])
+        server.process.kill()
+        server.process.wait(30)
+        held.set()
+        with Serve(state) as again:
+            found = again.ended(delivery)
+            assert (found["state"], found["attempts"], found["unknown_attempts"]) == ("delivered", 2, [1])
+            assert [each["number"] for each in found["attempts_log"]] == [2]

@@ -161,6 +161,15 @@ function attemptItem(attempt, before, longest, chosen, choose) {
     );
 }
 
+/* Attempts that have begun and of which nothing has come back. */
+function unknownNote(row) {
+    const underWay = row.state === "pending" && !row.waiting_for ? row.attempts : 0;
+    const lost = row.unknown_attempts.filter((number) => number !== underWay);
+    if (lost.length === 0) return null;
+    const which = lost.length === 1 ? `Attempt ${lost[0]} was` : `Attempts ${lost.join(", ")} were`;
+    return h("p", { class: "note" }, icon("warn"), h("span", null, `${which} under way when emit8 ended: whether the receiver got ${lost.length === 1 ? "it" : "them"} is not known.`));
+}
+
 function attemptsPanel(row, chosen, choose) {
     const log = row.attempts_log;
     const longest = Math.max(0.001, ...log.map((each) => each.response_time_ms));
@@ -191,8 +200,9 @@ function attemptsPanel(row, chosen, choose) {
                   ),
               ]
             : h("p", { class: "muted" }, "Nothing was sent yet. The first attempt shows up here by itself."),
-        row.attempts > log.length && log.length
-            ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are kept.`)
+        unknownNote(row),
+        row.attempts > log.length + row.unknown_attempts.length && log.length
+            ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are shown.`)
             : null,
     );
 }

@@ -324,6 +324,7 @@ static void the_last_hundred_attempts(void **state)
     ASSERT_OK(place, e8_store_attempts(place->store, list, 130, &place->err));
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
     assert_int_equal(details.row.attempts, 130);
+    assert_int_equal(details.unknown_count, 0);
     assert_int_equal(details.count, 100);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(details.attempts[i].number, i + 31);
@@ -333,6 +334,32 @@ static void the_last_hundred_attempts(void **state)
     assert_int_equal(details.row.response_time, -1);
     assert_int_equal(e8_store_delivery(place->store, "dlv_3", place->arena, &details, &place->err), E8_INPUT);
     assert_string_equal(place->err.what, "there is no delivery \"dlv_3\"");
+}
+
+/* Numbers 1 and 3 are used up, and the process ends. */
+static void attempts_that_were_under_way_at_a_kill(void **state)
+{
+    struct place *place = *state;
+    struct e8_store_details details;
+
+    add_webhook(place, "whk_a");
+    accept_one(place, (struct one){.n = 1, .created = T0});
+    int64_t row = row_of(place, 1);
+    for (unsigned number = 1; number <= 4; number++) {
+        struct e8_store_attempt attempt = some_attempt(row, number, 503, E8_STATE_PENDING);
+        ASSERT_OK(place, e8_store_begin(place->store, &row, 1, &place->err));
+        if (number % 2)
+            reopen(place);
+        else
+            put_attempt(place, &attempt);
+    }
+    ASSERT_OK(place, e8_store_begin(place->store, &row, 1, &place->err)); /* and one is under way */
+    ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
+    assert_int_equal(details.row.attempts, 5);
+    assert_int_equal(details.count, 2);
+    assert_int_equal(details.unknown_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(details.unknown[i], 2 * i + 1);
 }
 
 static void attempts_of_what_is_gone(void **state)
@@ -485,6 +512,7 @@ int run_store_queue_tests(void)
         CASE(it_is_tried_again),
         CASE(an_attempt_comes_back_whole),
         CASE(the_last_hundred_attempts),
+        CASE(attempts_that_were_under_way_at_a_kill),
         CASE(attempts_of_what_is_gone),
         CASE(how_long_it_fails),
         CASE(it_goes_out_again),
