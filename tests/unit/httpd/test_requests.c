@@ -221,6 +221,30 @@ static void large_bodies(void **state)
     assert_int_equal(reply.status, 413);
 }
 
+/* It need not come for that; and whoever sends it all the same reads the answer behind it. */
+static void a_body_that_is_too_large_is_refused_by_its_head(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client;
+    struct reply reply;
+    char head[128], part[4096];
+
+    memset(part, 'x', sizeof part);
+    snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\nx",
+             (size_t)BODY_MAX + sizeof part + 1);
+    for (int whole = 0; whole < 2; whole++) {
+        assert_true(client_open(&client, fixture->url));
+        client_say(&client, head);
+        for (size_t sent = 0; whole && sent < BODY_MAX + sizeof part; sent += sizeof part)
+            client_say_n(&client, part, sizeof part);
+        client_read(&client, &reply);
+        assert_int_equal(reply.status, 413);
+        assert_non_null(strstr(reply.body, "TOO_LARGE"));
+        assert_non_null(strcasestr(reply.head, "Connection: close"));
+        client_close(&client);
+    }
+}
+
 static void chunked_body_too_large(void **state)
 {
     struct fixture *fixture = *state;
@@ -560,6 +584,7 @@ int test_requests(void)
         TEST(pipelined_answers_keep_their_order),
         TEST(every_split_is_the_same),
         TEST(large_bodies),
+        TEST(a_body_that_is_too_large_is_refused_by_its_head),
         TEST(chunked_body_too_large),
         TEST(continue_is_sent),
         TEST(bad_requests),
