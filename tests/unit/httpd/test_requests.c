@@ -60,6 +60,15 @@ static void port_is_taken(void **state)
     assert_int_equal(e8_httpd_start(&options, &httpd, &err), E8_ENV);
     assert_null(httpd);
     assert_non_null(strstr(err.hint, "another process"));
+    assert_non_null(strstr(err.hint, "or a connection had that port a moment ago"));
+    char path[64];
+    snprintf(path, sizeof path, "unix:/tmp/e8-taken-%d", (int)getpid());
+    options.listen = path;
+    struct e8_httpd *first = NULL;
+    assert_int_equal(e8_httpd_start(&options, &first, &err), E8_OK);
+    assert_int_equal(e8_httpd_start(&options, &httpd, &err), E8_ENV);
+    assert_string_equal(err.hint, "another process listens there; choose another path");
+    e8_httpd_stop(&first);
 }
 
 static void request_is_described(void **state)
