@@ -507,10 +507,11 @@ static enum e8_rc disable_failing(struct e8_dispatch *d, const struct e8_webhook
         e8_wall_now() - webhook->failing_since < disable_after(d)) {
         return E8_OK;
     }
+    char time[E8_DUR_MAX];
+    const char *reason =
+        e8_arena_printf(arena, "no delivery has succeeded for %s", e8_dur_text(disable_after(d), time));
     enum e8_rc rc = e8_store_list(d->options.store, &filter, 0, look_at_row, &last, &more, &scanned, err);
-    return rc ? rc
-              : disable(d, webhook->id, "no delivery has succeeded for too long",
-                        last.row.id ? &last.row : NULL, err);
+    return rc ? rc : disable(d, webhook->id, reason, last.row.id ? &last.row : NULL, err);
 }
 
 /* Endpoints that have had nothing but failures for days. */
