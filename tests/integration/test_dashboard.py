@@ -1065,7 +1065,7 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
         ("webhook=whk_gone", "there is no webhook"),
         ("environment=moon", "production, staging or development"),
         ("event=none", "evt_…"),
-        ("time=own&since=2026-03-02T00:00&until=2026-03-01T00:00", "since lies before until"),
+        ("time=own&since=2026-03-02T00:00&until=2026-03-01T00:00", "since must be before until"),
     ):
         browser.go(f"/deliveries?{query}")
         assert said.lower() in browser.text(".error-box").lower(), query

@@ -1068,7 +1068,7 @@ def test_disabled_after_failures(tmp_path):
                 name, told = listener.event()
             listener.close()
             now = server.get(f"/v1/webhooks/{made['id']}").data
-            reason = "no delivery has succeeded for too long"
+            reason = "no delivery has succeeded for 1 s"
             assert told == {"id": made["id"], "disabled_reason": reason}
             assert now["enabled"] is False and now["disabled_reason"] == reason and now["disabled_at"]
             assert server.get(f"/v1/webhooks/{fine['id']}").data["enabled"] is True
@@ -1277,9 +1277,9 @@ def test_list_and_filters(tmp_path):
     ({"run": "run_none"}, "run", 'there is no run "run_none" in the log'),
     ({"webhook": "message.sent"}, "webhook", "GET /v1/webhooks"),
     ({"event": "message.sent"}, "event", "evt_…"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since lies before until"),
-    ({"since": "1m", "until": "1h"}, "since", "since lies before until"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "the time is empty"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since must be before until"),
+    ({"since": "1m", "until": "1h"}, "since", "since must be before until"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "since must be before until"),
 ])  # fmt: skip
 def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
     hook = shared.webhook("http://127.0.0.1:9/", ["message.sent"])["id"]
