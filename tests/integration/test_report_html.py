@@ -170,6 +170,8 @@ def test_the_tables_tell_it_without_scripts(made, page):
     assert {code: int(row[1]) for code, row in statuses.items()} == report["status"]
     outcomes = table(page, "Outcomes")
     assert {name: int(row[1]) for name, row in outcomes.items()} == report["outcomes"]
+    assert outcomes["delivered"][0] == "The receiver answered 2xx with a whole response."
+    assert outcomes["http_5xx"][0] == "The receiver failed with a 5xx status. For example: HTTP 503"
     for endpoint in report["endpoints"]:
         row = table(page, "Endpoints")[endpoint["name"]]
         assert [int(n) for n in row[1:4]] == [endpoint["totals"][k] for k in ("delivered", "failed", "retries")]
