@@ -103,8 +103,9 @@ void rig_again(struct rig *rig);
 const struct e8_counts *rig_counts(const struct rig *rig);
 /* The attempts of that instance and event, in the order of their ends: the n-th, or NULL. */
 const struct e8_attempt *rig_attempt(const struct rig *rig, uint64_t instance, uint32_t sequence, size_t n);
-size_t rig_late(const struct rig *rig, e8_dur_ns bound); /* how many attempts left so late: a busy machine makes some */
-double cpu_seconds(void); /* of this process */
+size_t rig_late(const struct rig *rig,
+                e8_dur_ns bound); /* how many attempts left so late: a busy machine makes some */
+double cpu_seconds(void);         /* of this process */
 
 #define ONE  "seed: 7\nendpoints: {a: {url: 'http://127.0.0.1:%d/'}}\nflows: {f: [{emit: message.sent}]}\n"
 #define NONE "retry: {attempts: 1}"
