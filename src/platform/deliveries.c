@@ -496,7 +496,7 @@ void e8_deliveries_resend(struct e8_call *call)
     struct e8_store_filter filter = {.webhook = NULL};
     struct e8_err err = {0};
     uint64_t count = 0;
-    bool dry_run, more = false;
+    bool dry_run = false, more = false;
     if (!read_failed(call, &filter, &dry_run)) {
         return;
     }
