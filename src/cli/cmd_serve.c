@@ -14,7 +14,9 @@ const struct e8_option e8_serve_options[] = {
     {"state", 0, "DIR", "directory of its memory and its key; default $XDG_STATE_HOME/emit8/serve",
      E8_OPTION_ENV},
     {"no-auth", 0, NULL, "take requests without the key; on loopback alone", 0},
-    {"host", 0, "NAME", "another name under which it is called, behind a proxy say (repeatable)",
+    {"host", 0, "NAME",
+     "another name or address under which it is called, on another machine or behind a proxy say "
+     "(repeatable)",
      E8_OPTION_ENV | E8_OPTION_REPEATS},
     {"plan", 0, "unlimited|starter|pro",
      "rate limits of the API: none (default), 60 or 600 requests a minute", E8_OPTION_ENV},
@@ -196,6 +198,35 @@ static enum e8_rc read_options(struct server *s, struct e8_err *err)
     return rc;
 }
 
+static void say_browser(const char *how, const char *host, const char *port, const char *key)
+{
+    fprintf(stderr, "emit8: %s: http://%s%s/%s%s\n", how, host, port, key ? "#key=" : "", key ? key : "");
+}
+
+/* Under which addresses a browser gets the dashboard. All addresses of the machine are none of its names. */
+static void say_addresses(const struct server *s, const char *url, const char *key)
+{
+    static const char *const all[][2] = {{"0.0.0.0", "127.0.0.1"}, {"[::]", "[::1]"}};
+    const char *host = url + strlen("http://"), *port = strrchr(url, ':');
+    for (size_t i = 0; i < E8_COUNT(all); i++) {
+        if (strlen(all[i][0]) == (size_t)(port - host) && strncmp(host, all[i][0], strlen(all[i][0])) == 0) {
+            say_browser("in the browser", all[i][1], port, key);
+            if (!s->hosts || !s->hosts[0]) {
+                fprintf(stderr,
+                        "emit8: on another machine: start it with --host NAME, the name or address by "
+                        "which it is called there\n");
+            }
+            for (const char *const *name = s->hosts; name && *name; name++) {
+                if (!strchr(*name, ':')) { /* else it is a proxy's */
+                    say_browser("on another machine", *name, port, key);
+                }
+            }
+            return;
+        }
+    }
+    say_browser("in the browser", host, "", key);
+}
+
 static void say_where(const struct server *s, const struct e8_platform_server *platform)
 {
     const char *url = e8_platform_url(platform), *key = e8_platform_key(platform);
@@ -204,7 +235,7 @@ static void say_where(const struct server *s, const struct e8_platform_server *p
         return;
     }
     if (strncmp(url, "http", 4) == 0) { /* no browser opens a unix socket */
-        fprintf(stderr, "emit8: in the browser: %s/%s%s\n", url, key ? "#key=" : "", key ? key : "");
+        say_addresses(s, url, key);
     }
     if (key) {
         fprintf(stderr, "emit8: the key lies in %s\n", e8_platform_key_file(platform));

@@ -142,7 +142,7 @@ static enum e8_rc open_file(const char *path, const char *query, int flags, sqli
     return failed;
 }
 
-enum whose { OURS, NEW, FOREIGN, NEWER, UNREADABLE };
+enum whose { OURS, NEW, FOREIGN, OF_SERVE, NEWER, UNREADABLE };
 
 /* One statement, so that what another process makes of the file at the moment is seen whole or not at all. */
 static enum whose identify(sqlite3 *db)
@@ -156,6 +156,8 @@ static enum whose identify(sqlite3 *db)
         int64_t application = sqlite3_column_int64(row, 0), version = sqlite3_column_int64(row, 1);
         if (application == E8_LOG_APPLICATION)
             whose = version > E8_LOG_VERSION ? NEWER : OURS;
+        else if (application == E8_SERVE_APPLICATION)
+            whose = OF_SERVE;
         else
             whose = application == 0 && version == 0 && sqlite3_column_int64(row, 2) == 0 ? NEW : FOREIGN;
     }
@@ -193,6 +195,10 @@ static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const 
     case FOREIGN:
         return e8_db_fail_with(err, E8_INPUT, path, another,
                                "is an SQLite database of another program, not a delivery log of emit8");
+    case OF_SERVE:
+        return e8_db_fail_with(err, E8_INPUT, path,
+                               "its API and its dashboard tell what it has sent; name another file",
+                               "is the memory of emit8 serve, not a delivery log");
     case NEWER:
         return e8_db_fail_with(err, E8_INPUT, path, "use that version, or name another file",
                                "was written by a newer version of emit8");

@@ -115,7 +115,7 @@ static void put_problem(struct e8_buf *body, const struct e8_httpd *httpd, int s
     e8_buf_puts(body, "\"}}\n");
 }
 
-void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool with_body)
+bool e8_answer_early(const struct e8_httpd *httpd, int fd, int status, bool with_body)
 {
     char body_text[256], text[4096];
     struct e8_buf body, answer;
@@ -132,8 +132,17 @@ void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool wi
         e8_buf_putstr(&answer, e8_buf_str(&body));
     E8_ASSERT(!answer.full);
     if (send(fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)answer.n)
-        return; /* it reads nothing, or is gone */
+        return false; /* it reads nothing, or is gone */
     shutdown(fd, SHUT_WR);
+    return true;
+}
+
+void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool with_body)
+{
+    char text[4096];
+
+    if (!e8_answer_early(httpd, fd, status, with_body))
+        return;
     for (int i = 0; i < 16 && recv(fd, text, sizeof text, MSG_DONTWAIT) > 0;) /* else closing would reset */
         i++;
 }

@@ -97,6 +97,7 @@ void *e8_exchange_begin(void *closure, const char *uri, struct MHD_Connection *c
     ex->bad_head = strstr(uri, "%00") != NULL; /* would end the path early */
     ex->target_end = uri + strlen(uri);
     ex->refuse = 0;
+    ex->answered = false;
     ex->discarded = 0;
     ex->fault = E8_FAULT_NONE;
     ex->line = e8_mono_now();
@@ -247,6 +248,15 @@ static enum MHD_Result refuse_head(struct e8_service *ex, const char *method, in
     return MHD_NO;
 }
 
+/* It is told at once, and its body is read all the same (DISCARD_MAX). */
+static void refuse_early(struct e8_service *ex, const char *method)
+{
+    struct e8_peer *peer = e8_peer_of(ex->connection);
+
+    ex->answered = peer->late =
+        e8_answer_early(ex->httpd, peer->fd, ex->refuse, strcmp(method, MHD_HTTP_METHOD_HEAD) != 0);
+}
+
 /* Of the exchanges whose head is not known to have come, it is the one of which MHD knows its size. The longest heads, of which it does not,
  * get its own answer. */
 void e8_exchange_refused(struct e8_httpd *httpd, int status)
@@ -301,6 +311,8 @@ static enum MHD_Result on_head(struct e8_service *ex, const char *method, const 
     if (ex->refuse &&
         (length - ex->httpd->options.body_max > DISCARD_MAX || e8_request_header(&ex->request, "Expect", 0)))
         return refuse(ex, ex->refuse);
+    if (ex->refuse)
+        refuse_early(ex, method);
     return MHD_YES;
 }
 
@@ -425,7 +437,7 @@ static enum MHD_Result on_complete(struct e8_service *ex, const char *url, const
     struct e8_response response = {.status = 200};
 
     if (ex->refuse)
-        return refuse(ex, ex->refuse);
+        return ex->answered ? MHD_NO : refuse(ex, ex->refuse);
     describe(ex, url, method);
     const struct e8_route *route = route_of(httpd, &ex->request);
     if (!route)

@@ -42,6 +42,7 @@ struct e8_service {
     bool bad_head;          /* its target or a header must not be believed */
     const char *target_end; /* where it ends in MHD's memory */
     int refuse;             /* answer this status without asking a handler; 0: none */
+    bool answered;          /* with that, before its body has come */
     size_t discarded;       /* bytes of a refused body */
     struct MHD_Response *response;
     struct e8_stream *stream; /* the answer, once it is on its way; else NULL */
@@ -150,8 +151,10 @@ void e8_wait_resume(struct e8_httpd *httpd, e8_mono_ns now);
 struct MHD_Response *e8_answer_new(const struct e8_httpd *httpd, const struct e8_response *response);
 /* A JSON error of ours; may not fail but by lack of memory, then NULL. */
 struct MHD_Response *e8_answer_error(const struct e8_httpd *httpd, int status);
-/* The same, written to the socket past MHD, with the end of the connection: where MHD has no answer, or an answer of its own. Nothing else is
- * being sent there. */
+/* The same, written to the socket past MHD, which sends nothing more there; what the client still sends is MHD's to read. False: it was not
+ * taken. Nothing else is being sent there. */
+bool e8_answer_early(const struct e8_httpd *httpd, int fd, int status, bool with_body);
+/* With the end of the connection: where MHD has no answer, or an answer of its own. */
 void e8_answer_at_once(const struct e8_httpd *httpd, int fd, int status, bool with_body);
 
 /* Streams (stream.c), on the server's thread. The MHD_Response that reads it; NULL when MHD refuses. */

@@ -86,11 +86,15 @@ static void remove_stale(const struct sockaddr_un *local)
     close(fd);
 }
 
-static const char *bind_hint(int error)
+/* That a port is taken may also be by a connection that has ended (TIME-WAIT), or by one that goes out. */
+static const char *bind_hint(int error, bool local)
 {
     switch (error) {
     case EADDRINUSE:
-        return "another process listens there; choose another port, or 0 for a free one";
+        return local ? "another process listens there; choose another path"
+                     : "another process listens there, or a connection had that port a moment ago; choose "
+                       "another "
+                       "port, or 0 for a free one";
     case EACCES:
         return "ports under 1024, and sockets in another's directory, need permission";
     case EADDRNOTAVAIL:
@@ -155,7 +159,8 @@ enum e8_rc e8_listen_open(const char *text, struct e8_listen *out, struct e8_err
         remove_stale(&address.local);
     out->fd = bind_and_listen(&address, size);
     if (out->fd < 0)
-        return e8_fail(err, E8_ENV, bind_hint(errno), "cannot listen on %.120s: %s", text, strerror(errno));
+        return e8_fail(err, E8_ENV, bind_hint(errno, address.any.sa_family == AF_UNIX),
+                       "cannot listen on %.120s: %s", text, strerror(errno));
     if (address.any.sa_family == AF_UNIX)
         memcpy(out->path, address.local.sun_path, sizeof out->path);
     describe(out);

@@ -203,7 +203,7 @@ void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *u
     e8_call_query_time(call, "since", since);
     e8_call_query_time(call, "until", until);
     if (*since && *until && *since >= *until) {
-        e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
+        e8_call_fault_at(call, "since", "an earlier since, or a later until", "since must be before until");
     }
 }
 

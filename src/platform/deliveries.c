@@ -296,6 +296,15 @@ static void put_attempts(struct e8_json *w, const struct e8_store_details *detai
     e8_json_end(w, ']');
 }
 
+static void put_unknown(struct e8_json *w, const struct e8_store_details *details)
+{
+    e8_json_array(w, "unknown_attempts");
+    for (size_t i = 0; i < details->unknown_count; i++) {
+        e8_json_int(w, NULL, details->unknown[i]);
+    }
+    e8_json_end(w, ']');
+}
+
 /* ---- what is signed, and the command ---- */
 
 /* The content's template in words: `{id}.{timestamp}.{body}` is the delivery's id, ".", the timestamp, ".", the exact body. */
@@ -396,6 +405,7 @@ void e8_delivery_get(struct e8_call *call)
     e8_json_row_members(w, &details.row);
     e8_json_str(w, "payload", details.body);
     put_attempts(w, &details);
+    put_unknown(w, &details);
     put_signature(call, details.row.webhook);
     put_curl(w, &details);
     e8_json_end(w, '}');
@@ -486,7 +496,7 @@ void e8_deliveries_resend(struct e8_call *call)
     struct e8_store_filter filter = {.webhook = NULL};
     struct e8_err err = {0};
     uint64_t count = 0;
-    bool dry_run, more = false;
+    bool dry_run = false, more = false;
     if (!read_failed(call, &filter, &dry_run)) {
         return;
     }

@@ -191,13 +191,14 @@ static void tell(struct e8_dispatch *d, const struct e8_note *note)
     }
 }
 
-/* On the disk, then told. */
+/* On the disk, then told, unless it was disabled before. */
 static enum e8_rc disable(struct e8_dispatch *d, const char *webhook, const char *reason,
                           const struct e8_store_row *last, struct e8_err *err)
 {
     const struct e8_disabled what = {webhook, reason, e8_wall_now(), last};
-    enum e8_rc rc = e8_store_webhook_enable(d->options.store, webhook, false, reason, what.at, err);
-    if (!rc && d->options.on_disabled) {
+    bool changed = false;
+    enum e8_rc rc = e8_store_webhook_enable(d->options.store, webhook, false, reason, what.at, &changed, err);
+    if (!rc && changed && d->options.on_disabled) {
         d->options.on_disabled(d->options.state, &what);
     }
     return rc == E8_INPUT ? E8_OK : rc; /* deleted meanwhile */
@@ -220,6 +221,7 @@ static enum e8_rc disable_gone(struct e8_dispatch *d, const struct e8_note *note
     if (attempt->outcome != E8_GONE) {
         return E8_OK;
     }
+    d->version = UINT64_MAX; /* the engine sends nothing more there, not even tests: another one does */
     return disable(d, note->item->webhook, "the receiver answered 410 Gone", &last, err);
 }
 
@@ -505,10 +507,11 @@ static enum e8_rc disable_failing(struct e8_dispatch *d, const struct e8_webhook
         e8_wall_now() - webhook->failing_since < disable_after(d)) {
         return E8_OK;
     }
+    char time[E8_DUR_MAX];
+    const char *reason =
+        e8_arena_printf(arena, "no delivery has succeeded for %s", e8_dur_text(disable_after(d), time));
     enum e8_rc rc = e8_store_list(d->options.store, &filter, 0, look_at_row, &last, &more, &scanned, err);
-    return rc ? rc
-              : disable(d, webhook->id, "no delivery has succeeded for too long",
-                        last.row.id ? &last.row : NULL, err);
+    return rc ? rc : disable(d, webhook->id, reason, last.row.id ? &last.row : NULL, err);
 }
 
 /* Endpoints that have had nothing but failures for days. */

@@ -86,7 +86,7 @@ static void read_frame(struct e8_call *call, struct frame *frame)
         frame->since = frame->until - 3600 * E8_NS_S;
     }
     if (frame->since >= frame->until) {
-        e8_call_fault_at(call, "since", "since lies before until", "the time is empty");
+        e8_call_fault_at(call, "since", "an earlier since, or a later until", "since must be before until");
         return;
     }
     frame->step = frame->step >= 0 ? frame->step : step_for(frame->until - frame->since);

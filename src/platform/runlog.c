@@ -77,8 +77,12 @@ static void copy_id(char out[E8_ID_MAX], const char *id)
     out[n] = '\0';
 }
 
+/* An event is of the log's time, not of its plan's, so that what is newer in the log was made later, whoever made it. */
 static void append(struct e8_runlog *log, struct entry *entry)
 {
+    if (entry->row.what == E8_RUN_EVENT) {
+        entry->row.at = entry->row.event.created = e8_wall_now();
+    }
     *log->end = entry;
     log->end = &entry->next;
     log->count++;
@@ -110,7 +114,6 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
     struct entry *entry = make_entry(tap, E8_RUN_EVENT);
     struct e8_run_row *row = &entry->row;
     const struct e8_plan *plan = tap->plan;
-    row->event.created = event->at < row->at ? event->at : row->at;
     copy_id(row->event.id, event->id);
     row->event.type = e8_arena_str(entry->arena, e8_str(plan->types[event->emit->type])).p;
     row->event.environment = e8_arena_str(entry->arena, e8_str(event->emit->environment)).p;

@@ -59,9 +59,10 @@ enum e8_rc e8_store_webhook_rotate(struct e8_store *store, const char *id, const
                                    e8_wall_ns grace_until, struct e8_err *err);
 /* The secret before a rotation is valid no longer. */
 enum e8_rc e8_store_webhook_revoke(struct e8_store *store, const char *id, struct e8_err *err);
-/* enabled: its waiting deliveries go on; not: they wait until it is enabled again. reason: why not; NULL: by hand. */
+/* enabled: its waiting deliveries go on; not: they wait until it is enabled again. reason: why not; NULL: by hand. One that is disabled
+ * already keeps its reason and its time: *changed (NULL: no matter) says whether it was not. */
 enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool enabled, const char *reason,
-                                   e8_wall_ns now, struct e8_err *err);
+                                   e8_wall_ns now, bool *changed, struct e8_err *err);
 /* E8_INPUT where there is none of that id. */
 enum e8_rc e8_store_webhook(struct e8_store *store, const char *id, struct e8_arena *arena,
                             struct e8_webhook *out, struct e8_err *err);
@@ -308,6 +309,10 @@ struct e8_store_details {
         uint64_t body_length;
         struct e8_store_change change;
     } * attempts; /* the last 100 of them, in their order */
+    /* Numbers that are used up, ascending (the last 100), of which there is no attempt: the delivery's last one may be under way; of the others
+     * nobody knows what became of them, since the process ended meanwhile. */
+    unsigned *unknown;
+    size_t unknown_count;
 };
 /* E8_INPUT: unknown. */
 enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_arena *arena,

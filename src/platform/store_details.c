@@ -73,6 +73,23 @@ static void read_tries(struct e8_side *side, struct e8_arena *arena, struct e8_s
     out->count = TRIES_MAX - first;
 }
 
+/* Between the attempts that are told, and behind them. */
+static void find_unknown(struct e8_arena *arena, struct e8_store_details *out)
+{
+    unsigned least = out->count == TRIES_MAX ? out->attempts[0].number : 1;
+    size_t known = out->count, first = TRIES_MAX;
+
+    out->unknown = e8_arena_alloc(arena, TRIES_MAX * sizeof *out->unknown);
+    for (unsigned n = out->row.attempts; n >= least && first > 0; n--) {
+        if (known > 0 && out->attempts[known - 1].number == n)
+            known--;
+        else
+            out->unknown[--first] = n;
+    }
+    out->unknown += first;
+    out->unknown_count = TRIES_MAX - first;
+}
+
 enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_arena *arena,
                              struct e8_store_details *out, struct e8_err *err)
 {
@@ -90,6 +107,7 @@ enum e8_rc e8_store_delivery(struct e8_store *store, const char *id, struct e8_a
         out->body = e8_column_blob(row, E8_ROW_WIDTH + 1, arena);
         e8_side_done(row);
         read_tries(side, arena, out);
+        find_unknown(arena, out);
     } else if (!e8_side_failed(side)) {
         rc = e8_fail(err, E8_INPUT, NULL, "there is no delivery \"%.60s\"", id);
     }

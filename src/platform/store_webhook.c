@@ -82,20 +82,25 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
 }
 
 enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool enabled, const char *reason,
-                                   e8_wall_ns now, struct e8_err *err)
+                                   e8_wall_ns now, bool *changed, struct e8_err *err)
 {
     static const char on[] = "UPDATE webhook SET enabled_at = iif(enabled, enabled_at, ?2), enabled = 1,"
                              " disabled_reason = NULL, disabled_at = 0, failing_since = 0, updated = ?2"
                              " WHERE id = ?1 AND NOT deleted";
     static const char off[] = "UPDATE webhook SET enabled = 0, disabled_reason = ?3, disabled_at = ?2,"
-                              " updated = ?2 WHERE id = ?1 AND NOT deleted";
+                              " updated = ?2 WHERE id = ?1 AND NOT deleted AND enabled";
 
     e8_side_begin(&store->writer, E8_SYNC);
     if (enabled)
         E8_RUN(&store->writer, on, e8_text(id), e8_int(now));
     else
         E8_RUN(&store->writer, off, e8_text(id), e8_int(now), e8_text(reason));
-    return e8_webhook_end(store, e8_side_changes(&store->writer) > 0, id, err);
+    bool done = e8_side_changes(&store->writer) > 0;
+    if (changed)
+        *changed = done;
+    if (!done && e8_webhook_find(&store->writer, id))
+        return e8_side_end(&store->writer, E8_OK, err);
+    return e8_webhook_end(store, done, id, err);
 }
 
 /* ---- deleting ---- */

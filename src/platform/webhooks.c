@@ -244,7 +244,7 @@ static void enable(struct e8_call *call, bool enabled)
         return;
     }
     enum e8_rc rc = e8_store_webhook_enable(call->server->store, webhook.id, enabled, enabled ? NULL : reason,
-                                            call->now, &err);
+                                            call->now, NULL, &err);
     if (rc) {
         e8_call_fail_store(call, rc, &err);
         return;

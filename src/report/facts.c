@@ -2,7 +2,8 @@
 
 #include "report/parts.h"
 
-#define UNSIGNED_NAMED 3 /* endpoints */
+#define UNSIGNED_NAMED 3  /* endpoints */
+#define BEYOND         10 /* samples beyond a percentile below p99 */
 
 const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
     {"p50", "p50", 0.5},  {"p75", "p75", 0.75}, {"p90", "p90", 0.9},
@@ -189,5 +190,8 @@ double e8_report_rate_whole(const struct e8_report *report)
 
 bool e8_report_shaky(const struct e8_hist *hist, double q)
 {
-    return hist && e8_hist_count(hist) > 0 && q >= 0.99 && q < 1 && !e8_hist_supports(hist, q);
+    if (!hist || e8_hist_count(hist) == 0 || q >= 1)
+        return false;
+    return q < 0.99 ? (double)e8_hist_count(hist) * (1 - q) < BEYOND * (1 - 1e-9)
+                    : !e8_hist_supports(hist, q);
 }

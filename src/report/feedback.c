@@ -1,4 +1,6 @@
 /* Outages, and what retries did to the run: how much they added, how deliveries piled up, and whether the receiver came out of it. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/parts.h"
@@ -6,7 +8,10 @@
 #define WINDOW_ATTEMPTS 10 /* on average, so that one failure is not a majority by chance */
 #define OUTAGE_FAILED   10 /* attempts at least */
 #define PEAK_PART       20 /* a backlog below one part in so many of its peak counts as gone */
-#define CHANCE          3 /* standard deviations that failures of an outage lie above what fails all the time */
+#define CHANCE          4 /* standard deviations that failures of a window lie above what fails all the time */
+#define DOWN            0.95 /* of the attempts of a window: it says nothing of what fails all the time */
+#define MOSTLY          4    /* where all windows but one in so many are down, nothing else is usual */
+#define OFTEN           0.4  /* of the attempts: where so many fail all the time, a majority says nothing */
 
 /* A silence: for so long, and so many times as long as what takes long here, nothing succeeded while so many attempts were under way all
  * the time, or so many failed. A single one may be slow, or wrong, by itself. */
@@ -15,6 +20,7 @@
 #define SILENCE_SLOW   0.01 /* of the attempts may take longer without being the worse for it */
 #define SILENCE_OPEN   2
 #define SILENCE_FAILED 3
+#define SILENCE_CHANCE 0.01 /* as often, by chance alone, so many would fail in a row */
 
 enum { SHOWN_OUTAGES = 3, SPARKS = 60, POINTS = 64, INDENT = 11 };
 
@@ -48,9 +54,39 @@ static size_t window_of(const struct e8_series *series)
     return by;
 }
 
-static bool is_bad(const struct e8_slice *slice)
+static double failed_of(const struct e8_slice *slice)
 {
-    return slice->failed * 2 > slice->attempts;
+    return (double)slice->failed / (double)slice->attempts;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The part of the attempts that fails all the time: the median of the windows in which not nearly all do. */
+static double usual_of(const struct e8_slice *windows, size_t count)
+{
+    double shares[E8_SLICES];
+    size_t n = 0, all = 0;
+    for (size_t i = 0; i < count; i++) {
+        all += windows[i].attempts > 0;
+        if (windows[i].attempts > 0 && failed_of(&windows[i]) < DOWN)
+            shares[n++] = failed_of(&windows[i]);
+    }
+    if (n * MOSTLY <= all)
+        return 0;
+    qsort(shares, n, sizeof(*shares), compare);
+    return shares[n / 2];
+}
+
+/* Most of its attempts failed, and more than by chance. */
+static bool is_bad(const struct e8_slice *window, double usual)
+{
+    double n = (double)window->attempts, over = (double)window->failed - usual * n;
+    return window->failed * 2 > window->attempts && usual < OFTEN &&
+           over * over > CHANCE * CHANCE * usual * (1 - usual) * n;
 }
 
 /* Between two slices in which something succeeded: those with deliveries that had begun and not ended. */
@@ -70,11 +106,21 @@ static e8_dur_ns usual_most(const struct e8_hist *response, const struct silence
     return e8_hist_quantile(response, q < 0.25 ? 0.25 : q);
 }
 
-static bool is_outage(const struct silence *silence, e8_dur_ns width, const struct e8_hist *response)
+/* How often so many fail one after another where they fail as the others did. */
+static double by_chance(const struct silence *silence, const struct e8_slice *whole)
+{
+    double n = (double)(whole->attempts - silence->failed);
+    double share = n > 0 ? (double)(whole->failed - silence->failed) / n : 0;
+    return n * (1 - share) * pow(share, (double)silence->failed);
+}
+
+static bool is_outage(const struct silence *silence, e8_dur_ns width, const struct e8_slice *whole,
+                      const struct e8_hist *response)
 {
     e8_dur_ns length = (e8_dur_ns)silence->count * width;
-    return (silence->open >= SILENCE_OPEN || silence->failed >= SILENCE_FAILED) && length >= SILENCE_LEAST &&
-           length >= SILENCE_TIMES * usual_most(response, silence);
+    bool enough = silence->failed >= SILENCE_FAILED ? by_chance(silence, whole) < SILENCE_CHANCE
+                                                    : silence->open >= SILENCE_OPEN;
+    return enough && length >= SILENCE_LEAST && length >= SILENCE_TIMES * usual_most(response, silence);
 }
 
 static void lengthen(struct silence *silence, size_t at, uint64_t failed, uint64_t open)
@@ -96,8 +142,8 @@ static size_t last_begun(const struct e8_slice *slices, size_t count)
 
 /* Marks the slices of the silences behind the first success that are outages; returns whether there are any. When no more begins, the slow
  * ones are left, and are answered one by one: that is no outage. */
-static bool find_silences(const struct e8_series *series, const struct e8_hist *response,
-                          bool silent[E8_SLICES])
+static bool find_silences(const struct e8_series *series, const struct e8_slice *whole,
+                          const struct e8_hist *response, bool silent[E8_SLICES])
 {
     struct silence now = {0};
     uint64_t backlog = 0, open = 0;
@@ -114,7 +160,7 @@ static bool find_silences(const struct e8_series *series, const struct e8_hist *
         if (after && !well && backlog + open + slice->failed > 0)
             lengthen(&now, i, slice->failed, open);
         bool ends = well ? last >= now.from : i + 1 == series->count;
-        if (ends && is_outage(&now, series->width, response)) {
+        if (ends && is_outage(&now, series->width, whole, response)) {
             any = true;
             memset(silent + now.from, true, now.count * sizeof(*silent));
         }
@@ -131,26 +177,15 @@ struct walk {
     bool wrong;
     size_t from, to; /* windows of the outage: the first and the last that were bad */
     uint64_t failed, peak;
-    uint64_t in_bad, tried_in_bad; /* attempts in windows that were bad: that failed; all */
-    uint64_t since, tried;         /* attempts from the first such window to the last: that failed; all */
-    uint64_t all_tried;            /* attempts of the outage until now */
-    struct e8_slice whole;         /* of the run */
-    bool silence;                  /* nothing succeeded for a while; then few may be enough */
+    uint64_t in_bad; /* attempts in windows that were bad: that failed */
+    uint64_t since;  /* attempts from the first such window to the last: that failed */
+    bool silence;    /* nothing succeeded for a while; then few may be enough */
 };
-
-/* Where a part of the attempts fails all the time, it is a majority in a short window now and then. */
-static bool is_chance(const struct walk *walk)
-{
-    uint64_t rest = walk->whole.attempts - walk->tried;
-    double share = rest ? (double)(walk->whole.failed - walk->since) / (double)rest : 0;
-    double usual = share * (double)walk->tried_in_bad, over = (double)walk->in_bad - usual;
-    return over < 0 || over * over <= CHANCE * CHANCE * usual * (1 - share);
-}
 
 static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
                         bool recovered)
 {
-    if (!walk->silence && (walk->in_bad < OUTAGE_FAILED || is_chance(walk)))
+    if (!walk->silence && walk->in_bad < OUTAGE_FAILED)
         return;
     out->outage_count++;
     out->unrecovered += !recovered;
@@ -180,18 +215,15 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
     if (!walk->wrong) {
         walk->wrong = true;
         walk->from = at;
-        walk->failed = walk->all_tried = walk->peak = walk->in_bad = walk->tried_in_bad = 0;
+        walk->failed = walk->peak = walk->in_bad = 0;
         walk->silence = false;
     }
     walk->silence = walk->silence || silent;
     walk->failed += slice->failed;
-    walk->all_tried += slice->attempts;
     if (bad) {
         walk->to = at;
         walk->in_bad += slice->failed;
-        walk->tried_in_bad += slice->attempts;
         walk->since = walk->failed;
-        walk->tried = walk->all_tried;
     }
     walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
     uint64_t calm = walk->calm + walk->calm / PEAK_PART + 1; /* that of a closed loop goes to and fro */
@@ -206,18 +238,19 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
 static void find_outages(const struct e8_series *series, const struct e8_hist *response,
                          struct e8_feedback *out)
 {
-    struct e8_slice windows[E8_SLICES];
+    struct e8_slice windows[E8_SLICES], whole = {0};
     bool silent[E8_SLICES];
-    bool fine = find_silences(series, response, silent);
     size_t by = window_of(series), windows_count = gather(series, by, windows);
+    for (size_t i = 0; i < windows_count; i++)
+        add_slice(&whole, &windows[i]);
+    double usual = usual_of(windows, windows_count);
+    bool fine = find_silences(series, &whole, response, silent);
     size_t count = fine ? series->count : windows_count;
     const struct e8_slice *slices = fine ? series->slices : windows;
     e8_dur_ns width = series->width * (e8_dur_ns)(fine ? 1 : by);
     struct walk walk = {.last_begun = last_begun(slices, count)};
-    for (size_t i = 0; i < windows_count; i++)
-        add_slice(&walk.whole, &windows[i]);
     for (size_t i = 0; i < count; i++) {
-        bool bad = is_bad(&windows[fine ? i / by : i]);
+        bool bad = is_bad(&windows[fine ? i / by : i], usual);
         walk.backlog += slices[i].begun;
         walk.backlog -= slices[i].ended < walk.backlog ? slices[i].ended : walk.backlog;
         step(&walk, out, &slices[i], bad || (fine && silent[i]), fine && silent[i], width, i);
@@ -263,6 +296,11 @@ struct e8_feedback e8_feedback_of(const struct e8_report *report)
     return out;
 }
 
+const char *e8_moment_text(e8_dur_ns at, char out[E8_DUR_MAX])
+{
+    return at > 0 ? e8_dur_text(at, out) : "0 s";
+}
+
 /* ---- text ---- */
 
 /* The backlog over time; each column is the most of its time. What is not 0 shows. */
@@ -303,7 +341,7 @@ static void put_backlog(const struct e8_report *report, const struct e8_feedback
     put_sparks(e8_stats_series(report->stats), f->peak, page);
     e8_page_spaces(page, INDENT);
     snprintf(text, sizeof(text), "at most %s, after %s; %s at the end", e8_count_text(f->peak, peak),
-             e8_dur_text(f->peak_at > 0 ? f->peak_at : 0, at), e8_count_text(f->left, left));
+             e8_moment_text(f->peak_at, at), e8_count_text(f->left, left));
     e8_page_wrap(page, e8_str(text), INDENT, INDENT);
 }
 
@@ -327,7 +365,7 @@ static void put_outages(const struct e8_feedback *f, struct e8_page *page)
             outage->failed ? e8_arena_printf(arena, "%s attempt%s failed",
                                              e8_count_text(outage->failed, failed), e8_plural(outage->failed))
                            : "nothing was answered";
-        const char *text = e8_arena_printf(arena, "from %s to %s, %s; %s", e8_dur_text(outage->from, from),
+        const char *text = e8_arena_printf(arena, "from %s to %s, %s; %s", e8_moment_text(outage->from, from),
                                            e8_dur_text(outage->to, to), what, recovery_text(outage, arena));
         put_label(page, "outage");
         e8_page_wrap(page, e8_str(text), INDENT, INDENT);

@@ -321,34 +321,38 @@ static void put_statuses(struct e8_buf *out, const struct e8_report *report, uin
     e8_html_table_end(out);
 }
 
-/* The text of the first failure of this kind; where several endpoints have one, that of the first of them. */
-static const char *sample_of(const struct e8_report *report, enum e8_outcome outcome)
+/* What the outcome means, and the text of the first failure of this kind; where several endpoints have one, that of the first of them. */
+static const char *meaning_of(const struct e8_report *report, enum e8_outcome outcome, struct e8_arena *arena)
 {
+    const char *meaning = e8_outcome_info(outcome)->text;
     for (unsigned i = 0; outcome != E8_DELIVERED && i < report->run->endpoint_count; i++) {
         const char *text = e8_stats_sample(report->stats, i, outcome);
         if (text[0])
-            return text;
+            return strcmp(text, meaning) == 0 ? meaning
+                                              : e8_arena_printf(arena, "%s For example: %s", meaning, text);
     }
-    return e8_outcome_info(outcome)->text;
+    return meaning;
 }
 
 static void put_outcomes(struct e8_buf *out, const struct e8_report *report, uint64_t attempts)
 {
-    static const char *const titles[] = {"Outcome", "~For example", "#Attempts", "#Share", "|", NULL};
+    static const char *const titles[] = {"Outcome", "~Meaning", "#Attempts", "#Share", "|", NULL};
     const uint64_t *outcomes = e8_stats_all(report->stats)->n.outcomes;
+    struct e8_arena *arena = e8_arena_new();
     char text[E8_NUMBER_MAX];
     e8_html_table(out, "Outcomes", titles);
     for (unsigned i = 0; i < E8_OUTCOME_COUNT; i++) {
         if (!outcomes[i])
             continue;
         e8_html_row(out, e8_outcome_info((enum e8_outcome)i)->name);
-        e8_html_cell(out, NULL, sample_of(report, (enum e8_outcome)i));
+        e8_html_cell(out, NULL, meaning_of(report, (enum e8_outcome)i, arena));
         e8_html_count(out, NULL, outcomes[i]);
         e8_html_number(out, "dim", e8_share_text(outcomes[i], attempts, text));
         e8_html_bar(out, i == E8_DELIVERED ? "good" : "bad", (double)outcomes[i] / (double)attempts);
         e8_html_row_end(out);
     }
     e8_html_table_end(out);
+    e8_arena_free(&arena);
 }
 
 void e8_html_answers(struct e8_buf *out, const struct e8_report *report, const char *prefix)
@@ -476,7 +480,7 @@ static void put_deadlines(struct e8_buf *out, const struct e8_report *report, co
 static void put_outage(struct e8_buf *out, const struct e8_outage *outage)
 {
     char text[E8_DUR_MAX];
-    e8_html_row(out, e8_dur_text(outage->from, text));
+    e8_html_row(out, e8_moment_text(outage->from, text));
     e8_html_number(out, NULL, e8_dur_text(outage->to, text));
     e8_html_count(out, "bad", outage->failed);
     e8_html_count(out, NULL, outage->peak);
@@ -518,7 +522,7 @@ static void put_feedback(struct e8_buf *out, const struct e8_report *report, con
         }
         e8_html_fact(out, "Backlog at most",
                      e8_arena_printf(arena, "%s, after %s", e8_count_text(f.peak, peak),
-                                     e8_dur_text(f.peak_at > 0 ? f.peak_at : 0, at)));
+                                     e8_moment_text(f.peak_at, at)));
         e8_html_fact(out, "Backlog at the end", e8_count_text(f.left, peak));
         e8_buf_puts(out, "</dl>\n");
         put_outages(out, &f);

@@ -32,7 +32,8 @@ e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats 
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
 /* The same of the whole run; < 0 also where its shards ran at different times. */
 double e8_report_rate_whole(const struct e8_report *report);
-/* "p99", "p99.9" and below too few samples stand behind: see e8_hist_supports. False also when there are none at all. */
+/* Too few samples stand behind it: from p99 on see e8_hist_supports; below ten are beyond it, 20 for p50 and 200 for p95. False also when
+ * there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);
 
 /* Attempts that ended without a status: refused, reset, out of time; not those that the end of the run or emit8 itself ended. */
@@ -99,6 +100,8 @@ struct e8_feedback {
     size_t outage_count, unrecovered, late;    /* late: recovered when nothing more began */
 };
 struct e8_feedback e8_feedback_of(const struct e8_report *report);
+/* When that was; what lies before the start is told as the start. Returns `out`, or a literal. */
+const char *e8_moment_text(e8_dur_ns at, char out[E8_DUR_MAX]);
 
 void e8_report_warn(struct e8_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void e8_report_warnings(struct e8_report *report);

@@ -235,7 +235,16 @@ static void warn_samples(struct e8_report *report)
     const struct e8_hist *hist = e8_stats_all(report->stats)->response;
     char count[E8_NUMBER_MAX];
     bool p99 = e8_report_shaky(hist, 0.99), p999 = e8_report_shaky(hist, 0.999);
-    if (p99 || p999)
+    const char *lowest = NULL;
+    for (size_t p = E8_PERCENTILES; p-- > 0 && e8_report_shaky(hist, e8_percentiles[p].q);)
+        lowest = e8_percentiles[p].q < 0.99 ? e8_percentiles[p].name : NULL;
+    if (lowest)
+        e8_report_warn(
+            report,
+            "%s and above of %s sample%s are indicative only: p50 takes 20 samples, p90 100, p95 200, "
+            "p99 10,000, p99.9 100,000",
+            lowest, e8_count_text(e8_hist_count(hist), count), e8_plural(e8_hist_count(hist)));
+    else if (p99 || p999)
         e8_report_warn(report, "%s of %s samples %s indicative only: p99 takes 10,000 samples, p99.9 100,000",
                        p99 ? "p99 and p99.9" : "p99.9", e8_count_text(e8_hist_count(hist), count),
                        p99 ? "are" : "is");

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import kit
@@ -808,6 +809,25 @@ flows:
 run:
   - {flow: one, arrivals: {rate: 20/s, for: 60s}}
 """
+
+
+def test_an_attempt_that_a_kill_cut_off_is_told(browser, tmp_path, receiver):
+    held = threading.Event()
+    receiver.capture.answer = lambda request: held.wait(30) and 503 if request["headers"]["x-8bit-attempt"] == "1" else 200
+    server = platform_api.Serve(tmp_path / "state")
+    server.webhook(receiver.url, retry=RETRY)
+    delivery = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+    receiver.got(1)
+    server.process.kill()
+    server.process.wait(30)
+    held.set()
+    with platform_api.Serve(tmp_path / "state") as again:
+        assert again.ended(delivery)["state"] == "delivered"
+        enter(browser, again)
+        browser.go(f"/deliveries/{delivery}")
+        browser.see("Attempt 1 was under way when emit8 ended: whether the receiver got it is not known.")
+        assert browser.count(".attempt") == 1 and "Only the last" not in browser.text()
+        assert not browser.complaints()
 
 
 def test_scenarios_run_and_are_stopped(browser, serve, receiver):

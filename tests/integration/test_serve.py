@@ -590,6 +590,7 @@ def test_enable_and_disable(shared):
     assert (off["enabled"], off["disabled_reason"]) == (False, "maintenance") and off["disabled_at"]
     assert shared.post("/v1/events", {"type": "agent.error", "environment": "staging"}).status == 202
     assert shared.get(path + "/deliveries").data == []
+    assert shared.post(path + "/disable", {"reason": "again"}).data == off
     on = shared.post(path + "/enable").data
     assert (on["enabled"], on["disabled_reason"], on["disabled_at"]) == (True, None, None)
     shared.post(path + "/disable", {"reason": 5}).error(400, "INVALID_REQUEST")
@@ -1032,6 +1033,26 @@ def test_disabled_by_410(tmp_path):
         assert server.post("/v1/events", {"type": "message.received"}).data["deliveries"] == []
 
 
+@pytest.mark.parametrize("by", ["hand", "410"])
+def test_what_is_disabled_is_not_disabled_again(tmp_path, by):
+    """By a test that is answered 410, nor by hand: reason and time stay, and nothing more is told."""
+    with kit.Capture(lambda request: 410) as capture, Serve(tmp_path / "state", "--format", "ndjson") as server:
+        made = server.webhook(capture.url, enabled=by != "hand")
+        path = f"/v1/webhooks/{made['id']}"
+        test = {"event": "session.ended"}
+        if by == "410":
+            server.ended(server.post(path + "/test", test).data["delivery_id"])
+            kit.until(lambda: len(server.out) == 2)
+        before = kit.until(lambda: not (now := server.get(path).data)["enabled"] and now)
+        assert (before["disabled_reason"] is None) == (by == "hand")
+        for _ in range(2):
+            server.ended(server.post(path + "/test", test).data["delivery_id"])
+        assert server.post(path + "/disable", {"reason": "mine"}).data | {"failing_since": before["failing_since"]} == before
+    told = [json.loads(line)["type"] for line in server.out]
+    assert told.count("webhook.delivery_failed") == (2 if by == "hand" else 3)
+    assert told.count("webhook.disabled") == (0 if by == "hand" else 1)
+
+
 def test_disabled_after_failures(tmp_path):
     """Told as a 410 is: a line, a notice, and on the stream, with the reason."""
     with kit.Capture(lambda request: 200 if request["path"] == "/notify" else 500) as capture:
@@ -1047,7 +1068,7 @@ def test_disabled_after_failures(tmp_path):
                 name, told = listener.event()
             listener.close()
             now = server.get(f"/v1/webhooks/{made['id']}").data
-            reason = "no delivery has succeeded for too long"
+            reason = "no delivery has succeeded for 1 s"
             assert told == {"id": made["id"], "disabled_reason": reason}
             assert now["enabled"] is False and now["disabled_reason"] == reason and now["disabled_at"]
             assert server.get(f"/v1/webhooks/{fine['id']}").data["enabled"] is True
@@ -1256,9 +1277,9 @@ def test_list_and_filters(tmp_path):
     ({"run": "run_none"}, "run", 'there is no run "run_none" in the log'),
     ({"webhook": "message.sent"}, "webhook", "GET /v1/webhooks"),
     ({"event": "message.sent"}, "event", "evt_…"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since lies before until"),
-    ({"since": "1m", "until": "1h"}, "since", "since lies before until"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "the time is empty"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since must be before until"),
+    ({"since": "1m", "until": "1h"}, "since", "since must be before until"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "since must be before until"),
 ])  # fmt: skip
 def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
     hook = shared.webhook("http://127.0.0.1:9/", ["message.sent"])["id"]
@@ -1656,8 +1677,11 @@ def test_a_run_waits_for_the_log(tmp_path):
         with sqlite3.connect(tmp_path / "state" / "platform.db") as db:
             assert db.execute("SELECT count(*), sum(number), count(due) FROM delivery WHERE run = 1").fetchone() == (1200, 1200, 0)
             assert db.execute("SELECT count(*), max(length(body)), max(body_length) FROM attempt").fetchone() == (1200, 16384, 20000)
-            late = "SELECT max(d.created - a.due), max(a.sent) FROM attempt a JOIN delivery d ON d.row = a.n >> 20"  # by two clocks
-            assert (found := db.execute(late).fetchone())[0] < 50e6 and found[1] > 0.2e9, found
+            late = "SELECT max(d.created - a.due - a.sent), max(d.created - a.due), max(a.sent) FROM attempt a JOIN delivery d ON d.row = a.n >> 20"
+            found = db.execute(late).fetchone()
+            assert found[0] < 50e6 and found[1] > 0.2e9 and found[2] > 0.2e9, found  # accepted late, and then sent; by two clocks
+            wrong = "SELECT count(*) FROM delivery d JOIN delivery before ON before.row = d.row - 1 WHERE d.created < before.created"
+            assert db.execute(wrong).fetchone() == (0,)
 
 
 def test_a_dead_endpoint_takes_no_other_s_place(tmp_path):
@@ -1775,7 +1799,7 @@ def test_what_was_accepted_survives_a_kill(tmp_path):
         server = Serve(state)
         made = server.webhook(capture.url, retry={"attempts": 100, "base": "50ms", "cap": "100ms", "jitter": "none"})
         accepted = [server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(20)]
-        rotated = server.post(f"/v1/webhooks/{made['id']}/rotate").data
+        server.post(f"/v1/webhooks/{made['id']}/rotate")
         server.process.kill()
         server.process.wait(30)
         down.clear()
@@ -1783,4 +1807,23 @@ def test_what_was_accepted_survives_a_kill(tmp_path):
             for delivery in accepted:
                 assert again.ended(delivery)["state"] == "delivered"
         delivered = [r for r in capture.take() if r["headers"]["x-8bit-delivery"] in accepted]
-        kit.assert_signed(delivered[-1], rotated["secret"])
+        kit.assert_signed(delivered[-1], made["secret"])  # older than the rotation
+
+
+def test_an_attempt_that_a_kill_cut_off_is_told(tmp_path):
+    """Its number is used up: it is neither an attempt that is not kept any more, nor none at all."""
+    state, held = tmp_path / "state", threading.Event()
+    with kit.Capture(lambda request: held.wait(30) and 503 if request["headers"]["x-8bit-attempt"] == "1" else 200) as capture:
+        server = Serve(state)
+        server.webhook(capture.url, retry={**FAST, "attempts": 3})
+        delivery = server.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"]
+        kit.until(lambda: capture.requests)
+        under_way = server.get(f"/v1/deliveries/{delivery}").data
+        assert (under_way["attempts"], under_way["attempts_log"], under_way["unknown_attempts"]) == (1, [], [1])
+        server.process.kill()
+        server.process.wait(30)
+        held.set()
+        with Serve(state) as again:
+            found = again.ended(delivery)
+            assert (found["state"], found["attempts"], found["unknown_attempts"]) == ("delivered", 2, [1])
+            assert [each["number"] for each in found["attempts_log"]] == [2]

@@ -259,6 +259,18 @@ def test_other_addresses_need_a_key(tmp_path):
         assert serve.get("/v1/info").status == 200
         assert serve.call("GET", "/v1/info", key=None).status == 401
         assert serve.call("GET", "/v1/info", headers={"Host": "evil.example"}).status == 403
+        kit.until(lambda: "the key lies in" in serve.err[-1])
+        assert serve.err[1:3] == [f"emit8: in the browser: http://{serve.address}/#key={serve.key}\n",
+                                  "emit8: on another machine: start it with --host NAME, the name or address by which it is called there\n"]
+
+
+def test_the_address_for_another_machine_is_told(tmp_path):
+    with Serve(tmp_path / "state", "--host", "emit8.example", "--host", "proxy.example:8443", listen="0.0.0.0:0") as serve:
+        port = serve.address.rpartition(":")[2]
+        kit.until(lambda: "the key lies in" in serve.err[-1])
+        assert serve.err[1:3] == [f"emit8: in the browser: http://127.0.0.1:{port}/#key={serve.key}\n",
+                                  f"emit8: on another machine: http://emit8.example:{port}/#key={serve.key}\n"]
+        assert len(serve.err) == 4
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

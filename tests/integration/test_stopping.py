@@ -18,6 +18,7 @@ import unicodedata
 import pytest
 
 import kit
+import platform_api
 
 SLOW = 4 if kit.is_sanitized() else 1
 STOPPING = b"stopping; waiting for what is under way"
@@ -550,11 +551,18 @@ def make_broken(path):
     path.write_bytes(whole)
 
 
+def make_served(path):
+    with platform_api.Serve(path.parent / "state"):
+        pass
+    path.write_bytes((path.parent / "state" / "platform.db").read_bytes())
+
+
 UNFIT = {
     "directory": (lambda path: path.mkdir(), "is a directory, not a delivery log"),
     "text": (lambda path: path.write_text("dear diary\n" * 100), "is not a delivery log"),
     "FIFO": (os.mkfifo, "is not a regular file"),
     "another program's": (make_foreign, "is an SQLite database of another program"),
+    "emit8 serve's": (make_served, "is the memory of emit8 serve, not a delivery log; its API"),
     "device": (lambda path: path.symlink_to("/dev/full"), "is not a regular file"),
     "newer": (None, "was written by a newer version of emit8"),
 }

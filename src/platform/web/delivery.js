@@ -161,15 +161,36 @@ function attemptItem(attempt, before, longest, chosen, choose) {
     );
 }
 
+/* Attempts that have begun and of which nothing has come back, but for one that is under way. */
+function lostOf(row) {
+    const underWay = row.state === "pending" && !row.waiting_for ? row.attempts : 0;
+    return row.unknown_attempts.filter((number) => number !== underWay);
+}
+
 /* Why there is no attempt to be shown. */
 function noAttempt(row) {
-    if (row.attempts) return "Its attempts are not kept any more.";
+    if (row.attempts > row.unknown_attempts.length) return "Its attempts are not kept any more.";
+    const lost = lostOf(row).length > 0;
+    const nothing = lost ? "No answer is known" : "Nothing was sent";
     if (row.state !== "cancelled")
         return row.waiting_for
-            ? "Nothing was sent yet: it waits until its endpoint is enabled."
-            : "Nothing was sent yet. The first attempt shows up here by itself.";
-    if (row.webhook_deleted) return "Nothing was sent: it was cancelled, as its endpoint was deleted.";
-    return "Nothing was sent: it was cancelled. Resend sends it.";
+            ? `${nothing} yet: it waits until its endpoint is enabled.`
+            : `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
+    if (row.webhook_deleted) return `${nothing}: it was cancelled, as its endpoint was deleted.`;
+    return `${nothing}: it was cancelled. Resend sends it${lost ? " again" : ""}.`;
+}
+
+function lostNote(row) {
+    const lost = lostOf(row);
+    if (lost.length === 0) return null;
+    const [which, what] =
+        lost.length === 1 ? [`Attempt ${lost[0]} was`, "it"] : [`Attempts ${lost.join(", ")} were`, "them"];
+    return h(
+        "p",
+        { class: "note" },
+        icon("warn"),
+        h("span", null, `${which} under way when emit8 ended: whether the receiver got ${what} is not known.`),
+    );
 }
 
 function attemptsPanel(row, chosen, choose) {
@@ -202,8 +223,9 @@ function attemptsPanel(row, chosen, choose) {
                   ),
               ]
             : h("p", { class: "muted" }, noAttempt(row)),
-        row.attempts > log.length && log.length
-            ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are kept.`)
+        lostNote(row),
+        row.attempts > log.length + row.unknown_attempts.length && log.length
+            ? h("p", { class: "muted" }, `Only the last ${log.length} of ${plural(row.attempts, "attempt")} are shown.`)
             : null,
     );
 }

@@ -187,13 +187,20 @@
     ]);
   }
 
-  // The last part is as long as the rest of the run: it is shorter than the others, and its rate would be too low.
+  // The last part may be cut short by the run's end, and the first of the counts by its start. A few in so short a time are no rate: it
+  // has that of itself and its neighbour.
   function perSecond(run, what) {
     const { over, report } = run, counts = report.series;
     const values = over ? over[what] : counts[{ due: "begun", begun: "begun", done: "attempts", failed: "failed" }[what]];
     const width = over ? over.width_s : counts.width_s, from = over ? 0 : counts.from_s;
-    const last = Math.max(width / 5, Math.min(width, report.run.elapsed_s - from - (values.length - 1) * width));
-    return values.map((n, k) => ({ x: from + k * width, y: n / (k + 1 < values.length ? width : last) }));
+    const parts = values.map((n, k) => {
+      const x = from + k * width, inside = Math.min(x + width, report.run.elapsed_s) - Math.max(x, 0);
+      return { x, n, long: inside > 0 ? inside : width };
+    });
+    return parts.map((part, k) => {
+      const other = part.long < 0.999 * width ? parts[k ? k - 1 : 1] : null;
+      return { x: part.x, y: (part.n + (other ? other.n : 0)) / (part.long + (other ? other.long : 0)) };
+    });
   }
 
   function rate(chosen) {

@@ -60,6 +60,15 @@ static void port_is_taken(void **state)
     assert_int_equal(e8_httpd_start(&options, &httpd, &err), E8_ENV);
     assert_null(httpd);
     assert_non_null(strstr(err.hint, "another process"));
+    assert_non_null(strstr(err.hint, "or a connection had that port a moment ago"));
+    char path[64];
+    snprintf(path, sizeof path, "unix:/tmp/e8-taken-%d", (int)getpid());
+    options.listen = path;
+    struct e8_httpd *first = NULL;
+    assert_int_equal(e8_httpd_start(&options, &first, &err), E8_OK);
+    assert_int_equal(e8_httpd_start(&options, &httpd, &err), E8_ENV);
+    assert_string_equal(err.hint, "another process listens there; choose another path");
+    e8_httpd_stop(&first);
 }
 
 static void request_is_described(void **state)
@@ -219,6 +228,30 @@ static void large_bodies(void **state)
     client_ask(fixture->url,
                "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999999\r\n\r\n", &reply);
     assert_int_equal(reply.status, 413);
+}
+
+/* It need not come for that; and whoever sends it all the same reads the answer behind it. */
+static void a_body_that_is_too_large_is_refused_by_its_head(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client;
+    struct reply reply;
+    char head[128], part[4096];
+
+    memset(part, 'x', sizeof part);
+    snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\nx",
+             (size_t)BODY_MAX + sizeof part + 1);
+    for (int whole = 0; whole < 2; whole++) {
+        assert_true(client_open(&client, fixture->url));
+        client_say(&client, head);
+        for (size_t sent = 0; whole && sent < BODY_MAX + sizeof part; sent += sizeof part)
+            client_say_n(&client, part, sizeof part);
+        client_read(&client, &reply);
+        assert_int_equal(reply.status, 413);
+        assert_non_null(strstr(reply.body, "TOO_LARGE"));
+        assert_non_null(strcasestr(reply.head, "Connection: close"));
+        client_close(&client);
+    }
 }
 
 static void chunked_body_too_large(void **state)
@@ -560,6 +593,7 @@ int test_requests(void)
         TEST(pipelined_answers_keep_their_order),
         TEST(every_split_is_the_same),
         TEST(large_bodies),
+        TEST(a_body_that_is_too_large_is_refused_by_its_head),
         TEST(chunked_body_too_large),
         TEST(continue_is_sent),
         TEST(bad_requests),

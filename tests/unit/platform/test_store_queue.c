@@ -117,11 +117,11 @@ static void tests_go_first_and_anyway(void **state)
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6 1 3 5");
     assert_int_equal(taken.list[0].trigger, E8_TRIGGER_TEST);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, NULL, &place->err));
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6");
     assert_int_equal(taken.next, E8_NEVER);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, NULL, &place->err));
     taken = due_of(place, "whk_a", T0 + E8_NS_S, 64);
     assert_rows(&taken, "2 4 6 1 3 5");
 }
@@ -147,10 +147,10 @@ static void held_while_its_endpoint_is_disabled(void **state)
     a = some_attempt(1, 1, 503, E8_STATE_PENDING);
     put_attempt(place, &a);
     assert_held(place, "dlv_1", false, a.next);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0, NULL, &place->err));
     assert_held(place, "dlv_1", true, 0);
     assert_held(place, "dlv_2", false, T0 + 20); /* a test event goes out all the same */
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, &place->err));
+    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0, NULL, &place->err));
     assert_held(place, "dlv_1", false, a.next);
 }
 
@@ -174,10 +174,13 @@ static void since_when_it_can_be_sent(void **state)
     for (size_t i = 0; i < taken.count; i++)
         assert_int_equal(taken.list[i].since, T0 + 1000);
     assert_int_equal(taken.list[1].due, T0 + 10);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 1500, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 1500, NULL, &place->err));
     assert_int_equal(due_of(place, "whk_a", E8_NEVER, 64).list[1].since, T0 + 1000); /* it was enabled */
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 1600, &place->err));
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 2000, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 1600, NULL, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 2000, NULL, &place->err));
     taken = due_of(place, "whk_a", E8_NEVER, 64);
     assert_int_equal(taken.list[0].since, T0 + 1000); /* a test event waits for no endpoint */
     assert_int_equal(taken.list[1].since, T0 + 2000);
@@ -321,6 +324,7 @@ static void the_last_hundred_attempts(void **state)
     ASSERT_OK(place, e8_store_attempts(place->store, list, 130, &place->err));
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
     assert_int_equal(details.row.attempts, 130);
+    assert_int_equal(details.unknown_count, 0);
     assert_int_equal(details.count, 100);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(details.attempts[i].number, i + 31);
@@ -330,6 +334,32 @@ static void the_last_hundred_attempts(void **state)
     assert_int_equal(details.row.response_time, -1);
     assert_int_equal(e8_store_delivery(place->store, "dlv_3", place->arena, &details, &place->err), E8_INPUT);
     assert_string_equal(place->err.what, "there is no delivery \"dlv_3\"");
+}
+
+/* Numbers 1 and 3 are used up, and the process ends. */
+static void attempts_that_were_under_way_at_a_kill(void **state)
+{
+    struct place *place = *state;
+    struct e8_store_details details;
+
+    add_webhook(place, "whk_a");
+    accept_one(place, (struct one){.n = 1, .created = T0});
+    int64_t row = row_of(place, 1);
+    for (unsigned number = 1; number <= 4; number++) {
+        struct e8_store_attempt attempt = some_attempt(row, number, 503, E8_STATE_PENDING);
+        ASSERT_OK(place, e8_store_begin(place->store, &row, 1, &place->err));
+        if (number % 2)
+            reopen(place);
+        else
+            put_attempt(place, &attempt);
+    }
+    ASSERT_OK(place, e8_store_begin(place->store, &row, 1, &place->err)); /* and one is under way */
+    ASSERT_OK(place, e8_store_delivery(place->store, "dlv_1", place->arena, &details, &place->err));
+    assert_int_equal(details.row.attempts, 5);
+    assert_int_equal(details.count, 2);
+    assert_int_equal(details.unknown_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(details.unknown[i], 2 * i + 1);
 }
 
 static void attempts_of_what_is_gone(void **state)
@@ -482,6 +512,7 @@ int run_store_queue_tests(void)
         CASE(it_is_tried_again),
         CASE(an_attempt_comes_back_whole),
         CASE(the_last_hundred_attempts),
+        CASE(attempts_that_were_under_way_at_a_kill),
         CASE(attempts_of_what_is_gone),
         CASE(how_long_it_fails),
         CASE(it_goes_out_again),

@@ -68,7 +68,7 @@ static void those_that_are_not_there(void **state)
     assert_int_equal(e8_store_webhook_update(place->store, &webhook, &place->err), E8_INPUT);
     assert_string_equal(place->err.what, "there is no webhook \"whk_no\"");
     assert_int_equal(e8_store_webhook_delete(place->store, "whk_no", NULL), E8_INPUT);
-    assert_int_equal(e8_store_webhook_enable(place->store, "whk_no", true, NULL, T0, NULL), E8_INPUT);
+    assert_int_equal(e8_store_webhook_enable(place->store, "whk_no", true, NULL, T0, NULL, NULL), E8_INPUT);
     assert_int_equal(e8_store_webhook_rotate(place->store, "whk_no", "s", T0, T0, NULL), E8_INPUT);
     assert_int_equal(e8_store_webhook_revoke(place->store, "whk_no", NULL), E8_INPUT);
     assert_int_equal(e8_store_webhook(place->store, "whk_no", place->arena, &webhook, NULL), E8_INPUT);
@@ -104,13 +104,25 @@ static void enabling(void **state)
     accept_one(place, (struct one){.n = 1});
     struct e8_store_attempt bad = some_attempt(1, 1, 503, E8_STATE_PENDING);
     put_attempt(place, &bad);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", false, "410 Gone", T0 + 7, &place->err));
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", false, "410 Gone", T0 + 7, NULL, &place->err));
     webhook = get(place, "whk_a");
     assert_false(webhook.enabled);
     assert_string_equal(webhook.disabled_reason, "410 Gone");
     assert_int_equal(webhook.disabled_at, T0 + 7);
     assert_int_equal(webhook.failing_since, bad.done);
-    ASSERT_OK(place, e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 8, &place->err));
+    uint64_t version = e8_store_version(place->store);
+    bool changed = true;
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", false, NULL, T0 + 8, &changed, &place->err));
+    assert_false(changed);
+    assert_int_equal(e8_store_version(place->store), version);
+    webhook = get(place, "whk_a");
+    assert_string_equal(webhook.disabled_reason, "410 Gone");
+    assert_int_equal(webhook.disabled_at, T0 + 7);
+    ASSERT_OK(place,
+              e8_store_webhook_enable(place->store, "whk_a", true, NULL, T0 + 8, &changed, &place->err));
+    assert_true(changed);
     webhook = get(place, "whk_a");
     assert_true(webhook.enabled);
     assert_null(webhook.disabled_reason);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "report/parts.h"
+
 #define S E8_NS_S
 
 /* A delivery: its first attempt fails at `fails`, or it succeeds there; after a failure it is tried again each second until `good`. */
@@ -233,6 +235,92 @@ static void what_fails_all_the_time_is_no_outage(void **state)
     }
 }
 
+/* `rate` deliveries a second for 10 s, each tried up to four times within a second of the last: those of a `share` fail by chance, the first
+ * `flaky` of each delivery, and all that are due in the time of an outage but `few` in a hundred. */
+struct receiver {
+    int rate;
+    double share;
+    int flaky;
+    e8_mono_ns bad_from, bad_to;
+    double few;
+};
+
+static bool fails(const struct receiver *r, e8_mono_ns at, int number, struct e8_rng *rng)
+{
+    double x = e8_rng_unit(rng);
+    if (at >= r->bad_from && at < r->bad_to)
+        return x >= r->few / 100;
+    return x < r->share || number <= r->flaky;
+}
+
+static void play(struct sample *s, const struct receiver *r, uint64_t seed)
+{
+    struct e8_rng rng = e8_rng_new(seed);
+    sample_init(s);
+    for (int i = 0; i < 10 * r->rate; i++) {
+        struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+        e8_mono_ns at = i * S / r->rate;
+        for (int number = 1; number <= 4; number++) {
+            bool bad = fails(r, at, number, &rng);
+            attempt.times = (struct e8_times){at, at, at + MS};
+            attempt.outcome = bad ? E8_HTTP_5XX : E8_DELIVERED;
+            attempt.status = bad ? 503 : 200;
+            attempt.last = !bad || number == 4;
+            attempt.number = (uint16_t)number;
+            attempt.trigger = number == 1 ? E8_TRIGGER_EVENT : E8_TRIGGER_RETRY;
+            sample_attempt(s, &attempt);
+            if (!bad)
+                break;
+            at += (e8_dur_ns)(e8_rng_unit(&rng) * (double)S);
+        }
+    }
+}
+
+/* However large the part is. */
+static void what_fails_at_random_is_no_outage(void **state)
+{
+    (void)state;
+    const struct receiver receivers[] = {
+        {60, 0.55, 0, 0, 0, 0},  {60, 0.7, 0, 0, 0, 0},  {60, 0.9, 0, 0, 0, 0}, {8, 0.7, 0, 0, 0, 0},
+        {600, 0.45, 0, 0, 0, 0}, {60, 0.33, 0, 0, 0, 0}, {60, 0, 2, 0, 0, 0},   {600, 0, 2, 0, 0, 0},
+        {60, 0, 1, 0, 0, 0},     {600, 0, 1, 0, 0, 0},
+    };
+    for (size_t i = 0; i < E8_COUNT(receivers); i++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            struct sample s;
+            play(&s, &receivers[i], seed);
+            struct e8_feedback f = e8_feedback_of(sample_report(&s));
+            if (f.outage_count)
+                fail_msg("receiver %zu, seed %d", i, (int)seed);
+            sample_fini(&s);
+        }
+}
+
+/* What fails all the time hides no outage; one of half of the run, or of all of it, is none of that. */
+static void an_outage_shows_whatever_else_fails(void **state)
+{
+    (void)state;
+    const struct receiver receivers[] = {
+        {60, 0.55, 0, 4 * S, 6 * S, 0}, {60, 0.55, 0, 4 * S, 5500 * MS, 0},
+        {60, 0.3, 0, 4 * S, 6 * S, 3},  {60, 0, 2, 4 * S, 6 * S, 0},
+        {60, 0.02, 0, 0, 8 * S, 0},     {60, 0.02, 0, S, 9 * S, 2},
+        {60, 0, 0, 0, 14 * S, 0},       {60, 0, 0, 0, S, 0},
+    };
+    for (size_t i = 0; i < E8_COUNT(receivers); i++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            const struct receiver *r = &receivers[i];
+            struct sample s;
+            play(&s, r, seed);
+            struct e8_feedback f = e8_feedback_of(sample_report(&s));
+            bool there = f.outages[0].from <= r->bad_from + 200 * MS &&
+                         f.outages[0].from >= r->bad_from - 200 * MS && f.outages[0].to <= r->bad_to + 2 * S;
+            if (f.outage_count != 1 || !there)
+                fail_msg("receiver %zu, seed %d: %zu from %d ms to %d ms", i, (int)seed, f.outage_count,
+                         (int)(f.outages[0].from / MS), (int)(f.outages[0].to / MS));
+            sample_fini(&s);
+        }
+}
+
 /* One each 2 s: the windows grow until a majority in one means something. */
 static void slow_runs_have_long_windows(void **state)
 {
@@ -377,7 +465,7 @@ static void outages_begin_within_what_is_measured(void **state)
         }
         char *json = text_of(&s, E8_FORMAT_NDJSON), *text = text_of(&s, E8_FORMAT_TEXT);
         assert_has(json, "\"outages\":[{\"from_s\":0.000,\"to_s\":");
-        assert_has(text, "outage   from 0 ns to ");
+        assert_has(text, "outage   from 0 s to ");
         assert_has(text, warm ? "0 connections opened, 1 in the warm-up" : "0 connections ·");
         free(json);
         free(text);
@@ -392,6 +480,8 @@ const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(few_retries_show_an_outage),
     cmocka_unit_test(slow_answers_are_no_outage),
     cmocka_unit_test(single_failures_are_no_outage),
+    cmocka_unit_test(what_fails_at_random_is_no_outage),
+    cmocka_unit_test(an_outage_shows_whatever_else_fails),
     cmocka_unit_test(slow_runs_have_long_windows),
     cmocka_unit_test(what_fails_all_the_time_is_no_outage),
     cmocka_unit_test(without_retries_there_is_no_section),

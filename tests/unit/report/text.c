@@ -74,6 +74,34 @@ static void eighty_columns_show_the_main_things(void **state)
     sample_fini(&s);
 }
 
+/* "~" where a tenth of the samples, or a twentieth, is hardly any. */
+static void percentiles_of_few_samples_are_marked(void **state)
+{
+    static const struct {
+        int samples;
+        const char *row;
+        bool shaky;
+    } rows[] = {{19, "p50", true},  {20, "p50", false},   {39, "p75", true},  {40, "p75", false},
+                {99, "p90", true},  {100, "p90", false},  {199, "p95", true}, {200, "p95", false},
+                {200, "p99", true}, {10000, "p99", false}};
+    (void)state;
+    for (size_t i = 0; i < E8_COUNT(rows); i++) {
+        struct sample s;
+        char told[64];
+        sample_init(&s);
+        for (int n = 0; n < rows[i].samples; n++)
+            sample_add(&s, E8_DELIVERED, 200, MS, "");
+        char *text = sample_text(sample_report(&s), E8_FORMAT_TEXT, (struct e8_style){0});
+        snprintf(told, sizeof(told), "\n  %s ", rows[i].row);
+        const char *line = strstr(text, told);
+        assert_non_null(line);
+        line += strlen(told);
+        assert_int_equal(line[strspn(line, " ")] == '~', rows[i].shaky);
+        free(text);
+        sample_fini(&s);
+    }
+}
+
 static void wider_pages_show_more(void **state)
 {
     (void)state;
@@ -322,6 +350,7 @@ static void errors_are_grouped_most_frequent_first(void **state)
 }
 
 const struct CMUnitTest text_tests[] = {
+    cmocka_unit_test(percentiles_of_few_samples_are_marked),
     cmocka_unit_test(no_line_is_wider_than_the_page),
     cmocka_unit_test(eighty_columns_show_the_main_things),
     cmocka_unit_test(wider_pages_show_more),
