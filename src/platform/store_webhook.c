@@ -84,9 +84,9 @@ enum e8_rc e8_store_webhook_update(struct e8_store *store, const struct e8_webho
 enum e8_rc e8_store_webhook_enable(struct e8_store *store, const char *id, bool enabled, const char *reason,
                                    e8_wall_ns now, bool *changed, struct e8_err *err)
 {
-    static const char on[] = "UPDATE webhook SET enabled_at = iif(enabled, enabled_at, ?2), enabled = 1,"
+    static const char on[] = "UPDATE webhook SET enabled_at = ?2, enabled = 1,"
                              " disabled_reason = NULL, disabled_at = 0, failing_since = 0, updated = ?2"
-                             " WHERE id = ?1 AND NOT deleted";
+                             " WHERE id = ?1 AND NOT deleted AND NOT enabled";
     static const char off[] = "UPDATE webhook SET enabled = 0, disabled_reason = ?3, disabled_at = ?2,"
                               " updated = ?2 WHERE id = ?1 AND NOT deleted AND enabled";
 

@@ -489,6 +489,10 @@ def test_what_fits_the_filters_no_longer_goes(browser, serve, receiver):
     browser.see("No delivery fits these filters")
     browser.choose("Status", "2xx")
     browser.until(lambda: rows(browser) == [second, first])
+    browser.js("document.querySelector('.row-link').click()")
+    browser.find("//main//*[@class='crumb']/a").click()
+    browser.until(lambda: rows(browser) == [second, first])
+    assert browser.driver.current_url.endswith("#/deliveries?status=2xx")
     assert not browser.complaints()
 
 
@@ -726,7 +730,12 @@ def test_what_was_written_is_there_again(browser, serve, receiver):
     browser.go("/overview")
     browser.go("/test")
     browser.until(lambda: browser.js(value, "textarea.editor") == '{"mine": 1}')
-    browser.click("Render anew")
+    browser.js("const real = window.fetch; window.fetch = (path, options) => path.endsWith('/preview') ? new Promise(() => {}) : real(path, options)")
+    browser.choose("Type", "agent.error")  # whose payload does not come
+    browser.click("Send")
+    (request,) = receiver.got(1)
+    assert request["headers"]["x-8bit-event"] == json.loads(request["body"])["type"] == "agent.error"
+    browser.driver.refresh()
     browser.see("As rendered", "#payload-check")
 
     browser.go("/scenarios")

@@ -236,10 +236,19 @@ async function findPage(query, signal, size = PAGE) {
     return found;
 }
 
-function remember(filter) {
+/* Where the log was left: with its filters. */
+let address = "#/deliveries";
+export const logAddress = () => address;
+
+function addressOf(filter) {
     const query = new URLSearchParams();
     for (const name of FILTERS) if (filter[name]) query.set(name, filter[name]);
-    history.replaceState(history.state, "", `#/deliveries${query.size ? `?${query}` : ""}`);
+    return `#/deliveries${query.size ? `?${query}` : ""}`;
+}
+
+function remember(filter) {
+    address = addressOf(filter);
+    history.replaceState(history.state, "", address);
 }
 
 /* An endpoint that is deleted, or a type that is gone, stays to be chosen while it is filtered by. */
@@ -322,6 +331,7 @@ async function resendFailed(control, filter, lists) {
 export default async function deliveries(page) {
     const lists = await filterLists();
     const filter = Object.fromEntries(FILTERS.map((name) => [name, page.query.get(name) ?? ""]));
+    address = addressOf(filter);
     const bar = h("div", { class: "filters", role: "group", "aria-label": "Filters" });
     const news = h("button", { type: "button", class: "news", hidden: true });
     const body = h("tbody", { role: "rowgroup" });

@@ -18,6 +18,7 @@ import {
 } from "./ui.js";
 import { ms, span, stamp, away, bytes, plural, mostlyWaited, zone } from "./format.js";
 import { jsonView, textView, isJson } from "./json.js";
+import { logAddress } from "./deliveries.js";
 
 /* What a response time is made of, in order. */
 const PARTS = {
@@ -583,7 +584,7 @@ export default async function delivery(page) {
         });
         fill(
             page.root,
-            h("p", { class: "crumb" }, h("a", { href: "#/deliveries" }, icon("back"), "Deliveries")),
+            h("p", { class: "crumb" }, h("a", { href: logAddress() }, icon("back"), "Deliveries")),
             heading(again),
             facts(row),
             h(

@@ -287,6 +287,12 @@ export default async function testEvents(page) {
     }
     page.atEnd(keep);
 
+    /* What goes out: as it stands here, or rendered by the server. A payload that has not come yet is not the one of the type before. */
+    function payload() {
+        if (rendered !== slot()) return draftOf(slot());
+        return edit.edited() ? edit.text() : null;
+    }
+
     let turn = 0;
     async function render() {
         const own = ++turn;
@@ -338,7 +344,7 @@ export default async function testEvents(page) {
         await busy(control, async () => {
             let ids;
             try {
-                ids = await send(chosen.to, chosen.type, chosen.environment, edit.edited() ? edit.text() : null, facts.limits.body_bytes);
+                ids = await send(chosen.to, chosen.type, chosen.environment, payload(), facts.limits.body_bytes);
             } catch (error) {
                 if (error.status === 401) return;
                 fill(trouble, errorBox(error));
