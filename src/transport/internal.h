@@ -281,6 +281,7 @@ struct e8_origin {
     size_t idle_count, busy,
         peak;      /* busy: links that are not idle; about as many are kept as were ever so at a time */
     uint16_t lost; /* flags for the next exchange: idle ones were found to be of no use */
+    uint64_t kept; /* exchanges since a kept connection was last found to be of no use */
     struct e8_reply_memo memo; /* of the last head that said nothing but what its status does */
     struct e8_origin *next;
 };
@@ -338,6 +339,8 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin);
 void e8_link_idle(struct e8_link *link);
 /* Is an idle link good to use? If not, that is counted. */
 bool e8_link_clean(struct e8_link *link);
+/* The receiver has left a kept connection: from now on each is looked at again before it is used. */
+void e8_link_distrust(struct e8_link *link);
 void e8_link_close(struct e8_link **link);
 /* Closing takes long, beside a deadline: it is put off. */
 void e8_link_doom(struct e8_link *link);

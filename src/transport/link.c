@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #define BURIED_AT_ONCE 16
-#define USUAL_HEAD     2000 /* bytes of a request, with its body, that hold nearly every one */
-#define SPARE          64   /* links that are kept beside as many as were ever busy at a time */
+#define USUAL_HEAD     2000           /* bytes of a request, with its body, that hold nearly every one */
+#define SPARE          64             /* links that are kept beside as many as were ever busy at a time */
+#define TRUSTED        1000           /* exchanges since a kept connection was of no use */
+#define FRESH          (2 * E8_NS_MS) /* since its last answer */
 
 /* --- targets and their origins ---------------------------------------------------------------------------------------- */
 
@@ -138,6 +140,7 @@ void e8_link_idle(struct e8_link *link)
     struct e8_origin *origin = link->origin;
     take_tls(link);
     link->opened = false;
+    origin->kept++;
     if (origin->idle_count + origin->busy > origin->peak + SPARE) {
         e8_link_close(&link);
         return;
@@ -171,6 +174,7 @@ bool e8_link_clean(struct e8_link *link)
     ssize_t n = e8_link_read(link, &byte, 1, &error);
     if (n == -1)
         return true;
+    e8_link_distrust(link);
     link->origin->lost |= E8_FLAG_RECONNECTED;
     if (n > 0) {
         link->origin->lost |= E8_FLAG_IDLE_BYTES;
@@ -181,6 +185,19 @@ bool e8_link_clean(struct e8_link *link)
     return false;
 }
 
+void e8_link_distrust(struct e8_link *link)
+{
+    link->origin->kept = 0;
+}
+
+/* To look at a connection is a system call, beside two that the exchange itself takes. Where the answer before has only just come, from a
+ * receiver that has kept all of its connections, it is left out: what has ended before is seen by the loop, and what ends now would be
+ * missed by the look as well. */
+static bool is_trusted(const struct e8_link *link)
+{
+    return link->origin->kept >= TRUSTED && e8_mono_now() - link->answered < FRESH;
+}
+
 struct e8_link *e8_link_take(struct e8_transport *t, struct e8_origin *origin)
 {
     struct e8_link *link;
@@ -188,7 +205,7 @@ struct e8_link *e8_link_take(struct e8_transport *t, struct e8_origin *origin)
     while ((link = origin->idle) != NULL) {
         leave_idle(link);
         become_busy(link);
-        if (e8_link_clean(link))
+        if (is_trusted(link) || e8_link_clean(link))
             return link;
         e8_link_close(&link);
     }

@@ -192,6 +192,8 @@ static void broken_off(struct e8_link *link, int error)
         ev.alert_unread = link->send_errno && link->fd >= 0 && e8_conn_alert_lies(slot, link->fd);
     }
     enum e8_outcome outcome = e8_classify(&ev);
+    if (!link->opened)
+        e8_link_distrust(link);
     if (outcome == E8_STALE_CONNECTION)
         e8_link_end(link, outcome, "the kept-alive connection was closed before it answered");
     else if (outcome == E8_TLS_HANDSHAKE)

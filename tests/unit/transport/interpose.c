@@ -120,3 +120,15 @@ ssize_t send(int fd, const void *bytes, size_t n, int flags)
         interpose_sends.at[interpose_sends.count++] = e8_mono_now();
     return sent;
 }
+
+atomic_int interpose_looks;
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags)
+{
+    typedef ssize_t recv_fn(int, void *, size_t, int);
+    recv_fn *real;
+    *(void **)&real = dlsym(RTLD_NEXT, "recv");
+    if (n == 1)
+        atomic_fetch_add(&interpose_looks, 1);
+    return real(fd, bytes, n, flags);
+}

@@ -80,6 +80,7 @@ extern atomic_int interpose_action_failures; /* so many calls of curl_multi_sock
 extern atomic_int interpose_strayed;         /* connects to other than loopback; refused */
 extern atomic_int interpose_signals;         /* calls of sigaction for SIGPIPE */
 extern atomic_int interpose_names;           /* names that were looked up */
+extern atomic_int interpose_looks; /* single bytes that were asked of a socket: looks at an idle connection */
 extern sem_t interpose_name_hold,
     interpose_name_held; /* "hang.invalid" waits for the first, posts the second */
 extern struct interpose_sends {

@@ -143,6 +143,62 @@ static void idle_case(void (*talk)(int fd), uint16_t flags, uint64_t closed, uin
     sem_destroy(&idle_done);
 }
 
+static atomic_bool closing;
+
+static void talk_close_later(int fd)
+{
+    if (atomic_load(&closing))
+        talk_idle_close(fd);
+    else
+        peer_write(fd, OK_REPLY, sizeof OK_REPLY - 1);
+}
+
+static int look_during(struct client *client, int exchanges)
+{
+    int before = atomic_load(&interpose_looks);
+    for (int i = 0; i < exchanges; i++)
+        assert_outcome(client_run(client), E8_DELIVERED);
+    return atomic_load(&interpose_looks) - before;
+}
+
+/* Rule 2, and what it costs: where the receiver has kept its connections for long, one that has just answered is used unseen, until it
+ * leaves one. */
+static void test_trusted(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    if (client_http == E8_HTTP_11)
+        return;
+    sem_init(&go, 0, 0);
+    sem_init(&idle_done, 0, 0);
+    atomic_store(&closing, false);
+    peer_open(&peer, STEPS({.talk = talk_close_later}));
+    client_open(&client, peer.port);
+    assert_in_range(look_during(&client, 900), 899, 899);
+    look_during(&client, 101);
+    assert_in_range(look_during(&client, 1000), 0, 500); /* a busy machine takes its time for some */
+    usleep(5000);
+    assert_int_equal(look_during(&client, 1), 1); /* it has not just answered */
+    atomic_store(&closing, true);
+    look_during(&client, 1);
+    sem_post(&go);
+    peer_wait(&idle_done);
+    usleep(5000);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(look_during(&client, 1), 1);
+        assert_int_equal(client.exchange.flags, E8_FLAG_RECONNECTED);
+        sem_post(&go);
+        peer_wait(&idle_done);
+    }
+    assert_int_equal(e8_transport_counts(client.transport).idle_closed, 20);
+    assert_int_equal(atomic_load(&peer.connections), 21);
+    client_close(&client);
+    peer_close(&peer);
+    sem_destroy(&go);
+    sem_destroy(&idle_done);
+}
+
 /* Rule 2. */
 static void test_idle_bytes(void **state)
 {
@@ -670,6 +726,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_hidden_resend),
     cmocka_unit_test(test_resend_spares_idle),
     cmocka_unit_test(test_idle_bytes),
+    cmocka_unit_test(test_trusted),
     cmocka_unit_test(test_idle_close),
     cmocka_unit_test(test_idle_reset),
     cmocka_unit_test(test_idle_bytes_unix),
