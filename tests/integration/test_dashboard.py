@@ -283,6 +283,9 @@ def look_at(browser, receiver, delivery, secret):
 def rotate(browser, old):
     browser.find("//dt[.='Endpoint']/following-sibling::dd/a").click()
     browser.click("Rotate", "//main")
+    browser.find("//dialog//button").send_keys(Keys.ESCAPE)
+    browser.until(lambda: browser.js("return document.activeElement.textContent") == "Rotate")  # where one was
+    browser.click("Rotate", "//main")
     browser.click("Rotate", "//dialog")
     new = take_secret(browser)
     assert new != old
@@ -487,12 +490,19 @@ def test_what_fits_the_filters_no_longer_goes(browser, serve, receiver):
     assert browser.js("return document.activeElement.closest('tr').dataset.id") == second
     browser.js("document.activeElement.blur()")
     browser.see("No delivery fits these filters")
-    browser.choose("Status", "2xx")
+    browser.go("/deliveries?type=agent.*&status=200")
     browser.until(lambda: rows(browser) == [second, first])
+    live = serve.post("/v1/events", {"type": "agent.error"}).data["deliveries"][0]["delivery_id"]
+    browser.until(lambda: rows(browser) == [live, second, first])
+    assert browser.js("return [...document.querySelectorAll('select')].some((each) => each.value === '200')")
+    serve.post("/v1/events", {"type": "message.sent"})
+    receiver.got(4)
+    browser.choose("Status", "2xx")
+    browser.until(lambda: rows(browser) == [live, second, first])
     browser.js("document.querySelector('.row-link').click()")
     browser.find("//main//*[@class='crumb']/a").click()
-    browser.until(lambda: rows(browser) == [second, first])
-    assert browser.driver.current_url.endswith("#/deliveries?status=2xx")
+    browser.until(lambda: rows(browser) == [live, second, first])
+    assert browser.driver.current_url.endswith("#/deliveries?status=2xx&type=agent.*")
     assert not browser.complaints()
 
 

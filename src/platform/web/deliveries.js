@@ -53,12 +53,15 @@ function statusFits(row, wanted) {
     return wanted.endsWith("xx") ? status[0] === wanted[0] : status === wanted;
 }
 
+/* "message.*", as of endpoints' subscriptions. */
+const typeFits = (type, pattern) =>
+    pattern === "*" || type === pattern || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)));
+
 /* The same for a row that the stream brings. */
 function fits(row, filter) {
     const query = asked(filter);
     const same = {
         state: row.state,
-        type: row.type,
         webhook: row.webhook_id,
         environment: row.environment,
         event: row.event_id,
@@ -66,6 +69,7 @@ function fits(row, filter) {
         test: String(row.test),
     };
     for (const [name, value] of Object.entries(same)) if (query[name] && query[name] !== value) return false;
+    if (query.type && !typeFits(row.type, query.type)) return false;
     if (query.status && !statusFits(row, query.status)) return false;
     return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
 }
@@ -195,7 +199,7 @@ function filterBar(filter, lists, change) {
             : null;
     const active = FILTERS.some((name) => filter[name]);
     return [
-        choice("status", "Status", STATUSES),
+        choice("status", "Status", withChosen(STATUSES, filter.status)),
         choice("state", "State", STATES),
         choice("type", "Type", lists.types),
         choice("webhook", "Endpoint", lists.webhooks),

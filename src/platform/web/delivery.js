@@ -177,6 +177,8 @@ function noAttempt(row) {
         return row.waiting_for
             ? `${nothing} yet: it waits until its endpoint is enabled.`
             : `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
+    if (row.run_id)
+        return "No attempt is known: the run ended first. One that was under way at that moment may have arrived. Resend sends it.";
     if (row.webhook_deleted) return `${nothing}: it was cancelled, as its endpoint was deleted.`;
     return `${nothing}: it was cancelled. Resend sends it${lost ? " again" : ""}.`;
 }

@@ -163,6 +163,7 @@ function told(error) {
 
 /* While it runs the button is busy; a failure is told. */
 export async function busy(control, task) {
+    const focused = document.activeElement === control; /* which a button that is disabled loses */
     control.disabled = true;
     control.setAttribute("aria-busy", "true");
     try {
@@ -173,6 +174,7 @@ export async function busy(control, task) {
     } finally {
         control.disabled = false;
         control.removeAttribute("aria-busy");
+        if (focused && control.isConnected && document.activeElement === document.body) control.focus();
     }
 }
 
