@@ -93,8 +93,7 @@ static const char *bind_hint(int error, bool local)
     case EADDRINUSE:
         return local ? "another process listens there; choose another path"
                      : "another process listens there, or a connection had that port a moment ago; choose "
-                       "another "
-                       "port, or 0 for a free one";
+                       "another port, or 0 for a free one";
     case EACCES:
         return "ports under 1024, and sockets in another's directory, need permission";
     case EADDRNOTAVAIL:

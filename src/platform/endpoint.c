@@ -49,24 +49,3 @@ enum e8_rc e8_webhook_endpoint(struct e8_arena *arena, const struct e8_catalog *
     read_headers(arena, webhook->headers, out);
     return read_secrets(arena, store, webhook, now, out, err);
 }
-
-enum e8_rc e8_webhook_endpoint_before(struct e8_arena *arena, struct e8_store *store,
-                                      const struct e8_webhook *webhook, e8_wall_ns now,
-                                      const struct e8_endpoint *present, struct e8_endpoint *out, bool *has,
-                                      struct e8_err *err)
-{
-    *has = false;
-    if (present->scheme->multiple || webhook->grace_until <= now) {
-        return E8_OK;
-    }
-    const char **secrets = e8_arena_alloc(arena, 2 * sizeof *secrets);
-    enum e8_rc rc = e8_store_secrets(store, webhook->id, now, arena, secrets, err);
-    if (rc || !secrets[1]) {
-        return rc;
-    }
-    *has = true;
-    *out = *present;
-    out->secrets = secrets + 1;
-    out->secret_count = 1;
-    return E8_OK;
-}

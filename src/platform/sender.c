@@ -85,16 +85,14 @@ static enum e8_rc take_webhook(struct e8_sender *sender, struct e8_store *store,
                                const struct e8_webhook *webhook, e8_wall_ns now,
                                struct e8_endpoint *endpoints, struct e8_err *err)
 {
-    struct e8_endpoint present = {0}, before;
-    bool has_before = false;
+    struct e8_endpoint present = {0};
     enum e8_rc rc = e8_webhook_endpoint(sender->arena, sender->catalog, store, webhook, now, &present, err);
-    rc = rc ? rc
-            : e8_webhook_endpoint_before(sender->arena, store, webhook, now, &present, &before, &has_before,
-                                         err);
     if (rc) {
         return rc;
     }
-    if (has_before) {
+    if (present.secret_count == 1 && present.secrets[1]) { /* the scheme has room for one signature */
+        struct e8_endpoint before = present;
+        before.secrets++;
         take_endpoint(sender, endpoints, &before, webhook->rotated);
     }
     take_endpoint(sender, endpoints, &present, E8_NEVER);

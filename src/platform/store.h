@@ -113,7 +113,8 @@ struct e8_due {
     const char *run; /* that made it; NULL: none did */
     bool test;
     struct e8_str body;
-    e8_wall_ns asked; /* it was accepted, or last asked for again, then */
+    e8_wall_ns
+        asked; /* it was accepted then; where a secret from before a rotation is kept: or last asked for again */
     e8_wall_ns due;
     e8_wall_ns since; /* it could not be sent before: the store was opened then, or its endpoint enabled */
     unsigned number;  /* of the attempt that is due: 1, 2, … */

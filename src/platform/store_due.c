@@ -26,9 +26,10 @@ static void give(struct e8_side *side, int64_t n, const struct wish *wish)
     static const char sql[] =
         "SELECT d.id, w.id, e.id, t.text, v.text, d.number, d.tries, d.test, d.asked, d.due, e.body,"
         " max(?2, iif(d.test, 0, w.enabled_at)), r.id,"
-        " max(d.created, ifnull(d.asked, 0), ifnull((SELECT max(a.due) FROM attempt a"
-        " WHERE a.n BETWEEN ?1 << 20 AND (?1 << 20) + 1048575 AND a.reason ="
-        " (SELECT n FROM word WHERE text = ?3)), 0))"
+        " iif(w.secret_before IS NULL, d.created, max(d.created, ifnull(d.asked, 0), ifnull((SELECT "
+        "max(a.due)"
+        " FROM attempt a WHERE a.n BETWEEN ?1 << 20 AND (?1 << 20) + 1048575 AND a.reason ="
+        " (SELECT n FROM word WHERE text = ?3)), 0)))"
         " FROM delivery d JOIN event e ON e.n = d.event JOIN webhook w ON w.n = d.webhook"
         " JOIN word t ON t.n = e.type JOIN word v ON v.n = e.environment LEFT JOIN run r ON r.n = d.run"
         " WHERE d.row = ?1";
