@@ -24,7 +24,7 @@ static enum e8_rc read_secrets(struct e8_arena *arena, struct e8_store *store,
                                const struct e8_webhook *webhook, e8_wall_ns now, struct e8_endpoint *out,
                                struct e8_err *err)
 {
-    const char **secrets = e8_arena_alloc(arena, 2 * sizeof *secrets);
+    const char **secrets = e8_arena_alloc(arena, E8_WEBHOOK_SECRETS * sizeof *secrets);
     enum e8_rc rc = e8_store_secrets(store, webhook->id, now, arena, secrets, err);
     out->secrets = secrets;
     out->secret_count = !rc && secrets[1] && out->scheme->multiple ? 2 : 1;

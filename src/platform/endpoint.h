@@ -5,6 +5,8 @@
 #include "platform/store.h"
 #include "scenario/scenario.h"
 
+#define E8_WEBHOOK_SECRETS 2
+
 /* Its subscription is left empty. Texts are the webhook's or lie in the arena, its secrets as well: secrets[0] is the present one, secrets[1]
  * the one before a rotation where that is valid at `now`, else NULL; secret_count of them sign. E8_INPUT: its scheme is not known; E8_ENV: the
  * store. */

@@ -168,18 +168,23 @@ static void look_at_engine(struct run *run)
     put_waits(run, &note, now.bounded, now.crowded);
 }
 
-/* They lie in the run's own arena. */
+/* It lies in the run's own arena. */
+static void wipe_secret(const char *in)
+{
+    union {
+        const char *in;
+        char *out;
+    } secret = {.in = in};
+    if (secret.in) {
+        explicit_bzero(secret.out, strlen(secret.in));
+    }
+}
+
 static void wipe(const struct e8_plan *plan)
 {
     for (size_t i = 0; i < plan->endpoint_count; i++) {
         for (size_t k = 0; k < plan->endpoints[i].secret_count; k++) {
-            union {
-                const char *in;
-                char *out;
-            } secret = {.in = plan->endpoints[i].secrets[k]};
-            if (secret.in) {
-                explicit_bzero(secret.out, strlen(secret.in));
-            }
+            wipe_secret(plan->endpoints[i].secrets[k]);
         }
     }
 }
@@ -475,8 +480,12 @@ static enum e8_rc take_webhook(struct e8_call *call, struct run *run, const stru
     size_t n;
     out->subscription.patterns = e8_texts_of(run->arena, webhook->events, &n);
     out->subscription.environments = e8_texts_of(run->arena, webhook->environments, &n);
-    return e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook, call->now,
-                               out, err);
+    enum e8_rc rc = e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook,
+                                        call->now, out, err);
+    for (size_t k = out->secret_count; !rc && k < E8_WEBHOOK_SECRETS; k++) {
+        wipe_secret(out->secrets[k]); /* what a run sends is new, and not signed with it */
+    }
+    return rc;
 }
 
 /* The enabled webhooks take the place of the plan's endpoints, and get what they subscribe to. */
