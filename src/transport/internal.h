@@ -47,6 +47,25 @@ struct e8_route e8_route_of(const struct e8_reach *reach, const struct e8_url *u
 /* May a socket be opened to this address for this URL? */
 bool e8_reach_allows(const struct e8_reach *reach, struct e8_str url, const struct sockaddr *sa);
 
+/* --- batch.c: sends and reads that do not wait, many with one system call ----------------------------------------------- */
+
+#define E8_BATCH_MAX 32
+
+enum e8_io_kind { E8_IO_SEND, E8_IO_RECV };
+struct e8_io {
+    int fd;
+    char *bytes; /* not written to by E8_IO_SEND */
+    size_t n;
+    ssize_t done; /* how many; negative: -errno */
+};
+struct e8_batch;
+struct e8_batch *e8_batch_new(void);
+void e8_batch_free(struct e8_batch **batch);
+/* At most E8_BATCH_MAX, in their order. All calls from one thread. */
+void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count);
+/* From now on each is a call of its own, as where the kernel has no io_uring. */
+void e8_batch_forgo(struct e8_batch *batch);
+
 /* --- slots ------------------------------------------------------------------------------------------------------------ */
 
 enum e8_far { E8_FAR_NAME, E8_FAR_CONNECT, E8_FAR_TLS, E8_FAR_SENT, E8_FAR_ANSWERED, E8_FAR_HEAD };
@@ -165,6 +184,15 @@ struct e8_multi {
 #define E8_TARGET_BUCKETS 64u
 #define E8_INBOX          ((size_t)64 << 10)
 
+/* A request of a plain link that goes out with the next batch. */
+struct e8_outgoing {
+    struct e8_link *link; /* NULL: its exchange has ended since */
+    struct e8_buf request;
+};
+
+/* What is read of one answer in a batch: a number of cache lines that is odd, so that the pieces do not displace each other. */
+#define E8_PIECE ((size_t)63 * 64)
+
 struct e8_transport {
     unsigned magic;
     int epoll, timer, event;
@@ -189,8 +217,11 @@ struct e8_transport {
     struct e8_slot *starting;   /* whose connection is being looked for */
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
-    struct e8_buf outbox; /* what a plain link is about to write */
-    char inbox[E8_INBOX]; /* what links read */
+    struct e8_batch *batch;
+    struct e8_outgoing outgoing[E8_BATCH_MAX];
+    size_t outgoing_count;
+    char pieces[E8_BATCH_MAX][E8_PIECE]; /* what plain links read in a batch */
+    char inbox[E8_INBOX];                /* what a link reads alone */
 };
 #define E8_TRANSPORT_MAGIC 0x45545250u
 
@@ -312,13 +343,14 @@ struct e8_link {
     e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */
     bool idle, doomed;            /* doomed: to be closed, and in no other list than that of those */
     bool opened;                  /* for the exchange that it carries */
+    size_t queued;                /* 1-based place of its request in the transport's outgoing ones; 0: none */
     bool hung_up;                 /* the end of the connection may lie behind what can be read */
     size_t sent;                  /* of head and body */
     size_t head_size;             /* of the head, with its body where that is small */
     int send_errno;               /* no more can be sent */
     e8_mono_ns first_byte;
     uint64_t received;
-    struct e8_buf head;  /* the same, but of a plain link only where it did not go out at once */
+    struct e8_buf head;  /* the same, but of a plain link only where it did not go out with the batch */
     struct e8_str apart; /* the body where it is not */
     struct e8_reply reply;
     char address[64];
@@ -354,6 +386,11 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
 /* Ends the exchange before anything is sent, and the link. */
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *exchange, enum e8_outcome outcome);
 void e8_link_serve(struct e8_link *link, uint32_t events); /* something may be read or written */
+/* The same events; true: reading is all there is to do, and is left to e8_links_read. */
+bool e8_link_hears(struct e8_link *link, uint32_t events);
+void e8_links_read(struct e8_transport *transport, struct e8_link **links, size_t count);
+/* Sends what links have begun. */
+void e8_links_send(struct e8_transport *transport);
 /* Its timer has fired. All that have run out by the same `now` end then, however long it takes to see to each. */
 void e8_link_due(struct e8_link *link, e8_mono_ns now);
 /* Ends its exchange, if there is one, and closes it. */

@@ -191,13 +191,22 @@ enum rest { REST_NONE, REST_SPIN, REST_SLEEP };
 static void poll_events(struct e8_transport *t, enum rest rest)
 {
     struct epoll_event events[EVENTS_MAX];
+    struct e8_link *heard[E8_BATCH_MAX];
+    size_t count = 0;
     int n = rest ? idle(t, rest == REST_SLEEP, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < n; i++) {
         int fd = events[i].data.fd;
+        struct e8_link *link = fd == t->timer || fd == t->event ? NULL : e8_conn_at(t, fd)->link;
         if (fd == t->timer || fd == t->event)
             drain(t, fd);
+        else if (link && e8_link_hears(link, events[i].events))
+            heard[count++] = link;
         else
             serve(t, fd, events[i].events);
+        if (count == E8_BATCH_MAX || i == n - 1) {
+            e8_links_read(t, heard, count);
+            count = 0;
+        }
     }
 }
 
@@ -210,6 +219,7 @@ static enum rest rest_until(const struct e8_transport *t, e8_mono_ns next)
 void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
 {
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    e8_links_send(t);
     if (t->ready)
         return;
     t->woken = false;
@@ -221,6 +231,7 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
         poll_events(t, rest);
         run_timers(t);
         e8_links_bury(t);
+        e8_links_send(t);
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
 }
 

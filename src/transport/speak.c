@@ -14,6 +14,12 @@ static bool would_block(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+/* A system call's, as e8_link_read and write_part tell it. */
+static ssize_t result_of(ssize_t n, int error)
+{
+    return n >= 0 ? n : would_block(error) ? -1 : -2;
+}
+
 static int error_of(const struct e8_slot *slot)
 {
     long error = 0;
@@ -41,10 +47,8 @@ ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error)
     if (link->slot)
         return read_tls(link, out, n, error);
     ssize_t got = recv(link->fd, out, n, MSG_DONTWAIT);
-    if (got >= 0)
-        return got;
-    *error = errno;
-    return would_block(errno) ? -1 : -2;
+    *error = got < 0 ? errno : 0;
+    return result_of(got, *error);
 }
 
 /* What is to be sent next: of the head, which a small body has been joined to, then of a large body. */
@@ -68,16 +72,20 @@ static ssize_t write_tls(struct e8_link *link, struct e8_str part)
     return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;
 }
 
+static ssize_t sent_of(struct e8_link *link, ssize_t n, int error)
+{
+    ssize_t result = result_of(n, error);
+    link->send_errno = result == -2 ? error : 0;
+    return result;
+}
+
 /* How many bytes were written; -1: not now; -2: never. */
 static ssize_t write_part(struct e8_link *link, struct e8_str part)
 {
     if (link->slot)
         return write_tls(link, part);
-    ssize_t sent = send(link->fd, part.p, part.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0)
-        return sent;
-    link->send_errno = would_block(errno) ? 0 : errno;
-    return link->send_errno ? -2 : -1;
+    ssize_t n = send(link->fd, part.p, part.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent_of(link, n, n < 0 ? errno : 0);
 }
 
 static bool all_sent(const struct e8_link *link)
@@ -98,10 +106,18 @@ static void fill_phases(const struct e8_link *link, struct e8_exchange *x)
     x->phases.total = x->done - link->started;
 }
 
+static void leave_queue(struct e8_link *link)
+{
+    if (link->queued)
+        link->transport->outgoing[link->queued - 1].link = NULL;
+    link->queued = 0;
+}
+
 /* Hands the exchange back; the link stays. */
 static void finish_at(struct e8_link *link, enum e8_outcome outcome, const char *why, e8_mono_ns done)
 {
     struct e8_exchange *x = link->exchange;
+    leave_queue(link);
     x->done = done;
     x->outcome = outcome;
     x->status = link->reply.status;
@@ -267,15 +283,29 @@ static void ended(struct e8_link *link, int error)
     }
 }
 
-/* Has the socket given less than was asked of it, when n bytes were the first of this round? OpenSSL asks for a record of full size,
+/* Has the socket given less than the room there was, when n bytes were the first of this round? OpenSSL asks for a record of full size,
  * and has nothing left. */
-static bool ran_dry(const struct e8_link *link, bool first, size_t n)
+static bool ran_dry(const struct e8_link *link, bool first, size_t n, size_t room)
 {
     if (link->hung_up || link->send_errno)
         return false;
     if (!link->slot)
-        return n < sizeof link->transport->inbox;
+        return n < room;
     return link->ssl && first && n < RECORD_SMALL && !e8_tls_pending(link->ssl);
+}
+
+/* What a read gave: n as e8_link_read says. False: there may be more. */
+static bool take_read(struct e8_link *link, const char *bytes, ssize_t n, int error)
+{
+    if (n == -1 && !link->send_errno) {
+        link->hung_up = false; /* the event was another connection's, of the same number */
+        return true;
+    }
+    if (n <= 0) {
+        ended(link, n == -1 ? link->send_errno : error);
+        return true;
+    }
+    return take_bytes(link, bytes, (size_t)n);
 }
 
 /* Reads until there is nothing, or the exchange has ended. */
@@ -285,23 +315,36 @@ static void pull(struct e8_link *link)
     for (bool dry = false, first = true; !dry; first = false) {
         int error;
         ssize_t n = e8_link_read(link, t->inbox, sizeof t->inbox, &error);
-        if (n == -1 && !link->send_errno) {
-            link->hung_up = false; /* the event was another connection's, of the same number */
-            return;
-        }
-        if (n <= 0) {
-            ended(link, n == -1 ? link->send_errno : error);
-            return;
-        }
-        dry = ran_dry(link, first, (size_t)n);
-        if (take_bytes(link, t->inbox, (size_t)n))
+        dry = n > 0 && ran_dry(link, first, (size_t)n, sizeof t->inbox);
+        if (take_read(link, t->inbox, n, error))
             return;
     }
+}
+
+/* The same for a plain link, of which `done` was read in a batch. */
+static void take_piece(struct e8_link *link, const char *piece, ssize_t done)
+{
+    int error = done < 0 ? (int)-done : 0;
+    bool dry = done > 0 && ran_dry(link, true, (size_t)done, E8_PIECE);
+    if (!take_read(link, piece, result_of(done, error), error) && !dry)
+        pull(link);
+}
+
+void e8_links_read(struct e8_transport *t, struct e8_link **links, size_t count)
+{
+    struct e8_io list[E8_BATCH_MAX];
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct e8_io){.fd = links[i]->fd, .bytes = t->pieces[i], .n = E8_PIECE};
+    e8_batch_run(t->batch, E8_IO_RECV, list, count);
+    for (size_t i = 0; i < count; i++)
+        take_piece(links[i], t->pieces[i], list[i].done);
 }
 
 /* After an error of sending an answer may still lie there. */
 static void push(struct e8_link *link)
 {
+    if (link->queued)
+        return;
     while (!all_sent(link)) {
         ssize_t n = write_part(link, next_part(link));
         if (n == -2)
@@ -337,10 +380,8 @@ static void write_request(struct e8_link *link, const struct e8_target *target, 
 }
 
 /* Nearly always the kernel takes all of it at once, so that the same memory serves for all links; what it does not take the link keeps. */
-static void send_plain(struct e8_link *link)
+static void take_sent(struct e8_link *link, struct e8_str request, ssize_t n)
 {
-    const struct e8_str request = e8_buf_str(&link->transport->outbox);
-    ssize_t n = write_part(link, request);
     link->sent = n > 0 ? (size_t)n : 0;
     if (link->sent < request.n) {
         e8_buf_reset(&link->head);
@@ -350,6 +391,50 @@ static void send_plain(struct e8_link *link)
         pull(link);
     else if (n >= 0)
         push(link);
+}
+
+static void starts_at(struct e8_link *link, e8_mono_ns now)
+{
+    link->exchange->sent = now;
+    if (!link->opened)
+        link->started = now;
+}
+
+void e8_links_send(struct e8_transport *t)
+{
+    struct e8_io list[E8_BATCH_MAX];
+    const struct e8_outgoing *sent[E8_BATCH_MAX];
+    size_t count = 0;
+    if (!t->outgoing_count)
+        return;
+    e8_mono_ns now = e8_mono_now();
+    for (size_t i = 0; i < t->outgoing_count; i++) {
+        const struct e8_outgoing *out = &t->outgoing[i];
+        if (!out->link)
+            continue;
+        out->link->queued = 0;
+        starts_at(out->link, now);
+        list[count] = (struct e8_io){.fd = out->link->fd, .bytes = out->request.p, .n = out->request.n};
+        sent[count++] = out;
+    }
+    t->outgoing_count = 0;
+    e8_batch_run(t->batch, E8_IO_SEND, list, count);
+    for (size_t i = 0; i < count; i++) {
+        struct e8_link *link = sent[i]->link;
+        int error = list[i].done < 0 ? (int)-list[i].done : 0;
+        take_sent(link, e8_buf_str(&sent[i]->request), sent_of(link, list[i].done, error));
+    }
+}
+
+static struct e8_buf *join_queue(struct e8_link *link)
+{
+    struct e8_transport *t = link->transport;
+    if (t->outgoing_count == E8_BATCH_MAX)
+        e8_links_send(t);
+    struct e8_outgoing *out = &t->outgoing[t->outgoing_count++];
+    out->link = link;
+    link->queued = t->outgoing_count;
+    return &out->request;
 }
 
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
@@ -373,20 +458,17 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     link->received = 0;
     link->first_byte = link->answered = 0;
     e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
-    write_request(link, target, link->slot ? &link->head : &link->transport->outbox);
+    write_request(link, target, link->slot ? &link->head : join_queue(link));
     set_deadline(link, x->deadline);
-    x->sent = e8_mono_now();
+    starts_at(link, e8_mono_now());
     if (!link->opened) {
-        link->started = x->sent;
         x->flags |= E8_FLAG_REUSED;
         link->transport->counts.reused++;
     }
-    if (link->slot)
+    if (link->slot) {
         link->slot->error[0] = '\0';
-    if (link->slot)
         push(link);
-    else
-        send_plain(link);
+    }
 }
 
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome outcome)
@@ -396,10 +478,22 @@ void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome
     e8_link_end(link, outcome, NULL);
 }
 
-void e8_link_serve(struct e8_link *link, uint32_t events)
+static void note_events(struct e8_link *link, uint32_t events)
 {
     E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
     link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+}
+
+bool e8_link_hears(struct e8_link *link, uint32_t events)
+{
+    bool only_reads = !link->slot && !link->doomed && link->exchange && all_sent(link);
+    note_events(link, events);
+    return only_reads && (events & ~(uint32_t)EPOLLOUT);
+}
+
+void e8_link_serve(struct e8_link *link, uint32_t events)
+{
+    note_events(link, events);
     if (link->doomed)
         return;
     if (!link->exchange) {

@@ -34,13 +34,15 @@ enum e8_rc e8_transport_new(struct e8_transport **out, struct e8_err *err)
     t->magic = E8_TRANSPORT_MAGIC;
     t->epoll = t->timer = t->event = -1;
     t->ready_tail = &t->ready;
-    e8_buf_init(&t->outbox, SIZE_MAX);
     *out = NULL;
     enum e8_rc rc = e8_loop_open(t, err);
     if (rc) {
         free(t);
         return rc;
     }
+    t->batch = e8_batch_new();
+    for (size_t i = 0; i < E8_BATCH_MAX; i++)
+        e8_buf_init(&t->outgoing[i].request, SIZE_MAX);
     t->share = curl_share_init(); /* where there is none, each handle has its own sessions */
     curl_share_setopt(t->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     *out = t;
@@ -61,7 +63,9 @@ void e8_transport_free(struct e8_transport **where)
     e8_loop_close(t);
     e8_timers_fini(&t->deadlines);
     e8_timers_fini(&t->uploads);
-    e8_buf_fini(&t->outbox);
+    for (size_t i = 0; i < E8_BATCH_MAX; i++)
+        e8_buf_fini(&t->outgoing[i].request);
+    e8_batch_free(&t->batch);
     free(t->multis);
     free(t->conns);
     t->magic = 0;

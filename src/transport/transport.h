@@ -97,7 +97,8 @@ enum e8_rc e8_transport_new(struct e8_transport **out, struct e8_err *err);
 /* Ends everything in flight as aborted, without handing it back. */
 void e8_transport_free(struct e8_transport **transport);
 
-/* Starts the exchange now. It always comes back through e8_transport_next. */
+/* Starts the exchange now; on a connection that is kept its request goes out with those that are submitted next, at the latest in
+ * e8_transport_wait. It always comes back through e8_transport_next. */
 void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exchange);
 /* Runs the event loop until `until` (E8_NEVER: no limit), or an exchange is ready, or e8_transport_wake was called. Returns at
  * once when one is ready already. */

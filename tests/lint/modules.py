@@ -28,6 +28,7 @@ PUBLIC = {"doc/json.h", "catalog/platform.h", "http1/reply.h", "platform/guard.h
 # Libraries: who includes their headers.
 OWNERS = [
     (r"curl/.*", {"transport"}),
+    (r"liburing.h", {"transport"}),
     (r"libfyaml\.h", {"doc"}),
     (r"microhttpd\.h", {"httpd"}),
     (r"sqlite3\.h", {"dlog", "platform", "sink"}),

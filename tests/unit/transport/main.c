@@ -18,7 +18,8 @@ static const struct {
 } groups[] = {
     {"allow", run_allow, false},     {"classify", run_classify, false}, {"outcomes", run_outcomes, false},
     {"connect", run_connect, false}, {"loop", run_loop, false},         {"tls", run_tls, false},
-    {"rules", run_rules, false},     {"wire", run_wire, true},          {"hold", run_hold, true},
+    {"rules", run_rules, false},     {"batch", run_batch, false},       {"wire", run_wire, true},
+    {"hold", run_hold, true},
 };
 
 int main(int argc, char **argv)

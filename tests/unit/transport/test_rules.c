@@ -297,6 +297,7 @@ static void test_unix_reuse(void **state)
         assert_outcome(client_await(&client), E8_DELIVERED);
     for (int i = 0; i < 2; i++) {
         e8_transport_submit(client.transport, &x[i]);
+        e8_transport_wait(client.transport, e8_mono_now()); /* sends it */
         sem_post(&go);
         peer_wait(&idle_done);
     }

@@ -11,5 +11,6 @@ int run_tls(void);
 int run_loop(void);
 int run_wire(void);
 int run_hold(void);
+int run_batch(void);
 
 #endif

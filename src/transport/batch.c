@@ -1,0 +1,111 @@
+#include "transport/internal.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* Of a system call the way into the kernel is often dearer than what is done there for a small exchange. Where the kernel has io_uring and
+ * lets us use it, many sends or reads go in with one call; all of them end within it, for none may wait. Elsewhere each is a call. */
+
+struct e8_batch {
+    struct io_uring ring;
+    bool asked, open; /* whether there is a ring */
+};
+
+#define PENDING INT32_MIN /* no errno of the kernel */
+
+struct e8_batch *e8_batch_new(void)
+{
+    return e8_new(1, sizeof(struct e8_batch));
+}
+
+void e8_batch_free(struct e8_batch **where)
+{
+    struct e8_batch *batch = *where;
+    *where = NULL;
+    if (!batch)
+        return;
+    if (batch->open)
+        io_uring_queue_exit(&batch->ring);
+    free(batch);
+}
+
+/* At the first use, for a ring belongs to the thread that made it. What a kernel does not know of it refuses as a whole. */
+static bool has_ring(struct e8_batch *batch)
+{
+    struct io_uring_params one_thread = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
+    struct io_uring_params plain = {0};
+    if (batch->asked)
+        return batch->open;
+    batch->asked = true;
+    batch->open = io_uring_queue_init_params(E8_BATCH_MAX, &batch->ring, &one_thread) == 0 ||
+                  io_uring_queue_init_params(E8_BATCH_MAX, &batch->ring, &plain) == 0;
+    return batch->open;
+}
+
+void e8_batch_forgo(struct e8_batch *batch)
+{
+    if (batch->open)
+        io_uring_queue_exit(&batch->ring);
+    batch->asked = true;
+    batch->open = false;
+}
+
+static void run_alone(enum e8_io_kind kind, struct e8_io *io)
+{
+    ssize_t n = kind == E8_IO_SEND ? send(io->fd, io->bytes, io->n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                   : recv(io->fd, io->bytes, io->n, MSG_DONTWAIT);
+    io->done = n >= 0 ? n : -errno;
+}
+
+static void enter(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *io)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&batch->ring);
+    E8_ASSERT(entry);
+    if (kind == E8_IO_SEND)
+        io_uring_prep_send(entry, io->fd, io->bytes, io->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else
+        io_uring_prep_recv(entry, io->fd, io->bytes, io->n, MSG_DONTWAIT);
+    io_uring_sqe_set_data(entry, io);
+    io->done = PENDING;
+}
+
+static size_t take_results(struct e8_batch *batch)
+{
+    struct io_uring_cqe *result;
+    unsigned head, count = 0;
+    io_uring_for_each_cqe(&batch->ring, head, result)
+    {
+        struct e8_io *io = io_uring_cqe_get_data(result);
+        io->done = result->res;
+        count++;
+    }
+    io_uring_cq_advance(&batch->ring, count);
+    return count;
+}
+
+/* False: the ring is of no use any more; what it has not done is PENDING. */
+static bool run_together(struct e8_batch *batch, size_t count)
+{
+    for (size_t done = 0; done < count; done += take_results(batch)) {
+        int rc = io_uring_submit_and_wait(&batch->ring, (unsigned)(count - done));
+        if (rc < 0 && rc != -EINTR)
+            return false;
+    }
+    return true;
+}
+
+void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)
+{
+    E8_ASSERT(count <= E8_BATCH_MAX);
+    bool together = count > 1 && has_ring(batch);
+    for (size_t i = 0; together && i < count; i++)
+        enter(batch, kind, &list[i]);
+    if (together && !run_together(batch, count))
+        e8_batch_forgo(batch);
+    for (size_t i = 0; i < count; i++) {
+        if (!together || list[i].done == PENDING)
+            run_alone(kind, &list[i]);
+    }
+}
