@@ -184,7 +184,7 @@ struct e8_multi {
 #define E8_TARGET_BUCKETS 64u
 #define E8_INBOX          ((size_t)64 << 10)
 
-/* A request of a plain link that goes out with the next batch. */
+/* A link's request, with TLS its record, that goes out with the next batch. */
 struct e8_outgoing {
     struct e8_link *link; /* NULL: its exchange has ended since */
     struct e8_buf request;
@@ -220,7 +220,7 @@ struct e8_transport {
     struct e8_batch *batch;
     struct e8_outgoing outgoing[E8_BATCH_MAX];
     size_t outgoing_count;
-    char pieces[E8_BATCH_MAX][E8_PIECE]; /* what plain links read in a batch */
+    char pieces[E8_BATCH_MAX][E8_PIECE]; /* what links read in a batch */
     char inbox[E8_INBOX];                /* what a link reads alone */
 };
 #define E8_TRANSPORT_MAGIC 0x45545250u
@@ -245,18 +245,30 @@ int e8_conn_alert(const struct e8_slot *slot);
 /* EADDRNOTAVAIL towards this address: is there no local address for it at all, rather than no free port? */
 bool e8_conn_no_source(const struct sockaddr *peer);
 
-/* --- tls.c: OpenSSL's own reading and writing, without libcurl's look-up of the connection at each call ------------------ */
+/* --- tls.c: OpenSSL between our reads and writes, without libcurl's look-up of the connection at each call -------------- */
 
+#define E8_TLS_RECORD ((size_t)16 << 10) /* the largest */
+
+/* An SSL that neither reads nor writes a socket: what has come is fed to it, what it has to send is taken from it. */
+struct e8_tls {
+    void *ssl; /* NULL: none */
+    void *in, *out;
+};
 /* libcurl's SSL of the handle's connection; NULL: another library, or no TLS. */
 void *e8_tls_of(CURL *easy);
-/* The same, made to read and write the descriptor itself; libcurl still closes it. False: that cannot be. */
-bool e8_tls_take(void *ssl, int fd);
+/* The same, no longer on its socket; libcurl still frees it. False: that cannot be. */
+bool e8_tls_take(struct e8_tls *tls, void *ssl);
+/* Back to its socket, so that libcurl can close it. */
+void e8_tls_give(struct e8_tls *tls, int fd);
+void e8_tls_feed(struct e8_tls *tls, const char *bytes, size_t n);
 /* As e8_link_read; a close_notify is 0. */
-ssize_t e8_tls_read(void *ssl, char *out, size_t n, int *error);
-/* Has more been taken from the socket than was read? */
-bool e8_tls_pending(const void *ssl);
-/* -1: not now (then the same bytes must come again); -2: never, *error says why. */
-ssize_t e8_tls_write(void *ssl, struct e8_str bytes, int *error);
+ssize_t e8_tls_read(struct e8_tls *tls, char *out, size_t n, int *error);
+/* Has more been fed than was read? */
+bool e8_tls_pending(const struct e8_tls *tls);
+/* How many of the bytes have become part of what it has to send, at most a record; -2: never any, *error says why. */
+ssize_t e8_tls_write(struct e8_tls *tls, struct e8_str bytes, int *error);
+/* Appends what it has to send; false: nothing. */
+bool e8_tls_take_out(struct e8_tls *tls, struct e8_buf *out);
 
 /* --- loop.c ------------------------------------------------------------------------------------------------------------ */
 
@@ -334,10 +346,11 @@ struct e8_link {
     struct e8_transport *transport;
     struct e8_origin *origin;
     int fd;
-    struct e8_slot *slot; /* TLS; else NULL */
-    void *ssl; /* its SSL, if it is OpenSSL's, after the first answer; else TLS goes through libcurl */
-    struct e8_exchange *exchange;          /* NULL: idle */
-    struct e8_link *next, *prev;           /* of all */
+    struct e8_slot *slot;         /* TLS; else NULL */
+    struct e8_tls tls;            /* of OpenSSL, after the first answer; else TLS goes through libcurl */
+    bool drained;                 /* the last read of the socket took less than there was room for */
+    struct e8_exchange *exchange; /* NULL: idle */
+    struct e8_link *next, *prev;  /* of all */
     struct e8_link *idle_next, *idle_prev; /* of the origin's idle ones */
     struct e8_timer timer;        /* not later than the deadline; may be earlier, and be set anew then */
     e8_mono_ns started, answered; /* answered: the whole response has come, not all has been sent */
@@ -346,12 +359,15 @@ struct e8_link {
     size_t queued;                /* 1-based place of its request in the transport's outgoing ones; 0: none */
     bool hung_up;                 /* the end of the connection may lie behind what can be read */
     size_t sent;                  /* of head and body */
+    size_t sealed;                /* of them in the queue, as a record of TLS */
     size_t head_size;             /* of the head, with its body where that is small */
     int send_errno;               /* no more can be sent */
     e8_mono_ns first_byte;
     uint64_t received;
     struct e8_buf head;  /* the same, but of a plain link only where it did not go out with the batch */
     struct e8_str apart; /* the body where it is not */
+    struct e8_buf rest;  /* records of TLS that the kernel has not taken yet, */
+    size_t rest_sent;    /* but for so many bytes */
     struct e8_reply reply;
     char address[64];
 };

@@ -131,8 +131,8 @@ static void become_busy(struct e8_link *link)
 static void take_tls(struct e8_link *link)
 {
     struct e8_slot *slot = link->slot;
-    if (slot && !link->ssl && slot->ssl && e8_tls_take(slot->ssl, link->fd))
-        link->ssl = slot->ssl;
+    if (slot && !link->tls.ssl && slot->ssl && link->fd >= 0)
+        (void)e8_tls_take(&link->tls, slot->ssl);
 }
 
 void e8_link_idle(struct e8_link *link)
@@ -159,8 +159,8 @@ void e8_link_idle(struct e8_link *link)
 static bool is_silent(const struct e8_link *link)
 {
     char byte;
-    return link->ssl && !e8_tls_pending(link->ssl) && recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
+    return link->tls.ssl && !e8_tls_pending(&link->tls) &&
+           recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 /* Bytes or an end on a connection on which nothing was asked: it is of no use. */
@@ -261,6 +261,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
     link->started = slot->started;
     link->opened = true;
     e8_buf_init(&link->head, SIZE_MAX);
+    e8_buf_init(&link->rest, SIZE_MAX);
     if (slot->tls)
         e8_buf_reserve(&link->head, USUAL_HEAD);
     e8_reply_init(&link->reply);
@@ -284,7 +285,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
 void e8_link_lost(struct e8_link *link)
 {
     link->fd = -1;
-    link->ssl = NULL;
+    link->tls.ssl = NULL;
     e8_timers_remove(&link->transport->turns, &link->timer);
     e8_timers_add(&link->transport->turns, &link->timer, 0);
 }
@@ -295,6 +296,8 @@ static void hang_up(struct e8_link *link)
     struct e8_slot *slot = link->slot;
     if (slot) {
         slot->link = NULL;
+        if (link->tls.ssl)
+            e8_tls_give(&link->tls, link->fd);
         if (link->fd >= 0)
             e8_conn_at(link->transport, link->fd)->link = NULL;
         curl_multi_remove_handle(slot->multi->curl, slot->easy);
@@ -326,6 +329,7 @@ void e8_link_close(struct e8_link **where)
         link->next->prev = link->prev;
     hang_up(link);
     e8_buf_fini(&link->head);
+    e8_buf_fini(&link->rest);
     e8_reply_fini(&link->reply);
     link->magic = 0;
     free(link);

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define RECORD_SMALL ((size_t)8 << 10)  /* of TLS: far from one of full size */
-#define JOINED_MAX   ((size_t)16 << 10) /* a body that is sent together with its head: a record of TLS */
+#define JOINED_MAX E8_TLS_RECORD /* a body that is sent together with its head */
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
 
@@ -27,11 +26,68 @@ static int error_of(const struct e8_slot *slot)
     return error ? (int)error : EIO;
 }
 
+static ssize_t sent_of(struct e8_link *link, ssize_t n, int error)
+{
+    ssize_t result = result_of(n, error);
+    link->send_errno = result == -2 ? error : 0;
+    return result;
+}
+
+static ssize_t write_rest(struct e8_link *link)
+{
+    const struct e8_str rest = e8_buf_str(&link->rest);
+    ssize_t n =
+        send(link->fd, rest.p + link->rest_sent, rest.n - link->rest_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t result = sent_of(link, n, n < 0 ? errno : 0);
+    link->rest_sent += result > 0 ? (size_t)result : 0;
+    if (link->rest_sent == rest.n) {
+        e8_buf_reset(&link->rest);
+        link->rest_sent = 0;
+    }
+    return result;
+}
+
+/* What TLS itself has to say, to what it has read. It comes behind what is in the queue. */
+static void answer_tls(struct e8_link *link)
+{
+    struct e8_outgoing *out = link->queued ? &link->transport->outgoing[link->queued - 1] : NULL;
+    if (e8_tls_take_out(&link->tls, out ? &out->request : &link->rest) && !out)
+        (void)write_rest(link);
+}
+
+/* `got` has been read of the socket, where there was `room`. As e8_link_read; an end without close_notify is an error: what came before may
+ * have been cut. */
+static ssize_t feed_tls(struct e8_link *link, const char *bytes, ssize_t got, size_t room, int *error)
+{
+    link->drained = got < (ssize_t)room;
+    if (got > 0)
+        e8_tls_feed(&link->tls, bytes, (size_t)got);
+    if (got == 0)
+        *error = EIO;
+    return got == 0 ? -2 : result_of(got, *error);
+}
+
+static ssize_t read_fed(struct e8_link *link, char *out, size_t n, int *error)
+{
+    char bytes[E8_TLS_RECORD];
+    for (;;) {
+        ssize_t got = e8_tls_read(&link->tls, out, n, error);
+        answer_tls(link);
+        if (got != -1)
+            return got;
+        got = recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        *error = got < 0 ? errno : 0;
+        got = feed_tls(link, bytes, got, sizeof bytes, error);
+        if (got < 0)
+            return got;
+    }
+}
+
 static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
 {
     size_t got = 0;
-    if (link->ssl)
-        return e8_tls_read(link->ssl, out, n, error);
+    if (link->tls.ssl)
+        return read_fed(link, out, n, error);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
     if (code == CURLE_AGAIN)
         return -1;
@@ -61,22 +117,22 @@ static struct e8_str next_part(const struct e8_link *link)
     return (struct e8_str){body.p + of_body, body.n - of_body};
 }
 
+static ssize_t seal(struct e8_link *link, struct e8_str part, struct e8_buf *out)
+{
+    ssize_t n = e8_tls_write(&link->tls, part, &link->send_errno);
+    (void)e8_tls_take_out(&link->tls, out);
+    return n;
+}
+
 static ssize_t write_tls(struct e8_link *link, struct e8_str part)
 {
     size_t sent = 0;
     link->send_errno = 0;
-    if (link->ssl)
-        return e8_tls_write(link->ssl, part, &link->send_errno);
+    if (link->tls.ssl)
+        return seal(link, part, &link->rest);
     CURLcode code = curl_easy_send(link->slot->easy, part.p, part.n, &sent);
     link->send_errno = code && code != CURLE_AGAIN ? error_of(link->slot) : 0;
     return code == CURLE_OK ? (ssize_t)sent : code == CURLE_AGAIN ? -1 : -2;
-}
-
-static ssize_t sent_of(struct e8_link *link, ssize_t n, int error)
-{
-    ssize_t result = result_of(n, error);
-    link->send_errno = result == -2 ? error : 0;
-    return result;
 }
 
 /* How many bytes were written; -1: not now; -2: never. */
@@ -88,9 +144,19 @@ static ssize_t write_part(struct e8_link *link, struct e8_str part)
     return sent_of(link, n, n < 0 ? errno : 0);
 }
 
+/* As write_part; of the request, or of records that hold some of it. */
+static ssize_t write_more(struct e8_link *link)
+{
+    if (link->rest.n)
+        return write_rest(link);
+    ssize_t n = write_part(link, next_part(link));
+    link->sent += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
 static bool all_sent(const struct e8_link *link)
 {
-    return link->sent == link->head_size + link->apart.n;
+    return link->sent == link->head_size + link->apart.n && !link->rest.n;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------------ */
@@ -283,15 +349,14 @@ static void ended(struct e8_link *link, int error)
     }
 }
 
-/* Has the socket given less than the room there was, when n bytes were the first of this round? OpenSSL asks for a record of full size,
- * and has nothing left. */
-static bool ran_dry(const struct e8_link *link, bool first, size_t n, size_t room)
+/* Is nothing left to be read, when n bytes were where there was room for more? */
+static bool ran_dry(const struct e8_link *link, size_t n, size_t room)
 {
     if (link->hung_up || link->send_errno)
         return false;
     if (!link->slot)
         return n < room;
-    return link->ssl && first && n < RECORD_SMALL && !e8_tls_pending(link->ssl);
+    return link->tls.ssl && link->drained && !e8_tls_pending(&link->tls);
 }
 
 /* What a read gave: n as e8_link_read says. False: there may be more. */
@@ -312,21 +377,33 @@ static bool take_read(struct e8_link *link, const char *bytes, ssize_t n, int er
 static void pull(struct e8_link *link)
 {
     struct e8_transport *t = link->transport;
-    for (bool dry = false, first = true; !dry; first = false) {
+    for (bool dry = false; !dry;) {
         int error;
         ssize_t n = e8_link_read(link, t->inbox, sizeof t->inbox, &error);
-        dry = n > 0 && ran_dry(link, first, (size_t)n, sizeof t->inbox);
+        dry = n > 0 && ran_dry(link, (size_t)n, sizeof t->inbox);
         if (take_read(link, t->inbox, n, error))
             return;
     }
 }
 
-/* The same for a plain link, of which `done` was read in a batch. */
-static void take_piece(struct e8_link *link, const char *piece, ssize_t done)
+static void take_fed(struct e8_link *link, const char *piece, ssize_t got)
 {
-    int error = done < 0 ? (int)-done : 0;
-    bool dry = done > 0 && ran_dry(link, true, (size_t)done, E8_PIECE);
-    if (!take_read(link, piece, result_of(done, error), error) && !dry)
+    int error = got < 0 ? (int)-got : 0;
+    ssize_t n = feed_tls(link, piece, got, E8_PIECE, &error);
+    if (n > 0)
+        pull(link);
+    else
+        (void)take_read(link, piece, n, error);
+}
+
+/* What a batch has read of the link's socket. */
+static void take_piece(struct e8_link *link, const char *piece, ssize_t got)
+{
+    int error = got < 0 ? (int)-got : 0;
+    bool dry = got > 0 && ran_dry(link, (size_t)got, E8_PIECE);
+    if (link->slot)
+        take_fed(link, piece, got);
+    else if (!take_read(link, piece, result_of(got, error), error) && !dry)
         pull(link);
 }
 
@@ -346,12 +423,11 @@ static void push(struct e8_link *link)
     if (link->queued)
         return;
     while (!all_sent(link)) {
-        ssize_t n = write_part(link, next_part(link));
+        ssize_t n = write_more(link);
         if (n == -2)
             pull(link);
         if (n < 0)
             return;
-        link->sent += (size_t)n;
     }
     if (link->answered)
         conclude(link, false);
@@ -382,10 +458,14 @@ static void write_request(struct e8_link *link, const struct e8_target *target, 
 /* Nearly always the kernel takes all of it at once, so that the same memory serves for all links; what it does not take the link keeps. */
 static void take_sent(struct e8_link *link, struct e8_str request, ssize_t n)
 {
-    link->sent = n > 0 ? (size_t)n : 0;
-    if (link->sent < request.n) {
+    size_t taken = n > 0 ? (size_t)n : 0;
+    if (link->slot) {
+        link->sent = n == -2 ? 0 : link->sealed;
+        e8_buf_put(&link->rest, request.p + taken, request.n - taken);
+    } else {
+        link->sent = taken;
         e8_buf_reset(&link->head);
-        e8_buf_putstr(&link->head, request);
+        e8_buf_put(&link->head, request.p, taken < request.n ? request.n : 0);
     }
     if (n == -2)
         pull(link);
@@ -437,6 +517,17 @@ static struct e8_buf *join_queue(struct e8_link *link)
     return &out->request;
 }
 
+/* Where TLS cannot take it, push finds out why. */
+static void seal_request(struct e8_link *link)
+{
+    struct e8_buf *out = join_queue(link);
+    e8_buf_reset(out);
+    ssize_t n = seal(link, e8_buf_str(&link->head), out);
+    link->sealed = n > 0 ? (size_t)n : 0;
+    if (n <= 0)
+        leave_queue(link);
+}
+
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
 {
     struct e8_timers *turns = &link->transport->turns;
@@ -459,6 +550,8 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     link->first_byte = link->answered = 0;
     e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
     write_request(link, target, link->slot ? &link->head : join_queue(link));
+    if (link->tls.ssl)
+        seal_request(link);
     set_deadline(link, x->deadline);
     starts_at(link, e8_mono_now());
     if (!link->opened) {
@@ -486,7 +579,8 @@ static void note_events(struct e8_link *link, uint32_t events)
 
 bool e8_link_hears(struct e8_link *link, uint32_t events)
 {
-    bool only_reads = !link->slot && !link->doomed && link->exchange && all_sent(link);
+    bool ours = !link->slot || link->tls.ssl;
+    bool only_reads = ours && !link->doomed && link->exchange && all_sent(link);
     note_events(link, events);
     return only_reads && (events & ~(uint32_t)EPOLLOUT);
 }

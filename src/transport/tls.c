@@ -7,6 +7,7 @@
 #include "transport/internal.h"
 
 enum { ERROR_WANT_READ = 2, ERROR_WANT_WRITE = 3, ERROR_SYSCALL = 5, ERROR_ZERO_RETURN = 6 };
+enum { CTRL_RESET = 1, CTRL_INFO = 3, CTRL_PENDING = 10 }; /* of a BIO */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct {
@@ -14,10 +15,16 @@ static struct {
     int (*read)(void *ssl, void *out, int n);
     int (*get_error)(const void *ssl, int rc);
     int (*set_fd)(void *ssl, int fd);
+    void (*set_bio)(void *ssl, void *in, void *out);
     void (*set_read_ahead)(void *ssl, int yes);
     unsigned long (*peek_error)(void);
     void (*clear_error)(void);
     int (*has_pending)(const void *ssl);
+    const void *(*memory)(void);
+    void *(*bio_new)(const void *method);
+    int (*bio_free)(void *bio);
+    int (*bio_write)(void *bio, const void *bytes, int n);
+    long (*bio_ctrl)(void *bio, int what, long number, void *pointer);
 } lib;
 static bool usable;
 
@@ -27,12 +34,19 @@ static void look_up(void)
     *(void **)&lib.read = dlsym(RTLD_DEFAULT, "SSL_read");
     *(void **)&lib.get_error = dlsym(RTLD_DEFAULT, "SSL_get_error");
     *(void **)&lib.set_fd = dlsym(RTLD_DEFAULT, "SSL_set_fd");
+    *(void **)&lib.set_bio = dlsym(RTLD_DEFAULT, "SSL_set_bio");
     *(void **)&lib.set_read_ahead = dlsym(RTLD_DEFAULT, "SSL_set_read_ahead");
     *(void **)&lib.clear_error = dlsym(RTLD_DEFAULT, "ERR_clear_error");
     *(void **)&lib.peek_error = dlsym(RTLD_DEFAULT, "ERR_peek_error");
     *(void **)&lib.has_pending = dlsym(RTLD_DEFAULT, "SSL_has_pending");
-    usable = lib.write && lib.read && lib.get_error && lib.set_fd && lib.set_read_ahead && lib.clear_error &&
-             lib.peek_error && lib.has_pending;
+    *(void **)&lib.memory = dlsym(RTLD_DEFAULT, "BIO_s_mem");
+    *(void **)&lib.bio_new = dlsym(RTLD_DEFAULT, "BIO_new");
+    *(void **)&lib.bio_free = dlsym(RTLD_DEFAULT, "BIO_free");
+    *(void **)&lib.bio_write = dlsym(RTLD_DEFAULT, "BIO_write");
+    *(void **)&lib.bio_ctrl = dlsym(RTLD_DEFAULT, "BIO_ctrl");
+    usable = lib.write && lib.read && lib.get_error && lib.set_fd && lib.set_bio && lib.set_read_ahead &&
+             lib.clear_error && lib.peek_error && lib.has_pending && lib.memory && lib.bio_new &&
+             lib.bio_free && lib.bio_write && lib.bio_ctrl;
 }
 
 void *e8_tls_of(CURL *easy)
@@ -51,19 +65,47 @@ static void forget_errors(void)
         lib.clear_error();
 }
 
-bool e8_tls_take(void *ssl, int fd)
+bool e8_tls_take(struct e8_tls *tls, void *ssl)
 {
     pthread_once(&once, look_up);
-    if (!usable || fd < 0)
+    if (!usable)
         return false;
-    forget_errors();
-    if (lib.set_fd(ssl, fd) != 1)
+    void *in = lib.bio_new(lib.memory()), *out = lib.bio_new(lib.memory());
+    if (!in || !out) {
+        lib.bio_free(in);
+        lib.bio_free(out);
         return false;
+    }
+    lib.set_bio(ssl, in, out);
     lib.set_read_ahead(ssl, 1);
+    *tls = (struct e8_tls){ssl, in, out};
     return true;
 }
 
-/* -1: not now; -2: never, *error says why. An end without close_notify is an error: what came before may have been cut. */
+void e8_tls_give(struct e8_tls *tls, int fd)
+{
+    forget_errors();
+    (void)lib.set_fd(tls->ssl, fd);
+    *tls = (struct e8_tls){0};
+}
+
+void e8_tls_feed(struct e8_tls *tls, const char *bytes, size_t n)
+{
+    E8_ASSERT(n <= INT_MAX && lib.bio_write(tls->in, bytes, (int)n) == (int)n);
+}
+
+bool e8_tls_take_out(struct e8_tls *tls, struct e8_buf *out)
+{
+    char *bytes = NULL;
+    if (lib.bio_ctrl(tls->out, CTRL_PENDING, 0, NULL) <= 0)
+        return false;
+    long n = lib.bio_ctrl(tls->out, CTRL_INFO, 0, &bytes);
+    e8_buf_put(out, bytes, (size_t)n);
+    (void)lib.bio_ctrl(tls->out, CTRL_RESET, 0, NULL);
+    return true;
+}
+
+/* -1: not before more has come; -2: never, *error says why. */
 static ssize_t failed(void *ssl, int rc, int *error)
 {
     int system = errno;
@@ -82,27 +124,27 @@ static ssize_t failed(void *ssl, int rc, int *error)
     }
 }
 
-ssize_t e8_tls_read(void *ssl, char *out, size_t n, int *error)
+ssize_t e8_tls_read(struct e8_tls *tls, char *out, size_t n, int *error)
 {
     forget_errors();
     errno = 0;
-    int got = lib.read(ssl, out, n < INT_MAX ? (int)n : INT_MAX);
-    return got > 0 ? got : failed(ssl, got, error);
+    int got = lib.read(tls->ssl, out, n < INT_MAX ? (int)n : INT_MAX);
+    return got > 0 ? got : failed(tls->ssl, got, error);
 }
 
-bool e8_tls_pending(const void *ssl)
+bool e8_tls_pending(const struct e8_tls *tls)
 {
-    return lib.has_pending(ssl) == 1;
+    return lib.has_pending(tls->ssl) == 1 || lib.bio_ctrl(tls->in, CTRL_PENDING, 0, NULL) > 0;
 }
 
-ssize_t e8_tls_write(void *ssl, struct e8_str bytes, int *error)
+ssize_t e8_tls_write(struct e8_tls *tls, struct e8_str bytes, int *error)
 {
     forget_errors();
     errno = 0;
-    int sent = lib.write(ssl, bytes.p, bytes.n < INT_MAX ? (int)bytes.n : INT_MAX);
+    int sent = lib.write(tls->ssl, bytes.p, (int)(bytes.n < E8_TLS_RECORD ? bytes.n : E8_TLS_RECORD));
     if (sent > 0)
         return sent;
-    ssize_t rc = failed(ssl, sent, error);
+    ssize_t rc = failed(tls->ssl, sent, error);
     if (rc != 0)
         return rc;
     *error = EPIPE;

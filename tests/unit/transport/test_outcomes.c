@@ -336,7 +336,7 @@ static struct e8_exchange *send_by(struct client *client, const struct way *way)
     return client_await(client);
 }
 
-static int run_row(const struct row *row, bool reused, const struct way *way)
+static int run_within(const struct row *row, e8_dur_ns limit, bool reused, const struct way *way)
 {
     const struct peer_step steps[] = {{REPLY(OK_REPLY)}, row->step};
     struct peer peer;
@@ -347,7 +347,7 @@ static int run_row(const struct row *row, bool reused, const struct way *way)
         client.reach.http = E8_HTTP_11;
     if (reused)
         assert_int_equal(client_run(&client)->outcome, E8_DELIVERED);
-    client.limit = row->limit;
+    client.limit = limit;
     uint16_t flags = row->flags | (reused ? E8_FLAG_REUSED : 0);
     int faults = compare(row, send_by(&client, way), reused ? row->reused : row->fresh, flags);
     client.exchange.wire = NULL;
@@ -360,6 +360,17 @@ static int run_row(const struct row *row, bool reused, const struct way *way)
     faults += check_after(&client, &peer, row);
     client_close(&client);
     peer_close(&peer);
+    return faults;
+}
+
+/* Where a row's limit is short, a busy machine may not have come to what is to be seen before it: then with more of it. */
+static int run_row(const struct row *row, bool reused, const struct way *way)
+{
+    int faults = run_within(row, row->limit, reused, way);
+    for (e8_dur_ns limit = 4 * row->limit; faults && row->limit && limit <= 16 * row->limit; limit *= 4) {
+        printf("%s: once more, within %.1f s\n", row->name, (double)limit / (double)E8_NS_S);
+        faults = run_within(row, limit, reused, way);
+    }
     return faults;
 }
 

@@ -36,6 +36,8 @@ static struct {
     __typeof__(&SSL_read) SSL_read;
     __typeof__(&SSL_write) SSL_write;
     __typeof__(&SSL_shutdown) SSL_shutdown;
+    __typeof__(&SSL_get_shutdown) SSL_get_shutdown;
+    __typeof__(&SSL_key_update) SSL_key_update;
     __typeof__(&SSL_new_session_ticket) SSL_new_session_ticket;
     __typeof__(&SSL_do_handshake) SSL_do_handshake;
     __typeof__(&SSL_CTX_set_alpn_select_cb) SSL_CTX_set_alpn_select_cb;
@@ -89,6 +91,7 @@ static int make_certificates(void **state)
     LOAD(SSL_CTX_use_PrivateKey_file), LOAD(SSL_CTX_ctrl), LOAD(SSL_new), LOAD(SSL_free), LOAD(SSL_set_fd);
     LOAD(SSL_accept), LOAD(SSL_read), LOAD(SSL_write), LOAD(SSL_shutdown), LOAD(SSL_new_session_ticket);
     LOAD(SSL_CTX_set_verify), LOAD(SSL_do_handshake), LOAD(SSL_CTX_set_alpn_select_cb);
+    LOAD(SSL_get_shutdown), LOAD(SSL_key_update);
     return 0;
 }
 
@@ -375,7 +378,7 @@ static void test_reuse_and_resume(void **state)
         assert_int_equal(counts.reused, 49);
         assert_int_equal(counts.resumed, 0);
         const struct e8_link *link = client.transport->links; /* none: libcurl's own way */
-        assert_true(client_http == E8_HTTP_11 ? !link : link && link->ssl);
+        assert_true(client_http == E8_HTTP_11 ? !link : link && link->tls.ssl);
         client.exchange.fresh = true;
         for (int i = 0; i < 10; i++) {
             assert_ended(client_run(&client), E8_DELIVERED);
@@ -455,6 +458,170 @@ static void test_cut(void **state)
         assert_ended(x, rows[i / 2].outcome);
         assert_int_equal(x->status, 200);
         tls_close(&peer, &client);
+    }
+}
+
+/* --- many at a time ----------------------------------------------------------------------------------------------------- */
+
+enum fate { PLAIN, LONG, LAST, CUT, RESET, SILENT, NEW_KEYS, TWO_RECORDS, FATES };
+enum { MANY = E8_BATCH_MAX + FATES, LONG_BODY = 100000 };
+
+static sem_t arrived;
+static atomic_int farewells; /* connections that ended with a close_notify of the client's */
+
+static void write_reply(SSL *tls, size_t body, const char *more)
+{
+    char *text = malloc(body + 100);
+    int n = snprintf(text, 100, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n", more, body);
+    memset(text + n, 'b', body);
+    ssl.SSL_write(tls, text, n + (int)body);
+    free(text);
+}
+
+/* False: the connection ends. */
+static bool answer_fate(SSL *tls, int fd, enum fate fate)
+{
+    static const char part[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok";
+    switch (fate) {
+    case LONG:
+        write_reply(tls, LONG_BODY, "");
+        break;
+    case LAST:
+        write_reply(tls, 2, "Connection: close\r\n");
+        ssl.SSL_shutdown(tls);
+        return false;
+    case RESET:
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                   sizeof(struct linger)); /* fall through */
+    case CUT:
+        ssl.SSL_write(tls, part, sizeof part - 1);
+        return false;
+    case SILENT:
+        ssl.SSL_shutdown(tls);
+        return false;
+    case NEW_KEYS: /* and wants the client's as well */
+        ssl.SSL_key_update(tls, SSL_KEY_UPDATE_REQUESTED);
+        write_reply(tls, 2, "");
+        break;
+    case TWO_RECORDS:
+        ssl.SSL_write(tls, part, sizeof part - 1);
+        ssl.SSL_write(tls, "1234567", 7);
+        break;
+    default:
+        write_reply(tls, 2, "");
+        break;
+    }
+    return true;
+}
+
+/* The first request of a connection is answered at once; the second says its fate in its path; others are answered. */
+static void talk_fates(int fd)
+{
+    SSL *tls = ssl.SSL_new(server_ctx);
+    char text[8192];
+    bool more = true;
+    ssl.SSL_set_fd(tls, fd);
+    for (int i = ssl.SSL_accept(tls) == 1 ? 0 : -1; i >= 0 && more; i++) {
+        int n = ssl.SSL_read(tls, text, sizeof text - 1); /* the client sends it as one record */
+        if (n <= 0)
+            break;
+        text[n] = '\0';
+        if (i == 1) {
+            sem_post(&arrived);
+            peer_wait(&go);
+            more = answer_fate(tls, fd, (enum fate)(strchr(text, '/')[1] - 'a'));
+            sem_post(&done);
+        } else {
+            write_reply(tls, 2, "");
+        }
+    }
+    if (more && (ssl.SSL_get_shutdown(tls) & SSL_RECEIVED_SHUTDOWN))
+        atomic_fetch_add(&farewells, 1);
+    ssl.SSL_free(tls);
+}
+
+static void submit_all(struct client *client, struct e8_exchange *x, int count, bool fated)
+{
+    static char urls[MANY][64];
+    for (int i = 0; i < count; i++) {
+        snprintf(urls[i], sizeof urls[i], "https://127.0.0.1:%d/%c", atoi(strrchr(client->url, ':') + 1),
+                 fated ? 'a' + i % FATES : '-');
+        x[i] = client->exchange;
+        x[i].url = e8_str(urls[i]);
+        x[i].deadline = e8_mono_now() + 20 * E8_NS_S;
+        e8_transport_submit(client->transport, &x[i]);
+    }
+}
+
+static void check_fates(const struct e8_exchange *x)
+{
+    static const enum e8_outcome want[FATES] = {
+        [PLAIN] = E8_DELIVERED,         [LONG] = E8_DELIVERED,        [LAST] = E8_DELIVERED,
+        [CUT] = E8_TRUNCATED,           [RESET] = E8_UNKNOWN,         [NEW_KEYS] = E8_DELIVERED,
+        [SILENT] = E8_STALE_CONNECTION, [TWO_RECORDS] = E8_DELIVERED,
+    };
+    for (int i = 0; i < MANY; i++) {
+        enum fate fate = (enum fate)(i % FATES);
+        bool seen = x[i].outcome == E8_RESET_IN_BODY ||
+                    x[i].outcome == E8_STALE_CONNECTION; /* what came before may be lost */
+        if (fate == RESET)
+            assert_true(seen);
+        else
+            assert_ended(&x[i], want[fate]);
+        assert_true(x[i].flags & E8_FLAG_REUSED);
+        if (fate == LONG)
+            assert_true(x[i].bytes_received > LONG_BODY);
+    }
+}
+
+/* What was said of plain connections in test_batch.c holds for those of TLS: those whose fate it allows are used again, and each is told
+ * goodbye. */
+static void test_many(void **state)
+{
+    (void)state;
+    static struct e8_exchange x[MANY];
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_fates, .end = PEER_CLOSE}};
+    for (int alone = 0; alone <= 1 && client_http != E8_HTTP_11; alone++) {
+        struct peer peer, used;
+        struct client client;
+        int ended = 0;
+        tls_open(&used, &client, good_cert);
+        peer_open(&peer, steps, 1);
+        snprintf(client.url, sizeof client.url, "https://127.0.0.1:%d/", peer.port);
+        client.reach.cacert = good_cert;
+        sem_init(&arrived, 0, 0);
+        atomic_store(&farewells, 0);
+        if (alone)
+            e8_batch_forgo(client.transport->batch);
+        submit_all(&client, x, MANY, false);
+        for (int i = 0; i < MANY; i++)
+            assert_ended(client_await(&client), E8_DELIVERED);
+        submit_all(&client, x, MANY, true);
+        e8_transport_wait(client.transport, e8_mono_now());
+        for (int i = 0; i < MANY; i++) {
+            peer_wait(&arrived);
+            ended += i % FATES == LAST || i % FATES == CUT || i % FATES == RESET || i % FATES == SILENT;
+        }
+        for (int i = 0; i < MANY; i++)
+            sem_post(&go);
+        for (int i = 0; i < MANY; i++)
+            peer_wait(&done);
+        for (int i = 0; i < MANY; i++)
+            client_await(&client);
+        check_fates(x);
+        submit_all(&client, x, MANY - ended, false);
+        for (int i = 0; i < MANY - ended; i++) {
+            struct e8_exchange *one = client_await(&client);
+            assert_ended(one, E8_DELIVERED);
+            assert_true(one->flags & E8_FLAG_REUSED);
+        }
+        assert_int_equal(e8_transport_counts(client.transport).connections, MANY);
+        client_close(&client);
+        peer_close(&peer);
+        assert_int_equal(atomic_load(&farewells), MANY - ended);
+        client_open(&client, 1);
+        sem_destroy(&arrived);
+        tls_close(&used, &client);
     }
 }
 
@@ -724,6 +891,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_reuse_and_resume),
     cmocka_unit_test(test_idle),
     cmocka_unit_test(test_cut),
+    cmocka_unit_test(test_many),
     cmocka_unit_test(test_http2),
     cmocka_unit_test(test_http2_plain),
     cmocka_unit_test(test_http2_unwanted),
