@@ -7,11 +7,8 @@
 #include "platform/api.h"
 #include "platform/endpoint.h"
 
-#define FOLDER      "scenarios/"
-#define ENDING      ".yaml"
 #define RUNNING_MAX 4
-#define TEXT_MAX    ((size_t)512 << 10) /* of a scenario */
-#define SIZE_LIMIT  200000              /* events that are counted beforehand */
+#define SIZE_LIMIT  200000 /* events that are counted beforehand */
 #define TELL_EVERY  (500 * E8_NS_MS)
 #define STOP_GRACE  (2 * E8_NS_S)
 #define IN_FLIGHT   1000
@@ -339,140 +336,7 @@ static void add_run(struct e8_runs *runs, struct run *run)
     runs->running++;
 }
 
-/* ---- its plan ---- */
-
-struct request {
-    const char *scenario; /* its name */
-    const char *text;
-    bool seed_given;
-    uint64_t seed;
-    double speed;
-};
-
-static enum e8_rc read_builtin(void *state, const char *path, struct e8_str *out, struct e8_err *err)
-{
-    (void)state;
-    *out = e8_catalog_builtin(path);
-    return out->p ? E8_OK
-                  : e8_fail(err, E8_INPUT, "a built-in scenario includes built-in files",
-                            "there is no built-in file \"%s\"", path);
-}
-
-static struct e8_str builtin(struct e8_call *call, const char *name)
-{
-    return e8_catalog_builtin(e8_arena_printf(call->arena, FOLDER "%s" ENDING, name));
-}
-
-/* The name of a built-in scenario by its path; NULL: it is something else. */
-static const char *name_of(struct e8_call *call, const char *path)
-{
-    size_t n = strlen(path), front = strlen(FOLDER), back = strlen(ENDING);
-    if (n <= front + back || strcmp(path + n - back, ENDING) != 0 || strchr(path + front, '/')) {
-        return NULL;
-    }
-    return e8_call_text(call, (struct e8_str){path + front, n - front - back});
-}
-
-static bool has_key(const struct e8_node *node, const char *key)
-{
-    for (const struct e8_node *child = node ? node->first : NULL; child; child = child->next) {
-        if ((node->kind == E8_MAP && e8_str_is(child->key, key)) || has_key(child, key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Its endpoints are not used; a file of theirs is not read, whatever it may be. */
-static void check_text(struct e8_call *call, const char *text)
-{
-    struct e8_doc *doc = NULL;
-    if (!e8_doc_parse("text", e8_str(text), E8_DOC_YAML, &doc, NULL) &&
-        has_key(e8_node_get(e8_doc_root(doc), "endpoints"), "file")) {
-        e8_call_fault_at(call, "text", "leave the endpoints out: the enabled webhooks take their place",
-                         "a secret in a file is not read from here");
-    }
-    e8_doc_free(&doc);
-}
-
-static bool turns_secrets(struct e8_steps steps)
-{
-    for (size_t i = 0; i < steps.count; i++) {
-        const struct e8_step *step = &steps.list[i];
-        bool branches = step->kind == E8_STEP_CHOOSE || step->kind == E8_STEP_PARALLEL;
-        if (step->kind == E8_STEP_SECRET ||
-            (step->kind == E8_STEP_REPEAT && turns_secrets(step->repeat.body))) {
-            return true;
-        }
-        for (size_t k = 0; branches && k < step->branches.count; k++) {
-            if (turns_secrets(step->branches.list[k].steps)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* What a scenario may do on the command line, but not from here. */
-static void check_plan(struct e8_call *call, const char *field, const struct e8_plan *plan)
-{
-    if (plan->executes) {
-        e8_call_fault_at(call, field, "emit8 run has --exec",
-                         "a scenario with commands is not run from here");
-    }
-    for (size_t i = 0; i < plan->flow_count; i++) {
-        if (turns_secrets(plan->flows[i].steps)) {
-            e8_call_fault_at(call, field, "rotate the secrets of the webhooks themselves",
-                             "the scenario rotates secrets of endpoints of its own");
-            return;
-        }
-    }
-}
-
-static void add_errors(struct e8_call *call, const char *field, const struct e8_errs *errs)
-{
-    for (size_t i = 0; i < errs->count; i++) {
-        const struct e8_err *err = &errs->list[i];
-        bool included = strcmp(err->file, "text") != 0;
-        if (err->line == 0) {
-            e8_call_fault_at(call, field, err->hint, "%s", err->what);
-        } else if (included) {
-            e8_call_fault_at(call, field, err->hint, "%s:%d:%d: %s", err->file, err->line, err->col,
-                             err->what);
-        } else {
-            e8_call_fault_at(call, field, err->hint, "line %d, column %d: %s", err->line, err->col,
-                             err->what);
-        }
-    }
-}
-
-static struct e8_plan *parse_plan(struct e8_call *call, const struct request *request, const char *field)
-{
-    struct e8_scenario_options options = {
-        .to = "http://127.0.0.1:1/",
-        .secret = "not-used-and-never-sent",
-        .next_secret = "not-used-and-never-sent-either",
-        .stand_ins = true,
-        .read = request->text ? NULL : read_builtin,
-        .seed_given = request->seed_given,
-        .seed = request->seed,
-    };
-    struct e8_plan *plan = NULL;
-    struct e8_errs errs;
-    const char *path =
-        request->text ? "text" : e8_arena_printf(call->arena, FOLDER "%s" ENDING, request->scenario);
-    struct e8_str text = request->text ? e8_str(request->text) : builtin(call, request->scenario);
-    e8_errs_init(&errs);
-    e8_random_bytes(&options.seed_random, sizeof options.seed_random);
-    options.seed_random >>= 1;
-    if (e8_plan_parse(call->server->catalog, path, text, &options, &plan, &errs)) {
-        add_errors(call, field, &errs);
-    } else {
-        check_plan(call, field, plan);
-    }
-    e8_errs_fini(&errs);
-    return plan;
-}
+/* ---- its start ---- */
 
 static enum e8_rc take_webhook(struct e8_call *call, struct run *run, const struct e8_webhook *webhook,
                                struct e8_endpoint *out, struct e8_err *err)
@@ -512,81 +376,6 @@ static enum e8_rc take_webhooks(struct e8_call *call, struct run *run, struct e8
         return e8_fail(err, E8_INPUT, "make an endpoint, or enable one", "there is no endpoint to send to");
     }
     return rc ? rc : e8_plan_check(run->plan, call->server->catalog, NULL, err);
-}
-
-/* ---- requests ---- */
-
-static void read_scenario(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    const char *name = e8_call_string(call, node, 64), *names[128], *own;
-    char hint[E8_HINT_MAX];
-    size_t n = 0;
-    if (!name) {
-        return;
-    }
-    ((struct request *)into)->scenario = name;
-    for (const char *at = NULL;
-         (at = e8_catalog_builtin_next(FOLDER, at)) != NULL && n + 1 < E8_COUNT(names);) {
-        own = name_of(call, at);
-        if (own && strcmp(own, name) == 0) {
-            return;
-        }
-        if (own) {
-            names[n++] = own;
-        }
-    }
-    names[n] = NULL;
-    e8_hint_names(e8_str(name), names, "built in are", hint);
-    e8_call_fault(call, node, hint, "\"%s\" is no built-in scenario", name);
-}
-
-static void read_text(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    const char *text = e8_call_string(call, node, TEXT_MAX);
-    if (text) {
-        check_text(call, text);
-    }
-    ((struct request *)into)->text = text;
-}
-
-static void read_seed(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    struct request *request = into;
-    if (node->kind != E8_INT || node->i < 0) {
-        e8_call_fault(call, node, e8_node_hint(node, "a whole number from 0 on, without quotes"),
-                      "this is no seed");
-        return;
-    }
-    request->seed_given = true;
-    request->seed = (uint64_t)node->i;
-}
-
-static void read_speed(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    double speed = e8_node_is_number(node) ? e8_node_number(node) : 0;
-    if (node->kind == E8_STRING && !e8_parse_factor(node->text, &speed)) {
-        speed = 0;
-    }
-    if (speed < 0.001 || speed > 1000) {
-        e8_call_fault(call, node, e8_node_hint(node, "10 or \"10x\" is ten times as fast; 0.001 to 1000"),
-                      "this is no speed");
-        return;
-    }
-    ((struct request *)into)->speed = speed;
-}
-
-static bool read_request(struct e8_call *call, struct request *request)
-{
-    static const struct e8_member members[] = {{"scenario", false, read_scenario},
-                                               {"text", false, read_text},
-                                               {"seed", false, read_seed},
-                                               {"speed", false, read_speed}};
-    e8_call_members(call, members, E8_COUNT(members), request);
-    if (!e8_call_faulty(call) && !request->scenario == !request->text) {
-        e8_call_fault_at(call, "scenario", "GET /v1/scenarios lists the built-in ones",
-                         "give either \"scenario\", a name, or \"text\"");
-    }
-    return !e8_call_faulty(call);
 }
 
 static e8_dur_ns length_of(const struct e8_plan *plan, double speed)
@@ -646,22 +435,20 @@ static void refuse_run(struct e8_call *call, enum e8_rc rc, const struct e8_err 
 }
 
 /* The run under way, or NULL after a failure that was answered. */
-static struct run *start_run(struct e8_call *call, const struct request *request)
+static struct run *start_run(struct e8_call *call, const struct e8_run_asked *asked)
 {
     struct run *run = e8_new(1, sizeof *run);
     struct e8_err err = {0};
     run->arena = e8_arena_new();
-    run->plan = parse_plan(call, request, request->text ? "text" : "scenario");
-    if (e8_call_faulty(call)) {
+    run->plan = e8_run_plan(call, asked);
+    if (!run->plan) {
         e8_call_refuse(call);
-        e8_plan_free(&run->plan);
-        run->plan = NULL;
         free_run(run);
         return NULL;
     }
-    run->name = e8_dup(request->scenario ? request->scenario : run->plan->name);
+    run->name = e8_dup(asked->scenario ? asked->scenario : run->plan->name);
     enum e8_rc rc = take_webhooks(call, run, &err);
-    rc = rc ? rc : start_engine(call, run, request->speed, &err);
+    rc = rc ? rc : start_engine(call, run, asked->speed, &err);
     if (rc) {
         refuse_run(call, rc, &err);
         free_run(run);
@@ -673,8 +460,8 @@ static struct run *start_run(struct e8_call *call, const struct request *request
 void e8_runs_start(struct e8_call *call)
 {
     struct e8_platform_server *server = call->server;
-    struct request request = {.speed = 1};
-    if (!read_request(call, &request)) {
+    struct e8_run_asked asked;
+    if (!e8_run_read(call, &asked)) {
         e8_call_refuse(call);
         return;
     }
@@ -686,7 +473,7 @@ void e8_runs_start(struct e8_call *call)
         e8_call_fail(call, 409, "wait for one to end, or stop it", "%d scenarios run already", RUNNING_MAX);
         return;
     }
-    struct run *run = start_run(call, &request);
+    struct run *run = start_run(call, &asked);
     if (!run) {
         return;
     }
@@ -780,34 +567,4 @@ void e8_run_stop(struct e8_call *call)
         e8_engine_stop(run->engine);
     }
     answer_run(call, run, &told);
-}
-
-/* The first comment of the file, or its description. */
-static void put_summary(struct e8_json *w, struct e8_str text)
-{
-    struct e8_doc *doc = NULL;
-    const struct e8_node *description = NULL;
-    if (!e8_doc_parse("scenario", text, E8_DOC_YAML, &doc, NULL)) {
-        description = e8_node_get(e8_doc_root(doc), "description");
-    }
-    e8_json_str(w, "summary", description ? description->text : E8_LIT(""));
-    e8_doc_free(&doc);
-}
-
-void e8_scenarios_list(struct e8_call *call)
-{
-    struct e8_json *w = e8_call_begin_list(call, 200);
-    for (const char *at = NULL; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
-        const char *name = name_of(call, at);
-        if (!name) {
-            continue;
-        }
-        struct e8_str text = e8_catalog_builtin(at);
-        e8_json_object(w, NULL);
-        e8_json_cstr(w, "name", name);
-        put_summary(w, text);
-        e8_json_str(w, "text", text);
-        e8_json_end(w, '}');
-    }
-    e8_call_end_list(call, 0, NULL);
 }
