@@ -84,7 +84,8 @@ static void check_plan(struct e8_call *call, const char *field, const struct e8_
     }
     for (size_t i = 0; i < plan->flow_count; i++) {
         if (turns_secrets(plan->flows[i].steps)) {
-            e8_call_fault_at(call, field, "rotate the secrets of the webhooks themselves",
+            e8_call_fault_at(call, field,
+                             "run another one, and rotate the secrets of the webhooks meanwhile: it follows",
                              "the scenario rotates secrets of endpoints of its own");
             return;
         }

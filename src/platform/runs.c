@@ -5,7 +5,7 @@
 #include "digest/digest.h"
 #include "engine/engine.h"
 #include "platform/api.h"
-#include "platform/endpoint.h"
+#include "platform/follow.h"
 
 #define RUNNING_MAX 4
 #define SIZE_LIMIT  200000 /* events that are counted beforehand */
@@ -27,9 +27,10 @@ struct run {
     uint64_t in_flight;
     size_t bound, waiting; /* attempts at a time at most, and deliveries that wait for a retry */
     bool stopping, cut;    /* by whoever asked for it; since the server ends */
+    struct e8_err trouble; /* it was stopped for this; what: "" where it was not */
     e8_mono_ns kept;       /* when the store was given the figures */
     /* While it runs: */
-    struct e8_arena *arena; /* of its endpoints */
+    struct e8_follow *follow;
     struct e8_plan *plan;
     struct e8_engine *engine;
     struct e8_tap *tap;
@@ -117,10 +118,22 @@ static void tell(struct e8_platform_server *server, const struct run *run)
 
 /* ---- its life ---- */
 
+static void put_shut(const struct run *run, struct e8_buf *note)
+{
+    const unsigned long long n = e8_tap_shut(run->tap);
+    if (n) {
+        e8_buf_printf(note,
+                      "%s%llu deliver%s withheld, since their endpoint was disabled, was deleted or had "
+                      "answered 410",
+                      note->n ? "; " : "", n, n == 1 ? "y was" : "ies were");
+    }
+}
+
 /* What the run's own bounds have kept waiting: in response times, and nobody else's fault. */
 static void put_waits(struct run *run, struct e8_buf *note, bool bounded, bool crowded)
 {
     const uint64_t stalls = run->told.figures.stalls;
+    put_shut(run, note);
     if (crowded) {
         e8_buf_printf(note, "%s%zu deliveries waited for a retry, the most that may: others waited",
                       note->n ? "; " : "", run->waiting);
@@ -152,6 +165,9 @@ static void look(struct run *run, const struct e8_stats *stats)
         n->p99 = e8_hist_quantile(all->response, 0.99);
     }
     run->in_flight = all->n.planned - over(n);
+    if (run->follow && e8_follow_replanned(run->follow)) {
+        n->planned = -1;
+    }
 }
 
 static void look_at_engine(struct run *run)
@@ -165,34 +181,10 @@ static void look_at_engine(struct run *run)
     put_waits(run, &note, now.bounded, now.crowded);
 }
 
-/* It lies in the run's own arena. */
-static void wipe_secret(const char *in)
-{
-    union {
-        const char *in;
-        char *out;
-    } secret = {.in = in};
-    if (secret.in) {
-        explicit_bzero(secret.out, strlen(secret.in));
-    }
-}
-
-static void wipe(const struct e8_plan *plan)
-{
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        for (size_t k = 0; k < plan->endpoints[i].secret_count; k++) {
-            wipe_secret(plan->endpoints[i].secrets[k]);
-        }
-    }
-}
-
 static void release(struct run *run)
 {
-    if (run->plan) {
-        wipe(run->plan);
-    }
     e8_plan_free(&run->plan);
-    e8_arena_free(&run->arena);
+    e8_follow_free(&run->follow);
 }
 
 static enum e8_run_state state_of(const struct run *run, const struct e8_engine_result *result,
@@ -216,6 +208,8 @@ static void note_end(struct run *run, const struct e8_engine_result *result)
     e8_buf_fixed(&note, run->note, sizeof run->note);
     if (run->told.state == E8_RUN_INTERRUPTED) {
         e8_buf_puts(&note, E8_RUN_CUT);
+    } else if (run->trouble.what[0]) {
+        e8_buf_puts(&note, run->trouble.what);
     } else if (result->generator_limited) {
         e8_buf_puts(&note, "emit8 ran out of descriptors, local ports or memory");
     } else if (n) {
@@ -260,8 +254,26 @@ static void keep(struct run *run)
     run->kept = e8_mono_now();
 }
 
+/* Without knowing where it may send, it sends nothing more. */
+static void follow(struct run *run)
+{
+    if (!run->trouble.what[0] && e8_follow_look(run->follow, e8_wall_now(), &run->trouble)) {
+        e8_engine_stop(run->engine);
+    }
+}
+
+void e8_runs_follow(struct e8_platform_server *server)
+{
+    for (size_t i = 0; server->runs && i < server->runs->count; i++) {
+        if (server->runs->list[i]->engine) {
+            follow(server->runs->list[i]);
+        }
+    }
+}
+
 static void go_on(struct e8_platform_server *server, struct run *run)
 {
+    follow(run);
     if (e8_runlog_failed(server->runlog, NULL)) {
         e8_engine_stop(run->engine);
     }
@@ -338,46 +350,6 @@ static void add_run(struct e8_runs *runs, struct run *run)
 
 /* ---- its start ---- */
 
-static enum e8_rc take_webhook(struct e8_call *call, struct run *run, const struct e8_webhook *webhook,
-                               struct e8_endpoint *out, struct e8_err *err)
-{
-    size_t n;
-    out->subscription.patterns = e8_texts_of(run->arena, webhook->events, &n);
-    out->subscription.environments = e8_texts_of(run->arena, webhook->environments, &n);
-    enum e8_rc rc = e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook,
-                                        call->now, out, err);
-    for (size_t k = out->secret_count; !rc && k < E8_WEBHOOK_SECRETS; k++) {
-        wipe_secret(out->secrets[k]); /* what a run sends is new, and not signed with it */
-    }
-    return rc;
-}
-
-/* The enabled webhooks take the place of the plan's endpoints, and get what they subscribe to. */
-static enum e8_rc take_webhooks(struct e8_call *call, struct run *run, struct e8_err *err)
-{
-    struct e8_webhook *list;
-    size_t count, n = 0;
-    enum e8_rc rc = e8_store_webhooks(call->server->store, run->arena, &list, &count, err);
-    if (rc) {
-        return rc;
-    }
-    struct e8_endpoint *endpoints = e8_arena_alloc(run->arena, (count + 1) * sizeof *endpoints);
-    for (size_t i = 0; !rc && i < count && n < E8_ENDPOINTS_MAX; i++) {
-        if (list[i].enabled) {
-            rc = take_webhook(call, run, &list[i], &endpoints[n++], err);
-        }
-    }
-    run->plan->endpoints = endpoints;
-    run->plan->endpoint_count = n;
-    for (size_t i = 0; i < run->plan->emit_count; i++) {
-        run->plan->emits[i].endpoint = -1;
-    }
-    if (!rc && n == 0) {
-        return e8_fail(err, E8_INPUT, "make an endpoint, or enable one", "there is no endpoint to send to");
-    }
-    return rc ? rc : e8_plan_check(run->plan, call->server->catalog, NULL, err);
-}
-
 static e8_dur_ns length_of(const struct e8_plan *plan, double speed)
 {
     e8_dur_ns length = 0;
@@ -426,7 +398,11 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
         keep(run);
     }
     options.state = run->tap;
-    return rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
+    rc = rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
+    if (!rc) {
+        e8_follow_started(run->follow, run->engine);
+    }
+    return rc;
 }
 
 static void refuse_run(struct e8_call *call, enum e8_rc rc, const struct e8_err *err)
@@ -439,7 +415,6 @@ static struct run *start_run(struct e8_call *call, const struct e8_run_asked *as
 {
     struct run *run = e8_new(1, sizeof *run);
     struct e8_err err = {0};
-    run->arena = e8_arena_new();
     run->plan = e8_run_plan(call, asked);
     if (!run->plan) {
         e8_call_refuse(call);
@@ -447,7 +422,8 @@ static struct run *start_run(struct e8_call *call, const struct e8_run_asked *as
         return NULL;
     }
     run->name = e8_dup(asked->scenario ? asked->scenario : run->plan->name);
-    enum e8_rc rc = take_webhooks(call, run, &err);
+    enum e8_rc rc =
+        e8_follow_begin(call->server->store, call->server->catalog, run->plan, call->now, &run->follow, &err);
     rc = rc ? rc : start_engine(call, run, asked->speed, &err);
     if (rc) {
         refuse_run(call, rc, &err);

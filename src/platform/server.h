@@ -121,6 +121,8 @@ void e8_keeper_stop(struct e8_keeper **keeper);
 
 /* ---- scenario runs (runs.c) ---- */
 void e8_runs_tick(struct e8_platform_server *server);
+/* Webhooks have changed: what runs send from now on is as they are. The tick does the same for what others have changed. */
+void e8_runs_follow(struct e8_platform_server *server);
 /* Joins those that are under way. */
 void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log);
 
