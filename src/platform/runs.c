@@ -97,6 +97,7 @@ static void put_run(struct e8_json *w, const char *key, const struct e8_store_ru
     e8_json_int(w, "delivered", (int64_t)n->delivered);
     e8_json_int(w, "failed", (int64_t)n->failed);
     put_unsent(w, run);
+    e8_json_int(w, "unknown_deliveries", (int64_t)n->unknown);
     e8_json_cstr(w, "note", run->note);
     e8_json_int(w, "in_flight", (int64_t)in_flight);
     put_progress(w, run);

@@ -1594,6 +1594,9 @@ def test_runs_are_in_the_log(tmp_path):
         assert {(row["run_id"], row["test"], row["next_attempt_at"]) for row in rows} == {(run, False, None)}
         assert len({row["id"] for row in rows}) == len(rows) and sum(row["id"] == "the-id-of-a-step" for row in rows) == 1
         assert sum(row["attempts"] for row in rows) == done["attempts"] == len(requests) == 3 * (2 + 2 + 4 + 3 + 3 + 5)
+        with sqlite3.connect(tmp_path / "state" / "platform.db") as db:  # what an interrupted run would have, copies included
+            found = db.execute("SELECT logged, logged_delivered, logged_failed, unknown FROM run").fetchone()
+            assert found == (done["attempts"], done["delivered"], done["failed"], done["unknown_deliveries"]) and found[3] == 0
         logged = collections.Counter()
         for row in rows:
             details = server.get(f"/v1/deliveries/{row['id']}").data
