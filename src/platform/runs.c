@@ -19,22 +19,30 @@ static const char *const state_names[] = {[E8_RUN_RUNNING] = "running",
                                           [E8_RUN_FAILED] = "failed",
                                           [E8_RUN_INTERRUPTED] = "interrupted"};
 
+/* What a run has not ended. */
+struct pending {
+    uint64_t on_wire; /* attempts */
+    uint64_t waiting; /* deliveries that wait for a retry, or that a step holds back */
+};
+
 /* One that is under way, or of which the store does not know yet that it has ended; all others are there alone. */
 struct run {
     char id[E8_ID_MAX];
     char *name, note[512];
     struct e8_store_run told; /* as of the last look */
-    uint64_t in_flight;
-    size_t bound, waiting; /* attempts at a time at most, and deliveries that wait for a retry */
-    bool stopping, cut;    /* by whoever asked for it; since the server ends */
-    struct e8_err trouble; /* it was stopped for this; what: "" where it was not */
-    e8_mono_ns kept;       /* when the store was given the figures */
+    struct pending pending;   /* likewise */
+    size_t bound, room;       /* attempts at a time at most, and deliveries that wait for a retry */
+    bool stopping, cut;       /* by whoever asked for it; since the server ends */
+    struct e8_err trouble;    /* it was stopped for this; what: "" where it was not */
+    e8_mono_ns kept;          /* when the store was given the figures */
     /* While it runs: */
     struct e8_follow *follow;
     struct e8_plan *plan;
     struct e8_engine *engine;
     struct e8_tap *tap;
 };
+
+static const struct pending none = {0};
 
 struct e8_runs {
     struct run *list[2 * RUNNING_MAX];
@@ -79,7 +87,8 @@ static void put_unsent(struct e8_json *w, const struct e8_store_run *run)
     }
 }
 
-static void put_run(struct e8_json *w, const char *key, const struct e8_store_run *run, uint64_t in_flight)
+static void put_run(struct e8_json *w, const char *key, const struct e8_store_run *run,
+                    struct pending pending)
 {
     const struct e8_run_figures *n = &run->figures;
     e8_json_object(w, key);
@@ -99,7 +108,8 @@ static void put_run(struct e8_json *w, const char *key, const struct e8_store_ru
     put_unsent(w, run);
     e8_json_int(w, "unknown_deliveries", (int64_t)n->unknown);
     e8_json_cstr(w, "note", run->note);
-    e8_json_int(w, "in_flight", (int64_t)in_flight);
+    e8_json_int(w, "in_flight", (int64_t)pending.on_wire);
+    e8_json_int(w, "waiting", (int64_t)pending.waiting);
     put_progress(w, run);
     e8_json_ms(w, "p50_ms", n->p50);
     e8_json_ms(w, "p99_ms", n->p99);
@@ -112,7 +122,7 @@ static void tell(struct e8_platform_server *server, const struct run *run)
     struct e8_buf json;
     e8_buf_init(&json, 4096);
     struct e8_json w = e8_json_new(&json, 0);
-    put_run(&w, NULL, &run->told, run->in_flight);
+    put_run(&w, NULL, &run->told, run->pending);
     e8_hub_run(server->live, e8_buf_str(&json));
     e8_buf_fini(&json);
 }
@@ -137,7 +147,7 @@ static void put_waits(struct run *run, struct e8_buf *note, bool bounded, bool c
     put_shut(run, note);
     if (crowded) {
         e8_buf_printf(note, "%s%zu deliveries waited for a retry, the most that may: others waited",
-                      note->n ? "; " : "", run->waiting);
+                      note->n ? "; " : "", run->room);
     }
     if (bounded) {
         e8_buf_printf(note, "%s%zu attempts were under way (--in-flight): others waited", note->n ? "; " : "",
@@ -165,7 +175,6 @@ static void look(struct run *run, const struct e8_stats *stats)
         n->p50 = e8_hist_quantile(all->response, 0.5);
         n->p99 = e8_hist_quantile(all->response, 0.99);
     }
-    run->in_flight = all->n.planned - over(n);
     if (run->follow && e8_follow_replanned(run->follow)) {
         n->planned = -1;
     }
@@ -178,6 +187,7 @@ static void look_at_engine(struct run *run)
     look(run, e8_engine_stats(run->engine));
     e8_engine_look(run->engine, &now);
     run->told.figures.stalls = now.holds;
+    run->pending = (struct pending){.on_wire = now.on_wire, .waiting = now.waiting};
     e8_buf_fixed(&note, run->note, sizeof run->note);
     put_waits(run, &note, now.bounded, now.crowded);
 }
@@ -226,7 +236,7 @@ static void finish(struct run *run, struct e8_runlog *log)
     struct e8_engine_result result = {0};
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
-    run->in_flight = 0;
+    run->pending = none;
     run->told.ended = e8_wall_now();
     run->told.state = state_of(run, &result, log);
     run->told.figures.stalls = result.holds;
@@ -367,12 +377,12 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
 {
     const struct e8_platform_options *platform = &call->server->options;
     run->bound = platform->in_flight ? platform->in_flight : IN_FLIGHT;
-    run->waiting = e8_waiting_of(run->bound);
+    run->room = e8_waiting_of(run->bound);
     struct e8_engine_options options = {
         .workers = platform->workers ? platform->workers : 1,
         .speed = speed,
         .in_flight = run->bound,
-        .waiting = run->waiting,
+        .waiting = run->room,
         .grace = STOP_GRACE,
         .reach = platform->reach,
         .keep = true,
@@ -457,7 +467,7 @@ void e8_runs_start(struct e8_call *call)
     add_run(server->runs, run);
     tell(server, run);
     e8_call_header(call, "Location", e8_arena_printf(call->arena, "/v1/runs/%s", run->id));
-    put_run(e8_call_begin(call, 201), "data", &run->told, run->in_flight);
+    put_run(e8_call_begin(call, 201), "data", &run->told, run->pending);
     e8_call_end(call);
 }
 
@@ -491,7 +501,7 @@ void e8_runs_list(struct e8_call *call)
     struct e8_json *w = e8_call_begin_list(call, 200);
     for (size_t i = 0; i < shown; i++) {
         const struct run *run = under_way(call, list[i].id);
-        put_run(w, NULL, run ? &run->told : &list[i], run ? run->in_flight : 0);
+        put_run(w, NULL, run ? &run->told : &list[i], run ? run->pending : none);
     }
     e8_call_end_list(call, limit, e8_call_cursor(call, 0, count > shown ? list[shown - 1].n : 0));
 }
@@ -514,7 +524,7 @@ static void answer_run(struct e8_call *call, struct run *run, const struct e8_st
     if (run && run->engine) {
         look_at_engine(run);
     }
-    put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->in_flight : 0);
+    put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->pending : none);
     e8_call_end(call);
 }
 

@@ -1424,7 +1424,7 @@ def test_runs(tmp_path):
         assert (run["name"], run["state"], run["ended_at"]) == ("quick", "running", None)
         kit.until(lambda: server.get(f"/v1/runs/{run['id']}").data["state"] != "running")
         done = server.get(f"/v1/runs/{run['id']}").data
-        assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and done["in_flight"] == 0
+        assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and (done["in_flight"], done["waiting"]) == (0, 0)
         assert done["attempts"] == done["delivered"] == done["planned"] > 0 and done["failed"] == 0 and done["p99_ms"] >= done["p50_ms"] > 0
         requests = capture.take()
         assert len(requests) == done["delivered"] and {r["path"] for r in requests} == {"/"}
@@ -1697,7 +1697,9 @@ def test_a_dead_endpoint_takes_no_other_s_place(tmp_path):
         well = server.webhook(capture.url + "/well")["id"]
         run = server.post("/v1/runs", {"text": text}).data["id"]
         kit.until(lambda: len(server.get("/v1/deliveries", run=run, webhook=well, state="delivered").data) == 20)
-        assert server.get(f"/v1/runs/{run}").data["state"] == "running"
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["waiting"] == 20)
+        told = server.get(f"/v1/runs/{run}").data
+        assert (told["state"], told["in_flight"], told["waiting"]) == ("running", 0, 20)
         server.post(f"/v1/runs/{run}/stop")
 
 

@@ -68,7 +68,7 @@ function runCard(run, stop) {
                 ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : null],
                 ["Delivered", count(run.delivered), percent(run.delivered, ended(run))],
                 ["Failed", count(run.failed), percent(run.failed, ended(run))],
-                isGoing(run) ? ["Under way", count(run.in_flight), null] : ["Not sent", count(run.not_sent ?? 0), null],
+                isGoing(run) ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : null] : ["Not sent", count(run.not_sent ?? 0), null],
                 ["Attempts", count(run.attempts), null],
                 ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
             ].map(([name, value, note]) =>
