@@ -76,20 +76,20 @@ static bool turns_secrets(struct e8_steps steps)
 }
 
 /* What a scenario may do on the command line, but not from here. */
-static void check_plan(struct e8_call *call, const char *field, const struct e8_plan *plan)
+static enum e8_rc check_plan(const struct e8_plan *plan, struct e8_err *err)
 {
     if (plan->executes) {
-        e8_call_fault_at(call, field, "emit8 run has --exec",
-                         "a scenario with commands is not run from here");
+        return e8_fail(err, E8_INPUT, "emit8 run has --allow-exec",
+                       "a scenario with commands is not run from here");
     }
     for (size_t i = 0; i < plan->flow_count; i++) {
         if (turns_secrets(plan->flows[i].steps)) {
-            e8_call_fault_at(call, field,
-                             "run another one, and rotate the secrets of the webhooks meanwhile: it follows",
-                             "the scenario rotates secrets of endpoints of its own");
-            return;
+            return e8_fail(err, E8_INPUT,
+                           "run another one, and rotate the secrets of the webhooks meanwhile: it follows",
+                           "the scenario rotates secrets of endpoints of its own");
         }
     }
+    return E8_OK;
 }
 
 static void add_errors(struct e8_call *call, const char *field, const struct e8_errs *errs)
@@ -109,9 +109,9 @@ static void add_errors(struct e8_call *call, const char *field, const struct e8_
     }
 }
 
-struct e8_plan *e8_run_plan(struct e8_call *call, const struct e8_run_asked *asked)
+static enum e8_rc parse_plan(struct e8_call *call, const struct e8_run_asked *asked, struct e8_plan **out,
+                             struct e8_errs *errs)
 {
-    const char *field = asked->text ? "text" : "scenario";
     struct e8_scenario_options options = {
         .to = "http://127.0.0.1:1/",
         .secret = "not-used-and-never-sent",
@@ -121,18 +121,25 @@ struct e8_plan *e8_run_plan(struct e8_call *call, const struct e8_run_asked *ask
         .seed_given = asked->seed_given,
         .seed = asked->seed,
     };
-    struct e8_plan *plan = NULL;
-    struct e8_errs errs;
     const char *path =
         asked->text ? "text" : e8_arena_printf(call->arena, FOLDER "%s" ENDING, asked->scenario);
     struct e8_str text = asked->text ? e8_str(asked->text) : builtin(call, asked->scenario);
-    e8_errs_init(&errs);
     e8_random_bytes(&options.seed_random, sizeof options.seed_random);
     options.seed_random >>= 1;
-    if (e8_plan_parse(call->server->catalog, path, text, &options, &plan, &errs)) {
+    return e8_plan_parse(call->server->catalog, path, text, &options, out, errs);
+}
+
+struct e8_plan *e8_run_plan(struct e8_call *call, const struct e8_run_asked *asked)
+{
+    const char *field = asked->text ? "text" : "scenario";
+    struct e8_plan *plan = NULL;
+    struct e8_errs errs;
+    struct e8_err err = {0};
+    e8_errs_init(&errs);
+    if (parse_plan(call, asked, &plan, &errs)) {
         add_errors(call, field, &errs);
-    } else {
-        check_plan(call, field, plan);
+    } else if (check_plan(plan, &err)) {
+        e8_call_fault_at(call, field, err.hint, "%s", err.what);
     }
     e8_errs_fini(&errs);
     if (e8_call_faulty(call)) {
@@ -230,8 +237,49 @@ static void put_summary(struct e8_json *w, struct e8_str text)
     e8_doc_free(&doc);
 }
 
+/* Why a built-in one is never run from here, in the arena: the fixtures have not what it needs, or it does what it may not. NULL: it is. */
+static const char *refusal_of(struct e8_call *call, const char *name, struct e8_arena *arena)
+{
+    const struct e8_run_asked asked = {.scenario = name};
+    struct e8_plan *plan = NULL;
+    struct e8_errs errs;
+    struct e8_err err = {0};
+    e8_errs_init(&errs);
+    if (parse_plan(call, &asked, &plan, &errs)) {
+        err = errs.list[0];
+    } else {
+        check_plan(plan, &err);
+    }
+    e8_plan_free(&plan);
+    e8_errs_fini(&errs);
+    return err.what[0] ? e8_arena_printf(arena, "%s%s%s", err.what, err.hint[0] ? "; " : "", err.hint) : NULL;
+}
+
+/* Plans take their time, and what is built in stays as it is. */
+static const char *const *refusals(struct e8_call *call)
+{
+    struct e8_platform_server *server = call->server;
+    size_t n = 0;
+    if (server->refusals) {
+        return server->refusals;
+    }
+    for (const char *at = NULL; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
+        n += name_of(call, at) != NULL;
+    }
+    server->refusing = e8_arena_new();
+    server->refusals = e8_arena_alloc(server->refusing, (n + 1) * sizeof *server->refusals);
+    n = 0;
+    for (const char *at = NULL, *name; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
+        if ((name = name_of(call, at)) != NULL) {
+            server->refusals[n++] = refusal_of(call, name, server->refusing);
+        }
+    }
+    return server->refusals;
+}
+
 void e8_scenarios_list(struct e8_call *call)
 {
+    const char *const *refused = refusals(call);
     struct e8_json *w = e8_call_begin_list(call, 200);
     for (const char *at = NULL; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
         const char *name = name_of(call, at);
@@ -243,6 +291,7 @@ void e8_scenarios_list(struct e8_call *call)
         e8_json_cstr(w, "name", name);
         put_summary(w, text);
         e8_json_str(w, "text", text);
+        e8_json_cstr(w, "refused", *refused++);
         e8_json_end(w, '}');
     }
     e8_call_end_list(call, 0, NULL);

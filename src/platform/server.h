@@ -53,6 +53,9 @@ struct e8_platform_server {
     struct e8_runs *runs;
     struct e8_arena *sampled; /* a sample of each event type, made when they are first asked for */
     struct e8_str *samples;
+    struct e8_arena *
+        refusing; /* why built-in scenarios are not run from here, in their order (NULL: they are), made likewise */
+    const char **refusals;
     struct e8_buf openapi; /* the same */
 };
 

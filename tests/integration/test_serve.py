@@ -1410,6 +1410,10 @@ def test_scenarios(shared):
     scenarios = shared.get("/v1/scenarios").data
     names = [row["name"] for row in scenarios]
     assert "support-day" in names and "quick" in names and all(row["text"] and row["summary"] for row in scenarios)
+    refused = {row["name"]: row["refused"] for row in scenarios if row["refused"] is not None}
+    assert list(refused) == ["secret-rotation"] and shared.get("/v1/scenarios").data == scenarios
+    message, _ = shared.post("/v1/runs", {"scenario": "secret-rotation"}).error(400, "INVALID_REQUEST")
+    assert refused["secret-rotation"].split("; ")[0] in message
 
 
 def test_runs(tmp_path):

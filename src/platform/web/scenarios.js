@@ -127,10 +127,14 @@ function earlier(runs, all, showAll) {
 
 /* ---- what can be run ---- */
 function card(scenario, run) {
+    const { refused } = scenario;
     const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), {
         name: "scenarios",
         title: `Run ${short(scenario.name, 60)}`,
+        disabled: refused !== null,
     });
+    const reason = refused === null ? null : h("p", { class: "hint", id: `refused-${scenario.name}` }, "Not run from here: ", clipped(refused, 300), ".");
+    if (reason) start.setAttribute("aria-describedby", reason.id);
     const text = h("details", null, h("summary", null, "Show the text"));
     text.addEventListener("toggle", () => {
         if (text.open && text.children.length === 1)
@@ -144,6 +148,7 @@ function card(scenario, run) {
         { class: "card scenario" },
         h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start),
         h("p", { class: "muted" }, clipped(scenario.summary, 300)),
+        reason,
         text,
     );
 }
