@@ -8,6 +8,7 @@ void e8_attempt_sign(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     struct e8_engine *engine = worker->engine;
     const struct e8_emit *origin = delivery->event->emit;
+    const struct e8_standing *standing = delivery->seal.standing;
     struct e8_buf memory;
     e8_buf_fixed(&memory, delivery->memory, sizeof delivery->memory);
     delivery->timestamp = delivery->at / E8_NS_S;
@@ -20,24 +21,11 @@ void e8_attempt_sign(struct e8_worker *worker, struct e8_delivery *delivery)
         .attempt = delivery->number,
     };
     struct e8_keys keys =
-        e8_keys_of(&worker->keys[delivery->endpoint], delivery->keys, delivery->form->tamper != NULL);
+        e8_keys_of(&standing->keys[worker->index], delivery->seal.keys, delivery->form->tamper != NULL);
     uint64_t seed = delivery->form->tamper ? e8_hash_str(in.id) : 0;
-    enum e8_rc rc =
-        e8_request_build(engine->catalog, &engine->plan->endpoints[delivery->endpoint], delivery->form, &keys,
-                         &in, seed, &memory, &delivery->scratch, &delivery->parts);
+    enum e8_rc rc = e8_request_build(engine->catalog, standing->endpoint, delivery->form, &keys, &in, seed,
+                                     &memory, &delivery->scratch, &delivery->parts);
     E8_ASSERT(rc == E8_OK); /* the plan's check keeps what users give below the limits */
-}
-
-/* What was signed long before may have been overtaken by a rotation. The same bytes stay the same. */
-static void sign_late(struct e8_worker *worker, struct e8_delivery *delivery)
-{
-    if (delivery->delayed) {
-        uint32_t keys = e8_keys_now(&worker->engine->rotations[delivery->endpoint], e8_mono_now());
-        if (keys != delivery->keys) {
-            delivery->keys = keys;
-            e8_attempt_sign(worker, delivery);
-        }
-    }
 }
 
 static void wait_again(struct e8_worker *worker, struct e8_delivery *delivery, bool waits)
@@ -50,11 +38,13 @@ static void wait_again(struct e8_worker *worker, struct e8_delivery *delivery, b
 void e8_attempt_start(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     const struct e8_engine *engine = worker->engine;
-    const struct e8_endpoint *endpoint = &engine->plan->endpoints[delivery->endpoint];
     const struct e8_expect *expect = delivery->emit->expect;
     struct e8_exchange *exchange = &delivery->exchange;
     e8_exchange_fini(exchange);
-    sign_late(worker, delivery);
+    if (!delivery->group) {
+        e8_deliver_reseal(worker, delivery);
+    }
+    const struct e8_endpoint *endpoint = e8_standing_now(engine, delivery->endpoint)->endpoint;
     exchange->magic = E8_EXCHANGE_MAGIC;
     exchange->url = e8_str(endpoint->url);
     exchange->reach = &engine->options.reach;
@@ -98,13 +88,13 @@ static void abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 {
     struct e8_stats *stats = e8_stats_of(worker, delivery->strand);
     unsigned type = delivery->event->emit->type;
-    bool gone = e8_is_disabled(worker, delivery->endpoint);
-    if (gone && is_fresh(delivery)) {
+    bool shut = e8_is_shut(worker, delivery->endpoint);
+    if (shut && is_fresh(delivery)) {
         e8_stats_gone(stats, delivery->endpoint, type);
     } else {
         e8_stats_aborted(stats, delivery->endpoint, type);
     }
-    if (gone) {
+    if (shut) {
         e8_copies_gone(worker, delivery);
     }
     e8_feed_unsent(worker, delivery);
@@ -125,13 +115,13 @@ void e8_delivery_abandon(struct e8_worker *worker, struct e8_delivery *delivery)
 }
 
 /* A new attempt of the delivery: its number, time and signature are new. */
-static void renew(struct e8_worker *worker, struct e8_delivery *delivery, e8_mono_ns now, e8_dur_ns wait)
+static void renew(struct e8_worker *worker, struct e8_delivery *delivery, e8_dur_ns wait)
 {
     struct e8_engine *engine = worker->engine;
     struct e8_strand *strand = delivery->strand;
     delivery->number++;
     delivery->at = engine->fixed ? e8_after(delivery->at, wait) : e8_wall_of(engine, delivery->due);
-    delivery->keys = e8_keys_now(&engine->rotations[delivery->endpoint], now);
+    delivery->seal = e8_seal_now(engine, delivery->endpoint, delivery->event->made);
     delivery->delayed = true;
     if (strand->traces && strand->last.sequence == delivery->event->sequence) {
         strand->traces[delivery->endpoint].number = delivery->number;
@@ -143,13 +133,12 @@ static void renew(struct e8_worker *worker, struct e8_delivery *delivery, e8_mon
 static void again(struct e8_worker *worker, struct e8_delivery *delivery, enum e8_trigger trigger,
                   e8_dur_ns wait)
 {
-    e8_mono_ns now = e8_worker_clock(worker);
     wait_again(worker, delivery, true);
     e8_exchange_fini(&delivery->exchange); /* the answer has been told */
     delivery->trigger = trigger;
-    delivery->due = e8_after(now, wait);
+    delivery->due = e8_after(e8_worker_clock(worker), wait);
     if (delivery->copy == 0) {
-        renew(worker, delivery, now, wait);
+        renew(worker, delivery, wait);
     }
     e8_timers_add(&worker->ready, &delivery->timer, delivery->due);
 }
@@ -176,10 +165,9 @@ static enum e8_next follows(struct e8_worker *worker, const struct e8_delivery *
                             const struct e8_judgement *j)
 {
     const struct e8_outcome_info *info = e8_outcome_info(delivery->exchange.outcome);
-    const struct e8_endpoint *endpoint = &worker->engine->plan->endpoints[delivery->endpoint];
+    const struct e8_endpoint *endpoint = e8_standing_now(worker->engine, delivery->endpoint)->endpoint;
     bool expected = j->verdict != E8_EXPECTED_NOTHING && j->holds;
-    if (info->retry == E8_RETRY_NO || expected || delivery->copy ||
-        e8_is_disabled(worker, delivery->endpoint)) {
+    if (info->retry == E8_RETRY_NO || expected || delivery->copy || e8_is_shut(worker, delivery->endpoint)) {
         return E8_NEXT_END;
     }
     return delivery->tries < endpoint->retry.attempts ? E8_NEXT_RETRY : E8_NEXT_END;
@@ -199,7 +187,7 @@ static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *deliver
     }
     worker->generator_faults = 0;
     if (more && info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX &&
-        !e8_is_disabled(worker, delivery->endpoint)) {
+        !e8_is_shut(worker, delivery->endpoint)) {
         return E8_NEXT_AT_ONCE;
     }
     e8_judge(delivery, j);
@@ -211,7 +199,8 @@ static e8_dur_ns retry_wait(struct e8_worker *worker, struct e8_delivery *delive
 {
     const struct e8_exchange *x = &delivery->exchange;
     const struct e8_outcome_info *info = e8_outcome_info(x->outcome);
-    const struct e8_retry_policy *policy = &worker->engine->plan->endpoints[delivery->endpoint].retry;
+    const struct e8_retry_policy *policy =
+        &e8_standing_now(worker->engine, delivery->endpoint)->endpoint->retry;
     bool honoured = info->retry == E8_RETRY_AFTER && (x->status == 429 || x->status == 503);
     e8_dur_ns after = -1;
     if (honoured && x->retry_after[0]) {
@@ -248,7 +237,7 @@ static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const
         note_over(worker, delivery);
     }
     e8_judged(worker, delivery, j);
-    if (e8_is_disabled(worker, delivery->endpoint)) {
+    if (e8_is_shut(worker, delivery->endpoint)) {
         e8_copies_gone(worker, delivery);
     } else if (delivery->copies && !e8_worker_stopping(worker)) {
         e8_copy_next(worker, delivery);
@@ -260,7 +249,8 @@ static void finish(struct e8_worker *worker, struct e8_delivery *delivery, const
 static void disable(struct e8_worker *worker, const struct e8_delivery *delivery)
 {
     if (delivery->exchange.outcome == E8_GONE && !delivery->form->tamper && !delivery->form->expect) {
-        atomic_store(&worker->engine->disabled[delivery->endpoint], true);
+        enum e8_shut open = E8_SHUT_NOT;
+        atomic_compare_exchange_strong(&worker->engine->shut[delivery->endpoint], &open, E8_SHUT_GONE);
     }
 }
 

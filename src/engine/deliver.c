@@ -59,19 +59,13 @@ static struct e8_delivery *make(struct e8_worker *worker, const struct e8_dispat
     return delivery;
 }
 
-/* Without a rotation there is nothing for which the time matters. */
-static uint32_t keys_now(struct e8_engine *engine, size_t endpoint)
-{
-    bool rotates = engine->plan->endpoints[endpoint].rotation_count > 0;
-    return e8_keys_now(&engine->rotations[endpoint], rotates ? e8_mono_now() : 0);
-}
-
 /* Signs it as what it is: the first, or the same bytes as another. */
 static void stamp(struct e8_worker *worker, struct e8_delivery *delivery, const struct e8_stamp *same)
 {
-    struct e8_engine *engine = worker->engine;
-    delivery->keys = same ? same->keys : keys_now(engine, delivery->endpoint);
-    delivery->stamp = same ? *same : (struct e8_stamp){delivery->at, delivery->keys, delivery->number};
+    delivery->repeats = same != NULL;
+    delivery->seal =
+        same ? same->seal : e8_seal_now(worker->engine, delivery->endpoint, delivery->event->made);
+    delivery->stamp = same ? *same : (struct e8_stamp){delivery->at, delivery->seal, delivery->number};
     e8_attempt_sign(worker, delivery);
 }
 
@@ -106,10 +100,54 @@ static void keep(struct e8_worker *worker, struct e8_strand *strand, struct e8_d
     worker->kept++;
 }
 
+/* As what it is, once more: its first attempt, or another, which is a repetition of nothing. */
+static void stamp_again(struct e8_worker *worker, struct e8_delivery *delivery)
+{
+    struct e8_strand *strand = delivery->strand;
+    if (delivery->number != delivery->stamp.number) {
+        delivery->seal = e8_seal_now(worker->engine, delivery->endpoint, delivery->event->made);
+        e8_attempt_sign(worker, delivery);
+        return;
+    }
+    stamp(worker, delivery, NULL);
+    if (strand->last.sequence == delivery->event->sequence) {
+        trace(strand, delivery);
+    }
+}
+
+static bool is_outdated(const struct e8_worker *worker, const struct e8_delivery *delivery)
+{
+    const struct e8_engine *engine = worker->engine;
+    if (delivery->repeats ||
+        (!delivery->delayed && delivery->seal.standing == e8_standing_now(engine, delivery->endpoint))) {
+        return false;
+    }
+    struct e8_seal now = e8_seal_now(engine, delivery->endpoint, delivery->event->made);
+    return now.standing != delivery->seal.standing || now.keys != delivery->seal.keys;
+}
+
+void e8_deliver_reseal(struct e8_worker *worker, struct e8_delivery *delivery)
+{
+    if (is_outdated(worker, delivery)) {
+        stamp_again(worker, delivery);
+    }
+}
+
+void e8_group_reseal(struct e8_worker *worker, const struct e8_group *group)
+{
+    struct e8_delivery *first = group->list[0];
+    if (!is_outdated(worker, first)) {
+        return;
+    }
+    stamp_again(worker, first);
+    for (size_t i = 1; i < group->count; i++) {
+        stamp(worker, group->list[i], group->list[i]->repeats ? &first->stamp : NULL);
+    }
+}
+
 /* The same bytes stay the same, however late they leave. */
 void e8_delivery_postpone(struct e8_worker *worker, struct e8_delivery *delivery, e8_dur_ns by)
 {
-    struct e8_strand *strand = delivery->strand;
     struct e8_group *group = delivery->group;
     delivery->due = e8_after(delivery->due, by);
     if (group) {
@@ -122,14 +160,7 @@ void e8_delivery_postpone(struct e8_worker *worker, struct e8_delivery *delivery
         return;
     }
     delivery->at = e8_after(delivery->at, by);
-    if (delivery->number != delivery->stamp.number) {
-        e8_attempt_sign(worker, delivery);
-        return;
-    }
-    stamp(worker, delivery, NULL);
-    if (strand->last.sequence == delivery->event->sequence) {
-        trace(strand, delivery);
-    }
+    stamp_again(worker, delivery);
 }
 
 static void let_go(struct e8_worker *worker, struct e8_delivery *delivery)
@@ -212,7 +243,7 @@ static void deliver_one(struct e8_worker *worker, const struct e8_dispatch *d)
     }
 }
 
-/* A fault, or a disabled endpoint, keeps it back with its copies. */
+/* A fault, or an endpoint that gets nothing more, keeps it back with its copies. */
 static void withhold(struct e8_worker *worker, const struct e8_dispatch *d)
 {
     struct e8_stats *stats = e8_stats_of(worker, d->strand);
@@ -240,7 +271,7 @@ void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before)
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch)
 {
     struct e8_dispatch d = *dispatch;
-    if (d.how.drop || d.gone) {
+    if (d.how.drop || d.shut) {
         withhold(worker, &d);
         return;
     }

@@ -32,6 +32,7 @@ static struct e8_event *make_event(struct e8_worker *worker, struct e8_strand *s
     event->emit = strand->last.emit;
     event->number = strand->last.number;
     event->sequence = strand->last.sequence;
+    event->made = strand->last.made;
     event->at = strand->last.at;
     event->planned = strand->last.planned;
     e8_event_id(&place, event->planned, event->id);
@@ -50,11 +51,13 @@ static void record_event(struct e8_worker *worker, struct e8_strand *strand, str
     e8_stats_event(e8_stats_of(worker, strand), event->emit->type);
 }
 
-/* What is disabled by now stays so for the whole event, whatever comes meanwhile. */
-static void look_who_is_gone(struct e8_worker *worker)
+/* It stays so for the whole event, whatever comes meanwhile. */
+static void look_who_takes(struct e8_worker *worker, const struct e8_emit *emit)
 {
-    for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
-        worker->gone[i] = e8_is_disabled(worker, i);
+    const struct e8_engine *engine = worker->engine;
+    for (size_t i = 0; i < engine->plan->endpoint_count; i++) {
+        worker->takers[i] = e8_goes_to(engine, emit, i);
+        worker->shut[i] = e8_shut_of(engine, i);
     }
 }
 
@@ -100,7 +103,7 @@ static void trace_unsent(struct e8_worker *worker, struct e8_strand *strand, siz
         .used = true,
         .copies = (uint16_t)(how->copies + 1),
         .number = 1,
-        .stamp = {at, e8_keys_now(&engine->rotations[endpoint], e8_mono_now()), 1},
+        .stamp = {at, e8_seal_now(engine, endpoint, strand->last.made), 1},
     };
 }
 
@@ -118,7 +121,7 @@ static void send_to(struct e8_worker *worker, struct e8_strand *strand, struct e
                             .how = manner(worker, strand, event->emit, endpoint),
                             .trigger = engine->options.trigger,
                             .number = 1,
-                            .gone = worker->gone[endpoint]};
+                            .shut = worker->shut[endpoint] != E8_SHUT_NOT};
     if (engine->options.done && !engine->fixed) {
         d.at = e8_wall_of(engine, due);
     }
@@ -170,11 +173,11 @@ static void tell_event(struct e8_worker *worker, struct e8_strand *strand, const
         return;
     }
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        if (e8_emit_goes_to(plan, event->emit, i)) {
+        if (worker->takers[i]) {
             struct e8_owed *owed = &worker->owed[n++];
             owed->endpoint = (uint16_t)i;
-            owed->gone = worker->gone[i];
-            owed->withheld = late || owed->gone || manner(worker, strand, event->emit, i).drop;
+            owed->shut = worker->shut[i];
+            owed->withheld = late || owed->shut || manner(worker, strand, event->emit, i).drop;
             e8_delivery_name(&place, event->emit, event->planned, plan->endpoints[i].name, owed->id);
         }
     }
@@ -191,6 +194,7 @@ static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono
     strand->counts[emit->type]++;
     strand->last.emit = emit;
     strand->last.sequence = place.sequence;
+    strand->last.made = atomic_load(&worker->engine->changes);
     strand->last.recorded = false;
     clear_traces(worker, strand);
     date_event(worker, strand, &place);
@@ -200,14 +204,14 @@ static void emit_new(struct e8_worker *worker, struct e8_strand *strand, e8_mono
     }
     struct e8_event *event = make_event(worker, strand);
     bool late = e8_worker_full(worker) && worker->engine->options.drop;
-    look_who_is_gone(worker);
+    look_who_takes(worker, emit);
     record_event(worker, strand, event);
     tell_event(worker, strand, event, late);
     for (size_t i = 0; i < plan->endpoint_count; i++) {
-        if (!e8_emit_goes_to(plan, emit, i)) {
+        if (!worker->takers[i]) {
             continue;
         }
-        if (late && !worker->gone[i]) {
+        if (late && !worker->shut[i]) {
             lose(worker, strand, event, i, due);
         } else {
             send_to(worker, strand, event, i, due);
@@ -234,7 +238,7 @@ static void send_again(struct e8_worker *worker, struct e8_strand *strand, struc
                             .trigger = E8_TRIGGER_DUPLICATE,
                             .stamp = retry ? NULL : &trace->stamp,
                             .number = retry ? (uint16_t)(trace->number + 1) : trace->stamp.number,
-                            .gone = e8_is_disabled(worker, endpoint)};
+                            .shut = e8_is_shut(worker, endpoint)};
     e8_dur_ns offset = e8_scaled(engine, strand->walk.offset);
     d.at = engine->fixed ? e8_after(strand->instance->at, offset) : e8_wall_of(engine, due);
     trace->copies = (uint16_t)(trace->copies + d.how.copies + 1);
@@ -254,7 +258,7 @@ static void emit_again(struct e8_worker *worker, struct e8_strand *strand, e8_mo
         record_event(worker, strand, event);
     }
     for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
-        if (strand->traces[i].used && e8_emit_goes_to(worker->engine->plan, strand->last.emit, i)) {
+        if (strand->traces[i].used && e8_goes_to(worker->engine, strand->last.emit, i)) {
             send_again(worker, strand, event, i, due);
         }
     }

@@ -82,16 +82,6 @@ static void set_times(struct e8_engine *engine)
     engine->base = engine->fixed || !o->wall ? engine->wall : o->wall;
 }
 
-static enum e8_rc make_keys(struct e8_worker *worker, struct e8_err *err)
-{
-    const struct e8_plan *plan = worker->engine->plan;
-    enum e8_rc rc = E8_OK;
-    for (size_t i = 0; !rc && i < plan->endpoint_count; i++) {
-        rc = e8_keyring_init(&worker->keys[i], &plan->endpoints[i], err);
-    }
-    return rc;
-}
-
 static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
 {
     engine->workers = e8_new(engine->count, sizeof *engine->workers);
@@ -100,7 +90,6 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
     }
     for (unsigned i = 0; i < engine->count; i++) {
         enum e8_rc rc = e8_transport_new(&engine->workers[i].transport, err);
-        rc = rc ? rc : make_keys(&engine->workers[i], err);
         if (rc) {
             return rc;
         }
@@ -117,8 +106,7 @@ static void free_engine(struct e8_engine **engine)
         e8_worker_fini(&e->workers[i]);
     }
     free(e->workers);
-    free(e->rotations);
-    free(e->disabled);
+    e8_standings_fini(e);
     free(e->gates);
     free(e->slept);
     e8_turns_free(atomic_load(&e->turn));
@@ -188,17 +176,16 @@ enum e8_rc e8_engine_start(const struct e8_plan *plan, const struct e8_catalog *
     engine->plan = plan;
     engine->catalog = catalog;
     fill_options(engine, options);
-    engine->disabled = e8_new(plan->endpoint_count + 1, sizeof *engine->disabled);
     engine->gates = e8_new(plan->phase_count + 1, sizeof *engine->gates);
     engine->slept = e8_new(engine->count, sizeof *engine->slept);
     engine->looked_at = e8_mono_now();
     engine->factor = 1;
-    engine->rotations = e8_new(plan->endpoint_count + 1, sizeof *engine->rotations);
     engine->total = e8_stats_new((unsigned)plan->endpoint_count, (unsigned)plan->type_count);
     engine->helper = e8_helper_new(engine);
     engine->timer_floor = probe_timers();
     look_at_plan(engine);
-    enum e8_rc rc = make_workers(engine, err);
+    enum e8_rc rc = e8_standings_init(engine, err);
+    rc = rc ? rc : make_workers(engine, err);
     set_times(engine);
     engine->cpu = e8_cpu_now();
     rc = rc ? rc : start_threads(engine, err);
@@ -280,7 +267,7 @@ static void gather(struct e8_engine *e, struct e8_engine_result *result)
         }
     }
     for (size_t i = 0; i < e->plan->endpoint_count; i++) {
-        result->disabled += atomic_load(&e->disabled[i]);
+        result->disabled += e8_shut_of(e, i) == E8_SHUT_GONE;
     }
 }
 

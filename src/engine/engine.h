@@ -1,9 +1,9 @@
-/* The engine: runs a plan. Workers share nothing but the const plan, the start gate, a stop flag, which endpoints are disabled and
- * which secret of each signs (atomics), the moment from which the next attempt may go where there is a rate_max (one atomic),
+/* The engine: runs a plan. Workers share nothing but the const plan, the start gate, a stop flag, which endpoints get nothing more,
+ * what has become of them, and which secret of each signs (atomics), the moment from which the next attempt may go where there is a rate_max (one atomic),
  * statistics that change hands, and one ring each to the log. What would block a worker (commands, readings of an effect probe) is a
  * job: it goes into the locked queue of one helper thread, which is started with the first, and comes back, whole, through the
- * worker's mailbox (one atomic) and a wake-up of its transport. Pauses and changes of the rate are records that are published
- * whole and never changed (turn.c).
+ * worker's mailbox (one atomic) and a wake-up of its transport. Pauses, changes of the rate and changes of endpoints are records that are
+ * published whole and never changed (turn.c, standing.c).
  *
  * The way of one delivery: the schedule says when (pace), the walk says what (scenario), the template renders, the signer signs,
  * the transport sends, the outcome decides on a retry (delivery), stats and log get the attempt. */
@@ -19,6 +19,14 @@
 #include "transport/transport.h"
 
 struct e8_request_parts;
+
+/* Why an endpoint gets nothing more. */
+enum e8_shut {
+    E8_SHUT_NOT,
+    E8_SHUT_GONE, /* it has answered 410 */
+    E8_SHUT_OFF,  /* by e8_engine_shut: as it was disabled, */
+    E8_SHUT_DELETED,
+};
 
 /* An attempt that has ended, with what it was for. */
 struct e8_done {
@@ -66,8 +74,8 @@ struct e8_fed_end {
     enum e8_fed_how how;
     const char *event_id;
     uint16_t endpoint;
-    uint16_t copy; /* 0: the delivery itself */
-    bool gone;     /* it is unsent because a 410 has disabled the endpoint */
+    uint16_t copy;     /* 0: the delivery itself */
+    enum e8_shut shut; /* why it is unsent; NOT: the engine stops */
     e8_dur_ns wait;
     const struct e8_attempt *attempt;       /* NULL: unsent */
     const struct e8_exchange *exchange;     /* likewise */
@@ -81,8 +89,8 @@ struct e8_fed_end {
 struct e8_owed {
     char id[E8_ID_MAX]; /* of the delivery */
     uint16_t endpoint;
-    bool withheld; /* it is not sent, or not now: as the step says, or because the endpoint is gone */
-    bool gone;     /* a 410 has disabled it */
+    bool withheld;     /* it is not sent, or not now: as the step says, or because the endpoint is shut: */
+    enum e8_shut shut; /* NOT: it is not */
 };
 struct e8_event_made {
     const char *id;
@@ -182,6 +190,21 @@ struct e8_engine_now {
     uint64_t holds;        /* and this, too */
 };
 void e8_engine_look(struct e8_engine *engine, struct e8_engine_now *out);
+
+/* An endpoint that is changed while the run goes on, from the same thread: what begins once these have returned (an event, an attempt,
+ * a wait for a retry) is as they say. What is on the wire stays as it is, and so do copies of what was sent: they are the same bytes. */
+struct e8_change {
+    /* What it is from now on; its name stays. It and all that it points to, but the secrets, must last until e8_engine_finish. */
+    const struct e8_endpoint *endpoint;
+    bool rotated;       /* its secret is another one with this change, */
+    const char *before; /* and this one still signs what events from before that owe; NULL: none does */
+};
+/* Not for endpoints that the plan itself rotates. E8_INPUT: a secret is not of the scheme's form; the endpoint stays as it is. */
+enum e8_rc e8_engine_change(struct e8_engine *engine, size_t endpoint, const struct e8_change *change,
+                            struct e8_err *err);
+/* It gets nothing more, for this reason, and what waits for it is given up when it is due; NOT: what comes goes there again, also where it
+ * has answered 410. */
+void e8_engine_shut(struct e8_engine *engine, size_t endpoint, enum e8_shut why);
 
 struct e8_expected {
     uint64_t met, unmet, reported, not_measured; /* effects count as well */

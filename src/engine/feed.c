@@ -48,6 +48,7 @@ static struct e8_event *make_event(struct e8_worker *worker, struct e8_strand *s
     event->emit = fed->emit;
     event->number = worker->events++ * worker->engine->count + worker->index;
     event->sequence = event->number;
+    event->made = atomic_load(&worker->engine->changes);
     event->at = event->planned = e8_wall_of(worker->engine, fed->due);
     memcpy(event->id, fed->event_id, strlen(fed->event_id) + 1);
     e8_buf_putstr(&event->body, fed->body);
@@ -72,6 +73,7 @@ static void make_delivery(struct e8_worker *worker, struct e8_strand *strand, st
     delivery->at = e8_wall_of(worker->engine, fed->due);
     memcpy(delivery->id, fed->delivery_id, strlen(fed->delivery_id) + 1);
     e8_stats_planned(worker->stats, delivery->endpoint, fed->emit->type);
+    delivery->seal = e8_seal_now(worker->engine, fed->endpoint, delivery->event->made);
     e8_attempt_sign(worker, delivery);
     e8_timers_add(&worker->ready, &delivery->timer, delivery->due);
 }
@@ -133,7 +135,7 @@ bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
                                    .request = &delivery->parts,
                                    .tamper = delivery->form->tamper,
                                    .body = e8_buf_str(&delivery->event->body),
-                                   .scheme = worker->engine->plan->endpoints[delivery->endpoint].scheme};
+                                   .scheme = delivery->seal.standing->endpoint->scheme};
     bool more = end.how == E8_FED_MORE;
     tell(worker, &end);
     return more;
@@ -146,7 +148,7 @@ void e8_feed_unsent(struct e8_worker *worker, struct e8_delivery *delivery)
                                    .event_id = delivery->event->id,
                                    .endpoint = delivery->endpoint,
                                    .copy = delivery->copy,
-                                   .gone = e8_is_disabled(worker, delivery->endpoint)};
+                                   .shut = e8_shut_of(worker->engine, delivery->endpoint)};
     delivery->fed = NULL;
     tell(worker, &end);
 }

@@ -28,6 +28,7 @@ void e8_group_start(struct e8_worker *worker, struct e8_group *group)
     group->give_up = e8_after(e8_mono_now(), HOLD_MAX);
     group->next = worker->groups;
     worker->groups = group;
+    e8_group_reseal(worker, group);
     for (size_t i = 0; i < group->count; i++) {
         e8_attempt_start(worker, group->list[i]);
     }

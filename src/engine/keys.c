@@ -45,9 +45,18 @@ enum e8_rc e8_keyring_init(struct e8_keyring *ring, const struct e8_endpoint *en
     return rc;
 }
 
+enum e8_rc e8_keyring_init_changed(struct e8_keyring *ring, const struct e8_endpoint *endpoint,
+                                   const char *before, struct e8_err *err)
+{
+    E8_ASSERT(!endpoint->rotation_count);
+    enum e8_rc rc = e8_keyring_init(ring, endpoint, err);
+    return rc || !before ? rc : e8_signer_new(endpoint->scheme, &before, 1, &ring->before, err);
+}
+
 void e8_keyring_fini(struct e8_keyring *ring)
 {
     e8_signer_free(&ring->first);
+    e8_signer_free(&ring->before);
     e8_signer_free(&ring->other);
     for (size_t i = 0; ring->alone && i <= ring->endpoint->rotation_count; i++) {
         e8_signer_free(&ring->alone[i]);
@@ -106,10 +115,12 @@ struct e8_keys e8_keys_of(struct e8_keyring *ring, uint32_t keys, bool tampered)
         E8_ASSERT(generation <= ring->endpoint->rotation_count);
         bool both = (keys & 1) && ring->both[generation];
         out.right = both ? ring->both[generation] : ring->alone[generation];
+    } else if (keys == E8_KEYS_BEFORE && ring->before) {
+        out.right = ring->before;
     }
     if (tampered) {
         out.other = other(ring);
-        out.previous = generation ? ring->alone[generation - 1] : NULL;
+        out.previous = generation ? ring->alone[generation - 1] : ring->before;
         out.next = generation < ring->endpoint->rotation_count ? ring->alone[generation + 1] : NULL;
     }
     return out;

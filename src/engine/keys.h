@@ -19,10 +19,16 @@ struct e8_keyring {
     struct e8_signer *
         *alone; /* [rotation_count + 1]: the secret of each generation alone; NULL: no rotation */
     struct e8_signer **both; /* the same: with the one before; NULL inside where the scheme signs once */
+    struct e8_signer
+        *before; /* signs what was made before the endpoint was changed (E8_KEYS_BEFORE); NULL: none does */
     struct e8_signer *other; /* made when first asked for */
 };
+enum { E8_KEYS_BEFORE = 1 }; /* in place of what e8_keys_now says: the secret before, where there is one */
 
 enum e8_rc e8_keyring_init(struct e8_keyring *ring, const struct e8_endpoint *endpoint, struct e8_err *err);
+/* before: the secret of `before`, or NULL. */
+enum e8_rc e8_keyring_init_changed(struct e8_keyring *ring, const struct e8_endpoint *endpoint,
+                                   const char *before, struct e8_err *err);
 void e8_keyring_fini(struct e8_keyring *ring);
 
 void e8_rotate(struct e8_rotation *rotation, const struct e8_endpoint *endpoint, e8_mono_ns grace_until);

@@ -172,7 +172,7 @@ static bool is_pointless(const struct e8_worker *worker, const struct e8_phase_s
 {
     size_t i = 0;
     while (state->phase->times >= E8_TIMES_MAX && i < worker->engine->plan->endpoint_count &&
-           e8_is_disabled(worker, i)) {
+           (e8_is_shut(worker, i) || !e8_standing_now(worker->engine, i)->takes)) {
         i++;
     }
     return i > 0 && i == worker->engine->plan->endpoint_count;

@@ -57,7 +57,7 @@ static bool tell(struct previewer *p, const struct story *story, const struct pi
         .environment = e8_str(origin->environment),
         .attempt = piece->stamp.number,
     };
-    struct e8_keys keys = e8_keys_of(&p->keys[piece->endpoint], piece->stamp.keys, form.tamper != NULL);
+    struct e8_keys keys = e8_keys_of(&p->keys[piece->endpoint], piece->stamp.seal.keys, form.tamper != NULL);
     enum e8_rc rc = e8_request_build(p->catalog, endpoint, &form, &keys, &in,
                                      e8_hash_str(e8_str(delivery_id)), &memory, &p->scratch, &parts);
     E8_ASSERT(rc == E8_OK);
@@ -92,7 +92,7 @@ static bool send_new(struct previewer *p, struct story *story, const struct e8_e
 {
     struct piece piece = {.emit = emit, .endpoint = endpoint, .offset = offset};
     piece.how = e8_deliver_of(p->plan, story->flow, emit, story->number, story->sequence, (uint16_t)endpoint);
-    piece.stamp = (struct e8_stamp){story->at, e8_keys_now(&p->rotations[endpoint], offset), 1};
+    piece.stamp = (struct e8_stamp){story->at, {.keys = e8_keys_now(&p->rotations[endpoint], offset)}, 1};
     move_piece(&piece);
     p->traces[endpoint] = (struct e8_trace){.used = true, .number = 1, .stamp = piece.stamp};
     return tell(p, story, &piece);
@@ -106,7 +106,7 @@ static bool send_again(struct previewer *p, struct story *story, const struct e8
     piece.how = e8_deliver_of(p->plan, story->flow, emit, story->number, story->sequence, (uint16_t)endpoint);
     if (emit->again == E8_AGAIN_RETRY) {
         piece.stamp.at = e8_after(p->clock, offset);
-        piece.stamp.keys = e8_keys_now(&p->rotations[endpoint], offset);
+        piece.stamp.seal.keys = e8_keys_now(&p->rotations[endpoint], offset);
         piece.stamp.number = ++trace->number;
         move_piece(&piece);
     } else {

@@ -30,9 +30,9 @@ void e8_worker_init(struct e8_worker *worker, struct e8_engine *engine, unsigned
     atomic_init(&worker->published, NULL);
     atomic_init(&worker->fed, NULL);
     atomic_init(&worker->spare, e8_stats_new(endpoints, types));
-    worker->keys = e8_new(endpoints + 1, sizeof *worker->keys);
     worker->copies = e8_new(endpoints + 1, sizeof *worker->copies);
-    worker->gone = e8_new(endpoints + 1, sizeof *worker->gone);
+    worker->takers = e8_new(endpoints + 1, sizeof *worker->takers);
+    worker->shut = e8_new(endpoints + 1, sizeof *worker->shut);
     worker->owed = engine->options.on_event ? e8_new(endpoints + 1, sizeof *worker->owed) : NULL;
     worker->expected = engine->expects ? e8_new(plan->emit_count, sizeof *worker->expected) : NULL;
     e8_pools_init(worker);
@@ -46,12 +46,9 @@ void e8_worker_fini(struct e8_worker *worker)
     e8_pools_fini(worker);
     e8_timers_fini(&worker->planned);
     e8_timers_fini(&worker->ready);
-    for (size_t i = 0; i < worker->engine->plan->endpoint_count; i++) {
-        e8_keyring_fini(&worker->keys[i]);
-    }
-    free(worker->keys);
     free(worker->copies);
-    free(worker->gone);
+    free(worker->takers);
+    free(worker->shut);
     free(worker->owed);
     free(worker->expected);
     e8_hist_free(&worker->spread);
@@ -112,9 +109,9 @@ bool e8_worker_holds(struct e8_worker *worker)
     return worker->holding;
 }
 
-bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint)
+bool e8_is_shut(const struct e8_worker *worker, size_t endpoint)
 {
-    return atomic_load_explicit(&worker->engine->disabled[endpoint], memory_order_relaxed);
+    return e8_shut_of(worker->engine, endpoint) != E8_SHUT_NOT;
 }
 
 bool e8_worker_stopping(const struct e8_worker *worker)
@@ -199,7 +196,7 @@ static e8_mono_ns take_place(struct e8_engine *engine, e8_mono_ns now)
 /* Starts the delivery that is due, or all of its group. */
 static void send_delivery(struct e8_worker *worker, struct e8_delivery *delivery)
 {
-    if (e8_is_disabled(worker, delivery->endpoint)) {
+    if (e8_is_shut(worker, delivery->endpoint)) {
         e8_delivery_abandon(worker, delivery);
     } else if (delivery->group) {
         e8_group_start(worker, delivery->group);

@@ -67,10 +67,25 @@ enum e8_strand_state {
     E8_STRAND_ENDED,   /* but deliveries or branches have not */
 };
 
-/* Which keys signed, and as which attempt: what the same bytes are made of once more. */
+/* What an endpoint is from some moment on: as the plan has it, and after each change. Immutable once it is published. */
+struct e8_standing {
+    const struct e8_endpoint *endpoint;
+    struct e8_keyring *keys;    /* by worker, and each one's own */
+    unsigned since;             /* its secret is the one of this change; 0: of the plan */
+    bool takes;                 /* something of the plan */
+    struct e8_standing *before; /* NULL: it is the plan's */
+};
+
+/* What signs: the same gives the same bytes later. */
+struct e8_seal {
+    const struct e8_standing *standing; /* NULL in a preview: as the plan has it */
+    uint32_t keys;                      /* see e8_keys_now */
+};
+
+/* What signed, and as which attempt: what the same bytes are made of once more. */
 struct e8_stamp {
     e8_wall_ns at;
-    uint32_t keys; /* see e8_keys_now */
+    struct e8_seal seal;
     uint16_t number;
 };
 
@@ -107,6 +122,7 @@ struct e8_strand {
     struct {                  /* the last event; emit NULL: none */
         const struct e8_emit *emit;
         uint32_t sequence, number;
+        unsigned made; /* after so many changes of endpoints */
         bool recorded; /* it has a record in this run */
         e8_wall_ns at, planned;
     } last;
@@ -121,6 +137,7 @@ struct e8_event {
     const struct e8_emit *emit;
     uint32_t number, sequence;
     unsigned refs;
+    unsigned made; /* after so many changes of endpoints */
     e8_wall_ns at;
     e8_wall_ns planned; /* by the plan alone: the ids' */
     char id[E8_ID_MAX];
@@ -144,13 +161,14 @@ struct e8_delivery {
     bool retried;     /* they come as retries */
     bool waits;       /* for another attempt */
     bool delayed;     /* signed long before it leaves */
+    bool repeats;     /* the bytes of another one: signed as that was */
     bool in_flight;
     enum e8_trigger trigger;
     struct e8_timer timer; /* in the worker's `ready` */
     e8_mono_ns due;
     int64_t timestamp;
     e8_wall_ns at;         /* of the attempt, as its timestamp tells it */
-    uint32_t keys;         /* that signed it */
+    struct e8_seal seal;   /* that signed it */
     struct e8_stamp stamp; /* of the first attempt of the delivery or of that which it copies */
     struct e8_group *group;
     struct e8_delivery *followers; /* deliveries that leave when its first attempt has ended */
@@ -205,8 +223,7 @@ struct e8_worker {
     unsigned index;
     pthread_t thread;
     struct e8_transport *transport;
-    struct e8_keyring *keys; /* by endpoint */
-    struct e8_ring *ring;    /* NULL: no log */
+    struct e8_ring *ring; /* NULL: no log */
     struct e8_phase_state *phases;
     const struct e8_turn *turn;  /* the newest that this worker has taken */
     struct e8_timers planned;    /* strands, by when their next move is due */
@@ -242,7 +259,8 @@ struct e8_worker {
     struct e8_hist *spread;       /* NULL: no release so far */
     uint32_t *copies;             /* by endpoint; for walks through what is done */
     struct e8_owed *owed;         /* the same, for on_event; NULL: nobody is told */
-    bool *gone;                   /* the same: disabled when the event was made */
+    bool *takers;                 /* by endpoint: who takes the event that is being made, */
+    enum e8_shut *shut;           /* and who of all gets nothing more */
     struct e8_stats *stats;       /* ours; changes hands through `published` */
     bool holding, held;           /* as options.on_hold has it now; something was due meanwhile */
     struct e8_stats *uncounted;   /* of the warm-up: nobody asks */
@@ -285,8 +303,11 @@ struct e8_engine {
     atomic_bool stop, abort, log_failed, generator_limited, stopped_by_step;
     atomic_bool bounded, crowded; /* a worker's bound was reached, or its room */
     _Atomic uint64_t holds;
-    atomic_bool *disabled;           /* by endpoint: a 410 was read */
-    struct e8_rotation *rotations;   /* by endpoint */
+    _Atomic(enum e8_shut) *shut;   /* by endpoint */
+    struct e8_rotation *rotations; /* by endpoint */
+    _Atomic(struct e8_standing *)
+        *standings;                  /* by endpoint, the newest; the caller's thread alone publishes */
+    atomic_uint changes;             /* that were published before */
     struct e8_gate *gates;           /* by phase */
     e8_dur_ns interval;              /* between attempts at least; 0: none */
     _Atomic e8_mono_ns next_attempt; /* not before */
@@ -328,6 +349,15 @@ void e8_worker_turn(struct e8_worker *worker);
 e8_mono_ns e8_worker_last(const struct e8_worker *worker);
 /* Now; in a pause the first moment that has to wait for its end. */
 e8_mono_ns e8_worker_clock(const struct e8_worker *worker);
+
+/* standing.c: endpoints, and what is changed about them while it runs. */
+enum e8_rc e8_standings_init(struct e8_engine *engine, struct e8_err *err);
+void e8_standings_fini(struct e8_engine *engine);
+const struct e8_standing *e8_standing_now(const struct e8_engine *engine, size_t endpoint);
+/* What signs at this moment, for an event that was made after so many changes. */
+struct e8_seal e8_seal_now(const struct e8_engine *engine, size_t endpoint, unsigned made);
+bool e8_goes_to(const struct e8_engine *engine, const struct e8_emit *emit, size_t endpoint);
+enum e8_shut e8_shut_of(const struct e8_engine *engine, size_t endpoint);
 
 /* phase.c: which instances start when. */
 bool e8_is_warmup(const struct e8_strand *strand);
@@ -387,13 +417,13 @@ struct e8_dispatch {
     enum e8_trigger trigger;
     const struct e8_stamp *stamp; /* bytes to repeat; NULL: none */
     uint16_t number;
-    bool gone; /* a 410 has disabled the endpoint */
+    bool shut; /* the endpoint gets nothing more */
 };
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch);
 /* Counts a delivery as planned, whatever becomes of it. */
 void e8_delivery_plan(struct e8_worker *worker, const struct e8_strand *strand, size_t endpoint,
                       unsigned type, e8_mono_ns due);
-/* Copies that will not be made, since a 410 has disabled the endpoint. */
+/* Copies that will not be made, since the endpoint gets nothing more. */
 void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before);
 /* Kept deliveries of the strand leave now: no event comes. */
 void e8_kept_release(struct e8_worker *worker, struct e8_strand *strand);
@@ -403,6 +433,10 @@ void e8_followers_release(struct e8_worker *worker, struct e8_delivery *delivery
 void e8_copy_next(struct e8_worker *worker, const struct e8_delivery *delivery);
 /* One that waits for its time waits longer; with a new time it is signed anew. Its timer is the caller's to move. */
 void e8_delivery_postpone(struct e8_worker *worker, struct e8_delivery *delivery, e8_dur_ns by);
+/* Signs what is about to leave as is right by now, where that has changed since it was signed; a group as a whole, before any of it leaves.
+ * What repeats others' bytes stays as it is. */
+void e8_deliver_reseal(struct e8_worker *worker, struct e8_delivery *delivery);
+void e8_group_reseal(struct e8_worker *worker, const struct e8_group *group);
 /* When it is due, with its lateness and its bursts; moves `at` as well. */
 e8_mono_ns e8_deliver_due(const struct e8_engine *engine, const struct e8_deliver *how, e8_mono_ns due,
                           e8_wall_ns *at);
@@ -502,6 +536,6 @@ bool e8_worker_full(const struct e8_worker *worker); /* at the bound */
 /* Must what is due now wait, as options.on_hold has it? Counts it. */
 bool e8_worker_holds(struct e8_worker *worker);
 bool e8_worker_stopping(const struct e8_worker *worker);
-bool e8_is_disabled(const struct e8_worker *worker, size_t endpoint); /* by a 410 */
+bool e8_is_shut(const struct e8_worker *worker, size_t endpoint); /* it gets nothing more */
 
 #endif

@@ -117,6 +117,19 @@ void e8_json_webhook(struct e8_json *w, const char *key, struct e8_call *call,
 /* The endpoint of the call's {id}; false: it was answered with a failure. */
 bool e8_call_webhook(struct e8_call *call, struct e8_webhook *out);
 
+/* ---- reading requests for runs (run_read.c) ---- */
+struct e8_plan;
+struct e8_run_asked {
+    const char *scenario, *text; /* the name of a built-in one, or a text; the other is NULL */
+    bool seed_given;
+    uint64_t seed;
+    double speed;
+};
+/* From the body's members. False after faults. */
+bool e8_run_read(struct e8_call *call, struct e8_run_asked *out);
+/* Its plan, with stand-ins for endpoints; the caller's: e8_plan_free. NULL after faults: the scenario has some, or may not be run from here. */
+struct e8_plan *e8_run_plan(struct e8_call *call, const struct e8_run_asked *asked);
+
 /* ---- making events (event_make.c) ---- */
 struct e8_made {
     char event_id[E8_ID_MAX];
@@ -135,11 +148,12 @@ e8_call_fn e8_webhooks_list, e8_webhooks_create, e8_webhook_get, e8_webhook_patc
 e8_call_fn e8_types_list, e8_type_get, e8_type_preview, e8_match_get, e8_event_post,
     e8_webhook_test; /* events.c */
 e8_call_fn e8_deliveries_list, e8_webhook_deliveries, e8_delivery_get, e8_delivery_resend,
-    e8_deliveries_resend;                                                           /* deliveries.c */
-e8_call_fn e8_overview_get;                                                         /* overview.c */
-e8_call_fn e8_info_get, e8_healthz_get, e8_metrics_get;                             /* info.c */
-e8_call_fn e8_openapi_get;                                                          /* openapi.c */
-e8_call_fn e8_stream_get;                                                           /* told.c */
-e8_call_fn e8_scenarios_list, e8_runs_list, e8_runs_start, e8_run_get, e8_run_stop; /* runs.c */
+    e8_deliveries_resend;                                        /* deliveries.c */
+e8_call_fn e8_overview_get;                                      /* overview.c */
+e8_call_fn e8_info_get, e8_healthz_get, e8_metrics_get;          /* info.c */
+e8_call_fn e8_openapi_get;                                       /* openapi.c */
+e8_call_fn e8_stream_get;                                        /* told.c */
+e8_call_fn e8_scenarios_list;                                    /* run_read.c */
+e8_call_fn e8_runs_list, e8_runs_start, e8_run_get, e8_run_stop; /* runs.c */
 
 #endif

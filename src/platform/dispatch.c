@@ -39,8 +39,9 @@ struct e8_dispatch {
     struct e8_err err;
     struct e8_note *notes, **notes_end;
 
-    struct e8_sender *sender;           /* NULL: none, since there is no endpoint or they have changed */
-    uint64_t version;                   /* of the store's endpoints, of which it was made */
+    struct e8_sender *sender; /* NULL: none, since there is no endpoint or they have changed */
+    uint64_t version;         /* of the store's endpoints, of which it was made */
+    bool unfit; /* it must be another one, whatever the version: there is none, or it refuses an endpoint */
     struct e8_sender *old[OLD_MAX + 1]; /* and room for the one that is retired at the end */
     size_t old_count;
     struct taken taken;
@@ -221,7 +222,7 @@ static enum e8_rc disable_gone(struct e8_dispatch *d, const struct e8_note *note
     if (attempt->outcome != E8_GONE) {
         return E8_OK;
     }
-    d->version = UINT64_MAX; /* the engine sends nothing more there, not even tests: another one does */
+    d->unfit = true; /* the engine sends nothing more there, not even tests: another one does */
     return disable(d, note->item->webhook, "the receiver answered 410 Gone", &last, err);
 }
 
@@ -354,14 +355,25 @@ static void reap(struct e8_dispatch *d)
     d->old_count = n;
 }
 
+/* An event that was accepted after a change of its endpoint goes out as that says. */
+static bool is_outdated(const struct e8_dispatch *d)
+{
+    bool outdated = d->unfit || e8_store_version(d->options.store) != d->version;
+    return outdated && d->old_count < OLD_MAX;
+}
+
+static bool has_expired(const struct e8_dispatch *d)
+{
+    return d->sender && e8_wall_now() >= e8_sender_expires(d->sender) && d->old_count < OLD_MAX;
+}
+
 /* Endpoints have changed, or a secret's grace is over: another engine, with what is true now. */
 static void renew(struct e8_dispatch *d)
 {
     struct e8_err err = {0};
     size_t count = 0;
     uint64_t version = e8_store_version(d->options.store);
-    bool over = d->sender && e8_wall_now() >= e8_sender_expires(d->sender);
-    if ((version == d->version && !over) || d->old_count == OLD_MAX) {
+    if (!is_outdated(d) && !has_expired(d)) {
         return;
     }
     retire(d);
@@ -370,6 +382,7 @@ static void renew(struct e8_dispatch *d)
         rc = e8_sender_start(&d->options, told, d, &d->sender, &err);
     }
     d->version = version;
+    d->unfit = false;
     if (rc) {
         fail(d, &err);
     }
@@ -401,12 +414,6 @@ static void take(void *state, const struct e8_due *due)
         *taking->end = item;
         taking->end = &item->next;
     }
-}
-
-/* An event that was accepted after a change of its endpoint goes out as that says. */
-static bool is_outdated(const struct e8_dispatch *d)
-{
-    return e8_store_version(d->options.store) != d->version && d->old_count < OLD_MAX;
 }
 
 /* Their numbers are used up on the disk, then they go. */
@@ -634,7 +641,7 @@ enum e8_rc e8_dispatch_start(const struct e8_dispatch_options *options, struct e
     pthread_condattr_destroy(&attr);
     d->options = *options;
     d->notes_end = &d->notes;
-    d->version = UINT64_MAX;
+    d->unfit = true;
     d->bound = options->platform->in_flight ? options->platform->in_flight : IN_FLIGHT;
     d->share = d->bound / 4 ? d->bound / 4 : 1;
     d->rows = e8_new(d->share, sizeof *d->rows);

@@ -210,6 +210,7 @@ void e8_platform_stop(struct e8_platform_server **server, e8_dur_ns grace)
     e8_takers_free(&s->takers);
     e8_arena_free(&s->arena);
     e8_arena_free(&s->sampled);
+    e8_arena_free(&s->refusing);
     e8_buf_fini(&s->openapi);
     e8_secret_free(&s->key);
     free(s->key_file);

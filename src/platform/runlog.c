@@ -13,7 +13,11 @@
 #define BODY_MAX    ((size_t)16 << 10) /* of an answer that are kept */
 
 static const char withheld[] = "the scenario withholds it";
-static const char gone[] = "the receiver answered 410 to this run, which sends nothing more there";
+static const char *const shut[] = {
+    [E8_SHUT_GONE] = "the receiver answered 410 to this run, which sends nothing more there",
+    [E8_SHUT_OFF] = "the endpoint was disabled while the run was under way",
+    [E8_SHUT_DELETED] = "the endpoint was deleted while the run was under way",
+};
 static const char stopped[] = "the run was stopped before it was delivered";
 
 struct entry {
@@ -42,6 +46,7 @@ struct e8_tap { /* goes with its last entry, the run's end */
     const struct e8_plan *plan;
     int64_t run;
     atomic_size_t waiting; /* entries, until they are written */
+    _Atomic uint64_t shut; /* deliveries that were withheld for it */
 };
 
 /* ---- entries ---- */
@@ -124,7 +129,8 @@ void e8_tap_event(void *state, const struct e8_event_made *event)
         const struct e8_owed *owed = &event->owed[i];
         copy_id(row->targets[i].id, owed->id);
         copy_id(row->targets[i].webhook, plan->endpoints[owed->endpoint].name);
-        row->targets[i].withheld = owed->gone ? gone : owed->withheld ? withheld : NULL;
+        atomic_fetch_add(&tap->shut, owed->shut != E8_SHUT_NOT);
+        row->targets[i].withheld = owed->shut ? shut[owed->shut] : owed->withheld ? withheld : NULL;
     }
     entry->bytes += event->body.n + event->count * sizeof *row->targets;
     put(tap, entry);
@@ -152,8 +158,11 @@ void e8_tap_fed(void *state, const struct e8_fed_end *end)
     struct e8_run_row *row = &entry->row;
     copy_id(row->event.id, end->event_id);
     copy_id(row->webhook, tap->plan->endpoints[end->endpoint].name);
-    row->why = end->gone ? gone : stopped;
+    row->why = end->shut ? shut[end->shut] : stopped;
     row->attempt.copy = end->copy > 0;
+    if (!end->attempt && !end->copy) {
+        atomic_fetch_add(&tap->shut, end->shut != E8_SHUT_NOT);
+    }
     if (end->attempt) {
         e8_noted_fill(&entry->made, end, 0, BODY_MAX);
         entry->made.attempt.state = state_after(&entry->made, end->how);
@@ -302,6 +311,11 @@ enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const 
 bool e8_tap_is_drained(const struct e8_tap *tap)
 {
     return atomic_load(&tap->waiting) == 0;
+}
+
+uint64_t e8_tap_shut(const struct e8_tap *tap)
+{
+    return atomic_load(&tap->shut);
 }
 
 bool e8_tap_is_full(void *state)

@@ -26,6 +26,8 @@ void e8_tap_event(void *tap, const struct e8_event_made *event);
 void e8_tap_fed(void *tap, const struct e8_fed_end *end);
 /* All that was told is written, or dropped. */
 bool e8_tap_is_drained(const struct e8_tap *tap);
+/* How many deliveries were withheld, since their endpoint gets nothing more. */
+uint64_t e8_tap_shut(const struct e8_tap *tap);
 /* on_hold, likewise. */
 bool e8_tap_is_full(void *tap);
 /* How far it is. Does not wait. */

@@ -5,13 +5,10 @@
 #include "digest/digest.h"
 #include "engine/engine.h"
 #include "platform/api.h"
-#include "platform/endpoint.h"
+#include "platform/follow.h"
 
-#define FOLDER      "scenarios/"
-#define ENDING      ".yaml"
 #define RUNNING_MAX 4
-#define TEXT_MAX    ((size_t)512 << 10) /* of a scenario */
-#define SIZE_LIMIT  200000              /* events that are counted beforehand */
+#define SIZE_LIMIT  200000 /* events that are counted beforehand */
 #define TELL_EVERY  (500 * E8_NS_MS)
 #define STOP_GRACE  (2 * E8_NS_S)
 #define IN_FLIGHT   1000
@@ -22,21 +19,30 @@ static const char *const state_names[] = {[E8_RUN_RUNNING] = "running",
                                           [E8_RUN_FAILED] = "failed",
                                           [E8_RUN_INTERRUPTED] = "interrupted"};
 
+/* What a run has not ended. */
+struct pending {
+    uint64_t on_wire; /* attempts */
+    uint64_t waiting; /* deliveries that wait for a retry, or that a step holds back */
+};
+
 /* One that is under way, or of which the store does not know yet that it has ended; all others are there alone. */
 struct run {
     char id[E8_ID_MAX];
     char *name, note[512];
     struct e8_store_run told; /* as of the last look */
-    uint64_t in_flight;
-    size_t bound, waiting; /* attempts at a time at most, and deliveries that wait for a retry */
-    bool stopping, cut;    /* by whoever asked for it; since the server ends */
-    e8_mono_ns kept;       /* when the store was given the figures */
+    struct pending pending;   /* likewise */
+    size_t bound, room;       /* attempts at a time at most, and deliveries that wait for a retry */
+    bool stopping, cut;       /* by whoever asked for it; since the server ends */
+    struct e8_err trouble;    /* it was stopped for this; what: "" where it was not */
+    e8_mono_ns kept;          /* when the store was given the figures */
     /* While it runs: */
-    struct e8_arena *arena; /* of its endpoints */
+    struct e8_follow *follow;
     struct e8_plan *plan;
     struct e8_engine *engine;
     struct e8_tap *tap;
 };
+
+static const struct pending none = {0};
 
 struct e8_runs {
     struct run *list[2 * RUNNING_MAX];
@@ -81,7 +87,8 @@ static void put_unsent(struct e8_json *w, const struct e8_store_run *run)
     }
 }
 
-static void put_run(struct e8_json *w, const char *key, const struct e8_store_run *run, uint64_t in_flight)
+static void put_run(struct e8_json *w, const char *key, const struct e8_store_run *run,
+                    struct pending pending)
 {
     const struct e8_run_figures *n = &run->figures;
     e8_json_object(w, key);
@@ -99,8 +106,10 @@ static void put_run(struct e8_json *w, const char *key, const struct e8_store_ru
     e8_json_int(w, "delivered", (int64_t)n->delivered);
     e8_json_int(w, "failed", (int64_t)n->failed);
     put_unsent(w, run);
+    e8_json_int(w, "unknown_deliveries", (int64_t)n->unknown);
     e8_json_cstr(w, "note", run->note);
-    e8_json_int(w, "in_flight", (int64_t)in_flight);
+    e8_json_int(w, "in_flight", (int64_t)pending.on_wire);
+    e8_json_int(w, "waiting", (int64_t)pending.waiting);
     put_progress(w, run);
     e8_json_ms(w, "p50_ms", n->p50);
     e8_json_ms(w, "p99_ms", n->p99);
@@ -113,20 +122,32 @@ static void tell(struct e8_platform_server *server, const struct run *run)
     struct e8_buf json;
     e8_buf_init(&json, 4096);
     struct e8_json w = e8_json_new(&json, 0);
-    put_run(&w, NULL, &run->told, run->in_flight);
+    put_run(&w, NULL, &run->told, run->pending);
     e8_hub_run(server->live, e8_buf_str(&json));
     e8_buf_fini(&json);
 }
 
 /* ---- its life ---- */
 
+static void put_shut(const struct run *run, struct e8_buf *note)
+{
+    const unsigned long long n = e8_tap_shut(run->tap);
+    if (n) {
+        e8_buf_printf(note,
+                      "%s%llu deliver%s withheld, since their endpoint was disabled, was deleted or had "
+                      "answered 410",
+                      note->n ? "; " : "", n, n == 1 ? "y was" : "ies were");
+    }
+}
+
 /* What the run's own bounds have kept waiting: in response times, and nobody else's fault. */
 static void put_waits(struct run *run, struct e8_buf *note, bool bounded, bool crowded)
 {
     const uint64_t stalls = run->told.figures.stalls;
+    put_shut(run, note);
     if (crowded) {
         e8_buf_printf(note, "%s%zu deliveries waited for a retry, the most that may: others waited",
-                      note->n ? "; " : "", run->waiting);
+                      note->n ? "; " : "", run->room);
     }
     if (bounded) {
         e8_buf_printf(note, "%s%zu attempts were under way (--in-flight): others waited", note->n ? "; " : "",
@@ -154,7 +175,9 @@ static void look(struct run *run, const struct e8_stats *stats)
         n->p50 = e8_hist_quantile(all->response, 0.5);
         n->p99 = e8_hist_quantile(all->response, 0.99);
     }
-    run->in_flight = all->n.planned - over(n);
+    if (run->follow && e8_follow_replanned(run->follow)) {
+        n->planned = -1;
+    }
 }
 
 static void look_at_engine(struct run *run)
@@ -164,38 +187,15 @@ static void look_at_engine(struct run *run)
     look(run, e8_engine_stats(run->engine));
     e8_engine_look(run->engine, &now);
     run->told.figures.stalls = now.holds;
+    run->pending = (struct pending){.on_wire = now.on_wire, .waiting = now.waiting};
     e8_buf_fixed(&note, run->note, sizeof run->note);
     put_waits(run, &note, now.bounded, now.crowded);
 }
 
-/* It lies in the run's own arena. */
-static void wipe_secret(const char *in)
-{
-    union {
-        const char *in;
-        char *out;
-    } secret = {.in = in};
-    if (secret.in) {
-        explicit_bzero(secret.out, strlen(secret.in));
-    }
-}
-
-static void wipe(const struct e8_plan *plan)
-{
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        for (size_t k = 0; k < plan->endpoints[i].secret_count; k++) {
-            wipe_secret(plan->endpoints[i].secrets[k]);
-        }
-    }
-}
-
 static void release(struct run *run)
 {
-    if (run->plan) {
-        wipe(run->plan);
-    }
     e8_plan_free(&run->plan);
-    e8_arena_free(&run->arena);
+    e8_follow_free(&run->follow);
 }
 
 static enum e8_run_state state_of(const struct run *run, const struct e8_engine_result *result,
@@ -219,6 +219,8 @@ static void note_end(struct run *run, const struct e8_engine_result *result)
     e8_buf_fixed(&note, run->note, sizeof run->note);
     if (run->told.state == E8_RUN_INTERRUPTED) {
         e8_buf_puts(&note, E8_RUN_CUT);
+    } else if (run->trouble.what[0]) {
+        e8_buf_puts(&note, run->trouble.what);
     } else if (result->generator_limited) {
         e8_buf_puts(&note, "emit8 ran out of descriptors, local ports or memory");
     } else if (n) {
@@ -234,7 +236,7 @@ static void finish(struct run *run, struct e8_runlog *log)
     struct e8_engine_result result = {0};
     e8_engine_finish(&run->engine, &result);
     look(run, result.stats);
-    run->in_flight = 0;
+    run->pending = none;
     run->told.ended = e8_wall_now();
     run->told.state = state_of(run, &result, log);
     run->told.figures.stalls = result.holds;
@@ -263,8 +265,26 @@ static void keep(struct run *run)
     run->kept = e8_mono_now();
 }
 
+/* Without knowing where it may send, it sends nothing more. */
+static void follow(struct run *run)
+{
+    if (!run->trouble.what[0] && e8_follow_look(run->follow, e8_wall_now(), &run->trouble)) {
+        e8_engine_stop(run->engine);
+    }
+}
+
+void e8_runs_follow(struct e8_platform_server *server)
+{
+    for (size_t i = 0; server->runs && i < server->runs->count; i++) {
+        if (server->runs->list[i]->engine) {
+            follow(server->runs->list[i]);
+        }
+    }
+}
+
 static void go_on(struct e8_platform_server *server, struct run *run)
 {
+    follow(run);
     if (e8_runlog_failed(server->runlog, NULL)) {
         e8_engine_stop(run->engine);
     }
@@ -339,255 +359,7 @@ static void add_run(struct e8_runs *runs, struct run *run)
     runs->running++;
 }
 
-/* ---- its plan ---- */
-
-struct request {
-    const char *scenario; /* its name */
-    const char *text;
-    bool seed_given;
-    uint64_t seed;
-    double speed;
-};
-
-static enum e8_rc read_builtin(void *state, const char *path, struct e8_str *out, struct e8_err *err)
-{
-    (void)state;
-    *out = e8_catalog_builtin(path);
-    return out->p ? E8_OK
-                  : e8_fail(err, E8_INPUT, "a built-in scenario includes built-in files",
-                            "there is no built-in file \"%s\"", path);
-}
-
-static struct e8_str builtin(struct e8_call *call, const char *name)
-{
-    return e8_catalog_builtin(e8_arena_printf(call->arena, FOLDER "%s" ENDING, name));
-}
-
-/* The name of a built-in scenario by its path; NULL: it is something else. */
-static const char *name_of(struct e8_call *call, const char *path)
-{
-    size_t n = strlen(path), front = strlen(FOLDER), back = strlen(ENDING);
-    if (n <= front + back || strcmp(path + n - back, ENDING) != 0 || strchr(path + front, '/')) {
-        return NULL;
-    }
-    return e8_call_text(call, (struct e8_str){path + front, n - front - back});
-}
-
-static bool has_key(const struct e8_node *node, const char *key)
-{
-    for (const struct e8_node *child = node ? node->first : NULL; child; child = child->next) {
-        if ((node->kind == E8_MAP && e8_str_is(child->key, key)) || has_key(child, key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Its endpoints are not used; a file of theirs is not read, whatever it may be. */
-static void check_text(struct e8_call *call, const char *text)
-{
-    struct e8_doc *doc = NULL;
-    if (!e8_doc_parse("text", e8_str(text), E8_DOC_YAML, &doc, NULL) &&
-        has_key(e8_node_get(e8_doc_root(doc), "endpoints"), "file")) {
-        e8_call_fault_at(call, "text", "leave the endpoints out: the enabled webhooks take their place",
-                         "a secret in a file is not read from here");
-    }
-    e8_doc_free(&doc);
-}
-
-static bool turns_secrets(struct e8_steps steps)
-{
-    for (size_t i = 0; i < steps.count; i++) {
-        const struct e8_step *step = &steps.list[i];
-        bool branches = step->kind == E8_STEP_CHOOSE || step->kind == E8_STEP_PARALLEL;
-        if (step->kind == E8_STEP_SECRET ||
-            (step->kind == E8_STEP_REPEAT && turns_secrets(step->repeat.body))) {
-            return true;
-        }
-        for (size_t k = 0; branches && k < step->branches.count; k++) {
-            if (turns_secrets(step->branches.list[k].steps)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* What a scenario may do on the command line, but not from here. */
-static void check_plan(struct e8_call *call, const char *field, const struct e8_plan *plan)
-{
-    if (plan->executes) {
-        e8_call_fault_at(call, field, "emit8 run has --exec",
-                         "a scenario with commands is not run from here");
-    }
-    for (size_t i = 0; i < plan->flow_count; i++) {
-        if (turns_secrets(plan->flows[i].steps)) {
-            e8_call_fault_at(call, field, "rotate the secrets of the webhooks themselves",
-                             "the scenario rotates secrets of endpoints of its own");
-            return;
-        }
-    }
-}
-
-static void add_errors(struct e8_call *call, const char *field, const struct e8_errs *errs)
-{
-    for (size_t i = 0; i < errs->count; i++) {
-        const struct e8_err *err = &errs->list[i];
-        bool included = strcmp(err->file, "text") != 0;
-        if (err->line == 0) {
-            e8_call_fault_at(call, field, err->hint, "%s", err->what);
-        } else if (included) {
-            e8_call_fault_at(call, field, err->hint, "%s:%d:%d: %s", err->file, err->line, err->col,
-                             err->what);
-        } else {
-            e8_call_fault_at(call, field, err->hint, "line %d, column %d: %s", err->line, err->col,
-                             err->what);
-        }
-    }
-}
-
-static struct e8_plan *parse_plan(struct e8_call *call, const struct request *request, const char *field)
-{
-    struct e8_scenario_options options = {
-        .to = "http://127.0.0.1:1/",
-        .secret = "not-used-and-never-sent",
-        .next_secret = "not-used-and-never-sent-either",
-        .stand_ins = true,
-        .read = request->text ? NULL : read_builtin,
-        .seed_given = request->seed_given,
-        .seed = request->seed,
-    };
-    struct e8_plan *plan = NULL;
-    struct e8_errs errs;
-    const char *path =
-        request->text ? "text" : e8_arena_printf(call->arena, FOLDER "%s" ENDING, request->scenario);
-    struct e8_str text = request->text ? e8_str(request->text) : builtin(call, request->scenario);
-    e8_errs_init(&errs);
-    e8_random_bytes(&options.seed_random, sizeof options.seed_random);
-    options.seed_random >>= 1;
-    if (e8_plan_parse(call->server->catalog, path, text, &options, &plan, &errs)) {
-        add_errors(call, field, &errs);
-    } else {
-        check_plan(call, field, plan);
-    }
-    e8_errs_fini(&errs);
-    return plan;
-}
-
-static enum e8_rc take_webhook(struct e8_call *call, struct run *run, const struct e8_webhook *webhook,
-                               struct e8_endpoint *out, struct e8_err *err)
-{
-    size_t n;
-    out->subscription.patterns = e8_texts_of(run->arena, webhook->events, &n);
-    out->subscription.environments = e8_texts_of(run->arena, webhook->environments, &n);
-    enum e8_rc rc = e8_webhook_endpoint(run->arena, call->server->catalog, call->server->store, webhook,
-                                        call->now, out, err);
-    for (size_t k = out->secret_count; !rc && k < E8_WEBHOOK_SECRETS; k++) {
-        wipe_secret(out->secrets[k]); /* what a run sends is new, and not signed with it */
-    }
-    return rc;
-}
-
-/* The enabled webhooks take the place of the plan's endpoints, and get what they subscribe to. */
-static enum e8_rc take_webhooks(struct e8_call *call, struct run *run, struct e8_err *err)
-{
-    struct e8_webhook *list;
-    size_t count, n = 0;
-    enum e8_rc rc = e8_store_webhooks(call->server->store, run->arena, &list, &count, err);
-    if (rc) {
-        return rc;
-    }
-    struct e8_endpoint *endpoints = e8_arena_alloc(run->arena, (count + 1) * sizeof *endpoints);
-    for (size_t i = 0; !rc && i < count && n < E8_ENDPOINTS_MAX; i++) {
-        if (list[i].enabled) {
-            rc = take_webhook(call, run, &list[i], &endpoints[n++], err);
-        }
-    }
-    run->plan->endpoints = endpoints;
-    run->plan->endpoint_count = n;
-    for (size_t i = 0; i < run->plan->emit_count; i++) {
-        run->plan->emits[i].endpoint = -1;
-    }
-    if (!rc && n == 0) {
-        return e8_fail(err, E8_INPUT, "make an endpoint, or enable one", "there is no endpoint to send to");
-    }
-    return rc ? rc : e8_plan_check(run->plan, call->server->catalog, NULL, err);
-}
-
-/* ---- requests ---- */
-
-static void read_scenario(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    const char *name = e8_call_string(call, node, 64), *names[128], *own;
-    char hint[E8_HINT_MAX];
-    size_t n = 0;
-    if (!name) {
-        return;
-    }
-    ((struct request *)into)->scenario = name;
-    for (const char *at = NULL;
-         (at = e8_catalog_builtin_next(FOLDER, at)) != NULL && n + 1 < E8_COUNT(names);) {
-        own = name_of(call, at);
-        if (own && strcmp(own, name) == 0) {
-            return;
-        }
-        if (own) {
-            names[n++] = own;
-        }
-    }
-    names[n] = NULL;
-    e8_hint_names(e8_str(name), names, "built in are", hint);
-    e8_call_fault(call, node, hint, "\"%s\" is no built-in scenario", name);
-}
-
-static void read_text(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    const char *text = e8_call_string(call, node, TEXT_MAX);
-    if (text) {
-        check_text(call, text);
-    }
-    ((struct request *)into)->text = text;
-}
-
-static void read_seed(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    struct request *request = into;
-    if (node->kind != E8_INT || node->i < 0) {
-        e8_call_fault(call, node, e8_node_hint(node, "a whole number from 0 on, without quotes"),
-                      "this is no seed");
-        return;
-    }
-    request->seed_given = true;
-    request->seed = (uint64_t)node->i;
-}
-
-static void read_speed(struct e8_call *call, const struct e8_node *node, void *into)
-{
-    double speed = e8_node_is_number(node) ? e8_node_number(node) : 0;
-    if (node->kind == E8_STRING && !e8_parse_factor(node->text, &speed)) {
-        speed = 0;
-    }
-    if (speed < 0.001 || speed > 1000) {
-        e8_call_fault(call, node, e8_node_hint(node, "10 or \"10x\" is ten times as fast; 0.001 to 1000"),
-                      "this is no speed");
-        return;
-    }
-    ((struct request *)into)->speed = speed;
-}
-
-static bool read_request(struct e8_call *call, struct request *request)
-{
-    static const struct e8_member members[] = {{"scenario", false, read_scenario},
-                                               {"text", false, read_text},
-                                               {"seed", false, read_seed},
-                                               {"speed", false, read_speed}};
-    e8_call_members(call, members, E8_COUNT(members), request);
-    if (!e8_call_faulty(call) && !request->scenario == !request->text) {
-        e8_call_fault_at(call, "scenario", "GET /v1/scenarios lists the built-in ones",
-                         "give either \"scenario\", a name, or \"text\"");
-    }
-    return !e8_call_faulty(call);
-}
+/* ---- its start ---- */
 
 static e8_dur_ns length_of(const struct e8_plan *plan, double speed)
 {
@@ -605,12 +377,12 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
 {
     const struct e8_platform_options *platform = &call->server->options;
     run->bound = platform->in_flight ? platform->in_flight : IN_FLIGHT;
-    run->waiting = e8_waiting_of(run->bound);
+    run->room = e8_waiting_of(run->bound);
     struct e8_engine_options options = {
         .workers = platform->workers ? platform->workers : 1,
         .speed = speed,
         .in_flight = run->bound,
-        .waiting = run->waiting,
+        .waiting = run->room,
         .grace = STOP_GRACE,
         .reach = platform->reach,
         .keep = true,
@@ -637,7 +409,11 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
         keep(run);
     }
     options.state = run->tap;
-    return rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
+    rc = rc ? rc : e8_engine_start(run->plan, call->server->catalog, &options, &run->engine, err);
+    if (!rc) {
+        e8_follow_started(run->follow, run->engine);
+    }
+    return rc;
 }
 
 static void refuse_run(struct e8_call *call, enum e8_rc rc, const struct e8_err *err)
@@ -646,22 +422,20 @@ static void refuse_run(struct e8_call *call, enum e8_rc rc, const struct e8_err 
 }
 
 /* The run under way, or NULL after a failure that was answered. */
-static struct run *start_run(struct e8_call *call, const struct request *request)
+static struct run *start_run(struct e8_call *call, const struct e8_run_asked *asked)
 {
     struct run *run = e8_new(1, sizeof *run);
     struct e8_err err = {0};
-    run->arena = e8_arena_new();
-    run->plan = parse_plan(call, request, request->text ? "text" : "scenario");
-    if (e8_call_faulty(call)) {
+    run->plan = e8_run_plan(call, asked);
+    if (!run->plan) {
         e8_call_refuse(call);
-        e8_plan_free(&run->plan);
-        run->plan = NULL;
         free_run(run);
         return NULL;
     }
-    run->name = e8_dup(request->scenario ? request->scenario : run->plan->name);
-    enum e8_rc rc = take_webhooks(call, run, &err);
-    rc = rc ? rc : start_engine(call, run, request->speed, &err);
+    run->name = e8_dup(asked->scenario ? asked->scenario : run->plan->name);
+    enum e8_rc rc =
+        e8_follow_begin(call->server->store, call->server->catalog, run->plan, call->now, &run->follow, &err);
+    rc = rc ? rc : start_engine(call, run, asked->speed, &err);
     if (rc) {
         refuse_run(call, rc, &err);
         free_run(run);
@@ -673,8 +447,8 @@ static struct run *start_run(struct e8_call *call, const struct request *request
 void e8_runs_start(struct e8_call *call)
 {
     struct e8_platform_server *server = call->server;
-    struct request request = {.speed = 1};
-    if (!read_request(call, &request)) {
+    struct e8_run_asked asked;
+    if (!e8_run_read(call, &asked)) {
         e8_call_refuse(call);
         return;
     }
@@ -686,14 +460,14 @@ void e8_runs_start(struct e8_call *call)
         e8_call_fail(call, 409, "wait for one to end, or stop it", "%d scenarios run already", RUNNING_MAX);
         return;
     }
-    struct run *run = start_run(call, &request);
+    struct run *run = start_run(call, &asked);
     if (!run) {
         return;
     }
     add_run(server->runs, run);
     tell(server, run);
     e8_call_header(call, "Location", e8_arena_printf(call->arena, "/v1/runs/%s", run->id));
-    put_run(e8_call_begin(call, 201), "data", &run->told, run->in_flight);
+    put_run(e8_call_begin(call, 201), "data", &run->told, run->pending);
     e8_call_end(call);
 }
 
@@ -727,7 +501,7 @@ void e8_runs_list(struct e8_call *call)
     struct e8_json *w = e8_call_begin_list(call, 200);
     for (size_t i = 0; i < shown; i++) {
         const struct run *run = under_way(call, list[i].id);
-        put_run(w, NULL, run ? &run->told : &list[i], run ? run->in_flight : 0);
+        put_run(w, NULL, run ? &run->told : &list[i], run ? run->pending : none);
     }
     e8_call_end_list(call, limit, e8_call_cursor(call, 0, count > shown ? list[shown - 1].n : 0));
 }
@@ -750,7 +524,7 @@ static void answer_run(struct e8_call *call, struct run *run, const struct e8_st
     if (run && run->engine) {
         look_at_engine(run);
     }
-    put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->in_flight : 0);
+    put_run(e8_call_begin(call, 200), "data", run ? &run->told : told, run ? run->pending : none);
     e8_call_end(call);
 }
 
@@ -780,34 +554,4 @@ void e8_run_stop(struct e8_call *call)
         e8_engine_stop(run->engine);
     }
     answer_run(call, run, &told);
-}
-
-/* The first comment of the file, or its description. */
-static void put_summary(struct e8_json *w, struct e8_str text)
-{
-    struct e8_doc *doc = NULL;
-    const struct e8_node *description = NULL;
-    if (!e8_doc_parse("scenario", text, E8_DOC_YAML, &doc, NULL)) {
-        description = e8_node_get(e8_doc_root(doc), "description");
-    }
-    e8_json_str(w, "summary", description ? description->text : E8_LIT(""));
-    e8_doc_free(&doc);
-}
-
-void e8_scenarios_list(struct e8_call *call)
-{
-    struct e8_json *w = e8_call_begin_list(call, 200);
-    for (const char *at = NULL; (at = e8_catalog_builtin_next(FOLDER, at)) != NULL;) {
-        const char *name = name_of(call, at);
-        if (!name) {
-            continue;
-        }
-        struct e8_str text = e8_catalog_builtin(at);
-        e8_json_object(w, NULL);
-        e8_json_cstr(w, "name", name);
-        put_summary(w, text);
-        e8_json_str(w, "text", text);
-        e8_json_end(w, '}');
-    }
-    e8_call_end_list(call, 0, NULL);
 }

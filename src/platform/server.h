@@ -53,6 +53,9 @@ struct e8_platform_server {
     struct e8_runs *runs;
     struct e8_arena *sampled; /* a sample of each event type, made when they are first asked for */
     struct e8_str *samples;
+    struct e8_arena *
+        refusing; /* why built-in scenarios are not run from here, in their order (NULL: they are), made likewise */
+    const char **refusals;
     struct e8_buf openapi; /* the same */
 };
 
@@ -121,6 +124,8 @@ void e8_keeper_stop(struct e8_keeper **keeper);
 
 /* ---- scenario runs (runs.c) ---- */
 void e8_runs_tick(struct e8_platform_server *server);
+/* Webhooks have changed: what runs send from now on is as they are. The tick does the same for what others have changed. */
+void e8_runs_follow(struct e8_platform_server *server);
 /* Joins those that are under way. */
 void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log);
 

@@ -185,8 +185,10 @@ struct e8_run_figures {
     int64_t planned;                                /* deliveries; -1: not known */
     e8_dur_ns length;                               /* by its plan, at its speed; 0: not known */
     uint64_t attempts, delivered, failed, withheld; /* deliveries, but for the first */
-    uint64_t lost;      /* that were dropped, cut off, or withheld since a 410 had disabled the endpoint */
-    uint64_t stalls;    /* times that attempts waited for the store */
+    uint64_t lost;   /* that were dropped, cut off, or withheld since a 410 had disabled the endpoint */
+    uint64_t stalls; /* times that attempts waited for the store */
+    uint64_t
+        unknown; /* out: that had not ended when a kill came, so that nobody knows whether they were sent, or once more */
     e8_dur_ns p50, p99; /* of response times; -1: none */
 };
 struct e8_store_run {
@@ -197,8 +199,8 @@ struct e8_store_run {
     e8_wall_ns started, ended; /* ended 0: it has not */
     struct e8_run_figures figures;
 };
-/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted, at the moment that its figures are
- * of: what it has left undone is CANCELLED. */
+/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted by a kill, at the moment of the last
+ * that is known of it: what it has left undone is CANCELLED, and its attempts, delivered and failed are what the log has of it. */
 enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
                               int64_t *n, struct e8_err *err);
 /* What has become known of it. */

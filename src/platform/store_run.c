@@ -126,7 +126,38 @@ static void cancel(struct e8_side *side, const struct found *found, const char *
            e8_int(now));
 }
 
-static void put_attempt(struct e8_side *side, struct e8_sums *sums, struct e8_run_row *row)
+/* What of a run has come into the log, since that was last written down. */
+struct logged {
+    int64_t run; /* 0: nothing */
+    e8_wall_ns at;
+    int64_t attempts, delivered, failed;
+};
+
+static void write_logged(struct e8_side *side, struct logged *logged)
+{
+    static const char sql[] = "UPDATE run SET told = max(told, ?2), logged = logged + ?3,"
+                              " logged_delivered = logged_delivered + ?4, logged_failed = logged_failed + ?5"
+                              " WHERE n = ?1";
+
+    if (logged->run)
+        E8_RUN(side, sql, e8_int(logged->run), e8_int(logged->at), e8_int(logged->attempts),
+               e8_int(logged->delivered), e8_int(logged->failed));
+    *logged = (struct logged){.run = 0};
+}
+
+static void count_logged(struct e8_side *side, struct logged *logged, const struct e8_run_row *row)
+{
+    if (logged->run != row->run)
+        write_logged(side, logged);
+    logged->run = row->run;
+    logged->at = row->at;
+    logged->attempts++;
+    logged->delivered += row->attempt.state == E8_STATE_DELIVERED;
+    logged->failed += row->attempt.state == E8_STATE_FAILED;
+}
+
+static void put_attempt(struct e8_side *side, struct e8_sums *sums, struct logged *logged,
+                        struct e8_run_row *row)
 {
     struct found found;
 
@@ -134,6 +165,7 @@ static void put_attempt(struct e8_side *side, struct e8_sums *sums, struct e8_ru
         row->attempt.row = found.row;
         row->attempt.of_run = true;
         e8_attempt_put(side, sums, &row->attempt);
+        count_logged(side, logged, row);
     }
 }
 
@@ -195,13 +227,14 @@ static void put_end(struct e8_side *side, const struct e8_run_row *row)
     end_run(side, row->run, row->state, row->note, row->at);
 }
 
-static enum e8_rc put(struct e8_side *side, struct e8_sums *sums, struct e8_run_row *row, struct e8_err *err)
+static enum e8_rc put(struct e8_side *side, struct e8_sums *sums, struct logged *logged,
+                      struct e8_run_row *row, struct e8_err *err)
 {
     switch (row->what) {
     case E8_RUN_EVENT:
         return put_event(side, row, err);
     case E8_RUN_ATTEMPT:
-        put_attempt(side, sums, row);
+        put_attempt(side, sums, logged, row);
         return E8_OK;
     case E8_RUN_UNSENT:
         put_unsent(side, row);
@@ -222,13 +255,15 @@ enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, s
     static const char types[] = "SELECT count(DISTINCT type) FROM kind";
     struct e8_side *side = &store->writer;
     struct e8_sums *sums = e8_sums_new();
+    struct logged logged = {.run = 0};
     enum e8_rc rc = E8_OK;
 
     E8_CHECK_MAGIC(store, E8_STORE_MAGIC);
     e8_side_begin(side, E8_WRITE);
     int64_t before = e8_side_int(side, 0, types, NULL, 0);
     for (size_t i = 0; rc == E8_OK && i < count; i++)
-        rc = put(side, sums, &list[i], err);
+        rc = put(side, sums, &logged, &list[i], err);
+    write_logged(side, &logged);
     e8_sums_write(sums, side);
     e8_sums_free(&sums);
     bool more = e8_side_int(side, 0, types, NULL, 0) != before;
@@ -238,10 +273,38 @@ enum e8_rc e8_store_run_write(struct e8_store *store, struct e8_run_row *list, s
     return rc;
 }
 
+/* ---- after a kill ---- */
+
+static void count_unknown(struct e8_side *side, int64_t run, int count)
+{
+    static const char sql[] = "UPDATE run SET unknown = unknown + ?2 WHERE n = ?1";
+
+    E8_RUN(side, sql, e8_int(run), e8_int(count));
+}
+
+/* What the log has is what is known: the figures that were told last may be older, or newer. */
+static void interrupt(struct e8_side *side, int64_t run, e8_wall_ns now)
+{
+    static const char last[] = "SELECT told FROM run WHERE n = ?1 AND told <> 0";
+    static const char left[] = "SELECT unknown FROM run WHERE n = ?1";
+    static const char sql[] = "UPDATE run SET attempts = logged, delivered = logged_delivered,"
+                              " failed = logged_failed WHERE n = ?1";
+    long long unknown = E8_INT(side, 0, left, e8_int(run));
+    char note[256];
+    struct e8_buf text;
+
+    e8_buf_fixed(&text, note, sizeof note);
+    e8_buf_puts(&text, E8_RUN_CUT);
+    if (unknown)
+        e8_buf_printf(&text, "; of %lld deliver%s it is not known whether %s sent", unknown,
+                      unknown == 1 ? "y" : "ies", unknown == 1 ? "it was" : "they were");
+    E8_RUN(side, sql, e8_int(run));
+    end_run(side, run, E8_RUN_INTERRUPTED, e8_buf_cstr(&text), E8_INT(side, now, last, e8_int(run)));
+}
+
 enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
 {
     static const char next[] = "SELECT n FROM run WHERE ended = 0";
-    static const char last[] = "SELECT told FROM run WHERE n = ?1 AND told <> 0";
     struct e8_side *side = &store->writer;
     e8_wall_ns now = store->opened;
     enum e8_rc rc = E8_OK;
@@ -250,8 +313,11 @@ enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
     while (rc == E8_OK && run != 0) {
         e8_side_begin(side, E8_WRITE);
         run = e8_side_int(side, 0, next, NULL, 0);
-        if (run != 0 && cancel_some(side, run, interrupted, now) < SOME)
-            end_run(side, run, E8_RUN_INTERRUPTED, E8_RUN_CUT, E8_INT(side, now, last, e8_int(run)));
+        int count = run != 0 ? cancel_some(side, run, interrupted, now) : 0;
+        if (count)
+            count_unknown(side, run, count);
+        if (run != 0 && count < SOME)
+            interrupt(side, run, now);
         rc = e8_side_end(side, E8_OK, err);
     }
     return rc;

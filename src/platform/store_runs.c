@@ -3,7 +3,7 @@
 
 #define COLUMNS                                                                                              \
     "SELECT n, id, name, state, note, started, ended, planned, length, attempts, delivered, failed,"         \
-    " withheld, lost, stalls, p50, p99 FROM run WHERE "
+    " withheld, lost, stalls, p50, p99, unknown FROM run WHERE "
 
 static uint64_t count_at(sqlite3_stmt *row, int column)
 {
@@ -29,7 +29,8 @@ static void read_run(sqlite3_stmt *row, struct e8_arena *arena, struct e8_store_
                     .lost = count_at(row, 13),
                     .stalls = count_at(row, 14),
                     .p50 = sqlite3_column_int64(row, 15),
-                    .p99 = sqlite3_column_int64(row, 16)},
+                    .p99 = sqlite3_column_int64(row, 16),
+                    .unknown = count_at(row, 17)},
     };
 }
 

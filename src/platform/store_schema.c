@@ -91,4 +91,12 @@ static const char fifth[] = "";
 /* How many attempts waited here for most of their time (struct e8_store_slice). */
 static const char sixth[] = "ALTER TABLE sum ADD COLUMN late INTEGER NOT NULL DEFAULT 0;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth, sixth};
+/* Of a run: what of it is in the log, and how many of its deliveries a kill has left without an end (struct e8_run_figures). */
+static const char seventh[] =
+    "ALTER TABLE run ADD COLUMN logged INTEGER NOT NULL DEFAULT 0;" /* attempts, and of those the ones that */
+    "ALTER TABLE run ADD COLUMN logged_delivered INTEGER NOT NULL DEFAULT 0;" /* ended their delivery */
+    "ALTER TABLE run ADD COLUMN logged_failed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN unknown INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE run SET logged = attempts, logged_delivered = delivered, logged_failed = failed;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth, sixth, seventh};

@@ -78,6 +78,7 @@ bool e8_call_webhook(struct e8_call *call, struct e8_webhook *out)
 
 static void changed(struct e8_call *call, const char *id)
 {
+    e8_runs_follow(call->server);
     e8_dispatch_wake(call->server->dispatch);
     e8_hub_webhook(call->server->live, id, NULL);
 }

@@ -853,6 +853,9 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     serve.webhook(receiver.url)
     enter(browser, serve)
     browser.go("/scenarios")
+    button = browser.find("//li[.//h2[.='secret-rotation']]//button[normalize-space()='Run']")  # what is always refused says so beforehand
+    assert not button.is_enabled() and browser.count(".scenario button[disabled]") == 1
+    assert browser.text("#" + button.get_attribute("aria-describedby")).startswith("Not run from here: the scenario rotates secrets of endpoints of its own")
     browser.find("//li[.//h2[.='quick']]//button[normalize-space()='Run']").click()
     browser.see("quick ended", ".running")  # where it was
     receiver.got(16)

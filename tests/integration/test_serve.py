@@ -1410,6 +1410,10 @@ def test_scenarios(shared):
     scenarios = shared.get("/v1/scenarios").data
     names = [row["name"] for row in scenarios]
     assert "support-day" in names and "quick" in names and all(row["text"] and row["summary"] for row in scenarios)
+    refused = {row["name"]: row["refused"] for row in scenarios if row["refused"] is not None}
+    assert list(refused) == ["secret-rotation"] and shared.get("/v1/scenarios").data == scenarios
+    message, _ = shared.post("/v1/runs", {"scenario": "secret-rotation"}).error(400, "INVALID_REQUEST")
+    assert refused["secret-rotation"].split("; ")[0] in message
 
 
 def test_runs(tmp_path):
@@ -1424,7 +1428,7 @@ def test_runs(tmp_path):
         assert (run["name"], run["state"], run["ended_at"]) == ("quick", "running", None)
         kit.until(lambda: server.get(f"/v1/runs/{run['id']}").data["state"] != "running")
         done = server.get(f"/v1/runs/{run['id']}").data
-        assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and done["in_flight"] == 0
+        assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and (done["in_flight"], done["waiting"]) == (0, 0)
         assert done["attempts"] == done["delivered"] == done["planned"] > 0 and done["failed"] == 0 and done["p99_ms"] >= done["p50_ms"] > 0
         requests = capture.take()
         assert len(requests) == done["delivered"] and {r["path"] for r in requests} == {"/"}
@@ -1594,6 +1598,9 @@ def test_runs_are_in_the_log(tmp_path):
         assert {(row["run_id"], row["test"], row["next_attempt_at"]) for row in rows} == {(run, False, None)}
         assert len({row["id"] for row in rows}) == len(rows) and sum(row["id"] == "the-id-of-a-step" for row in rows) == 1
         assert sum(row["attempts"] for row in rows) == done["attempts"] == len(requests) == 3 * (2 + 2 + 4 + 3 + 3 + 5)
+        with sqlite3.connect(tmp_path / "state" / "platform.db") as db:  # what an interrupted run would have, copies included
+            found = db.execute("SELECT logged, logged_delivered, logged_failed, unknown FROM run").fetchone()
+            assert found == (done["attempts"], done["delivered"], done["failed"], done["unknown_deliveries"]) and found[3] == 0
         logged = collections.Counter()
         for row in rows:
             details = server.get(f"/v1/deliveries/{row['id']}").data
@@ -1694,7 +1701,9 @@ def test_a_dead_endpoint_takes_no_other_s_place(tmp_path):
         well = server.webhook(capture.url + "/well")["id"]
         run = server.post("/v1/runs", {"text": text}).data["id"]
         kit.until(lambda: len(server.get("/v1/deliveries", run=run, webhook=well, state="delivered").data) == 20)
-        assert server.get(f"/v1/runs/{run}").data["state"] == "running"
+        kit.until(lambda: server.get(f"/v1/runs/{run}").data["waiting"] == 20)
+        told = server.get(f"/v1/runs/{run}").data
+        assert (told["state"], told["in_flight"], told["waiting"]) == ("running", 0, 20)
         server.post(f"/v1/runs/{run}/stop")
 
 

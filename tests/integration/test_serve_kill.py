@@ -146,8 +146,17 @@ def test_killed_during_a_run(tmp_path):
         for _ in range(3):
             _, run = call(connect(serve), "POST", "/v1/runs", {"text": RUN})
 
+            def all_rows(query=""):
+                connection, rows, cursor = connect(serve), [], ""
+                while cursor is not None:
+                    connection.request("GET", f"/v1/deliveries?run={run['id']}&limit=200{query}{cursor}")
+                    answer = json.loads(connection.getresponse().read())
+                    rows += answer["data"]
+                    cursor = answer["page"]["next"] and f"&cursor={answer['page']['next']}"
+                return rows
+
             def logged(query):
-                return len(call(connect(serve), "GET", f"/v1/deliveries?run={run['id']}&limit=200{query}")[1])
+                return len(all_rows(query))
 
             kit.until(lambda: logged("") > 50 and logged("&status=2xx") and logged("&status=5xx"))
             serve.kill()
@@ -158,7 +167,12 @@ def test_killed_during_a_run(tmp_path):
             errors = {row["error"] for row in rows if row["state"] == "cancelled"}
             assert errors == {"interrupted: emit8 serve ended while the run was under way"}
             _, told = call(connect(serve), "GET", f"/v1/runs/{run['id']}")
-            assert (told["state"], told["note"]) == ("interrupted", "emit8 serve ended while the run was under way")
+            unknown = told["unknown_deliveries"]
+            assert told["state"] == "interrupted" and unknown == logged("&state=cancelled") > 0
+            assert told["note"].startswith("emit8 serve ended while the run was under way; of ") and f" {unknown} deliver" in told["note"]
+            # its figures are the log's, whatever was told of it before
+            assert told["delivered"] == logged("&state=delivered") and told["failed"] == 0
+            assert told["attempts"] == sum(row["attempts"] for row in all_rows())
             assert told["planned"] == run["planned"] and run["started_at"] == told["started_at"] <= told["ended_at"]
             assert told["delivered"] + told["failed"] <= told["attempts"]
             assert call(connect(serve), "GET", "/v1/runs")[1][0] == told

@@ -68,7 +68,7 @@ function runCard(run, stop) {
                 ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : null],
                 ["Delivered", count(run.delivered), percent(run.delivered, ended(run))],
                 ["Failed", count(run.failed), percent(run.failed, ended(run))],
-                isGoing(run) ? ["Under way", count(run.in_flight), null] : ["Not sent", count(run.not_sent ?? 0), null],
+                isGoing(run) ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : null] : ["Not sent", count(run.not_sent ?? 0), null],
                 ["Attempts", count(run.attempts), null],
                 ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
             ].map(([name, value, note]) =>
@@ -127,10 +127,14 @@ function earlier(runs, all, showAll) {
 
 /* ---- what can be run ---- */
 function card(scenario, run) {
+    const { refused } = scenario;
     const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), {
         name: "scenarios",
         title: `Run ${short(scenario.name, 60)}`,
+        disabled: refused !== null,
     });
+    const reason = refused === null ? null : h("p", { class: "hint", id: `refused-${scenario.name}` }, "Not run from here: ", clipped(refused, 300), ".");
+    if (reason) start.setAttribute("aria-describedby", reason.id);
     const text = h("details", null, h("summary", null, "Show the text"));
     text.addEventListener("toggle", () => {
         if (text.open && text.children.length === 1)
@@ -144,6 +148,7 @@ function card(scenario, run) {
         { class: "card scenario" },
         h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start),
         h("p", { class: "muted" }, clipped(scenario.summary, 300)),
+        reason,
         text,
     );
 }

@@ -176,7 +176,7 @@ int main(void)
     assert_int_equal(e8_transport_init(NULL), E8_OK);
     int failed = test_parts() + test_runs() + test_bounds() + test_ends() + test_order() + test_faults() +
                  test_again() + test_secrets() + test_expected() + test_resume() + test_turns() +
-                 test_steady() + test_feed();
+                 test_steady() + test_feed() + test_changes();
     e8_catalog_free(&loaded);
     return failed != 0;
 }

@@ -29,6 +29,7 @@ int test_resume(void);
 int test_turns(void);
 int test_steady(void);
 int test_feed(void);
+int test_changes(void);
 
 const struct e8_catalog *catalog(void);
 

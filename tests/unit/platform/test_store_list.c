@@ -214,6 +214,8 @@ static void make_old(struct place *place)
         "kind.n),"
         " newest = (SELECT ifnull(max(row), 0) FROM delivery WHERE kind = kind.n) WHERE class >= 100;"
         "ALTER TABLE sum DROP COLUMN late;"
+        "ALTER TABLE run DROP COLUMN logged; ALTER TABLE run DROP COLUMN logged_delivered;"
+        "ALTER TABLE run DROP COLUMN logged_failed; ALTER TABLE run DROP COLUMN unknown;"
         "PRAGMA user_version = 4;";
     sqlite3 *db;
 

@@ -313,8 +313,44 @@ static void an_interrupted_run_ended_when_it_was_last_told_of(void **state)
     assert_int_equal(told.state, E8_RUN_INTERRUPTED);
     assert_string_equal(told.note, E8_RUN_CUT);
     assert_int_equal(told.ended, T0 + 5);
-    assert_figures(&told.figures);
+    assert_int_equal(told.figures.planned, 10);
+    assert_int_equal(told.figures.p99, 19);
+    assert_int_equal(told.figures.unknown, 0);
     assert_int_equal(told_of(place, "run_2").ended, T0);
+}
+
+/* What is in the log, copies and what another run has sent apart; of what had not ended nothing is known. */
+static void an_interrupted_run_has_the_figures_of_the_log(void **state)
+{
+    struct place *place = *state;
+    struct run run = make_two(place), other = begin(place, "run_2");
+
+    write_figures(&run, E8_RUN_FIGURES, T0 - 5);
+    emit(&run, "1", NULL, NULL);
+    emit(&run, "2", NULL, NULL);
+    emit(&run, "3", NULL, "the scenario withholds it");
+    emit(&other, "4", NULL, NULL);
+    attempt(&run, "1", "whk_a", 503, E8_STATE_PENDING, false);
+    attempt(&run, "1", "whk_a", 200, E8_STATE_DELIVERED, false);
+    attempt(&run, "1", "whk_a", 200, E8_STATE_DELIVERED, true);
+    attempt(&other, "4", "whk_a", 200, E8_STATE_DELIVERED, false);
+    attempt(&run, "1", "whk_b", 400, E8_STATE_FAILED, false);
+    attempt(&run, "2", "whk_a", 503, E8_STATE_PENDING, false);
+    attempt(&run, "5", "whk_a", 200, E8_STATE_DELIVERED, false); /* the log has no such event */
+    reopen_at(place, T0 + 3600 * E8_NS_S);
+    struct e8_store_run told = told_of(place, "run_1");
+    assert_int_equal(told.state, E8_RUN_INTERRUPTED);
+    assert_int_equal(told.figures.attempts, 5);
+    assert_int_equal(told.figures.delivered, 2);
+    assert_int_equal(told.figures.failed, 1);
+    assert_int_equal(told.figures.unknown, 3); /* 2a, 2b, 3a */
+    assert_string_equal(told.note, E8_RUN_CUT "; of 3 deliveries it is not known whether they were sent");
+    assert_int_equal(told.ended, T0);
+    told = told_of(place, "run_2");
+    assert_int_equal(told.figures.attempts, 1);
+    assert_string_equal(told.note, E8_RUN_CUT "; of 1 delivery it is not known whether it was sent");
+    reopen(place);
+    assert_int_equal(told_of(place, "run_1").figures.unknown, 3);
 }
 
 static void runs_come_in_pages(void **state)
@@ -494,7 +530,7 @@ static void a_file_of_before_is_brought_up(void **state)
         SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 6);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 7);
     assert_null(look(place, "dlv_1").run);
     add_webhook(place, "whk_b");
     struct run run = begin(place, "run_1");
@@ -506,9 +542,10 @@ static void a_file_of_before_is_brought_up(void **state)
 /* Of runs from before their figures were kept, what the log says of them. */
 static void a_file_without_figures_is_brought_up(void **state)
 {
-    static const char *const columns[] = {"state",    "note",      "told",   "planned",  "length",
-                                          "attempts", "delivered", "failed", "withheld", "lost",
-                                          "stalls",   "p50",       "p99"};
+    static const char *const columns[] = {
+        "state",    "note", "told",   "planned", "length", "attempts", "delivered",        "failed",
+        "withheld", "lost", "stalls", "p50",     "p99",    "logged",   "logged_delivered", "logged_failed",
+        "unknown"};
     struct place *place = *state;
     struct run run = make_two(place);
     char sql[80];
@@ -550,6 +587,7 @@ int run_store_run_tests(void)
         CASE(what_is_undone_is_closed),
         CASE(a_run_is_told_as_it_went),
         CASE(an_interrupted_run_ended_when_it_was_last_told_of),
+        CASE(an_interrupted_run_has_the_figures_of_the_log),
         CASE(runs_come_in_pages),
         CASE(runs_stay_as_long_as_deliveries),
         CASE(retention_waits_for_the_run),
