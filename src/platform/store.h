@@ -80,8 +80,9 @@ enum e8_delivery_state {
     E8_STATE_PENDING, /* its next attempt is due at `due` */
     E8_STATE_DELIVERED,
     E8_STATE_FAILED,    /* the policy's attempts are used up, or the outcome allows no more */
-    E8_STATE_CANCELLED, /* its endpoint was deleted; of a run: it is not sent, and `error` says why */
+    E8_STATE_CANCELLED, /* it is not sent (any more), and `error` says why: */
 };
+#define E8_DELETED_WHY "its endpoint was deleted" /* or, of a run, what the run has to say */
 struct e8_store_event {
     char id[E8_ID_MAX]; /* evt_… */
     const char *type, *environment;
@@ -270,7 +271,7 @@ struct e8_store_row {
     unsigned attempts;
     int status; /* of the last attempt; 0: none */
     const char *outcome,
-        *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
+        *error;              /* of the last attempt; NULL: none yet. Of one that is CANCELLED: why it is not sent */
     e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
     e8_dur_ns waited;        /* of it, before the exchange began: the attempt was late; -1: not known */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */

@@ -796,12 +796,18 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     assert "Retrying" not in browser.text() and "now" not in browser.text(".facts")
     browser.go("/deliveries")
     browser.js(CANCELLED)
-    for also, said in (("{}", "it was cancelled. Resend sends it."), ("{webhook_deleted: true}", "its endpoint was deleted"),
+    for also, said in (("{}", "Nothing was sent. Resend sends it."), ("{run_id: 'run_1'}", "it may have arrived. Resend sends it."),
                        ("{state: 'pending', waiting_for: 'endpoint'}", "it waits until its endpoint is enabled")):
         browser.go("/deliveries")
         browser.js(f"window.also = {also}")
         browser.go(page)
         assert said in browser.text(".split"), said
+    for also, why in (("{}", "its endpoint was deleted"), ("{run_id: 'run_1', error: 'the run was stopped'}", "the run was stopped")):
+        browser.go("/deliveries")
+        browser.js(f"window.also = {{webhook_deleted: true, ...{also}}}")
+        browser.go(page)
+        assert f"Reason {why}" in browser.text(".facts") and "Error" not in browser.text(".facts")
+        assert "deleted" not in browser.text(".split") and "Resend" not in browser.text(".split")  # there is one reason
     browser.js("location.reload()")
     browser.until(browser.ready)
     serve.call("DELETE", f"/v1/webhooks/{hook}")

@@ -173,14 +173,23 @@ function noAttempt(row) {
     if (row.attempts > row.unknown_attempts.length) return "Its attempts are not kept any more.";
     const lost = lostOf(row).length > 0;
     const nothing = lost ? "No answer is known" : "Nothing was sent";
-    if (row.state !== "cancelled")
-        return row.waiting_for
-            ? `${nothing} yet: it waits until its endpoint is enabled.`
-            : `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
-    if (row.run_id)
-        return "No attempt is known: the run ended first. One that was under way at that moment may have arrived. Resend sends it.";
-    if (row.webhook_deleted) return `${nothing}: it was cancelled, as its endpoint was deleted.`;
-    return `${nothing}: it was cancelled. Resend sends it${lost ? " again" : ""}.`;
+    if (row.waiting_for) return `${nothing} yet: it waits until its endpoint is enabled.`;
+    if (row.state !== "cancelled") return `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
+    return [
+        row.run_id ? "No attempt is known. If one was under way when the run ended, it may have arrived." : `${nothing}.`,
+        row.webhook_deleted ? "" : ` Resend sends it${lost ? " again" : ""}.`,
+    ];
+}
+
+/* Why it is not sent, of one that was cancelled. What the run has to say comes first: its endpoint may have been deleted later. Older
+ * versions left the last attempt's error where an endpoint was deleted. */
+const whyCancelled = ({ error, run_id: run, webhook_deleted: deleted }) => (deleted && !run ? "its endpoint was deleted" : error);
+
+/* What went wrong, or stopped it: one fact, since there is one reason. */
+function reason(row) {
+    const why = row.state === "cancelled" ? whyCancelled(row) : null;
+    if (why) return fact("Reason", clipped(why, 400));
+    return row.error ? fact("Error", clipped(errorText(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null;
 }
 
 function lostNote(row) {
@@ -562,7 +571,7 @@ function facts(row) {
             filter("event", row.event_id, "all deliveries of it"),
         ),
         fact("Delivery", code(row.id), copyButton(row.id, "", "quiet small icon-only")),
-        row.error ? fact("Error", clipped(errorText(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null,
+        reason(row),
     );
 }
 
