@@ -86,12 +86,12 @@ static void read_frame(struct e8_call *call, struct frame *frame)
         frame->since = frame->until - 3600 * E8_NS_S;
     }
     if (frame->since >= frame->until) {
-        e8_call_fault_at(call, "since", "an earlier since, or a later until", "since must be before until");
+        e8_call_fault_at(call, "since", "an earlier since, or a later until", "this must be before until");
         return;
     }
     frame->step = frame->step >= 0 ? frame->step : step_for(frame->until - frame->since);
     if (frame->step < MINUTE || frame->step % MINUTE) {
-        e8_call_fault_at(call, "step", "1m, 5m, 1h", "the step must be whole minutes");
+        e8_call_fault_at(call, "step", "1m, 5m, 1h", "this must be whole minutes");
     } else if ((frame->until - frame->since) / frame->step > SLICES_MAX) {
         e8_call_fault_at(call, "step", "a longer step, or a shorter time",
                          "there would be more than %d steps", SLICES_MAX);

@@ -135,6 +135,8 @@ enum e8_rc e8_store_begin(struct e8_store *store, const int64_t *rows, size_t co
 /* They were not made after all: the numbers are free again. */
 enum e8_rc e8_store_unsent(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err);
 
+/* Of the endpoint's secrets, those that signed an attempt: the one that was present then, the one from before a rotation, or both. */
+enum e8_signed_by { E8_SIGNED_UNKNOWN, E8_SIGNED_PRESENT, E8_SIGNED_BEFORE, E8_SIGNED_BOTH };
 /* What was changed on purpose about a request. */
 struct e8_store_change {
     const char *how;    /* in words; NULL: nothing was */
@@ -156,6 +158,7 @@ struct e8_store_attempt {
     struct e8_str request, response; /* heads as on the wire, lines ended by LF; response may be empty */
     struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
     uint64_t body_length;            /* the whole */
+    enum e8_signed_by signed_by;     /* UNKNOWN of runs, which keep the secrets that they began with */
     struct e8_store_change change;   /* of the request, on purpose */
     bool more;                       /* a further attempt follows at once, by itself */
     bool of_run, copy;               /* made by a run (see e8_run_row); of a copy of the delivery */
@@ -310,6 +313,7 @@ struct e8_store_details {
         struct e8_str request, response, body;
         uint64_t body_length;
         struct e8_store_change change;
+        enum e8_signed_by signed_by;
     } * attempts; /* the last 100 of them, in their order */
     /* Numbers that are used up, ascending (the last 100), of which there is no attempt: the delivery's last one may be under way; of the others
      * nobody knows what became of them, since the process ended meanwhile. */

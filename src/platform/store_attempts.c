@@ -98,7 +98,7 @@ static struct e8_value bounded(struct e8_str bytes)
 static void put_attempt(struct e8_side *side, const struct e8_store_attempt *a, int64_t outcome)
 {
     static const char sql[] = "INSERT OR REPLACE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                              " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+                              " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
     const struct e8_store_change *change = &a->change;
 
     E8_RUN(side, sql, e8_int(e8_attempt_row(a->row, a->number)),
@@ -109,7 +109,7 @@ static void put_attempt(struct e8_side *side, const struct e8_store_attempt *a, 
            e8_int((int64_t)a->body_length), bounded(a->request), bounded(a->response), bounded(a->body),
            e8_text(change->how), change->how ? e8_int(change->forged) : e8_text(NULL),
            change->has_body ? bounded(change->body) : e8_text(NULL),
-           change->has_body ? e8_int((int64_t)change->length) : e8_text(NULL));
+           change->has_body ? e8_int((int64_t)change->length) : e8_text(NULL), e8_int_or_null(a->signed_by));
 }
 
 /* What is the generator's fault, or is sent again at once, says nothing of the endpoint. */

@@ -91,4 +91,7 @@ static const char fifth[] = "";
 /* How many attempts waited here for most of their time (struct e8_store_slice). */
 static const char sixth[] = "ALTER TABLE sum ADD COLUMN late INTEGER NOT NULL DEFAULT 0;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth, sixth};
+/* With which secrets the request was signed (enum e8_signed_by); NULL: not known. */
+static const char seventh[] = "ALTER TABLE attempt ADD COLUMN signed_by INTEGER;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth, sixth, seventh};

@@ -361,6 +361,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
         assert browser.count(f"[data-id='{hook}'] .tag") == 1
         browser.go(f"/endpoints/{hook}")
         browser.click("Revoke the old secret", "//main")
+        browser.see("the present one alone does, retries included" if two else "retries included, is signed with the present one", "dialog")
         browser.click("Revoke", "//dialog")
         browser.see("both secrets sign for 24 h" if two else "the one before signs what is older for 24 h")
         assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None

@@ -156,6 +156,7 @@ function attemptItem(attempt, before, longest, chosen, choose) {
                 { class: "attempt-note" },
                 `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time${isUnsent(attempt) ? ": nothing was sent" : ""}`,
             ),
+            attempt.signed_with === "previous" ? h("span", { class: "attempt-note" }, "signed with the secret from before the rotation") : null,
             attempt.tampered ? h("span", { class: "attempt-note" }, `changed on purpose: ${short(attempt.tampered.how, 200)}`) : null,
             errorText(attempt) ? h("span", { class: "attempt-note" }, short(errorText(attempt), 200)) : null,
         ),
@@ -494,6 +495,13 @@ function tryOut(row, attempt, sent) {
     return h("div", { class: "try" }, form, h("p", { class: "hint" }, "The secret does not leave this page."), verdict);
 }
 
+/* The secret is the endpoint's of that time: it may have been rotated since. */
+const SIGNERS = {
+    current: "It was signed with the secret that the endpoint had then.",
+    previous: "It was signed with the secret from before the rotation: this was accepted before it, and the grace was not over.",
+    both: "It was signed with two secrets, the present one of that time and the one from before the rotation: the grace was not over.",
+};
+
 /* What a change means for the comparison. */
 function ofChange({ how, forged }, sent) {
     if (!sent) return ["This attempt went out without this header, on purpose (", clipped(how, 200), "): there is nothing to compare, and a receiver should refuse it."];
@@ -525,6 +533,7 @@ function signaturePanel(row, attempt) {
         ),
         attempt?.tampered ? h("p", { class: "why" }, icon("warn"), h("span", null, ofChange(attempt.tampered, sent))) : null,
         sent ? h("div", { class: "secret-box" }, h("code", null, clipped(sent, 400)), copyButton(sent)) : null,
+        sent && !attempt.tampered && SIGNERS[attempt.signed_with] ? h("p", { class: "hint" }, SIGNERS[attempt.signed_with]) : null,
         attempt ? tryOut(row, attempt, sent) : null,
     );
 }

@@ -72,6 +72,7 @@ async function disable(hook) {
 async function rotate(hook) {
     const { overlapping_schemes: overlapping, defaults } = await info();
     const overlaps = overlapping.includes(hook.scheme);
+    const grace = span(defaults.grace_ms);
     const sure = await confirm({
         title: "Rotate the secret?",
         text: [
@@ -80,10 +81,13 @@ async function rotate(hook) {
                 "p",
                 null,
                 `The present one${hook.secret_end ? `, which ends in ${short(hook.secret_end)},` : ""} `,
-                overlaps
-                    ? `signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
-                    : `signs what was accepted before, and its retries, for ${span(defaults.grace_ms)}: let your receivers take both for so long.`,
+                !defaults.grace_ms
+                    ? "signs nothing more, retries of what was accepted before included: there is no grace."
+                    : overlaps
+                      ? `signs as well for ${grace}: time to change your receivers.`
+                      : `signs what was accepted before, and its retries, for ${grace}: let your receivers take both for so long.`,
             ),
+            inGrace(hook) ? h("p", null, "The one from before the last rotation signs nothing more from then on.") : null,
         ],
         action: "Rotate",
         danger: false,
@@ -93,15 +97,27 @@ async function rotate(hook) {
     await showSecret(
         made.secret,
         "The new secret",
-        `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`,
+        made.grace_until
+            ? `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`
+            : "The one before signs nothing more.",
     );
     return true;
 }
 
 async function revoke(hook) {
+    const { overlapping_schemes: overlapping } = await info();
     const sure = await confirm({
         title: "Revoke the secret from before the rotation?",
-        text: h("p", null, "It signs nothing more. Receivers that still verify with it refuse what comes from now on."),
+        text: [
+            h(
+                "p",
+                null,
+                overlapping.includes(hook.scheme)
+                    ? "It signs nothing more; the present one alone does, retries included."
+                    : "It signs nothing more. What was accepted before the rotation and is sent from now on, retries included, is signed with the present one.",
+            ),
+            h("p", null, "Receivers that know only the old one refuse that."),
+        ],
         action: "Revoke",
     });
     if (sure) await post(own(hook, "/revoke"));
@@ -297,7 +313,9 @@ function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, chang
                   )
                 : fact(
                       "When rotated",
-                      overlaps
+                      !defaults.grace_ms
+                          ? "the one before signs nothing more"
+                          : overlaps
                           ? `both secrets sign for ${span(defaults.grace_ms)}`
                           : `the one before signs what is older for ${span(defaults.grace_ms)}`,
                   ),
