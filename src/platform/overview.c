@@ -21,19 +21,16 @@ static void put_slice(struct e8_json *w, const char *key, const struct e8_store_
 }
 
 /* webhooks: the names are ids, whose URLs are told as well. */
-static void put_shares(struct e8_call *call, const char *key, const struct e8_store_shares *shares,
-                       bool webhooks)
+static void put_shares(struct e8_json *w, const char *key, const struct e8_store_shares *shares, bool webhooks)
 {
-    struct e8_json *w = &call->w;
     e8_json_array(w, key);
     for (size_t i = 0; i < shares->count; i++) {
         const struct e8_store_share *share = &shares->list[i];
-        struct e8_webhook webhook = {.url = NULL};
         e8_json_object(w, NULL);
         e8_json_cstr(w, "name", share->name);
         if (webhooks) {
-            e8_store_webhook(call->server->store, share->name, call->arena, &webhook, NULL);
-            e8_json_url(w, "url", webhook.url);
+            e8_json_url(w, "url", share->url);
+            e8_json_bool(w, "deleted", share->deleted);
         }
         e8_json_int(w, "attempts", (int64_t)share->attempts);
         e8_json_int(w, "delivered", (int64_t)share->delivered);
@@ -128,10 +125,10 @@ void e8_overview_get(struct e8_call *call)
         put_slice(w, NULL, &overview.slices[i], true);
     }
     e8_json_end(w, ']');
-    put_shares(call, "webhooks", &overview.webhooks, true);
-    put_shares(call, "types", &overview.types, false);
-    put_shares(call, "statuses", &overview.statuses, false);
-    put_shares(call, "outcomes", &overview.outcomes, false);
+    put_shares(&call->w, "webhooks", &overview.webhooks, true);
+    put_shares(&call->w, "types", &overview.types, false);
+    put_shares(&call->w, "statuses", &overview.statuses, false);
+    put_shares(&call->w, "outcomes", &overview.outcomes, false);
     put_latency(w, &overview);
     e8_json_end(w, '}');
     e8_call_end(call);

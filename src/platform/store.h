@@ -337,6 +337,8 @@ struct e8_store_slice {
 };
 struct e8_store_share { /* of one endpoint, type, status or outcome */
     const char *name;
+    const char *url; /* of an endpoint; NULL: not known */
+    bool deleted;    /* the endpoint was */
     uint64_t attempts, delivered;
     e8_dur_ns p50, p99;
 };

@@ -485,7 +485,7 @@ async function show(page, hook, title, save, done) {
             keepDraft(name, null);
             forget("/v1/webhooks");
             await done(made);
-            location.hash = `#/endpoints/${encodeURIComponent(made.id)}`;
+            if (!page.signal.aborted) location.hash = pageOf(made); /* else one has gone elsewhere meanwhile */
         });
     }
 
@@ -502,6 +502,7 @@ export async function newEndpoint(page) {
             showSecret(
                 made.secret,
                 "The endpoint's secret",
+                made.url,
                 "Your receiver verifies with it that a request is from here. Copy it to where your receiver reads it.",
             ),
     );

@@ -2,7 +2,7 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, remove, webhooks, info, forget, isBack } from "./api.js";
 import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
-import { ms, span, stamp, away, count, plural, percent, zone } from "./format.js";
+import { rough, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
 
 const own = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
@@ -97,6 +97,7 @@ async function rotate(hook) {
     await showSecret(
         made.secret,
         "The new secret",
+        hook.url,
         made.grace_until
             ? `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`
             : "The one before signs nothing more.",
@@ -192,7 +193,7 @@ function row(hook, share, changed) {
                 share?.attempts
                     ? [
                           `${plural(share.attempts, "attempt")}, `,
-                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99\u00a0${ms(share.p99_ms)}`,
+                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99\u00a0${rough(share.p99_ms)}`,
                       ]
                     : h("span", { class: "muted" }, "nothing sent"),
             ),
@@ -336,8 +337,8 @@ function shareTable(share) {
         count(share.attempts),
         count(share.delivered),
         percent(share.attempts - share.delivered, share.attempts),
-        ms(share.p50_ms),
-        ms(share.p99_ms),
+        rough(share.p50_ms),
+        rough(share.p99_ms),
     ];
     return h(
         "section",
