@@ -720,8 +720,10 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     browser.find("//summary[contains(., 'retries')]").click()
     browser.click("Add a header")
     name, value = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".pair input"))
-    name.send_keys("X-Team")
     value.send_keys("crm")
+    browser.click("Save")
+    browser.see("a value stands here without a name")
+    name.send_keys("X-Team")
     browser.write("First wait", "3s")
     browser.click("Save")
     browser.see("X-Team: crm")
@@ -874,6 +876,23 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     browser.go(page)
     browser.see("(deleted)")
     assert not browser.find("//button[normalize-space()='Resend']").is_enabled()
+    assert not browser.complaints()
+
+
+def test_attempts_that_lie_close_stand_beside_each_other(browser, serve, receiver):
+    receiver.status = 503
+    serve.webhook(receiver.url, retry={"attempts": 5, "base": "10ms", "factor": 100, "cap": "1h", "jitter": "none"})
+    (made,) = serve.post("/v1/events", {"type": "message.sent"}).data["deliveries"]
+    receiver.got(3)  # after 10 ms and a second; the next is due in 100 s
+    enter(browser, serve)
+    browser.go(f"/deliveries/{made['delivery_id']}")
+    marks = "return [...document.querySelectorAll('.rail .mark')].map((each) => each.getBoundingClientRect()).map(({left, right}) => [left, right])"
+    browser.until(lambda: len(browser.js(marks)) == 4)
+    for width in (1280, 390):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False)
+        drawn = browser.js(marks)
+        assert all(left >= right for (_, right), (left, _) in zip(drawn, drawn[1:])), (width, drawn)
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
     assert not browser.complaints()
 
 

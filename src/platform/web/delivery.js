@@ -52,11 +52,17 @@ function extent(row) {
     return { from, to: Math.max(from + 1, ...ends) };
 }
 
+const ROOM = 12; /* marks beside each other, on a phone */
+
 /* All attempts where they lie in time, and the one that is due. */
 function rail(row, chosen, choose) {
     const { from, to } = extent(row);
     const place = (moment) => `${((100 * (moment - from)) / (to - from)).toFixed(3)}%`;
-    const marks = row.attempts_log.map((each) =>
+    const isDue = row.state === "pending" && row.next_attempt_at;
+    const all = row.attempts_log.length + (isDue ? 1 : 0);
+    /* What lies close in time stands beside each other, as long as there is room for all. */
+    const among = (i) => (all > ROOM ? { "--before": "0", "--from-here": "1" } : { "--before": String(i), "--from-here": String(all - i) });
+    const marks = row.attempts_log.map((each, i) =>
         h(
             "button",
             {
@@ -65,6 +71,7 @@ function rail(row, chosen, choose) {
                 "aria-pressed": String(each === chosen),
                 data: { kind: each.outcome === "delivered" ? "ok" : "bad" },
                 vars: {
+                    ...among(i),
                     "--at": place(at(each.due_at)),
                     "--size": place(from + (at(each.done_at) - at(each.due_at))),
                 },
@@ -75,15 +82,14 @@ function rail(row, chosen, choose) {
             h("span", null, String(each.number)),
         ),
     );
-    const next =
-        row.state === "pending" && row.next_attempt_at
-            ? h("span", {
-                  class: "mark",
-                  data: { kind: "next" },
-                  vars: { "--at": place(at(row.next_attempt_at)) },
-                  title: `Next attempt, ${stamp(row.next_attempt_at)}`,
-              })
-            : null;
+    const next = isDue
+        ? h("span", {
+              class: "mark",
+              data: { kind: "next" },
+              vars: { ...among(all - 1), "--at": place(at(row.next_attempt_at)) },
+              title: `Next attempt, ${stamp(row.next_attempt_at)}`,
+          })
+        : null;
     return h(
         "div",
         { class: "rail" },
@@ -96,7 +102,7 @@ function rail(row, chosen, choose) {
             h(
                 "span",
                 null,
-                row.state === "pending" && row.next_attempt_at ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()),
+                isDue ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()),
             ),
         ),
     );

@@ -5,8 +5,9 @@ import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, 
 import { rough, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
 
-const own = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
-const pageOf = (hook, rest = "") => `#/endpoints/${encodeURIComponent(hook.id)}${rest}`;
+/* Where it is in the API, and among these pages. */
+export const apiOf = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
+export const pageOf = (hook, rest = "") => `#/endpoints/${encodeURIComponent(hook.id)}${rest}`;
 
 const chips = (list, most = Infinity) =>
     h(
@@ -50,7 +51,7 @@ function remark(hook) {
 }
 
 /* ---- what can be done ---- */
-const setEnabled = (hook, on) => post(own(hook, on ? "/enable" : "/disable"));
+const setEnabled = (hook, on) => post(apiOf(hook, on ? "/enable" : "/disable"));
 
 async function disable(hook) {
     const sure = await confirm({
@@ -93,7 +94,7 @@ async function rotate(hook) {
         danger: false,
     });
     if (!sure) return false;
-    const made = await post(own(hook, "/rotate"));
+    const made = await post(apiOf(hook, "/rotate"));
     await showSecret(
         made.secret,
         "The new secret",
@@ -121,7 +122,7 @@ async function revoke(hook) {
         ],
         action: "Revoke",
     });
-    if (sure) await post(own(hook, "/revoke"));
+    if (sure) await post(apiOf(hook, "/revoke"));
     return sure;
 }
 
@@ -139,7 +140,7 @@ async function erase(hook) {
         action: "Delete",
     });
     if (!sure) return false;
-    await remove(own(hook));
+    await remove(apiOf(hook));
     forget("/v1/webhooks");
     toast("The endpoint is deleted");
     location.hash = "#/endpoints";
@@ -359,7 +360,7 @@ function shareTable(share) {
 }
 
 export async function endpoint(page) {
-    const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
+    const path = apiOf(page.params);
     const log = h("div");
     let leaving = false; /* it is being deleted: what the stream tells of it is old */
 

@@ -46,6 +46,7 @@ export const mostlyWaited = (response, waited) => waited >= 100 && 2 * waited >=
 
 /* Longer: 1 h 04 min */
 export function span(value) {
+    if (value > 0 && value < 100) return `${Math.max(1, Math.round(value))}\u00a0ms`;
     if (value < 9950) return `${Number((value / 1000).toFixed(1))}\u00a0s`;
     const seconds = Math.round(value / 1000);
     if (seconds < 60) return `${seconds}\u00a0s`;

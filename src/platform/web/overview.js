@@ -5,6 +5,7 @@ import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, 
 import { few, count, plural, percent, ms, rough, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
 import { withDeleted } from "./deliveries.js";
+import { pageOf } from "./endpoints.js";
 
 /* name, how long, step of the slices, text of the step */
 const RANGES = [
@@ -230,7 +231,7 @@ function tables(data) {
         shares("By endpoint", "Endpoint", most(data.webhooks), (row) =>
             row.deleted
                 ? link({ webhook: row.name }, [row.url ? soft(endpointText(row.url)) : row.name, h("span", { class: "muted" }, " (deleted)")])
-                : h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, soft(endpointText(row.url))),
+                : h("a", { href: pageOf({ id: row.name }) }, soft(endpointText(row.url))),
         ),
         shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, soft(row.name))),
     ];
@@ -367,7 +368,7 @@ export default async function overview(page) {
 
     /* What happens is counted at most every two seconds. */
     let stale = false;
-    page.on((name) => (stale ||= ["delivery", "many"].includes(name) || name === "state"));
+    page.on((name) => (stale ||= ["delivery", "many", "state"].includes(name)));
     page.every(2000, () => {
         if (!stale || lists.contains(document.activeElement)) return;
         stale = false;
