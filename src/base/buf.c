@@ -243,7 +243,8 @@ static void put_replacement(struct e8_buf *buf, const char *p)
 }
 
 /* The valid stretches through `put`, each byte between them through `put_bad`. */
-static void put_stretches(struct e8_buf *buf, struct e8_str str, void put(struct e8_buf *, const char *, size_t),
+static void put_stretches(struct e8_buf *buf, struct e8_str str,
+                          void put(struct e8_buf *, const char *, size_t),
                           void put_bad(struct e8_buf *, const char *))
 {
     while (str.n > 0 && !buf->full) {

@@ -21,7 +21,8 @@ static void put_slice(struct e8_json *w, const char *key, const struct e8_store_
 }
 
 /* webhooks: the names are ids, whose URLs are told as well. */
-static void put_shares(struct e8_json *w, const char *key, const struct e8_store_shares *shares, bool webhooks)
+static void put_shares(struct e8_json *w, const char *key, const struct e8_store_shares *shares,
+                       bool webhooks)
 {
     e8_json_array(w, key);
     for (size_t i = 0; i < shares->count; i++) {

@@ -274,9 +274,9 @@ struct e8_store_row {
     unsigned attempts;
     int status; /* of the last attempt; 0: none */
     const char *outcome,
-        *error;              /* of the last attempt; NULL: none yet. Of one that is CANCELLED: why it is not sent */
-    e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
-    e8_dur_ns waited;        /* of it, before the exchange began: the attempt was late; -1: not known */
+        *error; /* of the last attempt; NULL: none yet. Of one that is CANCELLED: why it is not sent */
+    e8_dur_ns response_time;     /* of the last attempt: done - due; -1: none yet */
+    e8_dur_ns waited;            /* of it, before the exchange began: the attempt was late; -1: not known */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
     bool held;                   /* its next attempt waits until its endpoint is enabled again */
     e8_wall_ns next;             /* of the attempt that is due; 0: none, or it is held */

@@ -269,8 +269,12 @@ static void clean_of_every_byte(void **state)
     assert_string_equal(e8_buf_cstr(&buf), "\\x1B[31m\xC3\xA4\\xC2\\x9B"
                                            "1m\\xE2\\x82z ");
     e8_buf_reset(&buf);
-    e8_buf_put_clean(&buf, E8_LIT("a\xE2\x80\xAE" "b\xE2\x80\x8C" "c\xEF\xBF\xBF")); /* turns text; parts letters; is none */
-    assert_string_equal(e8_buf_cstr(&buf), "a\\xE2\\x80\\xAE" "b\xE2\x80\x8C" "c\\xEF\\xBF\\xBF");
+    e8_buf_put_clean(&buf, E8_LIT("a\xE2\x80\xAE"
+                                  "b\xE2\x80\x8C"
+                                  "c\xEF\xBF\xBF")); /* turns text; parts letters; is none */
+    assert_string_equal(e8_buf_cstr(&buf), "a\\xE2\\x80\\xAE"
+                                           "b\xE2\x80\x8C"
+                                           "c\\xEF\\xBF\\xBF");
     e8_buf_fini(&buf);
 }
 

@@ -57,7 +57,11 @@ static void the_data_is_the_json_report(void **state)
     "\xF0\x9F\x98\x80 \xC2\x85"
 /* Zero width, a soft hyphen, a filler, a tag; then a family, whose joiners belong to it, and a letter's joiner, which is named. */
 #define UNSEEN                                                                                               \
-    "a\xE2\x80\x8B" "b\xC2\xAD" "c\xE3\x85\xA4" "d\xF3\xA0\x81\x81 \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9 e\xE2\x80\x8D" "f"
+    "a\xE2\x80\x8B"                                                                                          \
+    "b\xC2\xAD"                                                                                              \
+    "c\xE3\x85\xA4"                                                                                          \
+    "d\xF3\xA0\x81\x81 \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9 e\xE2\x80\x8D"                           \
+    "f"
 
 static void what_cannot_be_seen_is_named(void **state)
 {
@@ -219,7 +223,7 @@ static void several_runs_on_a_page(void **state)
 const struct CMUnitTest html_tests[] = {
     cmocka_unit_test(the_data_is_the_json_report),
     cmocka_unit_test(what_cannot_be_seen_is_named),
-        cmocka_unit_test(hostile_texts_stay_texts),
+    cmocka_unit_test(hostile_texts_stay_texts),
     cmocka_unit_test(a_million_deliveries_fit_into_two_megabytes),
     cmocka_unit_test(several_runs_on_a_page),
 };

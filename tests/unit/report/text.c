@@ -244,7 +244,7 @@ static void hostile_names_keep_the_page(void **state)
     assert_lacks(text, "\xc2\x9b");
     assert_has(text, "\\x1B[2Jname");
     assert_has(text, "  \\xFF\\xFE\\x1B]0;x\\x07\\xC2\\x9B  ");
-    assert_has(text, "  日本語の受信者  ");     /* 14 columns */
+    assert_has(text, "  日本語の受信者  "); /* 14 columns */
     free(text);
     sample_fini(&s);
 }
