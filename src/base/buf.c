@@ -187,32 +187,72 @@ static void put_json_valid(struct e8_buf *buf, const char *p, size_t n)
     put_chars(buf, p + from, n - from);
 }
 
+/* Of three bytes: what turns the direction of text (U+202A to U+202E, U+2066 to U+2069), the separators of lines and paragraphs, and
+ * U+FFFE and U+FFFF, which are no characters. */
+static bool turns_text(const unsigned char *p, size_t n)
+{
+    if (n < 3)
+        return false;
+    if (p[0] == 0xE2 && p[1] == 0x80)
+        return p[2] >= 0xA8 && p[2] <= 0xAE;
+    if (p[0] == 0xE2 && p[1] == 0x81)
+        return p[2] >= 0xA6 && p[2] <= 0xA9;
+    return p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE;
+}
+
+size_t e8_text_hidden(struct e8_str text)
+{
+    const unsigned char *p = (const unsigned char *)text.p;
+    if (p[0] < 0x20 || p[0] == 0x7F)
+        return 1;
+    if (p[0] == 0xC2 && text.n > 1 && p[1] < 0xA0)
+        return 2;
+    return p[0] > 0x7F && turns_text(p, text.n) ? 3 : 0;
+}
+
+static void put_byte(struct e8_buf *buf, const char *p)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    unsigned char c = (unsigned char)*p;
+    put_whole(buf, (const char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
+}
+
 static void put_clean_valid(struct e8_buf *buf, const char *p, size_t n)
 {
-    size_t from = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        bool c1 = c == 0xC2 && (unsigned char)p[i + 1] < 0xA0;
-        if (c >= 0x20 && c != 0x7F && !c1)
+    size_t from = 0, hidden;
+    for (size_t i = 0; i < n; i += hidden ? hidden : 1) {
+        hidden = e8_text_hidden((struct e8_str){p + i, n - i});
+        if (hidden == 0)
             continue;
         put_chars(buf, p + from, i - from);
-        put_whole(buf, c == '\t' || c == '\n' ? " " : "?", 1);
-        i += c1;
-        from = i + 1;
+        bool line_end = p[i] == '\r' && i + 1 < n && p[i + 1] == '\n';
+        if (p[i] == '\t' || p[i] == '\n')
+            put_whole(buf, " ", 1);
+        else if (!line_end)
+            for (size_t k = 0; k < hidden; k++)
+                put_byte(buf, p + i + k);
+        from = i + hidden;
     }
     put_chars(buf, p + from, n - from);
 }
 
-/* The valid stretches through `put`, `instead` for each byte between them. */
-static void put_stretches(struct e8_buf *buf, struct e8_str str, const char *instead,
-                          void put(struct e8_buf *, const char *, size_t))
+static void put_replacement(struct e8_buf *buf, const char *p)
+{
+    (void)p;
+    put_whole(buf, "\xEF\xBF\xBD", 3);
+}
+
+/* The valid stretches through `put`, each byte between them through `put_bad`. */
+static void put_stretches(struct e8_buf *buf, struct e8_str str,
+                          void put(struct e8_buf *, const char *, size_t),
+                          void put_bad(struct e8_buf *, const char *))
 {
     while (str.n > 0 && !buf->full) {
         size_t valid = e8_utf8_valid(str);
         put(buf, str.p, valid);
         if (valid == str.n)
             return;
-        put_whole(buf, instead, strlen(instead));
+        put_bad(buf, str.p + valid);
         str = (struct e8_str){str.p + valid + 1, str.n - valid - 1};
     }
 }
@@ -250,12 +290,12 @@ void e8_buf_put_json(struct e8_buf *buf, struct e8_str str)
         buf->n += str.n;
         return;
     }
-    put_stretches(buf, str, "\xEF\xBF\xBD", put_json_valid);
+    put_stretches(buf, str, put_json_valid, put_replacement);
 }
 
 void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str)
 {
-    put_stretches(buf, str, "?", put_clean_valid);
+    put_stretches(buf, str, put_clean_valid, put_byte);
 }
 
 /* In single quotes nothing is special to a shell but the quote itself. */

@@ -146,20 +146,34 @@ static void put_place(struct e8_buf *buf, const struct e8_err *err)
     e8_buf_puts(buf, ": ");
 }
 
+/* The columns of a character as it is shown (e8_buf_put_clean); *n is its length. */
+static size_t shown_columns(struct e8_str text, size_t *n)
+{
+    char memory[16];
+    struct e8_buf shown;
+    uint32_t c = 0;
+    *n = 1;
+    if (e8_utf8_valid((struct e8_str){text.p, text.n < 4 ? text.n : 4}) > 0)
+        c = decode(text.p, n);
+    e8_buf_fixed(&shown, memory, sizeof(memory));
+    e8_buf_put_clean(&shown, (struct e8_str){text.p, *n});
+    return c && shown.n == *n ? columns_of(c) : shown.n;
+}
+
 /* The line, and a caret under character `col` of it, where it has so many (or ends just before). */
 static void put_source(struct e8_buf *buf, const struct e8_err *err)
 {
+    struct e8_str rest = {err->source, strnlen(err->source, sizeof(err->source))};
+    size_t columns = 0;
     e8_buf_puts(buf, "  ");
-    size_t from = buf->n;
-    put_field(buf, err->source, sizeof(err->source));
-    size_t end = buf->n, columns = 0;
+    e8_buf_put_clean(buf, rest);
     e8_buf_putc(buf, '\n');
     for (int i = 1; i < err->col; i++) {
         size_t n;
-        if (from >= end)
+        if (rest.n == 0)
             return;
-        columns += columns_of(decode(buf->p + from, &n));
-        from += n;
+        columns += shown_columns(rest, &n);
+        rest = (struct e8_str){rest.p + n, rest.n - n};
     }
     if (err->col > 0)
         e8_buf_printf(buf, "  %*s^\n", (int)columns, "");
@@ -167,9 +181,7 @@ static void put_source(struct e8_buf *buf, const struct e8_err *err)
 
 void e8_err_print(const struct e8_err *err, FILE *out)
 {
-    char text[2 *
-              sizeof(
-                  *err)]; /* cleaning never makes a text longer; the caret's line is at most as wide as two */
+    char text[8 * sizeof(*err)]; /* cleaning makes four bytes of one; the caret's line is at most as wide */
     struct e8_buf buf;
     e8_buf_fixed(&buf, text, sizeof(text));
     put_place(&buf, err);

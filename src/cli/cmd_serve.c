@@ -24,7 +24,8 @@ const struct e8_option e8_serve_options[] = {
     {"workers", 0, "N", "threads that send; default 1", E8_OPTION_ENV},
     {"in-flight", 0, "N",
      "attempts at a time at most, of what is sent from outside and of each run; default 1000", E8_OPTION_ENV},
-    {"grace", 0, "DUR", "how long the old secret stays valid after a rotation; default 24h", E8_OPTION_ENV},
+    {"grace", 0, "DUR", "how long the old secret stays valid after a rotation; default 24h; 0s: not at all",
+     E8_OPTION_ENV},
     {"disable-after", 0, "DUR", "disable an endpoint that has only failed for so long; default 5d",
      E8_OPTION_ENV},
     {"keep", 0, "DUR", "how long deliveries that have ended are kept; default 30d", E8_OPTION_ENV},
@@ -111,14 +112,15 @@ static enum e8_rc read_keep(const struct server *s, struct e8_platform_options *
     return rc;
 }
 
-/* A time of 0 would mean the default. */
+/* A time of 0 would mean the default, but for a grace of none. */
 static enum e8_rc read_durations(const struct server *s, struct e8_platform_options *out, struct e8_err *err)
 {
-    static const char *const names[] = {"grace", "disable-after", "keep"};
+    static const char *const names[] = {"disable-after", "keep"};
+    out->grace = E8_PLATFORM_GRACE;
     enum e8_rc rc = e8_arg_dur(s->args, "grace", &out->grace, err);
     rc = rc ? rc : e8_arg_dur(s->args, "disable-after", &out->disable_after, err);
     rc = rc ? rc : read_keep(s, out, err);
-    const e8_dur_ns values[] = {out->grace, out->disable_after, out->keep};
+    const e8_dur_ns values[] = {out->disable_after, out->keep};
     for (size_t i = 0; !rc && i < E8_COUNT(names); i++) {
         if (e8_arg(s->args, names[i]) && values[i] == 0) {
             rc = e8_fail(err, E8_INPUT, "1s is the shortest that makes sense", "--%s 0", names[i]);

@@ -111,7 +111,8 @@ enum e8_rc e8_cli_trial(struct e8_cli_trial *t, struct e8_err *err)
                                             .load = true,
                                             .pressure = t->result.pressure,
                                             .schedule = t->result.schedule,
-                                            .bound = t->result.bounded ? t->in_flight : 0};
+                                            .bound = t->result.bounded ? t->in_flight : 0,
+                                            .crowd = t->result.crowded ? e8_waiting_of(t->in_flight) : 0};
         e8_report_make(&t->facts, t->result.stats, t->thresholds, t->threshold_count, &more, &t->report);
     }
     enum e8_rc closed = log ? e8_dlog_finish(&log, rc ? NULL : &t->facts, rc ? NULL : err) : E8_OK;

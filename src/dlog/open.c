@@ -142,7 +142,17 @@ static enum e8_rc open_file(const char *path, const char *query, int flags, sqli
     return failed;
 }
 
-enum whose { OURS, NEW, FOREIGN, OF_SERVE, NEWER, UNREADABLE };
+enum whose { OURS, NEW, FOREIGN, OF_SINK, OF_SERVE, NEWER, UNREADABLE };
+
+/* By its table: receipts bear no number of an application. */
+static bool is_of_sink(sqlite3 *db)
+{
+    sqlite3_stmt *row =
+        e8_db_prepare(db, "SELECT 1 FROM pragma_table_info('receipt') WHERE name = 'body_sha256'");
+    bool found = row && sqlite3_step(row) == SQLITE_ROW;
+
+    return sqlite3_finalize(row) == SQLITE_OK && found;
+}
 
 /* One statement, so that what another process makes of the file at the moment is seen whole or not at all. */
 static enum whose identify(sqlite3 *db)
@@ -158,8 +168,10 @@ static enum whose identify(sqlite3 *db)
             whose = version > E8_LOG_VERSION ? NEWER : OURS;
         else if (application == E8_SERVE_APPLICATION)
             whose = OF_SERVE;
+        else if (application == 0 && version == 0 && sqlite3_column_int64(row, 2) == 0)
+            whose = NEW;
         else
-            whose = application == 0 && version == 0 && sqlite3_column_int64(row, 2) == 0 ? NEW : FOREIGN;
+            whose = is_of_sink(db) ? OF_SINK : FOREIGN;
     }
     return sqlite3_finalize(row) == SQLITE_OK ? whose : UNREADABLE;
 }
@@ -195,6 +207,11 @@ static enum e8_rc refuse(sqlite3 *db, enum whose whose, const char *path, const 
     case FOREIGN:
         return e8_db_fail_with(err, E8_INPUT, path, another,
                                "is an SQLite database of another program, not a delivery log of emit8");
+    case OF_SINK:
+        return e8_db_fail_with(
+            err, E8_INPUT, path,
+            "sqlite3 reads them, in the table receipt; name the log of the run that was received",
+            "holds the receipts of emit8 sink, which is not a delivery log");
     case OF_SERVE:
         return e8_db_fail_with(err, E8_INPUT, path,
                                "its API and its dashboard tell what it has sent; name another file",

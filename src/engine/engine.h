@@ -217,7 +217,7 @@ struct e8_engine_result {
     uint64_t stalls;   /* times that a full ring of the log made a worker wait */
     uint64_t disabled; /* endpoints disabled by a 410 */
     uint64_t holds;    /* times that something was due, and on_hold let it wait */
-    bool bounded;      /* in_flight was reached at some time */
+    bool bounded;      /* something that was due waited, since in_flight was reached */
     bool crowded;      /* likewise, by those that wait for a retry */
     bool interrupted;
     bool log_failed;        /* the log could not be written; dispatch was stopped */

@@ -114,12 +114,6 @@ static void start_instance(struct e8_worker *worker, struct e8_phase_state *stat
     e8_strand_begin(worker, instance);
 }
 
-/* Where events are dropped at the bound, the schedule goes on. */
-static bool has_room(struct e8_worker *worker)
-{
-    return !e8_worker_holds(worker) && (!e8_worker_full(worker) || worker->engine->options.drop);
-}
-
 /* Of the next arrivals of all open phases the earliest; NULL: none. */
 static struct e8_phase_state *next_arrival(struct e8_worker *worker)
 {
@@ -139,7 +133,10 @@ static e8_mono_ns start_arrivals(struct e8_worker *worker, e8_mono_ns now)
     struct e8_phase_state *state = next_arrival(worker);
     for (unsigned n = 0; state && next_start(worker, state) - E8_PREPARE_LEAD <= now; n++) {
         e8_worker_prepare(worker, now);
-        if (!has_room(worker)) {
+        if (e8_worker_full(worker) && !worker->engine->options.drop) { /* with drop the schedule goes on */
+            return e8_worker_waits(worker, next_start(worker, state), now);
+        }
+        if (e8_worker_holds(worker)) {
             return E8_NEVER;
         }
         if (n == STARTS_MAX) {
@@ -186,8 +183,11 @@ static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *s
             return ends_at(worker, state, now);
         }
         e8_worker_prepare(worker, now);
-        if (e8_worker_holds(worker) || e8_worker_full(worker) || now > e8_worker_last(worker)) {
+        if (now > e8_worker_last(worker) || e8_worker_holds(worker)) {
             return E8_NEVER;
+        }
+        if (e8_worker_full(worker)) {
+            return e8_worker_waits(worker, now, now);
         }
         if (n == STARTS_MAX) {
             return now;

@@ -93,6 +93,15 @@ static void note_bounds(const struct e8_worker *worker)
     }
 }
 
+e8_mono_ns e8_worker_waits(struct e8_worker *worker, e8_mono_ns due, e8_mono_ns now)
+{
+    if (due > now) {
+        return due;
+    }
+    note_bounds(worker);
+    return E8_NEVER;
+}
+
 static void ask_hold(struct e8_worker *worker)
 {
     const struct e8_engine_options *options = &worker->engine->options;
@@ -157,6 +166,17 @@ static bool has_number(struct e8_worker *worker)
     return false;
 }
 
+static const struct e8_strand *next_strand(const struct e8_worker *worker)
+{
+    return E8_TIMER_OWNER(e8_timers_peek(&worker->planned), struct e8_strand, timer);
+}
+
+/* What makes no event, as the end of a flow, need not wait for those that are under way. */
+static bool needs_room(const struct e8_strand *strand)
+{
+    return strand->state == E8_STRAND_MOVES && strand->move == E8_MOVE_EMIT;
+}
+
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
 {
     bool drop = worker->engine->options.drop;
@@ -165,7 +185,10 @@ e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now)
         if (e8_timers_due(&worker->planned) > last) {
             return E8_NEVER;
         }
-        if (e8_worker_holds(worker) || (e8_worker_full(worker) && !drop) || !has_number(worker)) {
+        if (!drop && e8_worker_full(worker) && needs_room(next_strand(worker))) {
+            return e8_worker_waits(worker, e8_timers_due(&worker->planned), now);
+        }
+        if (e8_worker_holds(worker) || !has_number(worker)) {
             return E8_NEVER;
         }
         if (n == BATCH) {
@@ -240,6 +263,7 @@ static e8_mono_ns send_due(struct e8_worker *worker)
             continue;
         }
         if (!has_place(worker, next_delivery(worker))) {
+            note(&worker->engine->bounded);
             return E8_NEVER;
         }
         place = take_place(worker->engine, now);
@@ -335,7 +359,6 @@ static void worker_loop(struct e8_worker *worker)
                 wake = earlier(wake, e8_after(now, LOOK_EVERY));
             }
         }
-        note_bounds(worker);
         wake = earlier(wake, e8_groups_step(worker, now));
         publish(worker, now);
         e8_busy_look(worker, now);

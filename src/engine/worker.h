@@ -301,7 +301,7 @@ struct e8_engine {
     bool expects;    /* … with `expect` */
     double speed;
     atomic_bool stop, abort, log_failed, generator_limited, stopped_by_step;
-    atomic_bool bounded, crowded; /* a worker's bound was reached, or its room */
+    atomic_bool bounded, crowded; /* something waited at a worker's bound, or for its room */
     _Atomic uint64_t holds;
     _Atomic(enum e8_shut) *shut;   /* by endpoint */
     struct e8_rotation *rotations; /* by endpoint */
@@ -533,6 +533,8 @@ void *e8_worker_main(void *worker);
 /* Makes the moves whose time is near; returns when to look again. */
 e8_mono_ns e8_worker_prepare(struct e8_worker *worker, e8_mono_ns now);
 bool e8_worker_full(const struct e8_worker *worker); /* at the bound */
+/* What is due then finds it full: notes that, if it is due already. When to look again; E8_NEVER: when there is room. */
+e8_mono_ns e8_worker_waits(struct e8_worker *worker, e8_mono_ns due, e8_mono_ns now);
 /* Must what is due now wait, as options.on_hold has it? Counts it. */
 bool e8_worker_holds(struct e8_worker *worker);
 bool e8_worker_stopping(const struct e8_worker *worker);

@@ -177,9 +177,9 @@ static void check_query_name(struct e8_call *call, const struct query_names *kno
     }
     if (i == known->count) {
         e8_hint_names(e8_str(name), known->names, known->count ? "known are" : "this path takes none", hint);
-        e8_call_fault_at(call, name, hint, "unknown parameter \"%s\"", name);
+        e8_call_fault_at(call, name, hint, "there is no such parameter");
     } else if (!known->repeat[i] && e8_request_query_nth(call->request, name, 1)) {
-        e8_call_fault_at(call, name, "give it once", "\"%s\" is there twice", name);
+        e8_call_fault_at(call, name, "give it once", "this is there twice");
     }
 }
 

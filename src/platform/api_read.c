@@ -72,11 +72,11 @@ void e8_call_members(struct e8_call *call, const struct e8_member *members, size
     for (size_t i = 0; i < count; i++) {
         const struct e8_node *node = e8_node_get(call->body, members[i].name);
         if (node && node->kind == E8_NULL && members[i].needed) {
-            e8_call_fault(call, node, "give it a value", "\"%s\" is null, and it is needed", members[i].name);
+            e8_call_fault(call, node, "give it a value", "this is null, and it is needed");
         } else if (node) {
             members[i].read(call, node, into);
         } else if (members[i].needed) {
-            e8_call_fault_at(call, members[i].name, NULL, "\"%s\" is missing", members[i].name);
+            e8_call_fault_at(call, members[i].name, NULL, "this is missing");
         }
     }
 }
@@ -203,7 +203,7 @@ void e8_call_query_window(struct e8_call *call, e8_wall_ns *since, e8_wall_ns *u
     e8_call_query_time(call, "since", since);
     e8_call_query_time(call, "until", until);
     if (*since && *until && *since >= *until) {
-        e8_call_fault_at(call, "since", "an earlier since, or a later until", "since must be before until");
+        e8_call_fault_at(call, "since", "an earlier since, or a later until", "this must be before until");
     }
 }
 
@@ -216,10 +216,10 @@ static int64_t read_cursor(struct e8_call *call, uint64_t filters)
     }
     if (text[0] != 'r' || !dash || !e8_parse_u64((struct e8_str){text + 1, (size_t)(dash - text - 1)}, &n) ||
         n == 0 || n > INT64_MAX) {
-        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "this is no cursor");
+        e8_call_fault_at(call, "cursor", "take page.next of the answer before", "no answer gave this one");
     } else if (strcmp(text, e8_call_cursor(call, filters, (int64_t)n)) != 0) {
         e8_call_fault_at(call, "cursor", "keep the filters of the page before, or begin without a cursor",
-                         "this cursor goes with other filters");
+                         "this goes with other filters");
     }
     return (int64_t)n;
 }

@@ -69,6 +69,7 @@ void e8_json_row_members(struct e8_json *w, const struct e8_store_row *row)
     e8_json_time(w, "updated_at", row->updated);
     e8_json_time(w, "next_attempt_at", row->next);
     e8_json_cstr(w, "waiting_for", row->held ? "endpoint_enabled" : NULL);
+    e8_json_int(w, "position", row->row);
 }
 
 void e8_json_row(struct e8_json *w, const char *key, const struct e8_store_row *row)

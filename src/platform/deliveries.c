@@ -260,6 +260,13 @@ static void put_change(struct e8_json *w, const struct e8_store_change *change, 
     e8_json_end(w, '}');
 }
 
+static const char *const signers[] = {
+    [E8_SIGNED_UNKNOWN] = NULL,
+    [E8_SIGNED_PRESENT] = "current",
+    [E8_SIGNED_BEFORE] = "previous",
+    [E8_SIGNED_BOTH] = "both",
+};
+
 static void put_attempt(struct e8_json *w, const struct e8_store_try *attempt, size_t most)
 {
     e8_json_object(w, NULL);
@@ -282,6 +289,7 @@ static void put_attempt(struct e8_json *w, const struct e8_store_try *attempt, s
     e8_json_ms(w, "total_ms", attempt->phases.total);
     e8_json_end(w, '}');
     put_change(w, &attempt->change, most);
+    e8_json_cstr(w, "signed_with", attempt->request.n ? signers[attempt->signed_by] : NULL);
     put_request(w, attempt, most);
     put_response(w, attempt, most);
     e8_json_end(w, '}');

@@ -88,7 +88,7 @@ static void read_wish(struct e8_call *call, const char *type_key, bool payload, 
     }
     e8_call_members(call, members, count, wish);
     if (wish->payload && (wish->data || wish->set) && !e8_call_faulty(call)) {
-        e8_call_fault(call, wish->payload, "leave data and set out", "a payload is sent as it is");
+        e8_call_fault(call, wish->payload, "leave data and set out", "this is sent as it is");
     }
 }
 

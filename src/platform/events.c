@@ -109,7 +109,7 @@ static void read_patterns(struct e8_call *call, const char **patterns)
     }
     patterns[n] = NULL;
     if (n == 0) {
-        e8_call_fault_at(call, "pattern", "?pattern=conversation.*", "\"pattern\" is missing");
+        e8_call_fault_at(call, "pattern", "?pattern=conversation.*", "this is missing");
     } else if (n == PATTERNS_MAX) {
         e8_call_fault_at(call, "pattern", NULL, "at most %d patterns at a time", PATTERNS_MAX - 1);
     }

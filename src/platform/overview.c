@@ -21,19 +21,17 @@ static void put_slice(struct e8_json *w, const char *key, const struct e8_store_
 }
 
 /* webhooks: the names are ids, whose URLs are told as well. */
-static void put_shares(struct e8_call *call, const char *key, const struct e8_store_shares *shares,
+static void put_shares(struct e8_json *w, const char *key, const struct e8_store_shares *shares,
                        bool webhooks)
 {
-    struct e8_json *w = &call->w;
     e8_json_array(w, key);
     for (size_t i = 0; i < shares->count; i++) {
         const struct e8_store_share *share = &shares->list[i];
-        struct e8_webhook webhook = {.url = NULL};
         e8_json_object(w, NULL);
         e8_json_cstr(w, "name", share->name);
         if (webhooks) {
-            e8_store_webhook(call->server->store, share->name, call->arena, &webhook, NULL);
-            e8_json_url(w, "url", webhook.url);
+            e8_json_url(w, "url", share->url);
+            e8_json_bool(w, "deleted", share->deleted);
         }
         e8_json_int(w, "attempts", (int64_t)share->attempts);
         e8_json_int(w, "delivered", (int64_t)share->delivered);
@@ -86,12 +84,12 @@ static void read_frame(struct e8_call *call, struct frame *frame)
         frame->since = frame->until - 3600 * E8_NS_S;
     }
     if (frame->since >= frame->until) {
-        e8_call_fault_at(call, "since", "an earlier since, or a later until", "since must be before until");
+        e8_call_fault_at(call, "since", "an earlier since, or a later until", "this must be before until");
         return;
     }
     frame->step = frame->step >= 0 ? frame->step : step_for(frame->until - frame->since);
     if (frame->step < MINUTE || frame->step % MINUTE) {
-        e8_call_fault_at(call, "step", "1m, 5m, 1h", "the step must be whole minutes");
+        e8_call_fault_at(call, "step", "1m, 5m, 1h", "this must be whole minutes");
     } else if ((frame->until - frame->since) / frame->step > SLICES_MAX) {
         e8_call_fault_at(call, "step", "a longer step, or a shorter time",
                          "there would be more than %d steps", SLICES_MAX);
@@ -128,10 +126,10 @@ void e8_overview_get(struct e8_call *call)
         put_slice(w, NULL, &overview.slices[i], true);
     }
     e8_json_end(w, ']');
-    put_shares(call, "webhooks", &overview.webhooks, true);
-    put_shares(call, "types", &overview.types, false);
-    put_shares(call, "statuses", &overview.statuses, false);
-    put_shares(call, "outcomes", &overview.outcomes, false);
+    put_shares(&call->w, "webhooks", &overview.webhooks, true);
+    put_shares(&call->w, "types", &overview.types, false);
+    put_shares(&call->w, "statuses", &overview.statuses, false);
+    put_shares(&call->w, "outcomes", &overview.outcomes, false);
     put_latency(w, &overview);
     e8_json_end(w, '}');
     e8_call_end(call);

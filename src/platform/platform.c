@@ -58,7 +58,7 @@ static enum e8_rc check_options(const struct e8_platform_options *options, const
         return e8_fail(err, E8_INPUT, "listen on 127.0.0.1, or leave --no-auth out",
                        "without a key %s would be open to everybody", options->listen);
     }
-    if (options->keep < 0 || options->disable_after < 0 || options->grace < 0) {
+    if (options->keep < 0 || options->disable_after < 0 || options->grace < E8_PLATFORM_GRACE) {
         return e8_fail(err, E8_INPUT, NULL, "a time is negative");
     }
     enum e8_rc rc = options->notify_url ? check_notify(options, err) : E8_OK;
@@ -184,8 +184,8 @@ bool e8_platform_healthy(const struct e8_platform_server *server, struct e8_err 
 
 e8_dur_ns e8_server_grace(const struct e8_platform_server *server)
 {
-    return server->options.grace ? server->options.grace
-                                 : e8_catalog_platform(server->catalog)->rotation_grace;
+    return server->options.grace == E8_PLATFORM_GRACE ? e8_catalog_platform(server->catalog)->rotation_grace
+                                                      : server->options.grace;
 }
 
 /* In the order in which things flow. */

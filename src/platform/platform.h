@@ -33,6 +33,7 @@ struct e8_platform_notice {
     const char *reason; /* why the endpoint was disabled; NULL: it was not */
     struct e8_str json; /* the same as JSON, as `notify_url` gets it */
 };
+#define E8_PLATFORM_GRACE (-1) /* that of the catalogue's platform: 24 h */
 struct e8_platform_options {
     const char *state;  /* directory; made with mode 0700 where it is missing */
     const char *listen; /* NULL: 127.0.0.1:8088 */
@@ -44,7 +45,7 @@ struct e8_platform_options {
     unsigned workers;          /* 0: 1 */
     size_t in_flight;          /* attempts at a time; 0: 1,000 */
     struct e8_reach reach;     /* which targets may be reached, and how */
-    e8_dur_ns grace;           /* of rotated secrets; 0: the platform's (24 h) */
+    e8_dur_ns grace;           /* of rotated secrets; 0: none, or E8_PLATFORM_GRACE */
     e8_dur_ns disable_after;   /* of failures without a success between; 0: 5 days */
     e8_dur_ns keep;            /* ended deliveries are deleted when they are so old; 0: 30 days */
     uint64_t keep_bytes;       /* … or when the file grows beyond; 0: no bound */

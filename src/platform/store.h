@@ -80,8 +80,9 @@ enum e8_delivery_state {
     E8_STATE_PENDING, /* its next attempt is due at `due` */
     E8_STATE_DELIVERED,
     E8_STATE_FAILED,    /* the policy's attempts are used up, or the outcome allows no more */
-    E8_STATE_CANCELLED, /* its endpoint was deleted; of a run: it is not sent, and `error` says why */
+    E8_STATE_CANCELLED, /* it is not sent (any more), and `error` says why: */
 };
+#define E8_DELETED_WHY "its endpoint was deleted" /* or, of a run, what the run has to say */
 struct e8_store_event {
     char id[E8_ID_MAX]; /* evt_… */
     const char *type, *environment;
@@ -134,6 +135,8 @@ enum e8_rc e8_store_begin(struct e8_store *store, const int64_t *rows, size_t co
 /* They were not made after all: the numbers are free again. */
 enum e8_rc e8_store_unsent(struct e8_store *store, const int64_t *rows, size_t count, struct e8_err *err);
 
+/* Of the endpoint's secrets, those that signed an attempt: the one that was present then, the one from before a rotation, or both. */
+enum e8_signed_by { E8_SIGNED_UNKNOWN, E8_SIGNED_PRESENT, E8_SIGNED_BEFORE, E8_SIGNED_BOTH };
 /* What was changed on purpose about a request. */
 struct e8_store_change {
     const char *how;    /* in words; NULL: nothing was */
@@ -155,6 +158,7 @@ struct e8_store_attempt {
     struct e8_str request, response; /* heads as on the wire, lines ended by LF; response may be empty */
     struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
     uint64_t body_length;            /* the whole */
+    enum e8_signed_by signed_by;     /* UNKNOWN of runs, which keep the secrets that they began with */
     struct e8_store_change change;   /* of the request, on purpose */
     bool more;                       /* a further attempt follows at once, by itself */
     bool of_run, copy;               /* made by a run (see e8_run_row); of a copy of the delivery */
@@ -272,9 +276,9 @@ struct e8_store_row {
     unsigned attempts;
     int status; /* of the last attempt; 0: none */
     const char *outcome,
-        *error;              /* of the last attempt; NULL: none yet. Of a run's: also why it is not sent */
-    e8_dur_ns response_time; /* of the last attempt: done - due; -1: none yet */
-    e8_dur_ns waited;        /* of it, before the exchange began: the attempt was late; -1: not known */
+        *error; /* of the last attempt; NULL: none yet. Of one that is CANCELLED: why it is not sent */
+    e8_dur_ns response_time;     /* of the last attempt: done - due; -1: none yet */
+    e8_dur_ns waited;            /* of it, before the exchange began: the attempt was late; -1: not known */
     e8_wall_ns created, updated; /* updated: when its last attempt was done */
     bool held;                   /* its next attempt waits until its endpoint is enabled again */
     e8_wall_ns next;             /* of the attempt that is due; 0: none, or it is held */
@@ -311,6 +315,7 @@ struct e8_store_details {
         struct e8_str request, response, body;
         uint64_t body_length;
         struct e8_store_change change;
+        enum e8_signed_by signed_by;
     } * attempts; /* the last 100 of them, in their order */
     /* Numbers that are used up, ascending (the last 100), of which there is no attempt: the delivery's last one may be under way; of the others
      * nobody knows what became of them, since the process ended meanwhile. */
@@ -334,6 +339,8 @@ struct e8_store_slice {
 };
 struct e8_store_share { /* of one endpoint, type, status or outcome */
     const char *name;
+    const char *url; /* of an endpoint; NULL: not known */
+    bool deleted;    /* the endpoint was */
     uint64_t attempts, delivered;
     e8_dur_ns p50, p99;
 };

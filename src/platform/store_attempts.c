@@ -69,15 +69,18 @@ static struct delivery after(const struct delivery *before, const struct e8_stor
 static void put_delivery(struct e8_side *side, const struct delivery *before, const struct delivery *now,
                          const struct e8_store_attempt *a, int64_t outcome)
 {
+    /* What was cancelled keeps its reason. */
     static const char sql[] = "UPDATE delivery SET kind = ?2, due = ?3, asked = ?4, number = ?5, tries = ?6,"
-                              " status = ?7, outcome = ?8, error = ?9, response = ?10, updated = ?11"
-                              " WHERE row = ?1";
+                              " status = ?7, outcome = ?8, error = CASE WHEN ?12 THEN error ELSE ?9 END,"
+                              " response = ?10, updated = ?11 WHERE row = ?1";
+    bool stays = before->kind.state == E8_STATE_CANCELLED && now->kind.state == E8_STATE_CANCELLED;
 
     e8_kind_leave(side, &before->kind);
     int64_t kind = e8_kind_enter(side, &now->kind, now->row);
     E8_RUN(side, sql, e8_int(now->row), e8_int(kind), e8_int_or_null(now->due), e8_int_or_null(now->asked),
            e8_int(now->number), e8_int(now->tries), e8_int_or_null(a->status), e8_int(outcome),
-           e8_text(a->error && a->error[0] ? a->error : NULL), e8_int(a->done - a->due), e8_int(a->done));
+           e8_text(a->error && a->error[0] ? a->error : NULL), e8_int(a->done - a->due), e8_int(a->done),
+           e8_int(stays));
 }
 
 static struct e8_value phase(e8_dur_ns time)
@@ -95,7 +98,7 @@ static struct e8_value bounded(struct e8_str bytes)
 static void put_attempt(struct e8_side *side, const struct e8_store_attempt *a, int64_t outcome)
 {
     static const char sql[] = "INSERT OR REPLACE INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                              " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+                              " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
     const struct e8_store_change *change = &a->change;
 
     E8_RUN(side, sql, e8_int(e8_attempt_row(a->row, a->number)),
@@ -106,7 +109,7 @@ static void put_attempt(struct e8_side *side, const struct e8_store_attempt *a, 
            e8_int((int64_t)a->body_length), bounded(a->request), bounded(a->response), bounded(a->body),
            e8_text(change->how), change->how ? e8_int(change->forged) : e8_text(NULL),
            change->has_body ? bounded(change->body) : e8_text(NULL),
-           change->has_body ? e8_int((int64_t)change->length) : e8_text(NULL));
+           change->has_body ? e8_int((int64_t)change->length) : e8_text(NULL), e8_int_or_null(a->signed_by));
 }
 
 /* What is the generator's fault, or is sent again at once, says nothing of the endpoint. */

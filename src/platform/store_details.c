@@ -47,6 +47,7 @@ static void read_try(sqlite3_stmt *row, struct e8_arena *arena, struct e8_store_
                 .body = e8_column_blob(row, 19, arena),
                 .length = (uint64_t)sqlite3_column_int64(row, 20),
             },
+        .signed_by = (enum e8_signed_by)sqlite3_column_int(row, 21),
     };
     if (!out->error)
         out->error = "";
@@ -58,7 +59,7 @@ static void read_tries(struct e8_side *side, struct e8_arena *arena, struct e8_s
     static const char sql[] =
         "SELECT a.n, r.text, o.text, a.status, a.due, a.sent, a.done, a.dns, a.connect, a.tls, a.first_byte,"
         " a.total, a.error, a.body_length, a.request, a.response, a.body, a.tamper, a.forged, a.changed,"
-        " a.changed_length FROM attempt a"
+        " a.changed_length, a.signed_by FROM attempt a"
         " JOIN word r ON r.n = a.reason JOIN word o ON o.n = a.outcome"
         " WHERE a.n >= ?1 AND a.n < ?2 ORDER BY a.n DESC LIMIT ?3";
     sqlite3_stmt *row;

@@ -179,19 +179,24 @@ static void read_tallies(struct e8_side *side, int64_t step, int64_t webhook, en
     }
 }
 
-static const char *name_of(struct e8_side *side, enum e8_sum_of of, int64_t value, struct e8_arena *arena)
+static void put_name(struct e8_side *side, enum e8_sum_of of, int64_t value, struct e8_arena *arena,
+                     struct e8_store_share *out)
 {
-    static const char webhook[] = "SELECT id FROM webhook WHERE n = ?1";
-    static const char word[] = "SELECT text FROM word WHERE n = ?1";
-    const char *name = NULL;
+    static const char webhook[] = "SELECT id, url, deleted FROM webhook WHERE n = ?1";
+    static const char word[] = "SELECT text, NULL, 0 FROM word WHERE n = ?1";
 
-    if (of == E8_SUM_STATUS)
-        return value ? e8_arena_printf(arena, "%lld", (long long)value) : "none";
+    out->name = "";
+    if (of == E8_SUM_STATUS) {
+        out->name = value ? e8_arena_printf(arena, "%lld", (long long)value) : "none";
+        return;
+    }
     sqlite3_stmt *row = E8_ASK(side, of == E8_SUM_WEBHOOK ? webhook : word, e8_int(value));
-    if (e8_side_next(side, row))
-        name = e8_column_text(row, 0, arena);
+    if (e8_side_next(side, row)) {
+        out->name = e8_column_text(row, 0, arena);
+        out->url = e8_column_text(row, 1, arena);
+        out->deleted = sqlite3_column_int(row, 2) != 0;
+    }
     e8_side_done(row);
-    return name ? name : "";
 }
 
 static int by_attempts(const void *left, const void *right)
@@ -211,13 +216,14 @@ static void take_tallies(struct e8_side *side, enum e8_sum_of of, struct tallies
         struct tally *tally = tallies->list[i];
         if (!tally)
             continue;
-        out->list[out->count++] = (struct e8_store_share){
-            .name = name_of(side, of, tally->value, arena),
+        struct e8_store_share *share = &out->list[out->count++];
+        *share = (struct e8_store_share){
             .attempts = tally->attempts,
             .delivered = tally->delivered,
             .p50 = e8_latency_at(&tally->latency, 0.5),
             .p99 = e8_latency_at(&tally->latency, 0.99),
         };
+        put_name(side, of, tally->value, arena, share);
         free(tally);
     }
     free(tallies->list);

@@ -99,4 +99,8 @@ static const char seventh[] =
     "ALTER TABLE run ADD COLUMN unknown INTEGER NOT NULL DEFAULT 0;"
     "UPDATE run SET logged = attempts, logged_delivered = delivered, logged_failed = failed;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third, fourth, fifth, sixth, seventh};
+/* With which secrets the request was signed (enum e8_signed_by); NULL: not known. */
+static const char eighth[] = "ALTER TABLE attempt ADD COLUMN signed_by INTEGER;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third,   fourth,
+                                                       fifth, sixth,  seventh, eighth};

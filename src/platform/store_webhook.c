@@ -112,7 +112,8 @@ static int cancel_some(struct e8_side *side, int64_t webhook)
         "SELECT d.row, k.webhook, k.type, k.environment, k.test, k.state, k.class FROM delivery d"
         " JOIN kind k ON k.n = d.kind WHERE d.webhook = ?1 AND d.test IN (0, 1)"
         " AND d.due IS NOT NULL LIMIT 1000";
-    static const char cancel[] = "UPDATE delivery SET kind = ?2, due = NULL, asked = NULL WHERE row = ?1";
+    static const char cancel[] =
+        "UPDATE delivery SET kind = ?2, error = ?3, due = NULL, asked = NULL WHERE row = ?1";
     sqlite3_stmt *row;
     struct {
         int64_t row;
@@ -127,7 +128,8 @@ static int cancel_some(struct e8_side *side, int64_t webhook)
     for (int i = 0; i < count; i++) {
         e8_kind_leave(side, &list[i].kind);
         list[i].kind.state = E8_STATE_CANCELLED;
-        E8_RUN(side, cancel, e8_int(list[i].row), e8_int(e8_kind_enter(side, &list[i].kind, list[i].row)));
+        E8_RUN(side, cancel, e8_int(list[i].row), e8_int(e8_kind_enter(side, &list[i].kind, list[i].row)),
+               e8_text(E8_DELETED_WHY));
     }
     return count;
 }

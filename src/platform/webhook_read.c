@@ -265,14 +265,14 @@ static void check_header(struct e8_call *call, const struct e8_node *map, const 
     if (!e8_header_name_valid(node->key)) {
         e8_call_fault(call, node, "letters, digits and -", "\"%.*s\" is no header's name", E8_STR(node->key));
     } else if (e8_header_is_framing(node->key)) {
-        e8_call_fault(call, node, NULL, "%.*s belongs to HTTP itself", E8_STR(node->key));
+        e8_call_fault(call, node, NULL, "this belongs to HTTP itself");
     } else if (node->kind != E8_STRING || !e8_header_value_valid(node->text)) {
         e8_call_fault(call, node, e8_node_hint(node, NULL),
                       "a header's value is a text without control characters");
     }
     for (const struct e8_node *other = map->first; other != node; other = other->next) {
         if (e8_str_ieq(other->key, node->key)) {
-            e8_call_fault(call, node, NULL, "%.*s is there twice", E8_STR(node->key));
+            e8_call_fault(call, node, NULL, "this is there twice");
         }
     }
 }
@@ -308,7 +308,7 @@ static void write_headers(struct e8_call *call, const struct e8_node *node, stru
     }
     e8_json_end(&w, '}');
     if (json.full || json.n > HEADER_BYTES) {
-        e8_call_fault(call, node, "at most 4 KiB", "the headers are too long");
+        e8_call_fault(call, node, "at most 4 KiB", "these are too long together");
     } else {
         webhook->headers = e8_call_text(call, e8_buf_str(&json));
     }
@@ -354,7 +354,7 @@ static void read_id(struct e8_call *call, const struct e8_node *node, void *into
         e8_call_fault(call, node, "the path says which webhook is meant; leave the id out",
                       "this is another webhook's id");
     } else if (id && !call->id.n && (strncmp(id, "whk_", 4) != 0 || strlen(id) != length)) {
-        e8_call_fault(call, node, "leave it out: one is made", "an id cannot be chosen");
+        e8_call_fault(call, node, "leave it out: one is made", "this cannot be chosen");
     }
 }
 
@@ -425,7 +425,7 @@ static void refuse_secret(struct e8_call *call, const struct e8_node *node, void
 {
     (void)into;
     e8_call_fault(call, node, "POST /v1/webhooks/{id}/rotate, with this member, gives it a new one",
-                  "a secret is not changed here");
+                  "this is not changed here");
 }
 
 void e8_webhook_read(struct e8_call *call, bool creates, struct e8_webhook_in *in)
@@ -478,7 +478,7 @@ const char *e8_webhook_secret(struct e8_call *call, const char *scheme, const st
         return NULL;
     }
     if (strlen(secret) < SECRET_LEAST) {
-        e8_call_fault(call, given, "leave it out to have one made", "a secret has at least %d characters",
+        e8_call_fault(call, given, "leave it out to have one made", "this has less than %d characters",
                       SECRET_LEAST);
         return NULL;
     }

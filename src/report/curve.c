@@ -138,6 +138,19 @@ static bool is_bounded(const struct e8_report *report, const struct e8_curve_fac
                                 : facts->unfinished || (g.rate_judged && g.rate_off);
 }
 
+static void say_late(const struct e8_report *report, struct e8_curve_step *out)
+{
+    char lag[E8_DUR_MAX];
+    e8_dur_text(out->lag_p99, lag);
+    if (report->more.crowd > 0) {
+        snprintf(out->why, sizeof(out->why),
+                 "%s: %llu deliveries waited for a retry, the most that may, send lag p99 is %s", ours,
+                 (unsigned long long)report->more.crowd, lag);
+    } else {
+        snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, lag);
+    }
+}
+
 /* Our own doing, whatever else was missed. False: it was not. */
 static bool say_ours(const struct e8_report *report, const struct e8_curve_facts *facts,
                      struct e8_curve_step *out)
@@ -153,7 +166,7 @@ static bool say_ours(const struct e8_report *report, const struct e8_curve_facts
                  ours, (unsigned long long)report->more.bound, e8_dur_text(out->lag_p99, lag));
     } else if (report->more.bound == 0 && is_late(out) && is_missed_in_wait(report) &&
                out->lag_p99 > out->p99 / 2) {
-        snprintf(out->why, sizeof(out->why), "%s: send lag p99 is %s", ours, e8_dur_text(out->lag_p99, lag));
+        say_late(report, out);
     } else {
         return false;
     }

@@ -182,6 +182,12 @@ struct walk {
     bool silence;    /* nothing succeeded for a while; then few may be enough */
 };
 
+static e8_dur_ns least(e8_dur_ns a, e8_dur_ns b)
+{
+    return a < b ? a : b;
+}
+
+/* The last window goes on beyond the run's end. */
 static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
                         bool recovered)
 {
@@ -193,12 +199,13 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
     if (out->outage_count > E8_OUTAGES_MOST)
         return;
     e8_dur_ns from = out->start + (e8_dur_ns)walk->from * width;
+    e8_dur_ns to = least(out->start + (e8_dur_ns)(walk->to + 1) * width, out->end);
     out->outages[out->outage_count - 1] = (struct e8_outage){
         .from = from > 0 ? from : 0,
-        .to = out->start + (e8_dur_ns)(walk->to + 1) * width,
+        .to = to,
         .failed = walk->since,
         .peak = walk->peak,
-        .recovery = recovered ? (e8_dur_ns)(at - walk->to) * width : -1,
+        .recovery = recovered ? least((e8_dur_ns)(at - walk->to) * width, out->end - to) : -1,
         .under_load = recovered && at <= walk->last_begun,
     };
 }
@@ -291,6 +298,7 @@ struct e8_feedback e8_feedback_of(const struct e8_report *report)
     if (series->count == 0)
         return out;
     out.start = series->first * series->width - origin_of(report);
+    out.end = e8_stats_all(report->stats)->span.last_done - origin_of(report);
     find_backlog(series, &out);
     find_outages(series, e8_stats_all(report->stats)->response, &out);
     return out;

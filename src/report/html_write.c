@@ -16,6 +16,8 @@ void e8_html(struct e8_buf *out, const char *format, ...)
 
 /* ---- escaping ---- */
 
+#define JOINER 0x200D /* ZERO WIDTH JOINER */
+
 /* The character at the beginning of s, which is not empty; U+FFFD for a byte that is none. */
 static uint32_t take(struct e8_str *s)
 {
@@ -30,6 +32,11 @@ static uint32_t take(struct e8_str *s)
         c = c << 6 | (p[i] & 0x3F);
     *s = (struct e8_str){s->p + n, s->n - n};
     return c;
+}
+
+static uint32_t peek(struct e8_str s)
+{
+    return s.n > 0 ? take(&s) : 0;
 }
 
 /* ISO 646, by their names; NULL: it has none. */
@@ -47,11 +54,23 @@ static bool is_control(uint32_t c)
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
 }
 
-/* Unicode, Bidirectional Algorithm, section 2. */
-static bool is_direction(uint32_t c)
+/* What cannot be seen, or turns the direction of text, as the dashboard has it (dom.js): soft hyphen, fillers, zero width, bidi, tags. */
+static bool is_unseen(uint32_t c)
 {
-    return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069);
+    static const uint32_t ranges[][2] = {
+        {0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C},  {0x115F, 0x1160}, {0x17B4, 0x17B5},
+        {0x180E, 0x180E}, {0x200B, 0x200F}, {0x202A, 0x202E},  {0x2060, 0x206F}, {0x3164, 0x3164},
+        {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F}};
+    for (size_t i = 0; i < E8_COUNT(ranges); i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
+/* Emoji, their variants and tones: of their blocks, since a table of all would be long. */
+static bool is_pictograph(uint32_t c)
+{
+    return c == 0xFE0F || (c >= 0x2190 && c <= 0x2BFF) || (c >= 0x1F000 && c <= 0x1FAFF);
 }
 
 static bool is_no_character(uint32_t c)
@@ -86,7 +105,7 @@ static void put_char(struct e8_buf *out, uint32_t c, struct e8_str bytes)
         e8_buf_putc(out, ' ');
     else if (control_name(c))
         e8_html(out, "[%s]", control_name(c));
-    else if (is_control(c) || is_direction(c))
+    else if (is_control(c) || is_unseen(c))
         e8_html(out, "[U+%04X]", (unsigned)c);
     else if (is_no_character(c) || c == 0xFFFD)
         e8_buf_puts(out, "\xEF\xBF\xBD");
@@ -99,10 +118,16 @@ void e8_html_text(struct e8_buf *out, const char *text)
     struct e8_str rest = e8_str(text);
     bool cut = rest.n > E8_HTML_TEXT_MAX;
     const char *end = cut ? rest.p + E8_HTML_TEXT_MAX : rest.p + rest.n;
+    uint32_t before = 0;
     while (rest.n > 0 && rest.p < end) {
         const char *from = rest.p;
         uint32_t c = take(&rest);
-        put_char(out, c, (struct e8_str){from, (size_t)(rest.p - from)});
+        struct e8_str bytes = {from, (size_t)(rest.p - from)};
+        if (c == JOINER && is_pictograph(before) && is_pictograph(peek(rest)))
+            e8_buf_putstr(out, bytes); /* within one emoji it belongs to it */
+        else
+            put_char(out, c, bytes);
+        before = c;
     }
     if (cut)
         e8_buf_puts(out, "…");

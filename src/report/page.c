@@ -2,6 +2,8 @@
 
 #include "report/parts.h"
 
+#define WRAP_MAX ((size_t)64 << 10) /* of a text that is wrapped */
+
 enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 200, NOTE_AT = 100 };
 
 static const char *const inks[] = {
@@ -145,8 +147,11 @@ static size_t skip_to(struct e8_str text, size_t columns)
 
 void e8_page_put_middle(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t columns)
 {
-    char memory[1024];
+    char memory[1024], shown[1024];
     struct e8_buf cut;
+    e8_buf_fixed(&cut, shown, sizeof(shown));
+    e8_buf_put_clean(&cut, text);
+    text = e8_buf_str(&cut);
     if (columns < 3 || e8_text_width(text) <= columns) {
         e8_page_put(page, ink, text, columns, 'l');
         return;
@@ -202,7 +207,10 @@ void e8_page_wrap(struct e8_page *page, struct e8_str text, size_t at, size_t in
 
 void e8_page_wrap_ink(struct e8_page *page, enum e8_ink ink, struct e8_str text, size_t at, size_t indent)
 {
-    struct e8_str rest = text, word, line = {text.p, 0};
+    struct e8_buf clean;
+    e8_buf_init(&clean, WRAP_MAX);
+    e8_buf_put_clean(&clean, text);
+    struct e8_str rest = e8_buf_str(&clean), word, line = {rest.p, 0};
     size_t used = 0, room = page->width - at;
     while (e8_str_split(&rest, ' ', &word)) {
         size_t width = e8_text_width(word);
@@ -219,6 +227,7 @@ void e8_page_wrap_ink(struct e8_page *page, enum e8_ink ink, struct e8_str text,
     }
     e8_page_put(page, ink, line, room, 0);
     e8_page_line(page);
+    e8_buf_fini(&clean);
 }
 
 void e8_page_facts(struct e8_page *page, const char *const *facts, size_t count, size_t indent,

@@ -93,7 +93,7 @@ struct e8_outage {
 #define E8_OUTAGES_MOST 16
 struct e8_feedback {
     double per_event, per_delivery; /* attempts; 0: nothing to tell */
-    e8_dur_ns start;                /* of the series */
+    e8_dur_ns start, end;           /* of the series; of the last attempt */
     uint64_t peak, left;            /* deliveries begun and not ended: at most, and at the end */
     e8_dur_ns peak_at;
     struct e8_outage outages[E8_OUTAGES_MOST]; /* the first of them */

@@ -14,45 +14,23 @@ const struct words e8_verdict_words[3] = {
     [E8_RESULTS_INVALID] = {"INVALID", "invalid", NULL, "\033[33m"},
 };
 
-/* Direction marks and overrides (U+202A..202E, U+2066..2069), the line separators U+2028 and U+2029, and U+FFFE, U+FFFF, which XML
- * does not have: all of three bytes. */
-static bool unwanted(const unsigned char *p, size_t n)
-{
-    if (n < 3)
-        return false;
-    if (p[0] == 0xE2 && p[1] == 0x80)
-        return p[2] >= 0xA8 && p[2] <= 0xAE;
-    if (p[0] == 0xE2 && p[1] == 0x81)
-        return p[2] >= 0xA6 && p[2] <= 0xA9;
-    return p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE;
-}
-
 /* How many bytes at p must not be shown as they are. */
-static size_t hidden(const unsigned char *p, size_t n)
+static size_t hidden(const char *p, size_t n)
 {
-    if (p[0] < 0x20)
-        return p[0] != '\n' && p[0] != '\t';
-    if (p[0] < 0x7F)
-        return 0;
-    if (p[0] == 0x7F)
-        return 1;
-    if (p[0] == 0xC2 && n > 1 && p[1] < 0xA0)
-        return 2;
-    return unwanted(p, n) ? 3 : 0;
+    return p[0] == '\n' || p[0] == '\t' ? 0 : e8_text_hidden((struct e8_str){p, n});
 }
 
 static void put_valid(struct e8_buf *out, const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text;
     size_t from = 0, hide;
     for (size_t i = 0; i < n; i += hide ? hide : 1) {
-        bool line_end = p[i] == '\r' && i + 1 < n && p[i + 1] == '\n';
-        hide = hidden(p + i, n - i);
+        bool line_end = text[i] == '\r' && i + 1 < n && text[i + 1] == '\n';
+        hide = hidden(text + i, n - i);
         if (hide == 0)
             continue;
         e8_buf_put(out, text + from, i - from);
         for (size_t k = 0; k < hide && !line_end; k++)
-            e8_buf_printf(out, "\\x%02X", p[i + k]);
+            e8_buf_printf(out, "\\x%02X", (unsigned char)text[i + k]);
         from = i + hide;
     }
     e8_buf_put(out, text + from, n - from);

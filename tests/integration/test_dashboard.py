@@ -361,9 +361,39 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
         assert browser.count(f"[data-id='{hook}'] .tag") == 1
         browser.go(f"/endpoints/{hook}")
         browser.click("Revoke the old secret", "//main")
+        browser.see("the present one alone does, retries included" if two else "retries included, is signed with the present one", "dialog")
         browser.click("Revoke", "//dialog")
         browser.see("both secrets sign for 24 h" if two else "the one before signs what is older for 24 h")
         assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
+    assert not browser.complaints()
+
+
+ASKED = "const leaves = new Event('beforeunload', {cancelable: true}); dispatchEvent(leaves); return leaves.defaultPrevented"
+
+
+def test_a_secret_stays_until_one_has_stored_it(browser, serve, receiver):
+    """Over whatever page Back leads to; and who leaves the dashboard is asked."""
+    enter(browser, serve)
+    for make in ("endpoint", "rotation"):
+        browser.go("/endpoints")
+        if make == "endpoint":
+            browser.go("/endpoints/new")
+            browser.write("URL", receiver.url)
+            browser.click("Make the endpoint")
+        else:
+            browser.go(f"/endpoints/{serve.get('/v1/webhooks').data[0]['id']}")
+            browser.click("Rotate", "//main")
+            browser.click("Rotate", "//dialog")
+        secret = browser.find("#secret").text
+        browser.js("history.back()")
+        browser.until(lambda: browser.text("h1") == "Endpoints" and browser.ready())
+        assert browser.find("#secret").text == secret and receiver.url in browser.text("dialog")
+        assert browser.js(ASKED)
+        browser.click("I have stored it")
+        browser.until(lambda: browser.count("dialog") == 0 and not browser.js(ASKED))
+        browser.click("Test events", "//nav")
+        browser.until(lambda: browser.text("h1") == "Test events")  # nothing leads away from where one has gone
+        assert not browser.text("#toasts")
     assert not browser.complaints()
 
 
@@ -434,8 +464,21 @@ def test_a_server_that_has_gone_is_told_of_and_found_again(browser, serve, tmp_p
 def fire(serve, count):
     """So many events to the one endpoint; their deliveries, the newest first."""
     made = [serve.post("/v1/events", {"type": "message.received"}).data["deliveries"][0]["delivery_id"] for _ in range(count)]
-    serve.ended(made[-1])
+    for each in made:
+        serve.ended(each)
     return made[::-1]
+
+
+def test_what_comes_live_is_in_the_order_of_the_log(browser, serve, receiver):
+    """Deliveries of one event have one time, and ids in another order."""
+    for _ in range(8):
+        serve.webhook(receiver.url)
+    enter(browser, serve)
+    browser.go("/deliveries")
+    browser.see("The log is empty")
+    made = [each["delivery_id"] for each in serve.post("/v1/events", {"type": "message.received"}).data["deliveries"]]
+    browser.until(lambda: sorted(rows(browser)) == sorted(made))
+    assert rows(browser) == [row["id"] for row in serve.get("/v1/deliveries").data]
 
 
 def test_the_log_has_pages_and_waits_for_its_reader(browser, serve, receiver):
@@ -678,8 +721,10 @@ def test_an_endpoint_goes_through_its_life(browser, serve, receiver):
     browser.find("//summary[contains(., 'retries')]").click()
     browser.click("Add a header")
     name, value = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".pair input"))
-    name.send_keys("X-Team")
     value.send_keys("crm")
+    browser.click("Save")
+    browser.see("a value stands here without a name")
+    name.send_keys("X-Team")
     browser.write("First wait", "3s")
     browser.click("Save")
     browser.see("X-Team: crm")
@@ -740,6 +785,14 @@ def test_what_was_written_is_there_again(browser, serve, receiver):
     browser.go("/overview")
     browser.go("/test")
     browser.until(lambda: browser.js(value, "textarea.editor") == '{"mine": 1}')
+    browser.click("Send")
+    browser.see("Delivered", "li.result")
+    assert receiver.got(1)[0]["body"] == b'{"mine": 1}' and browser.js(value, "textarea.editor") == '{"mine": 1}'
+    browser.go("/overview")
+    browser.go("/test?type=message.sent")
+    browser.see("As rendered", "#payload-check")  # what was sent is no draft
+    browser.js("history.go(-2)")
+    browser.until(lambda: browser.js(value, "textarea.editor") == '{"mine": 1}')  # but where it was, it is there
     browser.js("const real = window.fetch; window.fetch = (path, options) => path.endsWith('/preview') ? new Promise(() => {}) : real(path, options)")
     browser.choose("Type", "agent.error")  # whose payload does not come
     browser.click("Send")
@@ -796,12 +849,18 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     assert "Retrying" not in browser.text() and "now" not in browser.text(".facts")
     browser.go("/deliveries")
     browser.js(CANCELLED)
-    for also, said in (("{}", "it was cancelled. Resend sends it."), ("{webhook_deleted: true}", "its endpoint was deleted"),
+    for also, said in (("{}", "Nothing was sent. Resend sends it."), ("{run_id: 'run_1'}", "it may have arrived. Resend sends it."),
                        ("{state: 'pending', waiting_for: 'endpoint'}", "it waits until its endpoint is enabled")):
         browser.go("/deliveries")
         browser.js(f"window.also = {also}")
         browser.go(page)
         assert said in browser.text(".split"), said
+    for also, why in (("{}", "its endpoint was deleted"), ("{run_id: 'run_1', error: 'the run was stopped'}", "the run was stopped")):
+        browser.go("/deliveries")
+        browser.js(f"window.also = {{webhook_deleted: true, ...{also}}}")
+        browser.go(page)
+        assert f"Reason {why}" in browser.text(".facts") and "Error" not in browser.text(".facts")
+        assert "deleted" not in browser.text(".split") and "Resend" not in browser.text(".split")  # there is one reason
     browser.js("location.reload()")
     browser.until(browser.ready)
     serve.call("DELETE", f"/v1/webhooks/{hook}")
@@ -810,13 +869,31 @@ def test_what_waits_for_an_endpoint_says_so_and_what_outlives_it_where_it_went(b
     host = receiver.url.split("/")[2]
     for width in (1280, 1600):
         browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-        tails = browser.js(CUT)  # what is long is cut at its end, and nothing else is
-        assert len(tails) == 2 and all(each.startswith("/hooks/very-long") for each in tails), (width, tails)
-        assert browser.text(".c-endpoint .first") == host
+        cut = browser.js(CUT)  # before the end of its path, and nothing else is
+        assert len(cut) == 2 and all(each.startswith(host + "/hooks/very-long") for each in cut), (width, cut)
+        assert browser.text(".c-endpoint .first + span") == "/very-long/"
+        assert browser.find(".c-endpoint .cut").get_attribute("title").startswith(url)
     browser.cdp("Emulation.clearDeviceMetricsOverride")
     browser.go(page)
     browser.see("(deleted)")
     assert not browser.find("//button[normalize-space()='Resend']").is_enabled()
+    assert not browser.complaints()
+
+
+def test_attempts_that_lie_close_stand_beside_each_other(browser, serve, receiver):
+    receiver.status = 503
+    serve.webhook(receiver.url, retry={"attempts": 5, "base": "10ms", "factor": 100, "cap": "1h", "jitter": "none"})
+    (made,) = serve.post("/v1/events", {"type": "message.sent"}).data["deliveries"]
+    receiver.got(3)  # after 10 ms and a second; the next is due in 100 s
+    enter(browser, serve)
+    browser.go(f"/deliveries/{made['delivery_id']}")
+    marks = "return [...document.querySelectorAll('.rail .mark')].map((each) => each.getBoundingClientRect()).map(({left, right}) => [left, right])"
+    browser.until(lambda: len(browser.js(marks)) == 4)
+    for width in (1280, 390):
+        browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False)
+        drawn = browser.js(marks)
+        assert all(left >= right for (_, right), (left, _) in zip(drawn, drawn[1:])), (width, drawn)
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
     assert not browser.complaints()
 
 
@@ -944,11 +1021,21 @@ window.fetch = async (path, options) => {
     const answer = await real(path, options);
     if (!path.startsWith("/v1/overview")) return answer;
     const told = await answer.json();
-    told.data.slices.filter((each) => each.attempts).forEach((each) => Object.assign(each, {p50_ms: 2, p99_ms: 4e5, delivered: 15000}));
+    told.data.slices.filter((each) => each.attempts).forEach((each) => Object.assign(each, {p50_ms: 2, p99_ms: 4e5, delivered: 15000 - each.attempts, failed: each.attempts}));
     told.data.latency = Array.from({length: 30}, (_, i) => ({upto_ms: 0.6 * 2 ** (i / 4), attempts: 1}));
-    Object.assign(told.data.totals, {attempts: 21112, delivered: 4048, failed: 17064});
+    Object.assign(told.data.totals, {attempts: 21112, delivered: 4048, failed: 17064, p50_ms: 1.234, p90_ms: 98.76, p99_ms: 12345});
     return new Response(JSON.stringify(told));
 };"""
+
+
+# The point of the error rate that is at the top of its chart, and whether it is drawn there beyond the edge.
+TOP_EDGE = """const canvas = [...document.querySelectorAll("canvas")].find((each) => each.ariaLabel.startsWith("Error rate:"));
+const chart = Chart.getChart(canvas);
+const i = chart.data.datasets[0].data.findIndex((each) => each !== null);
+const {x} = chart.getDatasetMeta(0).data[i];
+const ratio = chart.currentDevicePixelRatio;
+const above = canvas.getContext("2d").getImageData((x - 2) * ratio, (chart.chartArea.top - 3) * ratio, 4 * ratio, 2 * ratio).data;
+return [chart.data.datasets[0].data[i], above.some(Boolean)];"""
 
 
 def test_axes_and_tiles_have_figures_of_one_form(browser, serve, receiver):
@@ -966,9 +1053,11 @@ def test_axes_and_tiles_have_figures_of_one_form(browser, serve, receiver):
     ):
         told = browser.until(lambda: browser.js(ticks, name, axis))
         assert [each.replace("\xa0", " ") for each in told] == labels, name
+    browser.until(lambda: browser.js(TOP_EDGE) == [100, True])
     assert browser.js("return " + kit.HIDDEN) == []
     assert "Attempts 21,112 4,048 delivered Error rate 80.8 % 17,064 failed" in browser.text(".strip")
-    assert not browser.complaints()
+    assert re.findall(r"(\S+) \S+ response time", browser.text(".strip").replace("\xa0", " ")) == ["1.2", "99", "12"]  # known to 6 %
+    assert not [line for line in browser.complaints() if "getImageData" not in line]
 
 
 def test_it_is_used_by_keys_and_keeps_its_theme(browser, serve):
@@ -1266,6 +1355,12 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
     serve.call("DELETE", f"/v1/webhooks/{hook}")
     browser.go(f"/deliveries?webhook={hook}")
     browser.until(lambda: rows(browser) == [sent])
+    gone = "return document.querySelector('select[aria-label=Endpoint]').selectedOptions[0].text"
+    assert browser.js(gone) == "(deleted) " + receiver.url.removeprefix("http://")
+    browser.go(f"/overview?webhook={hook}")
+    browser.until(lambda: browser.js(gone) == "(deleted) " + receiver.url.removeprefix("http://"))
+    browser.go("/overview")
+    browser.see(receiver.url.removeprefix("http://") + " (deleted)")
     browser.complaints()  # the console's word on the answers of 400
 
 

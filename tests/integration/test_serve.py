@@ -225,6 +225,7 @@ def test_what_is_old_goes(tmp_path):
     (("--no-auth", "--listen", "0.0.0.0:0"), "open to everybody"),
     (("--plan", "startr"), 'did you mean "starter"?'),
     (("--grace", "5"), "no duration"),
+    (("--grace", "-1s"), "no duration"),
     (("--keep", "0"), "--keep 0"),
     (("--keep-bytes", "12"), "--keep-bytes"),
     (("--in-flight", "0"), "out of range"),
@@ -406,7 +407,7 @@ def test_webhook_with_everything(shared):
 
 GOOD = {"url": "http://127.0.0.1:9/", "events": ["*"]}
 BAD = [
-    ({"url": None}, "url", '"url" is null, and it is needed; give it a value'),
+    ({"url": None}, "url", "url: this is null, and it is needed; give it a value"),
     ({"url": 5}, "url", "put it in quotes"),
     ({"events": ["a" * 700]}, "events.0", 'matches "' + "a" * 100 + '"; GET /v1/events'),
     ({"url": "127.0.0.1:9"}, "url", "http"),
@@ -676,6 +677,8 @@ def test_what_is_older_than_a_rotation_is_signed_with_the_secret_before(tmp_path
             rotated = server.post(path + "/rotate", {"grace": "1h"}).data
             new = accept()
             kit.until(lambda: sign({old: made["secret"], new: rotated["secret"]}))
+            for each, secret in ((old, "previous"), (new, "current")):
+                kit.until(lambda: server.get(f"/v1/deliveries/{each}").data["attempts_log"][-1]["signed_with"] == secret)
             server.process.kill()
             server.process.wait(30)
         with Serve(tmp_path / "state") as server:
@@ -697,14 +700,25 @@ def test_what_is_older_than_a_rotation_is_signed_with_the_secret_before(tmp_path
                 kit.assert_signed(request, asked)
 
 
+def test_a_grace_of_none(tmp_path, receiver):
+    """As of the request, so of the server: the old secret is erased at once."""
+    with Serve(tmp_path / "state", "--grace", "0s") as server:
+        assert server.get("/v1/info").data["defaults"]["grace_ms"] == 0
+        hook = server.webhook(receiver.url)["id"]
+        assert server.post(f"/v1/webhooks/{hook}/rotate").data["grace_until"] is None
+        assert server.post(f"/v1/webhooks/{hook}/rotate", {"grace": "1h"}).data["grace_until"]
+
+
 def test_rotation_where_two_secrets_sign(shared, receiver):
     made = shared.webhook(receiver.url, events=["agent.deployed"], scheme="standard-webhooks")
     path = f"/v1/webhooks/{made['id']}"
 
     def signatures():
-        shared.ended(shared.post(path + "/test", {"event": "agent.deployed"}).data["delivery_id"])
+        delivery = shared.ended(shared.post(path + "/test", {"event": "agent.deployed"}).data["delivery_id"])
         request = receiver.take()[0]
-        return request, request["headers"]["webhook-signature"].split(" ")
+        found = request["headers"]["webhook-signature"].split(" ")
+        assert delivery["attempts_log"][0]["signed_with"] == ("both" if len(found) == 2 else "current")
+        return request, found
 
     request, found = signatures()
     assert found == [standard_signature(request, made["secret"])]
@@ -1279,9 +1293,9 @@ def test_list_and_filters(tmp_path):
     ({"run": "run_none"}, "run", 'there is no run "run_none" in the log'),
     ({"webhook": "message.sent"}, "webhook", "GET /v1/webhooks"),
     ({"event": "message.sent"}, "event", "evt_…"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since must be before until"),
-    ({"since": "1m", "until": "1h"}, "since", "since must be before until"),
-    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "since must be before until"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since", "since: this must be before until"),
+    ({"since": "1m", "until": "1h"}, "since", "since: this must be before until"),
+    ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, "since", "since: this must be before until"),
 ])  # fmt: skip
 def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
     hook = shared.webhook("http://127.0.0.1:9/", ["message.sent"])["id"]
@@ -1299,7 +1313,7 @@ def test_filters_that_can_match_nothing_are_refused(shared, query, field, said):
 
 def test_a_parameter_that_is_there_twice_is_refused(shared):
     message, fields = shared.call("GET", "/v1/deliveries?state=failed&limit=5&state=pending").error(400, "INVALID_REQUEST")
-    assert fields == ["state"] and message == 'state: "state" is there twice; give it once'
+    assert fields == ["state"] and message == "state: this is there twice; give it once"
 
 
 def test_filters_by_what_was_there_once(tmp_path):

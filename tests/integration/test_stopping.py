@@ -557,12 +557,18 @@ def make_served(path):
     path.write_bytes((path.parent / "state" / "platform.db").read_bytes())
 
 
+def make_received(path):
+    with kit.sink("--receipts", path):
+        pass
+
+
 UNFIT = {
     "directory": (lambda path: path.mkdir(), "is a directory, not a delivery log"),
     "text": (lambda path: path.write_text("dear diary\n" * 100), "is not a delivery log"),
     "FIFO": (os.mkfifo, "is not a regular file"),
     "another program's": (make_foreign, "is an SQLite database of another program"),
     "emit8 serve's": (make_served, "is the memory of emit8 serve, not a delivery log; its API"),
+    "emit8 sink's": (make_received, "holds the receipts of emit8 sink, which is not a delivery log; sqlite3 reads them"),
     "device": (lambda path: path.symlink_to("/dev/full"), "is not a regular file"),
     "newer": (None, "was written by a newer version of emit8"),
 }

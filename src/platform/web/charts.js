@@ -107,6 +107,7 @@ function datasets(spec) {
         pointRadius: (context) => alone(context.dataset.data, context.dataIndex),
         pointHoverRadius: 3,
         pointHitRadius: 8,
+        clip: spec.type === "line" ? 4 : undefined, /* a point at the top edge is whole */
         tension: 0.25,
         fill: series.filled ?? false,
         spanGaps: false,

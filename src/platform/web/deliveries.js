@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointChoice, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointText, endpointChoice, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, stamp, mostlyWaited, zone } from "./format.js";
 
 const PAGE = 50;
@@ -74,9 +74,7 @@ function fits(row, filter) {
     return !(query.since && row.created_at < query.since) && !(query.until && row.created_at >= query.until);
 }
 
-/* Rows are in the order of these. */
-const keyOf = (row) => `${row.created_at} ${row.id}`;
-const byTime = (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1);
+const byPosition = (a, b) => a.position - b.position;
 
 /* ---- rows ---- */
 const ENVIRONMENTS = { development: "dev", staging: "stg" };
@@ -90,7 +88,7 @@ function deliveryRow(row, fresh = false) {
             : h("span", { class: "tag", title: short(row.environment) }, ENVIRONMENTS[row.environment] ?? short(row.environment, 20));
     return h(
         "tr",
-        { role: "row", data: { id: row.id, key: keyOf(row), fresh: fresh ? "" : null } },
+        { role: "row", data: { id: row.id, position: row.position, fresh: fresh ? "" : null } },
         cell(
             "time",
             "Time",
@@ -178,6 +176,7 @@ function filterBar(filter, lists, change) {
     const choice = (name, label, options) =>
         select(options, filter[name] ?? "", {
             "aria-label": label,
+            title: filter[name] ? labelOf(options, filter[name]) : null,
             data: { filter: name, set: filter[name] ? "" : null },
             onchange: (event) => change({ [name]: event.target.value }),
         });
@@ -240,6 +239,13 @@ async function findPage(query, signal, size = PAGE) {
     return found;
 }
 
+/* An endpoint that was deleted is in no list; the log tells where it was. */
+export async function withDeleted(options, id, signal) {
+    if (!id || options.some(([key]) => key === id)) return options;
+    const [row] = await get("/v1/deliveries", { webhook: id, limit: 1 }, signal).catch(() => []); /* the log itself says what is wrong */
+    return [...options, [id, row?.url ? `(deleted) ${endpointText(row.url)}` : id]];
+}
+
 /* Where the log was left: with its filters. */
 let address = "#/deliveries";
 export const logAddress = () => address;
@@ -255,7 +261,7 @@ function remember(filter) {
     history.replaceState(history.state, "", address);
 }
 
-/* An endpoint that is deleted, or a type that is gone, stays to be chosen while it is filtered by. */
+/* A type that is gone, or a status of its own, stays to be chosen while it is filtered by. */
 function withChosen(options, value) {
     return !value || options.some(([key]) => key === value) ? options : [...options, [value, value]];
 }
@@ -335,6 +341,7 @@ async function resendFailed(control, filter, lists) {
 export default async function deliveries(page) {
     const lists = await filterLists();
     const filter = Object.fromEntries(FILTERS.map((name) => [name, page.query.get(name) ?? ""]));
+    lists.webhooks = await withDeleted(lists.webhooks, filter.webhook, page.signal);
     address = addressOf(filter);
     const bar = h("div", { class: "filters", role: "group", "aria-label": "Filters" });
     const news = h("button", { type: "button", class: "news", hidden: true });
@@ -348,7 +355,7 @@ export default async function deliveries(page) {
             bar,
             filterBar(
                 filter,
-                { ...lists, types: withChosen(lists.types, filter.type), webhooks: withChosen(lists.webhooks, filter.webhook) },
+                { ...lists, types: withChosen(lists.types, filter.type) },
                 change,
             ),
         );
@@ -484,8 +491,7 @@ export default async function deliveries(page) {
         for (const row of rows) {
             const element = deliveryRow(row, true);
             put(row, element);
-            const key = keyOf(row);
-            body.insertBefore(element, [...body.children].find((each) => each.dataset.key < key) ?? null);
+            body.insertBefore(element, [...body.children].find((each) => Number(each.dataset.position) < row.position) ?? null);
         }
         trim();
         drawTable();
@@ -558,18 +564,18 @@ export default async function deliveries(page) {
         if (reading()) {
             fresh.forEach((row) => state.waiting.set(row.id, row));
             tellNews();
-        } else add(fresh.sort(byTime));
+        } else add(fresh.sort(byPosition));
     }
 
     /* It belongs to the rows that are not shown yet. */
     function isOld(row) {
         const last = body.lastElementChild;
-        return last !== null && (state.next !== null || state.cutOff) && keyOf(row) < last.dataset.key;
+        return last !== null && (state.next !== null || state.cutOff) && row.position < Number(last.dataset.position);
     }
 
     function takeNews() {
         if (state.many) reload();
-        else add([...state.waiting.values()].sort(byTime));
+        else add([...state.waiting.values()].sort(byPosition));
         forgetNews();
         scrollTo({ top: 0 });
     }

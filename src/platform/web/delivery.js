@@ -52,11 +52,17 @@ function extent(row) {
     return { from, to: Math.max(from + 1, ...ends) };
 }
 
+const ROOM = 12; /* marks beside each other, on a phone */
+
 /* All attempts where they lie in time, and the one that is due. */
 function rail(row, chosen, choose) {
     const { from, to } = extent(row);
     const place = (moment) => `${((100 * (moment - from)) / (to - from)).toFixed(3)}%`;
-    const marks = row.attempts_log.map((each) =>
+    const isDue = row.state === "pending" && row.next_attempt_at;
+    const all = row.attempts_log.length + (isDue ? 1 : 0);
+    /* What lies close in time stands beside each other, as long as there is room for all. */
+    const among = (i) => (all > ROOM ? { "--before": "0", "--from-here": "1" } : { "--before": String(i), "--from-here": String(all - i) });
+    const marks = row.attempts_log.map((each, i) =>
         h(
             "button",
             {
@@ -65,6 +71,7 @@ function rail(row, chosen, choose) {
                 "aria-pressed": String(each === chosen),
                 data: { kind: each.outcome === "delivered" ? "ok" : "bad" },
                 vars: {
+                    ...among(i),
                     "--at": place(at(each.due_at)),
                     "--size": place(from + (at(each.done_at) - at(each.due_at))),
                 },
@@ -75,15 +82,14 @@ function rail(row, chosen, choose) {
             h("span", null, String(each.number)),
         ),
     );
-    const next =
-        row.state === "pending" && row.next_attempt_at
-            ? h("span", {
-                  class: "mark",
-                  data: { kind: "next" },
-                  vars: { "--at": place(at(row.next_attempt_at)) },
-                  title: `Next attempt, ${stamp(row.next_attempt_at)}`,
-              })
-            : null;
+    const next = isDue
+        ? h("span", {
+              class: "mark",
+              data: { kind: "next" },
+              vars: { ...among(all - 1), "--at": place(at(row.next_attempt_at)) },
+              title: `Next attempt, ${stamp(row.next_attempt_at)}`,
+          })
+        : null;
     return h(
         "div",
         { class: "rail" },
@@ -96,7 +102,7 @@ function rail(row, chosen, choose) {
             h(
                 "span",
                 null,
-                row.state === "pending" && row.next_attempt_at ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()),
+                isDue ? `next ${away(row.next_attempt_at)}` : stamp(new Date(to).toISOString()),
             ),
         ),
     );
@@ -156,6 +162,7 @@ function attemptItem(attempt, before, longest, chosen, choose) {
                 { class: "attempt-note" },
                 `${ms(attempt.send_lag_ms)} send lag + ${ms(attempt.service_time_ms)} service time${isUnsent(attempt) ? ": nothing was sent" : ""}`,
             ),
+            attempt.signed_with === "previous" ? h("span", { class: "attempt-note" }, "signed with the secret from before the rotation") : null,
             attempt.tampered ? h("span", { class: "attempt-note" }, `changed on purpose: ${short(attempt.tampered.how, 200)}`) : null,
             errorText(attempt) ? h("span", { class: "attempt-note" }, short(errorText(attempt), 200)) : null,
         ),
@@ -173,14 +180,23 @@ function noAttempt(row) {
     if (row.attempts > row.unknown_attempts.length) return "Its attempts are not kept any more.";
     const lost = lostOf(row).length > 0;
     const nothing = lost ? "No answer is known" : "Nothing was sent";
-    if (row.state !== "cancelled")
-        return row.waiting_for
-            ? `${nothing} yet: it waits until its endpoint is enabled.`
-            : `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
-    if (row.run_id)
-        return "No attempt is known: the run ended first. One that was under way at that moment may have arrived. Resend sends it.";
-    if (row.webhook_deleted) return `${nothing}: it was cancelled, as its endpoint was deleted.`;
-    return `${nothing}: it was cancelled. Resend sends it${lost ? " again" : ""}.`;
+    if (row.waiting_for) return `${nothing} yet: it waits until its endpoint is enabled.`;
+    if (row.state !== "cancelled") return `${nothing} yet. The ${lost ? "next" : "first"} attempt shows up here by itself.`;
+    return [
+        row.run_id ? "No attempt is known. If one was under way when the run ended, it may have arrived." : `${nothing}.`,
+        row.webhook_deleted ? "" : ` Resend sends it${lost ? " again" : ""}.`,
+    ];
+}
+
+/* Why it is not sent, of one that was cancelled. What the run has to say comes first: its endpoint may have been deleted later. Older
+ * versions left the last attempt's error where an endpoint was deleted. */
+const whyCancelled = ({ error, run_id: run, webhook_deleted: deleted }) => (deleted && !run ? "its endpoint was deleted" : error);
+
+/* What went wrong, or stopped it: one fact, since there is one reason. */
+function reason(row) {
+    const why = row.state === "cancelled" ? whyCancelled(row) : null;
+    if (why) return fact("Reason", clipped(why, 400));
+    return row.error ? fact("Error", clipped(errorText(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null;
 }
 
 function lostNote(row) {
@@ -485,6 +501,13 @@ function tryOut(row, attempt, sent) {
     return h("div", { class: "try" }, form, h("p", { class: "hint" }, "The secret does not leave this page."), verdict);
 }
 
+/* The secret is the endpoint's of that time: it may have been rotated since. */
+const SIGNERS = {
+    current: "It was signed with the secret that the endpoint had then.",
+    previous: "It was signed with the secret from before the rotation: this was accepted before it, and the grace was not over.",
+    both: "It was signed with two secrets, the present one of that time and the one from before the rotation: the grace was not over.",
+};
+
 /* What a change means for the comparison. */
 function ofChange({ how, forged }, sent) {
     if (!sent) return ["This attempt went out without this header, on purpose (", clipped(how, 200), "): there is nothing to compare, and a receiver should refuse it."];
@@ -516,6 +539,7 @@ function signaturePanel(row, attempt) {
         ),
         attempt?.tampered ? h("p", { class: "why" }, icon("warn"), h("span", null, ofChange(attempt.tampered, sent))) : null,
         sent ? h("div", { class: "secret-box" }, h("code", null, clipped(sent, 400)), copyButton(sent)) : null,
+        sent && !attempt.tampered && SIGNERS[attempt.signed_with] ? h("p", { class: "hint" }, SIGNERS[attempt.signed_with]) : null,
         attempt ? tryOut(row, attempt, sent) : null,
     );
 }
@@ -562,7 +586,7 @@ function facts(row) {
             filter("event", row.event_id, "all deliveries of it"),
         ),
         fact("Delivery", code(row.id), copyButton(row.id, "", "quiet small icon-only")),
-        row.error ? fact("Error", clipped(errorText(row) ?? `the receiver answered ${row.status}: ${outcomeText(row.outcome)}`, 400)) : null,
+        reason(row),
     );
 }
 

@@ -4,6 +4,7 @@ import { get, post, patch, catalogue, info, forget } from "./api.js";
 import { field, complaining, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
 import { plural, span } from "./format.js";
 import { draftOf, keepDraft } from "./drafts.js";
+import { apiOf, pageOf } from "./endpoints.js";
 
 /* ---- the events it takes ---- */
 /* Boxes for all, each category and each type; a field for any other pattern; and what all of it matches, as the server says. */
@@ -44,7 +45,7 @@ function eventPicker(types, chosen, signal) {
         if (on) patterns.add(pattern);
         else patterns.delete(pattern);
         draw();
-        tree.querySelector(`[data-pattern="${CSS.escape(pattern)}"]`)?.focus();
+        (tree.querySelector(`[data-pattern="${CSS.escape(pattern)}"]`) ?? other).focus();
     }
 
     function drawTree() {
@@ -196,13 +197,18 @@ function headerRows(headers) {
         { name: "plus", kind: "small" },
     );
     const whole = h("fieldset", { class: "field" }, h("legend", null, "Headers of your own"), list, add);
-    const values = () =>
-        Object.fromEntries(
-            [...list.children]
-                .map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim()))
-                .filter(([name]) => name),
-        );
-    return { whole: complaining(whole, () => whole.querySelector("input, button")), values };
+    const given = () =>
+        [...list.children]
+            .map((line) => [...line.querySelectorAll("input")].map((input) => input.value.trim()))
+            .filter(([name, value]) => name || value);
+    /* What the API would not be told: it gets an object. */
+    function fault() {
+        const names = given().map(([name]) => name.toLowerCase());
+        const twice = names.find((name, i) => names.indexOf(name) < i);
+        if (names.includes("")) return "a value stands here without a name; write one, or remove it";
+        return twice ? `${twice} is there twice; remove one of them` : null;
+    }
+    return { whole: complaining(whole, () => whole.querySelector("input, button")), values: () => Object.fromEntries(given()), fault };
 }
 
 /* Durations as they are written: 1500ms, 5s, 2m. */
@@ -368,7 +374,14 @@ function controls(given, facts, types, signal, isNew) {
         return out;
     };
     const places = { ...parts, ...Object.fromEntries(Object.entries(picks.retry.parts).map(([name, part]) => [`retry.${name}`, part])) };
-    return { parts, places, values };
+    /* What can be told before anybody is asked: [{field, message}]. */
+    const faults = () => {
+        const now = values();
+        const missing = Object.entries(NEEDED).filter(([name]) => !now[name].length);
+        const headers = picks.headers.fault();
+        return [...missing, ...(headers ? [["headers", headers]] : [])].map(([name, message]) => ({ field: name, message }));
+    };
+    return { parts, places, values, faults };
 }
 
 const WRONG = "[aria-invalid=true], [data-wrong]";
@@ -424,7 +437,7 @@ async function show(page, hook, title, save, done) {
 
     function draw(draft) {
         const made = controls(withChanges(before, draft), facts, types, page.signal, isNew);
-        const { parts, places } = made;
+        const { parts, places, faults } = made;
         ({ values } = made);
         const above = h("div", { tabindex: -1 });
         const submit = h("button", { type: "submit", class: "primary" }, isNew ? "Make the endpoint" : "Save");
@@ -455,24 +468,23 @@ async function show(page, hook, title, save, done) {
                 submit,
                 h(
                     "a",
-                    { class: "button", href: hook ? `#/endpoints/${encodeURIComponent(hook.id)}` : "#/endpoints", onclick: () => (left = true) },
+                    { class: "button", href: hook ? pageOf(hook) : "#/endpoints", onclick: () => (left = true) },
                     "Cancel",
                 ),
             ),
         );
         form.addEventListener("submit", (event) => {
             event.preventDefault();
-            submitted(form, places, above, submit);
+            submitted(form, places, above, submit, faults());
         });
         fill(page.root, h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")), page.heading(title), form);
     }
 
-    function submitted(form, places, above, submit) {
+    function submitted(form, places, above, submit, faults) {
         above.replaceChildren();
         Object.values(places).forEach((place) => place?.complain?.(""));
+        if (faults.length) return complain(form, places, above, { details: faults });
         const given = values();
-        const missing = Object.entries(NEEDED).filter(([field]) => !given[field].length);
-        if (missing.length) return complain(form, places, above, { details: missing.map(([field, message]) => ({ field, message })) });
         return busy(submit, async () => {
             let made;
             try {
@@ -485,7 +497,7 @@ async function show(page, hook, title, save, done) {
             keepDraft(name, null);
             forget("/v1/webhooks");
             await done(made);
-            location.hash = `#/endpoints/${encodeURIComponent(made.id)}`;
+            if (!page.signal.aborted) location.hash = pageOf(made); /* else one has gone elsewhere meanwhile */
         });
     }
 
@@ -502,13 +514,14 @@ export async function newEndpoint(page) {
             showSecret(
                 made.secret,
                 "The endpoint's secret",
+                made.url,
                 "Your receiver verifies with it that a request is from here. Copy it to where your receiver reads it.",
             ),
     );
 }
 
 export async function editEndpoint(page) {
-    const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
+    const path = apiOf(page.params);
     const hook = await get(path, null, page.signal);
     await show(
         page,

@@ -2,11 +2,12 @@
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, remove, webhooks, info, forget, isBack } from "./api.js";
 import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
-import { ms, span, stamp, away, count, plural, percent, zone } from "./format.js";
+import { rough, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
 
-const own = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
-const pageOf = (hook, rest = "") => `#/endpoints/${encodeURIComponent(hook.id)}${rest}`;
+/* Where it is in the API, and among these pages. */
+export const apiOf = (hook, rest = "") => `/v1/webhooks/${encodeURIComponent(hook.id)}${rest}`;
+export const pageOf = (hook, rest = "") => `#/endpoints/${encodeURIComponent(hook.id)}${rest}`;
 
 const chips = (list, most = Infinity) =>
     h(
@@ -50,7 +51,7 @@ function remark(hook) {
 }
 
 /* ---- what can be done ---- */
-const setEnabled = (hook, on) => post(own(hook, on ? "/enable" : "/disable"));
+const setEnabled = (hook, on) => post(apiOf(hook, on ? "/enable" : "/disable"));
 
 async function disable(hook) {
     const sure = await confirm({
@@ -72,6 +73,7 @@ async function disable(hook) {
 async function rotate(hook) {
     const { overlapping_schemes: overlapping, defaults } = await info();
     const overlaps = overlapping.includes(hook.scheme);
+    const grace = span(defaults.grace_ms);
     const sure = await confirm({
         title: "Rotate the secret?",
         text: [
@@ -80,31 +82,47 @@ async function rotate(hook) {
                 "p",
                 null,
                 `The present one${hook.secret_end ? `, which ends in ${short(hook.secret_end)},` : ""} `,
-                overlaps
-                    ? `signs as well for ${span(defaults.grace_ms)}: time to change your receivers.`
-                    : `signs what was accepted before, and its retries, for ${span(defaults.grace_ms)}: let your receivers take both for so long.`,
+                !defaults.grace_ms
+                    ? "signs nothing more, retries of what was accepted before included: there is no grace."
+                    : overlaps
+                      ? `signs as well for ${grace}: time to change your receivers.`
+                      : `signs what was accepted before, and its retries, for ${grace}: let your receivers take both for so long.`,
             ),
+            inGrace(hook) ? h("p", null, "The one from before the last rotation signs nothing more from then on.") : null,
         ],
         action: "Rotate",
         danger: false,
     });
     if (!sure) return false;
-    const made = await post(own(hook, "/rotate"));
+    const made = await post(apiOf(hook, "/rotate"));
     await showSecret(
         made.secret,
         "The new secret",
-        `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`,
+        hook.url,
+        made.grace_until
+            ? `The one before signs ${overlaps ? "as well" : "what was accepted before"} until ${stamp(made.grace_until, false)}.`
+            : "The one before signs nothing more.",
     );
     return true;
 }
 
 async function revoke(hook) {
+    const { overlapping_schemes: overlapping } = await info();
     const sure = await confirm({
         title: "Revoke the secret from before the rotation?",
-        text: h("p", null, "It signs nothing more. Receivers that still verify with it refuse what comes from now on."),
+        text: [
+            h(
+                "p",
+                null,
+                overlapping.includes(hook.scheme)
+                    ? "It signs nothing more; the present one alone does, retries included."
+                    : "It signs nothing more. What was accepted before the rotation and is sent from now on, retries included, is signed with the present one.",
+            ),
+            h("p", null, "Receivers that know only the old one refuse that."),
+        ],
         action: "Revoke",
     });
-    if (sure) await post(own(hook, "/revoke"));
+    if (sure) await post(apiOf(hook, "/revoke"));
     return sure;
 }
 
@@ -122,7 +140,7 @@ async function erase(hook) {
         action: "Delete",
     });
     if (!sure) return false;
-    await remove(own(hook));
+    await remove(apiOf(hook));
     forget("/v1/webhooks");
     toast("The endpoint is deleted");
     location.hash = "#/endpoints";
@@ -176,7 +194,7 @@ function row(hook, share, changed) {
                 share?.attempts
                     ? [
                           `${plural(share.attempts, "attempt")}, `,
-                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99\u00a0${ms(share.p99_ms)}`,
+                          `${percent(share.attempts - share.delivered, share.attempts)} errors, p99\u00a0${rough(share.p99_ms)}`,
                       ]
                     : h("span", { class: "muted" }, "nothing sent"),
             ),
@@ -297,7 +315,9 @@ function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, chang
                   )
                 : fact(
                       "When rotated",
-                      overlaps
+                      !defaults.grace_ms
+                          ? "the one before signs nothing more"
+                          : overlaps
                           ? `both secrets sign for ${span(defaults.grace_ms)}`
                           : `the one before signs what is older for ${span(defaults.grace_ms)}`,
                   ),
@@ -318,8 +338,8 @@ function shareTable(share) {
         count(share.attempts),
         count(share.delivered),
         percent(share.attempts - share.delivered, share.attempts),
-        ms(share.p50_ms),
-        ms(share.p99_ms),
+        rough(share.p50_ms),
+        rough(share.p99_ms),
     ];
     return h(
         "section",
@@ -340,7 +360,7 @@ function shareTable(share) {
 }
 
 export async function endpoint(page) {
-    const path = `/v1/webhooks/${encodeURIComponent(page.params.id)}`;
+    const path = apiOf(page.params);
     const log = h("div");
     let leaving = false; /* it is being deleted: what the stream tells of it is old */
 

@@ -30,6 +30,14 @@ export function ms(value) {
     return span(value);
 }
 
+/* What is known to some 6 %, as a percentile of the overview: in two digits. */
+export function rough(value) {
+    if (value === null || value === undefined || value < 0.01) return ms(value);
+    const two = Number(value.toPrecision(2));
+    if (two < 1000) return `${two < 10 ? two.toFixed(two < 1 ? 2 : 1) : two}\u00a0ms`;
+    return two < 60000 ? `${(two / 1000).toFixed(two < 10000 ? 1 : 0)}\u00a0s` : span(two);
+}
+
 /* A power of ten of an axis, in ms. */
 export const decade = (value) => (value < 1000 ? `${Number(value.toPrecision(1))}\u00a0ms` : `${whole.format(value / 1000)}\u00a0s`);
 
@@ -38,6 +46,7 @@ export const mostlyWaited = (response, waited) => waited >= 100 && 2 * waited >=
 
 /* Longer: 1 h 04 min */
 export function span(value) {
+    if (value > 0 && value < 100) return `${Math.max(1, Math.round(value))}\u00a0ms`;
     if (value < 9950) return `${Number((value / 1000).toFixed(1))}\u00a0s`;
     const seconds = Math.round(value / 1000);
     if (seconds < 60) return `${seconds}\u00a0s`;

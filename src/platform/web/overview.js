@@ -2,8 +2,10 @@
 import { h, fill, icon, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, plural, percent, ms, decade, zone } from "./format.js";
+import { few, count, plural, percent, ms, rough, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
+import { withDeleted } from "./deliveries.js";
+import { pageOf } from "./endpoints.js";
 
 /* name, how long, step of the slices, text of the step */
 const RANGES = [
@@ -88,7 +90,7 @@ const CHARTS = {
     latency: (data, slices, range) => ({
         ...axis(slices, range),
         name: "Response time",
-        about: `median ${ms(data.totals.p50_ms)}, 90th percentile ${ms(data.totals.p90_ms)}, 99th ${ms(data.totals.p99_ms)}`,
+        about: `median ${rough(data.totals.p50_ms)}, 90th percentile ${rough(data.totals.p90_ms)}, 99th ${rough(data.totals.p99_ms)}`,
         type: "line",
         log: true,
         series: [
@@ -96,7 +98,7 @@ const CHARTS = {
             { name: "p90", key: "p90", data: slices.map((s) => s.p90_ms), line: "--chart-p90", dash: [5, 3] },
             { name: "p99", key: "p99", data: slices.map((s) => s.p99_ms), line: "--chart-p99", dash: [2, 2] },
         ],
-        value: ms,
+        value: rough,
         scale: decade,
     }),
     histogram: (data) => ({
@@ -106,7 +108,7 @@ const CHARTS = {
         marks: () => [...roundTimes(data.latency).keys()],
         tick: (i) => (roundTimes(data.latency).has(i) ? decade(roundTimes(data.latency).get(i)) : ""),
         name: "Response times, how often",
-        about: `half of the attempts took at most ${ms(data.totals.p50_ms)}`,
+        about: `half of the attempts took at most ${rough(data.totals.p50_ms)}`,
         type: "bar",
         least: 4,
         series: [{ name: "Attempts", key: "ok", data: data.latency.map((each) => each.attempts), fill: "--chart-ok" }],
@@ -133,9 +135,9 @@ function figures({ totals, pending, retrying }) {
         { class: "strip" },
         figure("Attempts", told(totals.attempts), `${told(totals.delivered)} delivered`),
         figure("Error rate", percent(totals.failed, totals.attempts), `${told(totals.failed)} failed`, failing ? "bad" : null),
-        figure("Median", ms(totals.p50_ms), "response time"),
-        figure("p90", ms(totals.p90_ms), "response time"),
-        figure("p99", ms(totals.p99_ms), "response time"),
+        figure("Median", rough(totals.p50_ms), "response time"),
+        figure("p90", rough(totals.p90_ms), "response time"),
+        figure("p99", rough(totals.p99_ms), "response time"),
         figure("Pending", told(pending), pending ? `${told(retrying)} of them retrying` : "nothing waits"),
     );
 }
@@ -158,8 +160,8 @@ function lateNote({ attempts, late }) {
 const numbers = (row) => [
     h("td", { class: "num" }, count(row.attempts)),
     h("td", { class: "num" }, percent(row.attempts - row.delivered, row.attempts)),
-    h("td", { class: "num" }, ms(row.p50_ms)),
-    h("td", { class: "num" }, ms(row.p99_ms)),
+    h("td", { class: "num" }, rough(row.p50_ms)),
+    h("td", { class: "num" }, rough(row.p99_ms)),
 ];
 const NUMBERS = ["Attempts", "Errors", "p50", "p99"].map((text) => ({ text, class: "num" }));
 
@@ -227,9 +229,9 @@ function tables(data) {
             ),
         ),
         shares("By endpoint", "Endpoint", most(data.webhooks), (row) =>
-            row.url
-                ? h("a", { href: `#/endpoints/${encodeURIComponent(row.name)}` }, soft(endpointText(row.url)))
-                : h("span", { class: "muted" }, row.name),
+            row.deleted
+                ? link({ webhook: row.name }, [row.url ? soft(endpointText(row.url)) : row.name, h("span", { class: "muted" }, " (deleted)")])
+                : h("a", { href: pageOf({ id: row.name }) }, soft(endpointText(row.url))),
         ),
         shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, soft(row.name))),
     ];
@@ -346,7 +348,8 @@ export default async function overview(page) {
         refresh();
     }
 
-    const which = select([["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])], state.webhook, {
+    const choices = [["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])];
+    const which = select(await withDeleted(choices, state.webhook, page.signal), state.webhook, {
         "aria-label": "Endpoint",
         onchange: (event) => change({ webhook: event.target.value }),
     });
@@ -355,7 +358,7 @@ export default async function overview(page) {
         page.root,
         page.heading(
             "Overview",
-            hooks.length > 1 ? which : null,
+            hooks.length > 1 || state.webhook ? which : null,
             zone ? h("span", { class: "muted" }, `Times in ${zone}`) : null,
             ranges(state.range, (range) => change({ range })),
         ),
@@ -365,7 +368,7 @@ export default async function overview(page) {
 
     /* What happens is counted at most every two seconds. */
     let stale = false;
-    page.on((name) => (stale ||= ["delivery", "many"].includes(name) || name === "state"));
+    page.on((name) => (stale ||= ["delivery", "many", "state"].includes(name)));
     page.every(2000, () => {
         if (!stale || lists.contains(document.activeElement)) return;
         stale = false;

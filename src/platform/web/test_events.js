@@ -260,6 +260,7 @@ export default async function testEvents(page) {
         "Render anew",
         () => {
             keepDraft(slot(), null);
+            page.more = null;
             render();
         },
         { name: "retry" },
@@ -279,13 +280,16 @@ export default async function testEvents(page) {
     /* Each type has a payload of its own, in each environment. */
     const slot = () => `test ${chosen.type} ${chosen.environment}`;
     let rendered = null; /* whose payload is in the editor */
+    let sent = null; /* a text of one's own that has gone out: it is no draft any more */
 
     function keep() {
         if (rendered === null) return;
-        keepDraft(rendered, edit.edited() ? edit.text() : null);
-        if (edit.edited()) keepDraft("test", { ...chosen });
+        const own = edit.edited() && edit.text() !== sent;
+        keepDraft(rendered, own ? edit.text() : null);
+        if (own) keepDraft("test", { ...chosen });
     }
     page.atEnd(keep);
+    page.kept = () => (sent !== null && edit.text() === sent ? { slot: rendered, text: sent } : null); /* for who comes back */
 
     /* What goes out: as it stands here, or rendered by the server. A payload that has not come yet is not the one of the type before. */
     function payload() {
@@ -306,8 +310,9 @@ export default async function testEvents(page) {
             trouble.replaceChildren();
             edit.set(made.body);
             rendered = slot();
-            const draft = draftOf(rendered);
-            if (draft !== null) edit.change(draft);
+            sent = page.more?.slot === rendered ? page.more.text : null;
+            const written = draftOf(rendered) ?? sent;
+            if (written !== null) edit.change(written);
         } catch (error) {
             if (error.name !== "AbortError") fill(trouble, errorBox(error, render));
         }
@@ -340,11 +345,19 @@ export default async function testEvents(page) {
         );
     }
 
+    /* What has been sent stays in the editor, and is not offered as unsent. */
+    function noDraft(from, text) {
+        if (draftOf(from) === text) keepDraft(from, null);
+        if (from === rendered) sent = text;
+    }
+
     async function go(control) {
         await busy(control, async () => {
             let ids;
+            const given = payload();
+            const from = slot();
             try {
-                ids = await send(chosen.to, chosen.type, chosen.environment, payload(), facts.limits.body_bytes);
+                ids = await send(chosen.to, chosen.type, chosen.environment, given, facts.limits.body_bytes);
             } catch (error) {
                 if (error.status === 401) return;
                 fill(trouble, errorBox(error));
@@ -361,6 +374,7 @@ export default async function testEvents(page) {
                         h("span", null, "Accepted, but no enabled endpoint takes this type in this environment."),
                     ),
                 );
+            else if (given !== null) noDraft(from, given);
             ids.forEach(watch);
         });
         control.disabled = control === submit && Boolean(fault(edit.text()));

@@ -169,7 +169,7 @@ export async function busy(control, task) {
     try {
         return await task();
     } catch (error) {
-        if (error.status !== 401) toast(told(error), "bad");
+        if (error.status !== 401 && error.name !== "AbortError") toast(told(error), "bad"); /* its page has ended */
         return undefined;
     } finally {
         control.disabled = false;
@@ -258,8 +258,11 @@ export function confirm({ title, text, action, danger = true }) {
     });
 }
 
-/* A secret, for the one time that it can be seen. */
-export function showSecret(secret, title, text) {
+const askFirst = (event) => event.preventDefault();
+
+/* A secret, for the one time that it can be seen: whatever becomes of the page below, it stays until one says that it is stored, and who
+ * leaves the dashboard is asked. */
+export function showSecret(secret, title, url, text) {
     return new Promise((resolve) => {
         const value = h("code", { class: "secret", id: "secret" }, secret);
         let stored = false;
@@ -267,6 +270,7 @@ export function showSecret(secret, title, text) {
         const box = dialog(
             title,
             [
+                h("p", { class: "mono cut", title: short(url, 500) }, short(url)),
                 h("p", null, text),
                 h("div", { class: "secret-box" }, value, copyButton(secret, "Copy the secret", "")),
                 h("p", { class: "note" }, icon("warn"), h("span", null, "It is not shown again. Lost, it can only be rotated.")),
@@ -274,9 +278,11 @@ export function showSecret(secret, title, text) {
             ],
             () => stored,
         );
-        box.addEventListener("cancel", (event) => event.preventDefault());
+        box.addEventListener("cancel", askFirst);
+        addEventListener("beforeunload", askFirst);
         done.addEventListener("click", () => {
             stored = true;
+            removeEventListener("beforeunload", askFirst);
             box.close();
             resolve();
         });
@@ -431,26 +437,31 @@ export function stateText(row) {
     return row.outcome ? "Retrying" : "Pending";
 }
 
+const withoutScheme = (url) => url.replace(/^https?:\/\//, "");
+
 /* An endpoint in few words: its host and path. */
-export function endpointText(url) {
-    if (!url) return "deleted endpoint";
-    return short(url.replace(/^https?:\/\//, ""), 160);
-}
+export const endpointText = (url) => (url ? short(withoutScheme(url), 160) : "deleted endpoint");
 
 /* In a list of choices. */
 export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
 
-const TAIL = 16; /* characters */
+/* Where there is little room, what stands before the place is cut at its end, and the rest stays whole as far as it can. */
+const cutAt = (text, at, kind) =>
+    at > 0 && at < text.length
+        ? h("span", { class: `halves ${kind}` }, h("span", { class: "first" }, short(text.slice(0, at), 160)), h("span", null, text.slice(at)))
+        : text;
 
-/* Where there is little room it is the beginning that is cut, not what stands from the mark on; but where that is long, its end. */
-function cutBefore(text, mark) {
-    const at = text.indexOf(mark);
-    if (at < 0) return text;
-    return h("span", { class: text.length - at > TAIL ? "halves tailed" : "halves" }, h("span", { class: "first" }, text.slice(0, at)), h("span", null, text.slice(at)));
+const END = 12; /* characters of a long address */
+
+/* Its host, and the end of its path, tell endpoints apart. */
+export function endpointCut(url) {
+    if (!url) return endpointText(url);
+    const text = withoutScheme(url);
+    const last = text.search(/\/[^/]*\/?$/);
+    return cutAt(text, Math.max(last, text.length - END), "of-url");
 }
 
-export const endpointCut = (url) => (url ? cutBefore(endpointText(url), "/") : endpointText(url));
-export const typeCut = (type) => cutBefore(short(type, 80), ".");
+export const typeCut = (type) => cutAt(short(type, 80), type.indexOf("."), "of-type");
 
 export const code = (text, limit = 300) => h("code", null, clipped(text, limit));
 

@@ -252,21 +252,29 @@ static void clean_of_every_byte(void **state)
         char byte = (char)c;
         e8_buf_reset(&buf);
         e8_buf_put_clean(&buf, (struct e8_str){&byte, 1});
-        char expected = c == '\t' || c == '\n' ? ' ' : c < 0x20 || c >= 0x7F ? '?' : byte;
-        assert_int_equal(buf.n, 1);
-        assert_int_equal(buf.p[0], expected);
+        char expected[8];
+        snprintf(expected, sizeof expected, c < 0x20 || c >= 0x7F ? "\\x%02X" : "%c", c);
+        assert_string_equal(e8_buf_cstr(&buf), c == '\t' || c == '\n' ? " " : expected);
     }
     for (unsigned c = 0x80; c <= 0xBF; c++) { /* C1, then what is printable */
         char pair[] = {'\xC2', (char)c};
         e8_buf_reset(&buf);
         e8_buf_put_clean(&buf, (struct e8_str){pair, 2});
-        assert_int_equal(buf.n, c < 0xA0 ? 1 : 2);
-        assert_int_equal(buf.p[0], c < 0xA0 ? '?' : '\xC2');
+        assert_int_equal(buf.n, c < 0xA0 ? 8 : 2);
+        assert_int_equal(buf.p[0], c < 0xA0 ? '\\' : '\xC2');
     }
     e8_buf_reset(&buf);
     e8_buf_put_clean(&buf, E8_LIT("\x1B[31m\xC3\xA4\xC2\x9B"
                                   "1m\xE2\x82z\r\n"));
-    assert_string_equal(e8_buf_cstr(&buf), "?[31m\xC3\xA4?1m??z? ");
+    assert_string_equal(e8_buf_cstr(&buf), "\\x1B[31m\xC3\xA4\\xC2\\x9B"
+                                           "1m\\xE2\\x82z ");
+    e8_buf_reset(&buf);
+    e8_buf_put_clean(&buf, E8_LIT("a\xE2\x80\xAE"
+                                  "b\xE2\x80\x8C"
+                                  "c\xEF\xBF\xBF")); /* turns text; parts letters; is none */
+    assert_string_equal(e8_buf_cstr(&buf), "a\\xE2\\x80\\xAE"
+                                           "b\xE2\x80\x8C"
+                                           "c\\xEF\\xBF\\xBF");
     e8_buf_fini(&buf);
 }
 

@@ -38,6 +38,43 @@ static void at_most_so_many_are_in_flight(void **state)
     rig_close(&rig);
 }
 
+/* A bound that is reached and keeps nothing waiting is no bound: of as many events, of a loop of as many, of what is due when there is room. */
+static void only_what_waits_is_told(void **state)
+{
+    static const struct {
+        const char *phase;
+        size_t in_flight;
+        bool waits;
+    } table[] = {
+        {"{flow: four, arrivals: {times: 1, concurrency: 1}}", 4, false},
+        {"{flow: four, arrivals: {times: 1, concurrency: 1}}", 3, true},
+        {"{flow: one, arrivals: {times: 6, concurrency: 2}}", 2, false},
+        {"{flow: one, arrivals: {times: 6, concurrency: 3}}", 2, true},
+        {"{flow: one, arrivals: {rate: 5/s, for: 600ms}}", 1, false},
+        {"{flow: one, arrivals: {rate: 100/s, for: 100ms}}", 1, true},
+    };
+    e8_dur_ns delay = 40 * E8_NS_MS;
+    for (size_t i = 0; i < E8_COUNT(table); i++) {
+        char text[400];
+        struct rig rig;
+        snprintf(text, sizeof text,
+                 "endpoints: {a: {url: 'http://127.0.0.1:%%d/a'}}\n"
+                 "flows: {one: [{emit: message.sent}], four: [{repeat: 4, steps: [{emit: message.sent}]}]}\n"
+                 "run: [%s]\n",
+                 table[i].phase);
+        rig_open(&rig, text, slow, &delay);
+        rig.options.workers = 1;
+        rig.options.in_flight = table[i].in_flight;
+        rig_start(&rig);
+        assert_true(e8_engine_wait(rig.engine, 30 * E8_NS_S));
+        rig_finish(&rig);
+        if (rig.result.bounded != table[i].waits)
+            fail_msg("%s, %zu in flight: bounded %d", table[i].phase, table[i].in_flight, rig.result.bounded);
+        rig_close(&rig);
+    }
+    (void)state;
+}
+
 static void dropped_events_are_counted(void **state)
 {
     e8_dur_ns delay = 50 * E8_NS_MS;
@@ -313,6 +350,7 @@ int test_bounds(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_most_so_many_are_in_flight),
+        cmocka_unit_test(only_what_waits_is_told),
         cmocka_unit_test(dropped_events_are_counted),
         cmocka_unit_test(a_closed_loop_drops_nothing_that_it_need_not_start),
         cmocka_unit_test(a_slow_receiver_does_not_cost_memory),

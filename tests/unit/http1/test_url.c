@@ -151,7 +151,7 @@ static void redaction_leaves_no_secret(void **state)
         {"http://u:hunter?2@h/x", "http://h/x"},
         {"http:/u:hunter2@h/x", "h/x"},
         {"http://u:hunter2@h /x", "http://h /x"},
-        {"http://h/\x1b[31m", "http://h/?[31m"},
+        {"http://h/\x1b[31m", "http://h/\\x1B[31m"},
         {"", ""},
         {"?", "?"},
         {"://", "://"},

@@ -213,7 +213,7 @@ static void make_old(struct place *place)
         "UPDATE kind SET class = class / 100, deliveries = (SELECT count(*) FROM delivery WHERE kind = "
         "kind.n),"
         " newest = (SELECT ifnull(max(row), 0) FROM delivery WHERE kind = kind.n) WHERE class >= 100;"
-        "ALTER TABLE sum DROP COLUMN late;"
+        "ALTER TABLE sum DROP COLUMN late; ALTER TABLE attempt DROP COLUMN signed_by;"
         "ALTER TABLE run DROP COLUMN logged; ALTER TABLE run DROP COLUMN logged_delivered;"
         "ALTER TABLE run DROP COLUMN logged_failed; ALTER TABLE run DROP COLUMN unknown;"
         "PRAGMA user_version = 4;";

@@ -524,6 +524,7 @@ static void a_file_of_before_is_brought_up(void **state)
             "DROP TABLE run; ALTER TABLE webhook DROP COLUMN enabled_at;"
             "ALTER TABLE attempt DROP COLUMN tamper; ALTER TABLE attempt DROP COLUMN forged;"
             "ALTER TABLE attempt DROP COLUMN changed; ALTER TABLE attempt DROP COLUMN changed_length;"
+            "ALTER TABLE attempt DROP COLUMN signed_by;"
             "ALTER TABLE sum DROP COLUMN late;"
             "PRAGMA user_version = 1",
             NULL, NULL, NULL),
@@ -559,7 +560,10 @@ static void a_file_without_figures_is_brought_up(void **state)
     begin(place, "run_2");
     e8_store_close(&place->store);
     assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "ALTER TABLE sum DROP COLUMN late", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "ALTER TABLE sum DROP COLUMN late; ALTER TABLE attempt DROP COLUMN signed_by", NULL,
+                     NULL, NULL),
+        SQLITE_OK);
     for (size_t i = 0; i < E8_COUNT(columns); i++) {
         snprintf(sql, sizeof sql, "ALTER TABLE run DROP COLUMN %s; PRAGMA user_version = 3", columns[i]);
         assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);

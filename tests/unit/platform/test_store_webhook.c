@@ -267,6 +267,7 @@ static void a_deleted_one_waits_for_nothing(void **state)
     assert_true(details.row.deleted);
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_2", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_CANCELLED);
+    assert_string_equal(details.row.error, E8_DELETED_WHY);
     assert_int_equal(details.row.next, 0);
     assert_int_equal(e8_store_secrets(place->store, "whk_a", T0, place->arena, secrets, NULL), E8_INPUT);
     assert_int_equal(e8_store_resend(place->store, "dlv_1", T0, &place->err), E8_INPUT);
@@ -278,6 +279,7 @@ static void a_deleted_one_waits_for_nothing(void **state)
     put_attempt(place, &good);
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_2", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_CANCELLED);
+    assert_string_equal(details.row.error, E8_DELETED_WHY);
     assert_int_equal(details.count, 2);
     ASSERT_OK(place, e8_store_delivery(place->store, "dlv_3", place->arena, &details, &place->err));
     assert_int_equal(details.row.state, E8_STATE_DELIVERED);

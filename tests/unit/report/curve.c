@@ -162,6 +162,13 @@ static void our_lateness_says_nothing(void **state)
         assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_FAILS);
         sample_fini(&s);
     }
+    sample_init(&s);
+    s.more.crowd = 50000;
+    sample_rule(&s, "p(99) < 250ms");
+    add_late(&s, 50, 295 * MS, 5 * MS);
+    assert_int_equal(judged(&s, &usual, &step), E8_SEARCH_INVALID);
+    assert_has(step.why, "50000 deliveries waited for a retry, the most that may, send lag p99 is 295 ms");
+    sample_fini(&s);
     sample_init(&s); /* the lesser part of it is ours */
     sample_rule(&s, "p(99) < 250ms");
     add_late(&s, 50, 20 * MS, 240 * MS);

@@ -466,6 +466,9 @@ static void outages_begin_within_what_is_measured(void **state)
         char *json = text_of(&s, E8_FORMAT_NDJSON), *text = text_of(&s, E8_FORMAT_TEXT);
         assert_has(json, "\"outages\":[{\"from_s\":0.000,\"to_s\":");
         assert_has(text, "outage   from 0 s to ");
+        struct e8_feedback f = e8_feedback_of(sample_report(&s)); /* which the windows go beyond */
+        assert_true(f.outages[0].to > 900 * MS &&
+                    f.outages[0].to <= e8_report_elapsed(&s.run, s.stats) - (warm ? 5 * S : 0));
         assert_has(text, warm ? "0 connections opened, 1 in the warm-up" : "0 connections ·");
         free(json);
         free(text);

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "report/course.h"
+#include "report/html.h"
 #include "sample.h"
 
 static const struct e8_style plain = {0};
@@ -54,6 +55,24 @@ static void the_data_is_the_json_report(void **state)
     "</script><script>alert(1)</script><!-- \"'& \xE2\x80\xAEgpj\xE2\x80\xAC \xE2\x80\xA8 \x1B[31m\a "       \
     "\xEF\xBF\xBE \xC3( "                                                                                    \
     "\xF0\x9F\x98\x80 \xC2\x85"
+/* Zero width, a soft hyphen, a filler, a tag; then a family, whose joiners belong to it, and a letter's joiner, which is named. */
+#define UNSEEN                                                                                               \
+    "a\xE2\x80\x8B"                                                                                          \
+    "b\xC2\xAD"                                                                                              \
+    "c\xE3\x85\xA4"                                                                                          \
+    "d\xF3\xA0\x81\x81 \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9 e\xE2\x80\x8D"                           \
+    "f"
+
+static void what_cannot_be_seen_is_named(void **state)
+{
+    struct e8_buf out;
+    (void)state;
+    e8_buf_init(&out, 4096);
+    e8_html_text(&out, UNSEEN);
+    assert_string_equal(e8_buf_cstr(&out), "a[U+200B]b[U+00AD]c[U+3164]d[U+E0041] "
+                                           "\xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9 e[U+200D]f");
+    e8_buf_fini(&out);
+}
 
 static void hostile_texts_stay_texts(void **state)
 {
@@ -203,6 +222,7 @@ static void several_runs_on_a_page(void **state)
 
 const struct CMUnitTest html_tests[] = {
     cmocka_unit_test(the_data_is_the_json_report),
+    cmocka_unit_test(what_cannot_be_seen_is_named),
     cmocka_unit_test(hostile_texts_stay_texts),
     cmocka_unit_test(a_million_deliveries_fit_into_two_megabytes),
     cmocka_unit_test(several_runs_on_a_page),

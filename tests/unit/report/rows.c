@@ -66,7 +66,7 @@ static void ndjson_keys_are_stable(void **state)
               "11.980000,"
               "\"send_lag_ms\":0.020000,\"status\":503,\"outcome\":\"http_5xx\","
               "\"error\":\"HTTP 503: \\\"busy\\\", "
-              "?[31mreally? \",\"bytes_sent\":600,\"bytes_received\":90,"
+              "\\\\x1B[31mreally \",\"bytes_sent\":600,\"bytes_received\":90,"
               "\"scheme\":\"8bit\",\"reused\":true,\"copy\":3,\"verdict\":\"unmet\",\"step\":7}\n");
     free(text);
 }
@@ -102,7 +102,7 @@ static void csv_has_the_same_columns(void **state)
         "verdict,step\n"
         "12," EVENT "," DELIVERY ",conversation.escalated,production,crm,2,retry,2026-03-01T12:00:00.123456Z,"
         "2026-03-01T12:00:00.123476Z,2026-03-01T12:00:00.135456Z,12.000000,11.980000,0.020000,503,http_5xx,"
-        "\"HTTP 503: \"\"busy\"\", ?[31mreally? \",600,90,8bit,true,3,unmet,7\n");
+        "\"HTTP 503: \"\"busy\"\", \\x1B[31mreally \",600,90,8bit,true,3,unmet,7\n");
     free(text);
     row.error = "=cmd()";
     row.status = 0;
@@ -144,12 +144,12 @@ static void the_table_shows_all_columns(void **state)
     assert_has(
         text,
         "2026-03-01 12:00:00.123  503     http_5xx            conversation.escalated            crm     "
-        "                2     12 ms  HTTP 503: \"busy\", ?[31mreally?\n");
+        "                2     12 ms  HTTP 503: \"busy\", \\x1B[31mreally\n");
     free(text);
     text = written(E8_FORMAT_TABLE, (struct e8_style){.width = 80}, &row);
     assert_has(text, "time UTC  status  outcome          type                  endpoint  try  response\n"
                      "12:00:00  503     http_5xx         conversation.escala…  crm         2     12 ms\n"
-                     "          └ HTTP 503: \"busy\", ?[31mreally?\n");
+                     "          └ HTTP 503: \"busy\", \\x1B[31mreally\n");
     free(text);
 }
 

@@ -452,7 +452,7 @@ static void lines_are_printed(void **state)
         if (i == 0) {
             assert_non_null(strstr(text, "no secret: signatures are not verified\n"));
             assert_string_equal(line + strlen("12:00:01.123Z"),
-                                "  200  unchecked  a.b                      dlv_?[31m  #2  5 B  0 ns\n");
+                                "  200  unchecked  a.b                      dlv_\\x1B[31m  #2  5 B  0 ns\n");
         } else {
             assert_true(strncmp(line, "{\"at\":\"2", 8) == 0);
             assert_string_equal(strchr(line, ','),
