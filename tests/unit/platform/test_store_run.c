@@ -531,7 +531,7 @@ static void a_file_of_before_is_brought_up(void **state)
         SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 7);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 8);
     assert_null(look(place, "dlv_1").run);
     add_webhook(place, "whk_b");
     struct run run = begin(place, "run_1");
