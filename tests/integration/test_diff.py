@@ -200,11 +200,11 @@ def test_what_cannot_be_compared(runs, tmp_path):
     assert any("the plans of A and B differ" in text for text in told["notes"]) and any("seeds" in text for text in told["notes"])
 
     def invalid(report):
-        report.update(verdict="invalid", reason="because \x1b[31m of it")
+        report.update(verdict="invalid", reason="for \x1b[31m it")
 
     bad = edited(tmp_path / "bad.json", load(runs, "quick"), invalid)
     told = diff(bad, runs / "quick.json", "--any-plan", "--fail-if", "failed > -1", code=4)
-    assert told["obstacles"] == ["A is invalid: because ?[31m of it"]
+    assert told["obstacles"] == ["A is invalid: for \\x1B[31m it"]
     text = kit.emit8("diff", bad, runs / "quick.json")
     assert text.returncode == 4 and "\x1b" not in text.out
     assert text.out.splitlines()[-1].startswith("NOT COMPARABLE  the runs cannot be compared: A is invalid")

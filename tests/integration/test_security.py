@@ -626,7 +626,7 @@ def test_controls_in_names_that_are_shown(tmp_path):
     ]
     for run in done:
         assert run.returncode == 2
-        assert "\x1b" not in run.err and "?[31m" in run.err
+        assert "\x1b" not in run.err and "\\x1B[31m" in run.err
 
 
 def test_json_of_the_log_is_json(tmp_path):
