@@ -3,32 +3,7 @@
 
 #include "tests.h"
 
-#define ONE_SECRET   "test-secret-number-one"
-#define TWO_SECRET   "test-secret-number-two"
-#define THREE_SECRET "test-secret-number-three"
-
-static const char *const all[] = {ONE_SECRET, TWO_SECRET, THREE_SECRET};
-
 #define A "endpoints: {a: {url: 'http://127.0.0.1:%d/', secret: " ONE_SECRET ", retry: {attempts: 1}}}\n"
-
-/* Which secrets verify the request: a bit for each. */
-static unsigned signed_with(const struct request *request)
-{
-    const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(catalog()), "8bit");
-    unsigned bits = 0;
-    char value[256];
-    struct e8_header header = {e8_str(scheme->header), e8_str(header_of(request, scheme->header, value))};
-    for (size_t i = 0; i < E8_COUNT(all); i++) {
-        struct e8_signer *signer = NULL;
-        assert_int_equal(e8_signer_new(scheme, &all[i], 1, &signer, NULL), E8_OK);
-        if (e8_verify(signer, &header, 1, (struct e8_str){request->body, request->body_n}, 0, -1, NULL) ==
-            E8_VERIFIED) {
-            bits |= 1u << i;
-        }
-        e8_signer_free(&signer);
-    }
-    return bits;
-}
 
 static void await_requests(struct rig *rig, size_t count)
 {
@@ -50,7 +25,7 @@ static void rotate(struct rig *rig, struct e8_endpoint *out, size_t secret, cons
     const struct e8_change change = {.endpoint = out, .rotated = true, .before = before};
     struct e8_err err = {0};
     *out = rig->plan->endpoints[0];
-    out->secrets = &all[secret];
+    out->secrets = &rig_secrets[secret];
     assert_int_equal(e8_engine_change(rig->engine, 0, &change, &err), E8_OK);
 }
 
@@ -75,7 +50,7 @@ static void change_is_everybodys(void **state)
     e8_engine_stop(rig.engine);
     rig_finish(&rig);
     for (size_t i = 0; i < rig.receiver.count; i++) {
-        unsigned bits = signed_with(&rig.receiver.list[i]);
+        unsigned bits = signed_with(&rig.receiver.list[i], "8bit");
         assert_true(bits == 1 || bits == 2 || bits == 4);
         assert_true(i < 20 ? bits != 4 : true);
         seen |= bits;
@@ -116,7 +91,7 @@ static void what_is_older_is_signed_with_the_secret_before(void **state)
     atomic_store(&well, true);
     rig_finish(&rig);
     for (size_t i = 0; i < rig.receiver.count; i++) {
-        unsigned bits = signed_with(&rig.receiver.list[i]);
+        unsigned bits = signed_with(&rig.receiver.list[i], "8bit");
         assert_int_equal(bits, i < until ? 1 : i >= after ? 2 : bits);
     }
     rig_close(&rig);
@@ -139,12 +114,12 @@ static void the_same_bytes_stay_the_same(void **state)
     rotate(&rig, &two, 1, NULL);
     rig_finish(&rig);
     assert_int_equal(rig.receiver.count, 5);
-    assert_int_equal(signed_with(&rig.receiver.list[0]), 1);
+    assert_int_equal(signed_with(&rig.receiver.list[0], "8bit"), 1);
     for (size_t i = 1; i < 5; i++) {
         char one[256], other[256];
         assert_string_equal(header_of(&rig.receiver.list[1], "X-8bit-Signature-256", one),
                             header_of(&rig.receiver.list[i], "X-8bit-Signature-256", other));
-        assert_int_equal(signed_with(&rig.receiver.list[i]), 2);
+        assert_int_equal(signed_with(&rig.receiver.list[i], "8bit"), 2);
     }
     rig_close(&rig);
 }
@@ -165,7 +140,7 @@ static void a_bad_secret_changes_nothing(void **state)
     assert_int_equal(e8_engine_change(rig.engine, 0, &change, &err), E8_INPUT);
     rig_finish(&rig);
     assert_int_equal(rig.receiver.count, 2);
-    assert_int_equal(signed_with(&rig.receiver.list[1]), 1);
+    assert_int_equal(signed_with(&rig.receiver.list[1], "8bit"), 1);
     rig_close(&rig);
 }
 

@@ -3,31 +3,6 @@
 
 #include "tests.h"
 
-#define ONE_SECRET   "test-secret-number-one"
-#define TWO_SECRET   "test-secret-number-two"
-#define THREE_SECRET "test-secret-number-three"
-
-static const char *const all[] = {ONE_SECRET, TWO_SECRET, THREE_SECRET};
-
-/* Which secrets verify the request: a bit for each. */
-static unsigned signed_with(const struct request *request, const char *name)
-{
-    const struct e8_scheme *scheme = e8_schemes_find(e8_catalog_schemes(catalog()), name);
-    unsigned bits = 0;
-    char value[256];
-    struct e8_header header = {e8_str(scheme->header), e8_str(header_of(request, scheme->header, value))};
-    for (size_t i = 0; i < E8_COUNT(all); i++) {
-        struct e8_signer *signer = NULL;
-        assert_int_equal(e8_signer_new(scheme, &all[i], 1, &signer, NULL), E8_OK);
-        if (e8_verify(signer, &header, 1, (struct e8_str){request->body, request->body_n}, 0, -1, NULL) ==
-            E8_VERIFIED) {
-            bits |= 1u << i;
-        }
-        e8_signer_free(&signer);
-    }
-    return bits;
-}
-
 static void open_drill(struct rig *rig, const char *scheme, const char *retry, const char *steps,
                        answer_fn *answer)
 {

@@ -66,6 +66,12 @@ void receiver_close(struct receiver *receiver);
 
 /* The value of a header of the request, or "". `out` has room for 256 bytes. */
 const char *header_of(const struct request *request, const char *name, char *out);
+#define ONE_SECRET   "test-secret-number-one"
+#define TWO_SECRET   "test-secret-number-two"
+#define THREE_SECRET "test-secret-number-three"
+extern const char *const rig_secrets[3];
+/* Which of these secrets verify the request, by the scheme of that name: a bit for each. */
+unsigned signed_with(const struct request *request, const char *scheme);
 
 /* ---- rig.c ---- */
 /* What an attempt was for. */
