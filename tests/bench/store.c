@@ -182,7 +182,7 @@ static void put_attempts(sqlite3 *db)
 {
     static const char sql[] =
         "INSERT INTO attempt VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, NULL, ?6, ?7,"
-        " NULL, 120, ?8, ?9, ?10, NULL, NULL, NULL, NULL)";
+        " NULL, 120, ?8, ?9, ?10, NULL, NULL, NULL, NULL, NULL)";
     sqlite3_stmt *put = prepare(db, sql);
     char head[400];
 

@@ -544,8 +544,9 @@ static void submit_all(struct client *client, struct e8_exchange *x, int count, 
 {
     static char urls[MANY][64];
     for (int i = 0; i < count; i++) {
-        snprintf(urls[i], sizeof urls[i], "https://127.0.0.1:%d/%c", atoi(strrchr(client->url, ':') + 1),
-                 fated ? 'a' + i % FATES : '-');
+        int start = (int)(strrchr(client->url, '/') - client->url + 1);
+        int path = fated ? 'a' + i % FATES : '-';
+        snprintf(urls[i], sizeof urls[i], "%.*s%c", start, client->url, path);
         x[i] = client->exchange;
         x[i].url = e8_str(urls[i]);
         x[i].deadline = e8_mono_now() + 20 * E8_NS_S;
