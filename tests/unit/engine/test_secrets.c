@@ -44,7 +44,7 @@ static void both_sign_until_the_grace_ends_or_is_revoked(void **state)
     struct rig rig;
     (void)state;
     open_drill(&rig, "stripe", "attempts: 1",
-               EVENT "{rotate: a, grace: 200ms}, " EVENT EVENT "{wait: 400ms}, " EVENT
+               EVENT "{rotate: a, grace: 800ms}, " EVENT EVENT "{wait: 1s}, " EVENT
                      "{rotate: a, grace: 1h}, " EVENT "{revoke: a}, {emit: message.sent}",
                NULL);
     check(&rig, "stripe", wanted, 6);
