@@ -493,7 +493,7 @@ void e8_links_send(struct e8_transport *t)
         if (!out->link)
             continue;
         out->link->queued = 0;
-        starts_at(out->link, now);
+        starts_at(out->link, now + (e8_dur_ns)count); /* in their order */
         list[count] = (struct e8_io){.fd = out->link->fd, .bytes = out->request.p, .n = out->request.n};
         sent[count++] = out;
     }

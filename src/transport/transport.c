@@ -145,6 +145,7 @@ void e8_transport_submit(struct e8_transport *t, struct e8_exchange *x)
     struct e8_target *target = e8_link_target(t, x);
     if (target && goes_over_link(t, target, x))
         return;
+    e8_links_send(t); /* libcurl might be quicker with this one */
     struct e8_slot *slot = e8_multi_take_slot(t, x->reach);
     x->slot = slot;
     if (!slot) {

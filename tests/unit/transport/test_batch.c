@@ -332,8 +332,33 @@ static void test_fates(void **state)
         take_all(&round, halves);
         for (int i = 0; i < MANY; i++)
             check_fate(&round.x[i], (enum fate)(i % FATES));
+        for (int i = 1; i < MANY; i++)
+            assert_true(round.x[i].sent > round.x[i - 1].sent);
         close_all(&client, &peer);
     }
+}
+
+/* What goes another way does not overtake those that were begun before it. */
+static void test_order(void **state)
+{
+    (void)state;
+    static struct round round;
+    static const struct e8_wire chunked = {.chunked = true, .close_after = -1};
+    struct peer peer;
+    struct client client;
+    if (client_http == E8_HTTP_11)
+        return;
+    peer_open(&peer, STEPS({.serve = answer}));
+    open_all(&round, &client, &peer, false);
+    submit(&round, 0, '?');
+    assert_int_equal(client.transport->outgoing_count, 1);
+    client.exchange.wire = &chunked;
+    submit(&round, 1, '?');
+    assert_int_equal(client.transport->outgoing_count, 0);
+    take_all(&round, 2);
+    assert_true(round.x[0].outcome == E8_DELIVERED && round.x[1].outcome == E8_DELIVERED);
+    assert_true(round.x[0].sent < round.x[1].sent);
+    close_all(&client, &peer);
 }
 
 /* What has been given up before its batch is sent is not sent, and its connection not used any more. */
@@ -429,7 +454,7 @@ int run_batch(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),      cmocka_unit_test(test_partial), cmocka_unit_test(test_fates),
-        cmocka_unit_test(test_given_up), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_given_up), cmocka_unit_test(test_large),   cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }
