@@ -1356,7 +1356,7 @@ def test_an_old_address_whose_filter_is_wrong_says_so(browser, serve, receiver):
     browser.go(f"/deliveries?webhook={hook}")
     browser.until(lambda: rows(browser) == [sent])
     gone = "return document.querySelector('select[aria-label=Endpoint]').selectedOptions[0].text"
-    assert browser.js(gone) == "(deleted) " + receiver.url.removeprefix("http://")
+    browser.until(lambda: browser.js(gone) == "(deleted) " + receiver.url.removeprefix("http://"))
     browser.go(f"/overview?webhook={hook}")
     browser.until(lambda: browser.js(gone) == "(deleted) " + receiver.url.removeprefix("http://"))
     browser.go("/overview")
