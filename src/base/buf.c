@@ -187,27 +187,35 @@ static void put_json_valid(struct e8_buf *buf, const char *p, size_t n)
     put_chars(buf, p + from, n - from);
 }
 
-/* Of three bytes: what turns the direction of text (U+202A to U+202E, U+2066 to U+2069), the separators of lines and paragraphs, and
- * U+FFFE and U+FFFF, which are no characters. */
-static bool turns_text(const unsigned char *p, size_t n)
+/* Control characters; what has no width of its own, but for the joiners that scripts need (U+200C, U+200D); what turns the direction of
+ * text; separators of lines and paragraphs; tags; what is no character. */
+static const struct {
+    uint32_t first, last;
+} hidden_ranges[] = {{0x00, 0x1F},     {0x7F, 0x9F},      {0xAD, 0xAD},     {0x34F, 0x34F},
+                     {0x61C, 0x61C},   {0x180E, 0x180E},  {0x200B, 0x200B}, {0x200E, 0x200F},
+                     {0x2028, 0x202E}, {0x2060, 0x206F},  {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
+                     {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F}};
+
+static bool is_hidden(uint32_t character)
 {
-    if (n < 3)
-        return false;
-    if (p[0] == 0xE2 && p[1] == 0x80)
-        return p[2] >= 0xA8 && p[2] <= 0xAE;
-    if (p[0] == 0xE2 && p[1] == 0x81)
-        return p[2] >= 0xA6 && p[2] <= 0xA9;
-    return p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE;
+    for (size_t i = 0; i < E8_COUNT(hidden_ranges); i++) {
+        if (character <= hidden_ranges[i].last)
+            return character >= hidden_ranges[i].first;
+    }
+    return false;
 }
 
+/* Within a character there begins none. */
 size_t e8_text_hidden(struct e8_str text)
 {
     const unsigned char *p = (const unsigned char *)text.p;
-    if (p[0] < 0x20 || p[0] == 0x7F)
-        return 1;
-    if (p[0] == 0xC2 && text.n > 1 && p[1] < 0xA0)
-        return 2;
-    return p[0] > 0x7F && turns_text(p, text.n) ? 3 : 0;
+    size_t bytes = p[0] < 0x80 ? 1 : p[0] < 0xC0 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    uint32_t character = bytes == 1 ? p[0] : p[0] & (0x7Fu >> bytes);
+    if (bytes == 0 || bytes > text.n)
+        return 0;
+    for (size_t i = 1; i < bytes; i++)
+        character = character << 6 | (p[i] & 0x3Fu);
+    return is_hidden(character) ? bytes : 0;
 }
 
 static void put_byte(struct e8_buf *buf, const char *p)
