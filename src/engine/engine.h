@@ -83,6 +83,8 @@ struct e8_fed_end {
     const struct e8_tamper *tamper;         /* NULL: nothing was changed on purpose */
     struct e8_str body;                     /* before it was changed */
     const struct e8_scheme *scheme;         /* that signs; NULL: none */
+    size_t secrets;                         /* that signed */
+    bool before;                            /* one did: that from before a change (struct e8_change) */
 };
 
 /* An event of the plan's own, and what it owes. */

@@ -121,9 +121,16 @@ static enum e8_fed_how how_of(const struct e8_attempt *attempt, enum e8_next nex
     return attempt->outcome == E8_DELIVERED ? E8_FED_DELIVERED : E8_FED_FAILED;
 }
 
+static bool is_of_before(const struct e8_worker *worker, const struct e8_seal *seal)
+{
+    return seal->keys == E8_KEYS_BEFORE && seal->standing->keys[worker->index].before;
+}
+
 bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
                   const struct e8_attempt *attempt, enum e8_next next, e8_dur_ns wait)
 {
+    const struct e8_endpoint *endpoint = delivery->seal.standing->endpoint;
+    bool before = is_of_before(worker, &delivery->seal);
     const struct e8_fed_end end = {.fed = delivery->fed,
                                    .how = how_of(attempt, next),
                                    .event_id = delivery->event->id,
@@ -135,7 +142,9 @@ bool e8_feed_done(struct e8_worker *worker, const struct e8_delivery *delivery,
                                    .request = &delivery->parts,
                                    .tamper = delivery->form->tamper,
                                    .body = e8_buf_str(&delivery->event->body),
-                                   .scheme = delivery->seal.standing->endpoint->scheme};
+                                   .scheme = endpoint->scheme,
+                                   .secrets = before ? 1 : endpoint->secret_count,
+                                   .before = before};
     bool more = end.how == E8_FED_MORE;
     tell(worker, &end);
     return more;

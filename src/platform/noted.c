@@ -97,6 +97,14 @@ static void put_texts(struct e8_noted *noted, const struct e8_fed_end *end, size
     a->error = noted->error;
 }
 
+static enum e8_signed_by signed_by(const struct e8_fed_end *end)
+{
+    if (!end->scheme || end->secrets == 0) {
+        return E8_SIGNED_UNKNOWN;
+    }
+    return end->before ? E8_SIGNED_BEFORE : end->secrets > 1 ? E8_SIGNED_BOTH : E8_SIGNED_PRESENT;
+}
+
 void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall_ns least, size_t most)
 {
     const struct e8_attempt *from = end->attempt;
@@ -113,6 +121,7 @@ void e8_noted_fill(struct e8_noted *noted, const struct e8_fed_end *end, e8_wall
     e8_buf_init(&noted->text, SIZE_MAX / 2);
     put_times(&from->times, least, &noted->attempt);
     put_texts(noted, end, most);
+    noted->attempt.signed_by = noted->attempt.change.forged ? E8_SIGNED_UNKNOWN : signed_by(end);
 }
 
 bool e8_noted_cut(const struct e8_noted *noted)

@@ -45,14 +45,6 @@ static enum e8_delivery_state state_after(const struct e8_noted *made, enum e8_f
     return how == E8_FED_FAILED && !e8_noted_cut(made) ? E8_STATE_FAILED : E8_STATE_PENDING;
 }
 
-static enum e8_signed_by signed_by(const struct e8_sender *sender, uint16_t endpoint)
-{
-    if (sender->marks[endpoint].before != E8_NEVER) {
-        return E8_SIGNED_BEFORE;
-    }
-    return sender->plan->endpoints[endpoint].secret_count > 1 ? E8_SIGNED_BOTH : E8_SIGNED_PRESENT;
-}
-
 static void fill_attempt(const struct e8_sender *sender, struct e8_note *note, const struct e8_fed_end *end)
 {
     const struct e8_item *item = note->item;
@@ -60,7 +52,9 @@ static void fill_attempt(const struct e8_sender *sender, struct e8_note *note, c
     e8_noted_fill(&note->made, end, item->due, E8_STORE_BODY_MAX);
     attempt->row = item->row;
     attempt->tries = item->tries;
-    attempt->signed_by = signed_by(sender, item->fed.endpoint);
+    if (sender->marks[item->fed.endpoint].before != E8_NEVER) {
+        attempt->signed_by = E8_SIGNED_BEFORE;
+    }
     attempt->state = state_after(&note->made, end->how);
 }
 

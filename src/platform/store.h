@@ -158,7 +158,7 @@ struct e8_store_attempt {
     struct e8_str request, response; /* heads as on the wire, lines ended by LF; response may be empty */
     struct e8_str body;              /* of the response, at most E8_STORE_BODY_MAX of it */
     uint64_t body_length;            /* the whole */
-    enum e8_signed_by signed_by;     /* UNKNOWN of runs, which keep the secrets that they began with */
+    enum e8_signed_by signed_by;     /* UNKNOWN where the signature is forged, or there is none */
     struct e8_store_change change;   /* of the request, on purpose */
     bool more;                       /* a further attempt follows at once, by itself */
     bool of_run, copy;               /* made by a run (see e8_run_row); of a copy of the delivery */

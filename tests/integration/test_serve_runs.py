@@ -71,6 +71,12 @@ def test_a_rotation_reaches_a_run(tmp_path):
         for request in capture.take():
             by_delivery[request["headers"]["x-8bit-delivery"]].add(signer(request, secrets))
         assert all(len(found) == 1 for found in by_delivery.values())
+        old, new = (next(each for each in by_delivery if by_delivery[each] == {secret}) for secret in (0, 1))
+
+        def told(delivery):
+            return {attempt["signed_with"] for attempt in server.get(f"/v1/deliveries/{delivery}").data["attempts_log"]}
+
+        kit.until(lambda: "previous" in told(old) <= {"current", "previous"} and told(new) == {"current"})
         order = [min(by_delivery[delivery]) for delivery in sorted(by_delivery)]  # ids begin with the time
         assert order == sorted(order) and set(order) == {0, 1}
         assert server.post(path + "/revoke").data["grace_until"] is None
@@ -98,9 +104,9 @@ def test_both_secrets_sign_what_a_run_sends_within_a_grace(tmp_path):
         run = start(server)
         assert signed_with(made["secret"])
         second = server.post(path + "/rotate", {"grace": "1h"}).data["secret"]
-        assert signed_with(made["secret"], second)
+        kit.until(lambda: signed_with(made["secret"], second))
         server.post(path + "/revoke")
-        assert signed_with(second)
+        kit.until(lambda: signed_with(second))
         third = server.post(path + "/rotate", {"grace": "300ms"}).data["secret"]
         kit.until(lambda: signed_with(third))
         stop(server, run)
