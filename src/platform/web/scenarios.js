@@ -390,10 +390,12 @@ export default async function scenarios(page) {
     const own = ownForm(run, page.atEnd);
 
     function aim(list) {
-        const focused = target.contains(document.activeElement);
-        fill(target, targetOf(list));
         const any = list.some((hook) => hook.enabled);
         for (const { permit } of [...choices, own]) permit(any);
+        const told = targetOf(list);
+        if (told.textContent === target.textContent) return;
+        const focused = target.contains(document.activeElement);
+        fill(target, told);
         if (focused) page.root.querySelector("h1").focus({ preventScroll: true });
     }
     runs.forEach(keep);
