@@ -289,6 +289,7 @@ def rotate(browser, old):
     browser.click("Rotate", "//dialog")
     new = take_secret(browser)
     assert new != old
+    browser.until(lambda: browser.js("return document.activeElement.textContent") == "Rotate")  # as before: where one was
     browser.see(new[-4:])
     browser.see("signs what is older until")  # the scheme carries one signature
     browser.see("Revoke the old secret")
@@ -364,6 +365,7 @@ def test_an_old_secret_is_revoked_where_it_signs(browser, serve, receiver):
         browser.see("the present one alone does, retries included" if two else "retries included, is signed with the present one", "dialog")
         browser.click("Revoke", "//dialog")
         browser.see("both secrets sign for 24 h" if two else "the one before signs what is older for 24 h")
+        browser.until(lambda: browser.js("return document.activeElement.localName") == "h1")  # the button has gone
         assert serve.get(f"/v1/webhooks/{hook}").data["grace_until"] is None
     assert not browser.complaints()
 
@@ -668,6 +670,20 @@ def test_outcomes_have_words():
     known = re.findall(r"\[E8_\w+\] =\s*\{\s*\"(\w+)\"", (source / "src/delivery/delivery.c").read_text())
     block = re.search(r"const OUTCOMES = \{(.*?)\n\};", (source / "src/platform/web/ui.js").read_text(), re.S)[1]
     assert len(known) > 30 and re.findall(r"^    (\w+): \[", block, re.M) == known
+    assert "disabled" not in block  # a run's 410 disables nothing
+
+
+def test_shares_of_one_whole_have_as_many_decimals(browser, serve):
+    enter(browser, serve)
+    told = "const [parts, all, done] = arguments; import('/assets/format.js').then(({percents}) => done(percents(parts, all)))"
+    for parts, all_of_them, texts in (
+        ((378, 20), 398, ["94.97 %", "5.03 %"]),
+        ((19, 1), 20, ["95.0 %", "5.0 %"]),
+        ((7, 0), 7, ["100 %", "0 %"]),
+        ((99999, 1), 100000, ["> 99.99 %", "< 0.01 %"]),
+        ((0, 0), 0, ["–", "–"]),
+    ):
+        assert [text.replace("\u00a0", " ") for text in browser.driver.execute_async_script(told, parts, all_of_them)] == texts
 
 
 def test_events_go_to_all_and_what_failed_goes_again(browser, serve, receiver):
@@ -815,6 +831,41 @@ def test_what_was_written_is_there_again(browser, serve, receiver):
     assert not browser.complaints()
 
 
+def test_a_draft_whose_endpoint_was_deleted_asks_for_another(browser, serve, receiver):
+    """Nothing goes to an endpoint that one has not chosen."""
+    serve.webhook("http://127.0.0.1:9/first")
+    kept, gone = (serve.webhook(receiver.url)["id"] for _ in range(2))
+    enter(browser, serve)
+    browser.go(f"/test?webhook={gone}&type=message.sent")
+    browser.see("As rendered", "#payload-check")
+    browser.find("textarea.editor").clear()
+    browser.find("textarea.editor").send_keys('{"mine": 1}')
+    chosen = "return document.querySelector('.choices select').value"
+    button = "//button[normalize-space()='Send']"
+    for place in ("/test", f"/test?webhook={gone}", "/test"):
+        browser.go("/overview")
+        serve.call("DELETE", f"/v1/webhooks/{gone}")
+        browser.until(lambda: not browser.js("return location.hash").startswith("#/test"))
+        browser.until(lambda: gone not in [hook["id"] for hook in serve.get("/v1/webhooks").data])
+        browser.go(place)
+        browser.see("the one chosen before was deleted", ".choices")
+        browser.see("exactly as it stands", "#payload-check")
+        assert browser.js(chosen) == "" and not browser.find(button).is_enabled()
+        assert browser.text("#" + browser.find(button).get_attribute("aria-describedby")) == "Choose an endpoint: the one chosen before was deleted."
+        browser.find("textarea.editor").send_keys(" x")
+        assert not browser.find("//button[normalize-space()='Send it broken']").is_enabled()
+        browser.find("textarea.editor").send_keys(Keys.BACKSPACE * 2)
+        browser.see("exactly as it stands", "#payload-check")
+        assert not browser.find(button).is_enabled()
+    browser.choose("Endpoint", kept)
+    browser.until(lambda: browser.find(button).is_enabled())
+    assert "deleted" not in browser.text(".choices")
+    send(browser)
+    browser.see("Delivered", "li.result")
+    assert receiver.got(1)[0]["body"] == b'{"mine": 1}'
+    assert not browser.complaints()
+
+
 CANCELLED = """const real = window.fetch;
 window.fetch = async (path, options) => {
     const answer = await real(path, options);
@@ -957,6 +1008,114 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     assert {run["run_id"] for run in serve.get("/v1/deliveries").data if run["id"] in rows(browser)} == {serve.get("/v1/runs").data[0]["id"]}
     assert [(run["name"], run["state"]) for run in serve.get("/v1/runs").data][:1] == [("of-my-own", "stopped")]
     assert not [line for line in browser.complaints() if " 400 " not in line]
+
+
+# Runs are made when the test says so, or refused.
+HELD = """window.real ??= window.fetch;
+window.asked = 0;
+window.fetch = async (path, options) => {
+    if (path !== "/v1/runs" || options.method !== "POST") return window.real(path, options);
+    window.asked++;
+    await new Promise((resolve) => (window.release = resolve));
+    return arguments[0] ? new Response(JSON.stringify({error: {message: "there is no endpoint to send to; make one"}}), {status: 422}) : window.real(path, options);
+};"""
+
+MOVES = """window.moves = [];
+Element.prototype.scrollIntoView = ((real) => function (how) { window.moves.push(how.behavior); real.call(this, {...how, behavior: "auto"}); })(Element.prototype.scrollIntoView);"""
+
+SEEN = """const {top, bottom} = document.querySelector(arguments[0]).getBoundingClientRect();
+return top >= 0 && bottom <= innerHeight"""
+
+
+def test_what_becomes_of_run_is_seen_where_one_looks(browser, serve, receiver):
+    """On a card far down: what is wrong stands there; the run's own card comes into view, with the focus on its heading."""
+    serve.webhook(receiver.url)
+    browser.cdp("Emulation.setDeviceMetricsOverride", width=390, height=600, deviceScaleFactor=1, mobile=False)
+    enter(browser, serve)
+    browser.go("/scenarios")
+    browser.js(MOVES)
+    button = browser.until(lambda: browser.driver.find_elements(By.CSS_SELECTOR, ".scenario .card-head button:enabled"))[-1]
+    browser.js("arguments[0].scrollIntoView({block: 'center'}); window.moves = []", button)
+    top = browser.js("return scrollY")
+    assert top > 600
+    browser.js(HELD, True)
+    button.click()
+    browser.until(lambda: browser.js("return window.asked") == 1)
+    assert not button.is_enabled() and button.get_attribute("aria-busy") == "true"
+    browser.js("window.release()")
+    browser.see("There is no endpoint to send to", ".scenario .error-box")
+    browser.until(lambda: browser.js("return document.activeElement === arguments[0]", button))
+    assert browser.js(SEEN, ".scenario .error-box") and abs(browser.js("return scrollY") - top) < 300 and button.is_enabled()
+
+    for motion, behaviour in (("reduce", "auto"), ("no-preference", "smooth")):
+        browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": motion}])
+        browser.js("arguments[0].scrollIntoView({block: 'center'}); window.moves = []", button)
+        browser.js(HELD, False)
+        button.click()
+        browser.until(lambda: browser.js("return window.asked") == 1)
+        browser.js("arguments[0].click()", button)  # once more, to no effect
+        browser.js("window.release()")
+        browser.until(lambda: browser.js("return document.activeElement.matches('.running h2')"))
+        assert browser.js("return document.activeElement.closest('.running') === document.querySelector('.running')")  # of the latest
+        assert browser.js(SEEN, ".running h2") and browser.js("return [window.asked, window.moves]") == [1, [behaviour]]
+        assert browser.count(".scenario .error-box") == 0
+    browser.cdp("Emulation.setEmulatedMedia", features=[])
+    browser.cdp("Emulation.clearDeviceMetricsOverride")
+    assert len(serve.get("/v1/runs").data) == 2
+    for run in serve.get("/v1/runs").data:
+        serve.post(f"/v1/runs/{run['id']}/stop")
+    assert not browser.complaints()
+
+
+def test_where_a_run_would_send_is_kept_true(browser, serve, receiver):
+    """By what the stream tells: with nobody to send to, nothing can be run, and it says why."""
+    hook = serve.webhook(receiver.url)["id"]
+    enter(browser, serve)
+    browser.go("/scenarios")
+    browser.see("A run sends to the one enabled endpoint")
+    enabled = browser.count("main button:enabled")
+    assert "Not run: " not in browser.text()
+    serve.post(f"/v1/webhooks/{hook}/disable")
+    browser.see("No enabled endpoint")
+    assert "A run sends to" not in browser.text() and browser.count(".card-head button:enabled, form [type=submit]:enabled") == 0
+    quick = browser.find("//li[.//h2[.='quick']]//button[normalize-space()='Run']")
+    assert browser.text("#" + quick.get_attribute("aria-describedby")) == "Not run: there is no enabled endpoint to send to."
+    assert browser.text("#refused-secret-rotation").startswith("Not run from here: ")
+    serve.webhook(receiver.url)
+    serve.post(f"/v1/webhooks/{hook}/enable")
+    browser.see("A run sends to the 2 enabled endpoints")
+    assert browser.count("main button:enabled") == enabled and quick.get_attribute("aria-describedby") is None
+    assert not browser.complaints()
+
+
+def mouse(browser, kind, at):
+    browser.cdp("Input.dispatchMouseEvent", type=kind, x=at["x"], y=at["y"], button="left", clickCount=1)
+
+
+def test_a_run_is_stopped_by_a_press_of_whatever_length(browser, serve, receiver):
+    """Its card stays, and what is in it changes; who does not see it is told of the begin and the end alone."""
+    serve.webhook(receiver.url)
+    enter(browser, serve)
+    browser.go("/scenarios")
+    browser.js("""window.said = [];
+        for (const each of document.querySelectorAll("main [role=status], main [aria-live]:not([aria-live=off])"))
+            new MutationObserver(() => window.said.push(each.textContent)).observe(each, {childList: true, subtree: true, characterData: true});""")
+    serve.post("/v1/runs", {"text": LONG})
+    stop = browser.find("//main//button[normalize-space()='Stop']")
+    figure = "return document.querySelector('.running .figure dd').textContent"
+    at = browser.js("const {x, y, width, height} = arguments[0].getBoundingClientRect(); return {x: x + width / 2, y: y + height / 2}", stop)
+    mouse(browser, "mousePressed", at)
+    for _ in range(2):
+        before = browser.js(figure)
+        browser.until(lambda: browser.js(figure) != before)
+    mouse(browser, "mouseReleased", at)
+    browser.see("of-my-own stopped", ".running")
+    assert browser.count(".running button") == 0
+    browser.until(lambda: browser.js("return document.activeElement.matches('.running h2')"))  # the button has gone
+    assert browser.js("return document.querySelector('.running').closest('[role=status], [aria-live]')") is None
+    began, ended = browser.js("return window.said")
+    assert began == "of-my-own has begun." and re.fullmatch(r"of-my-own stopped: \d+ delivered, 0 failed(, [\d,]+ not sent)?\.", ended)
+    assert not browser.complaints()
 
 
 STATUSES = """return [...document.querySelectorAll("tr:has(a .badge)")].map((row) =>

@@ -147,24 +147,48 @@ async function erase(hook) {
     return true;
 }
 
-function act(label, task, hook, changed, more) {
+/* What an element is found again by when the page is drawn anew. */
+function sameAs(element) {
+    const href = element.getAttribute("href");
+    if (href) return `main a[href="${CSS.escape(href)}"]`;
+    return element.dataset.act ? `main [data-act="${CSS.escape(element.dataset.act)}"]` : null;
+}
+
+/* Where what had the focus is gone, what stands in its place has it, or the page's heading. */
+function focusAgain(element) {
+    if (element.isConnected) return element.focus({ preventScroll: true });
+    const same = sameAs(element);
+    return ((same && document.querySelector(same)) ?? document.querySelector("main h1"))?.focus({ preventScroll: true });
+}
+
+function keepingFocus(root, draw) {
+    const focused = root.contains(document.activeElement) ? document.activeElement : null;
+    draw();
+    if (focused && document.activeElement !== focused) focusAgain(focused);
+}
+
+/* `name`: of what it does, or undoes. */
+function act(label, name, task, hook, changed, more) {
     const control = button(
         label,
-        () =>
-            busy(control, async () => {
+        async () => {
+            await busy(control, async () => {
                 if ((await task(hook)) === false) return;
                 forget("/v1/webhooks");
                 await changed();
-            }),
+            });
+            if (document.activeElement === document.body) focusAgain(control);
+        },
         more,
     );
+    control.dataset.act = `${name} ${hook.id}`;
     return control;
 }
 
 const enabling = (hook, changed) =>
     hook.enabled
-        ? act("Disable", disable, hook, changed)
-        : act("Enable", (each) => setEnabled(each, true), hook, changed, { kind: "primary" });
+        ? act("Disable", "enable", disable, hook, changed)
+        : act("Enable", "enable", (each) => setEnabled(each, true), hook, changed, { kind: "primary" });
 
 /* ---- all of them ---- */
 function row(hook, share, changed) {
@@ -325,8 +349,8 @@ function secretPanel(hook, { overlapping_schemes: overlapping, defaults }, chang
         h(
             "div",
             { class: "row" },
-            act("Rotate", rotate, hook, changed, { name: "retry" }),
-            inGrace(hook) ? act("Revoke the old secret", revoke, hook, changed) : null,
+            act("Rotate", "rotate", rotate, hook, changed, { name: "retry" }),
+            inGrace(hook) ? act("Revoke the old secret", "revoke", revoke, hook, changed) : null,
         ),
     );
 }
@@ -387,33 +411,35 @@ export async function endpoint(page) {
             ),
             h("a", { class: "button", href: pageOf(hook, "/edit") }, icon("edit"), h("span", null, "Edit")),
             enabling(hook, refresh),
-            act("Delete", eraseHere, hook, refresh, { kind: "danger quiet" }),
+            act("Delete", "delete", eraseHere, hook, refresh, { kind: "danger quiet" }),
         );
         fill(title.firstChild, clipped(endpointText(hook.url), 160));
         title.firstChild.classList.add("mono");
         title.firstChild.after(hookBadge(hook));
-        fill(
-            page.root,
-            h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")),
-            title,
-            hook.description ? h("p", { class: "muted" }, clipped(hook.description, 400)) : null,
-            remark(hook),
-            h(
-                "div",
-                { class: "two" },
-                settings(hook),
-                h("div", { class: "stack" }, secretPanel(hook, facts, refresh), shareTable(shares.get(hook.id))),
-            ),
-            h(
-                "section",
-                { class: "stack" },
+        keepingFocus(page.root, () =>
+            fill(
+                page.root,
+                h("p", { class: "crumb" }, h("a", { href: "#/endpoints" }, icon("back"), "Endpoints")),
+                title,
+                hook.description ? h("p", { class: "muted" }, clipped(hook.description, 400)) : null,
+                remark(hook),
                 h(
                     "div",
-                    { class: "panel-head" },
-                    h("h2", null, "Latest deliveries"),
-                    h("a", { href: `#/deliveries?${new URLSearchParams({ webhook: hook.id })}` }, "All of them"),
+                    { class: "two" },
+                    settings(hook),
+                    h("div", { class: "stack" }, secretPanel(hook, facts, refresh), shareTable(shares.get(hook.id))),
                 ),
-                log,
+                h(
+                    "section",
+                    { class: "stack" },
+                    h(
+                        "div",
+                        { class: "panel-head" },
+                        h("h2", null, "Latest deliveries"),
+                        h("a", { href: `#/deliveries?${new URLSearchParams({ webhook: hook.id })}` }, "All of them"),
+                    ),
+                    log,
+                ),
             ),
         );
         await showLog();
@@ -421,7 +447,8 @@ export async function endpoint(page) {
 
     async function showLog() {
         try {
-            fill(log, await recent({ webhook: page.params.id }, "Latest deliveries of this endpoint", page.signal));
+            const latest = await recent({ webhook: page.params.id }, "Latest deliveries of this endpoint", page.signal);
+            keepingFocus(log, () => fill(log, latest));
         } catch (error) {
             if (error.name !== "AbortError") fill(log, errorBox(error, showLog));
         }

@@ -12,14 +12,22 @@ export const count = (n) => whole.format(n);
 export const few = (n, most = n) => (most < 10000 ? whole.format(n) : compact.format(n));
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
-/* A share that is not nothing is never shown as nothing, nor one that is not all as all. */
-export function percent(part, all) {
-    if (!all) return "–";
-    const value = (100 * part) / all;
-    if (value > 0 && value < 0.01) return "<\u00a00.01\u00a0%";
-    if (value < 100 && value > 99.99) return ">\u00a099.99\u00a0%";
-    return `${value.toFixed(value < 10 || value > 99 ? (value % 1 ? 2 : 0) : 1)}\u00a0%`;
+const decimals = (value) => (value < 10 || value > 99 ? (value % 1 ? 2 : 0) : 1);
+
+/* The shares of one whole that stand beside each other: all with as many decimals as one of them needs. A share that is not nothing is
+ * never shown as nothing, nor one that is not all as all. */
+export function percents(parts, all) {
+    if (!all) return parts.map(() => "–");
+    const values = parts.map((part) => (100 * part) / all);
+    const most = Math.max(...values.map(decimals));
+    return values.map((value) => {
+        if (value > 0 && value < 0.01) return "<\u00a00.01\u00a0%";
+        if (value < 100 && value > 99.99) return ">\u00a099.99\u00a0%";
+        return `${value.toFixed(most)}\u00a0%`;
+    });
 }
+
+export const percent = (part, all) => percents([part], all)[0];
 
 export function ms(value) {
     if (value === null || value === undefined) return "–";

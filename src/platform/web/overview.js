@@ -2,7 +2,7 @@
 import { h, fill, icon, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
 import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
-import { few, count, plural, percent, ms, rough, decade, zone } from "./format.js";
+import { few, count, plural, percent, percents, ms, rough, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
 import { withDeleted } from "./deliveries.js";
 import { pageOf } from "./endpoints.js";
@@ -182,19 +182,23 @@ function shares(title, first, rows, label) {
 const statusKind = (name) => (name[0] === "2" ? ["ok", "check"] : ["bad", "cross"]);
 
 function bars(title, first, rows, all, label, kind) {
+    const told = percents(
+        rows.map((row) => row.attempts),
+        all,
+    );
     return h(
         "section",
         { class: "panel" },
         h("h2", null, title),
         foldTable(
             [first, { text: "Attempts", class: "num" }, { text: "Share", class: "num" }, { away: "Share, drawn" }],
-            rows.map((row) =>
+            rows.map((row, i) =>
                 h(
                     "tr",
                     null,
                     h("th", { scope: "row" }, label(row)),
                     h("td", { class: "num" }, count(row.attempts)),
-                    h("td", { class: "num" }, percent(row.attempts, all)),
+                    h("td", { class: "num" }, told[i]),
                     h("td", { class: "bar-cell" }, bar(row.attempts / (all || 1), kind(row))),
                 ),
             ),

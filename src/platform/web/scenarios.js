@@ -1,8 +1,8 @@
 /* Scenarios: choose one, let it run against the endpoints, watch, stop. */
 import { h, fill, icon, clipped, short } from "./dom.js";
-import { get, post, webhooks } from "./api.js";
-import { field, button, busy, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
-import { ms, count, plural, span, percent, zone } from "./format.js";
+import { get, post, webhooks, forget, isBack } from "./api.js";
+import { field, button, busy, bringIntoView, errorBox, badge, empty, time, foldTable, copyButton } from "./ui.js";
+import { ms, count, plural, span, percents, zone } from "./format.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { textView } from "./json.js";
 
@@ -38,50 +38,93 @@ function noteParts(note) {
 /* ---- the run that goes on, and what has become of it ---- */
 const isGoing = (run) => run.state === "running";
 
-function progress(run) {
-    if (!isGoing(run)) return null;
-    if (run.progress === null || run.progress === undefined) return h("progress", { "aria-label": "Progress" });
-    return h("progress", { max: 1, value: run.progress, "aria-label": "Progress" }, `${Math.round(run.progress * 100)} %`);
+const say = (element, text) => element.textContent === text || (element.textContent = text);
+
+/* What becomes of it is written into the elements that stand: a press of a button lasts longer than they would. */
+function progress() {
+    const bar = h("progress", { max: 1, "aria-label": "Progress" });
+    return {
+        bar,
+        update(run) {
+            bar.hidden = !isGoing(run);
+            if (typeof run.progress === "number") bar.value = run.progress;
+            else bar.removeAttribute("value");
+        },
+    };
 }
 
-function runCard(run, stop) {
-    const control = isGoing(run) ? button("Stop", () => busy(control, () => stop(run)), { name: "stop" }) : null;
-    return h(
-        "section",
-        { class: "panel running stack" },
-        h(
-            "div",
-            { class: "panel-head" },
-            h("h2", null, clipped(run.name, 100)),
-            stateBadge(run),
-            h("span", { class: "grow" }),
-            h("span", { class: "muted num" }, lasted(run)),
-            sentBy(run, "Its deliveries"),
-            control,
-        ),
-        progress(run),
-        run.note ? h("p", { class: "muted" }, noteParts(run.note)) : null,
-        h(
+/* [name, value, note] of each. */
+function figuresOf(run) {
+    const [delivered, failed] = percents([run.delivered, run.failed], ended(run));
+    return [
+        ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : ""],
+        ["Delivered", count(run.delivered), delivered],
+        ["Failed", count(run.failed), failed],
+        isGoing(run)
+            ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : ""]
+            : ["Not sent", count(run.not_sent ?? 0), ""],
+        ["Attempts", count(run.attempts), ""],
+        ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
+    ];
+}
+
+function figures(run) {
+    const rows = figuresOf(run).map(() => [h("dt"), h("dd"), h("dd", { class: "figure-note" })]);
+    return {
+        list: h(
             "dl",
             { class: "strip" },
-            ...[
-                ["Deliveries", count(ended(run)), run.planned ? `of ${count(run.planned)} planned` : null],
-                ["Delivered", count(run.delivered), percent(run.delivered, ended(run))],
-                ["Failed", count(run.failed), percent(run.failed, ended(run))],
-                isGoing(run) ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : null] : ["Not sent", count(run.not_sent ?? 0), null],
-                ["Attempts", count(run.attempts), null],
-                ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
-            ].map(([name, value, note]) =>
-                h(
-                    "div",
-                    { class: "figure" },
-                    h("dt", null, name),
-                    h("dd", null, value),
-                    note ? h("dd", { class: "figure-note" }, note) : null,
-                ),
-            ),
+            rows.map((row) => h("div", { class: "figure" }, row)),
         ),
+        update(now) {
+            figuresOf(now).forEach((texts, i) => texts.forEach((text, part) => say(rows[i][part], text)));
+            for (const [, , note] of rows) note.hidden = !note.textContent;
+        },
+    };
+}
+
+function runCard(first, stop) {
+    const control = button("Stop", () => busy(control, () => stop(first)), { name: "stop" });
+    const heading = h("h2", { tabindex: -1 }, clipped(first.name, 100));
+    const state = h("span");
+    const took = h("span", { class: "muted num" });
+    const note = h("p", { class: "muted" });
+    const bar = progress();
+    const numbers = figures(first);
+    const whole = h(
+        "section",
+        { class: "panel running stack" },
+        h("div", { class: "panel-head" }, heading, state, h("span", { class: "grow" }), took, sentBy(first, "Its deliveries"), control),
+        bar.bar,
+        note,
+        numbers.list,
     );
+    let before = {};
+
+    /* Where what had the focus goes with the end of the run, the heading has it. */
+    function update(run) {
+        const focused = whole.contains(document.activeElement);
+        say(took, lasted(run));
+        bar.update(run);
+        numbers.update(run);
+        if (run.state !== before.state || run.not_sent !== before.not_sent) fill(state, stateBadge(run));
+        if (run.note !== before.note) fill(note, run.note ? noteParts(run.note) : null);
+        note.hidden = !run.note;
+        if (!isGoing(run)) control.remove();
+        if (focused && !whole.contains(document.activeElement)) heading.focus({ preventScroll: true });
+        before = run;
+    }
+    update(first);
+    return { whole, heading, update };
+}
+
+/* For those who do not see the card: what it has come to. */
+function news(run) {
+    const name = short(run.name, 60);
+    if (isGoing(run)) return `${name} has begun.`;
+    const what = run.state === "ended" && run.not_sent > 0 ? "ended early" : run.state;
+    const missing = run.not_sent ? `, ${count(run.not_sent)} not sent` : "";
+    return `${name} ${what}: ${count(run.delivered)} delivered, ${count(run.failed)} failed${missing}.`;
 }
 
 /* ---- earlier ones ---- */
@@ -126,15 +169,38 @@ function earlier(runs, all, showAll) {
 }
 
 /* ---- what can be run ---- */
+const NOBODY = "Not run: there is no enabled endpoint to send to.";
+
 function card(scenario, run) {
     const { refused } = scenario;
-    const start = button("Run", () => busy(start, () => run({ scenario: scenario.name })), {
-        name: "scenarios",
-        title: `Run ${short(scenario.name, 60)}`,
-        disabled: refused !== null,
-    });
-    const reason = refused === null ? null : h("p", { class: "hint", id: `refused-${scenario.name}` }, "Not run from here: ", clipped(refused, 300), ".");
-    if (reason) start.setAttribute("aria-describedby", reason.id);
+    const trouble = h("div");
+    const reason = h("p", { class: "hint", id: `refused-${scenario.name}` }, refused === null ? NOBODY : ["Not run from here: ", clipped(refused, 300), "."]);
+    let open = false; /* is there an endpoint that it may send to? */
+    const start = button("Run", () => attempt(), { name: "scenarios", title: `Run ${short(scenario.name, 60)}` });
+
+    async function attempt() {
+        trouble.replaceChildren();
+        await busy(start, async () => {
+            try {
+                await run({ scenario: scenario.name });
+            } catch (error) {
+                if (error.status === 401) return;
+                fill(trouble, errorBox(error)); /* where one looks */
+                bringIntoView(trouble);
+            }
+        });
+        permit(open);
+    }
+
+    function permit(any) {
+        open = any;
+        const may = any && refused === null;
+        if (start.getAttribute("aria-busy") === null) start.disabled = !may;
+        reason.hidden = may;
+        if (may) start.removeAttribute("aria-describedby");
+        else start.setAttribute("aria-describedby", reason.id);
+    }
+
     const text = h("details", null, h("summary", null, "Show the text"));
     text.addEventListener("toggle", () => {
         if (text.open && text.children.length === 1)
@@ -143,14 +209,16 @@ function card(scenario, run) {
                 textView(scenario.text, `Text of ${short(scenario.name, 60)}`),
             );
     });
-    return h(
+    const whole = h(
         "li",
         { class: "card scenario" },
         h("div", { class: "card-head" }, h("h2", null, short(scenario.name, 80)), start),
         h("p", { class: "muted" }, clipped(scenario.summary, 300)),
         reason,
+        trouble,
         text,
     );
+    return { whole, permit };
 }
 
 function ownForm(run, atEnd) {
@@ -164,7 +232,17 @@ function ownForm(run, atEnd) {
     const seed = h("input", { type: "text", inputmode: "numeric", placeholder: "as the scenario says" });
     const speed = h("input", { type: "text", placeholder: "1" });
     const trouble = h("div", { role: "status" });
+    const reason = h("p", { class: "hint", id: "own-refused" }, NOBODY);
     const submit = h("button", { type: "submit", class: "primary" }, icon("scenarios"), h("span", null, "Run"));
+    let open = false;
+
+    function permit(any) {
+        open = any;
+        if (submit.getAttribute("aria-busy") === null) submit.disabled = !any;
+        reason.hidden = any;
+        if (any) submit.removeAttribute("aria-describedby");
+        else submit.setAttribute("aria-describedby", reason.id);
+    }
     const form = h(
         "form",
         { class: "stack" },
@@ -175,21 +253,24 @@ function ownForm(run, atEnd) {
         ),
         h("div", { class: "grid" }, field("Seed", seed), field("Speed", speed, "2 is twice as fast.")),
         trouble,
+        reason,
         h("div", { class: "row" }, submit),
     );
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
         event.preventDefault();
         trouble.replaceChildren();
         const body = { text: text.value };
         if (seed.value.trim()) body.seed = Number(seed.value);
         if (speed.value.trim()) body.speed = Number(speed.value);
-        busy(submit, async () => {
+        await busy(submit, async () => {
             try {
                 await run(body);
             } catch (error) {
                 fill(trouble, errorBox(error));
+                bringIntoView(trouble);
             }
         });
+        permit(open);
     });
     const inputs = [text, seed, speed];
     const draft = draftOf("scenario");
@@ -198,7 +279,30 @@ function ownForm(run, atEnd) {
         const values = inputs.map(({ value }) => value);
         keepDraft("scenario", values.some(Boolean) ? values : null);
     });
-    return h("details", { class: "panel", open: draft !== null }, h("summary", null, h("h2", null, "A scenario of your own")), form);
+    const whole = h("details", { class: "panel", open: draft !== null }, h("summary", null, h("h2", null, "A scenario of your own")), form);
+    return { whole, permit };
+}
+
+/* Where a run sends to. */
+function targetOf(hooks) {
+    const enabled = hooks.filter((hook) => hook.enabled).length;
+    if (enabled)
+        return h(
+            "p",
+            { class: "muted" },
+            enabled === 1
+                ? "A run sends to the one enabled endpoint, by its subscriptions, as the platform would."
+                : `A run sends to the ${count(enabled)} enabled endpoints, by their subscriptions, as the platform would.`,
+        );
+    return empty(
+        "No enabled endpoint",
+        "A scenario sends to the enabled endpoints by their subscriptions. There is none: make one, or enable one.",
+        h(
+            "a",
+            { class: "button primary", href: hooks.length ? "#/endpoints" : "#/endpoints/new" },
+            hooks.length ? "To the endpoints" : "New endpoint",
+        ),
+    );
 }
 
 /* ---- the page ---- */
@@ -208,36 +312,44 @@ export default async function scenarios(page) {
         webhooks(),
         get("/v1/runs", null, page.signal),
     ]);
-    const now = h("div", { class: "stack", "aria-live": "off" });
+    const now = h("div", { class: "stack" });
+    const said = h("p", { class: "away", role: "status" }); /* the cards' figures change all the time: that is not read out */
     const before = h("div");
-    const trouble = h("div");
-    const byId = new Map(runs.map((run) => [run.id, run]));
-    const watched = new Set(); /* ids of those that went on while the page was open: they stay, with what has become of them */
+    const target = h("div");
+    const byId = new Map();
+    const drawn = new Map(); /* cards of those that went on while the page was open: they stay, with what has become of them */
     let whole = false; /* are all of the earlier ones shown? */
+
+    /* What is told late of a run that has ended is old. */
+    function keep(run) {
+        const known = byId.get(run.id);
+        if (known && !isGoing(known) && isGoing(run)) return;
+        byId.set(run.id, run);
+    }
 
     function draw() {
         const all = [...byId.values()].sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
-        for (const run of all) if (isGoing(run)) watched.add(run.id);
-        drawCards(all.filter((run) => watched.has(run.id)));
+        drawCards(all);
         if (before.contains(document.activeElement)) return; /* the next time */
         fill(
             before,
             earlier(
-                all.filter((run) => !watched.has(run.id)),
+                all.filter((run) => !drawn.has(run.id)),
                 whole,
                 showWhole,
             ),
         );
     }
 
-    /* What has the focus keeps it; where it is gone, the run's deliveries have it. */
-    function drawCards(shown) {
-        const kind = now.contains(document.activeElement) ? document.activeElement.localName : null;
-        fill(
-            now,
-            shown.map((run) => runCard(run, stop)),
-        );
-        if (kind) (now.querySelector(kind) ?? now.querySelector("a"))?.focus();
+    function drawCards(all) {
+        for (const run of all.filter(isGoing)) if (!drawn.has(run.id)) drawn.set(run.id, runCard(run, stop));
+        let place = now.firstChild;
+        for (const run of all.filter(({ id }) => drawn.has(id))) {
+            const made = drawn.get(run.id);
+            made.update(run);
+            if (made.whole === place) place = place.nextSibling;
+            else now.insertBefore(made.whole, place);
+        }
     }
 
     function showWhole() {
@@ -247,76 +359,81 @@ export default async function scenarios(page) {
         before.querySelector(".table-wrap").focus();
     }
 
-    function take(run) {
-        byId.set(run.id, run);
+    function take(...told) {
+        const were = new Map(byId);
+        told.forEach(keep);
         draw();
+        const changed = told.map(({ id }) => byId.get(id)).filter((run) => isGoing(run) !== isGoing(were.get(run.id) ?? { state: "" }));
+        if (changed.length) say(said, changed.map(news).join(" "));
     }
 
     async function stop(run) {
         take(await post(`/v1/runs/${encodeURIComponent(run.id)}/stop`));
-        now.querySelector("a")?.focus({ preventScroll: true }); /* the button has gone with the run */
+        if (document.activeElement === document.body) drawn.get(run.id)?.heading.focus({ preventScroll: true }); /* the button has gone */
     }
 
     async function run(body) {
         const made = await post("/v1/runs", body);
-        trouble.replaceChildren();
-        for (const id of watched) if (!isGoing(byId.get(id))) watched.delete(id);
-        take(made);
-        now.scrollIntoView({ block: "nearest" });
-    }
-
-    async function tryRun(body) {
-        try {
-            await run(body);
-        } catch (error) {
-            if (error.status === 401) return;
-            fill(trouble, errorBox(error));
-            trouble.scrollIntoView({ block: "nearest" });
+        for (const [id, old] of drawn) {
+            if (isGoing(byId.get(id))) continue;
+            old.whole.remove();
+            drawn.delete(id);
         }
+        if (!drawn.has(made.id)) drawn.set(made.id, runCard(made, stop)); /* be it over already */
+        take(made);
+        const card = drawn.get(made.id);
+        card.heading.focus({ preventScroll: true });
+        bringIntoView(card.whole);
     }
 
-    const enabled = hooks.filter((hook) => hook.enabled).length;
-    const target = enabled
-        ? h(
-              "p",
-              { class: "muted" },
-              enabled === 1
-                  ? "A run sends to the one enabled endpoint, by its subscriptions, as the platform would."
-                  : `A run sends to the ${count(enabled)} enabled endpoints, by their subscriptions, as the platform would.`,
-          )
-        : empty(
-              "No enabled endpoint",
-              "A scenario sends to the enabled endpoints by their subscriptions. There is none: make one, or enable one.",
-              h(
-                  "a",
-                  { class: "button primary", href: hooks.length ? "#/endpoints" : "#/endpoints/new" },
-                  hooks.length ? "To the endpoints" : "New endpoint",
-              ),
-          );
+    const choices = known.map((each) => card(each, run));
+    const own = ownForm(run, page.atEnd);
+
+    function aim(list) {
+        const any = list.some((hook) => hook.enabled);
+        for (const { permit } of [...choices, own]) permit(any);
+        const told = targetOf(list);
+        if (told.textContent === target.textContent) return;
+        const focused = target.contains(document.activeElement);
+        fill(target, told);
+        if (focused) page.root.querySelector("h1").focus({ preventScroll: true });
+    }
+    runs.forEach(keep);
     draw();
+    aim(hooks);
     fill(
         page.root,
         page.heading("Scenarios"),
         target,
-        trouble,
+        said,
         now,
         before,
         h(
             "ul",
             { class: "cards grid-cards" },
-            known.map((each) => card(each, tryRun)),
+            choices.map((each) => each.whole),
         ),
-        ownForm(run, page.atEnd),
+        own.whole,
     );
 
     page.on(async (name, data) => {
         if (name === "run") take(data);
-        else if (name === "state" && data === "live") await refresh();
+        else if (name === "webhook") await aimAgain();
+        else if (isBack(name, data)) {
+            forget("/v1/webhooks");
+            await Promise.all([refresh(), aimAgain()]);
+        }
     });
     async function refresh() {
         try {
-            for (const each of await get("/v1/runs", null, page.signal)) byId.set(each.id, each);
-            draw();
+            take(...(await get("/v1/runs", null, page.signal)));
+        } catch {
+            /* the next time */
+        }
+    }
+    async function aimAgain() {
+        try {
+            aim(await webhooks());
         } catch {
             /* the next time */
         }

@@ -238,8 +238,10 @@ export default async function testEvents(page) {
     }
     const last = draftOf("test") ?? {}; /* where one has written something */
     const first = (known, ...wanted) => wanted.find((each) => known.includes(each)) ?? known[0];
+    const targets = [...hooks.map(({ id }) => id), ALL];
+    const wanted = page.query.get("webhook") ?? last.to ?? targets[0];
     const chosen = {
-        to: first([...hooks.map(({ id }) => id), ALL], page.query.get("webhook"), last.to),
+        to: targets.includes(wanted) ? wanted : null /* deleted meanwhile: nothing goes to another unasked */,
         type: first(
             types.map(({ type }) => type),
             page.query.get("type"),
@@ -265,10 +267,12 @@ export default async function testEvents(page) {
         },
         { name: "retry" },
     );
-    const edit = editor(({ wrong }) => {
-        submit.disabled = Boolean(wrong);
+    const permit = (wrong) => {
+        submit.disabled = Boolean(wrong) || !chosen.to;
+        broken.disabled = !chosen.to;
         broken.hidden = !wrong;
-    });
+    };
+    const edit = editor(({ wrong }) => permit(wrong));
 
     const tools = h(
         "div",
@@ -286,7 +290,7 @@ export default async function testEvents(page) {
         if (rendered === null) return;
         const own = edit.edited() && edit.text() !== sent;
         keepDraft(rendered, own ? edit.text() : null);
-        if (own) keepDraft("test", { ...chosen });
+        if (own) keepDraft("test", { ...chosen, to: chosen.to ?? wanted });
     }
     page.atEnd(keep);
     page.kept = () => (sent !== null && edit.text() === sent ? { slot: rendered, text: sent } : null); /* for who comes back */
@@ -329,19 +333,21 @@ export default async function testEvents(page) {
     function change(part) {
         keep();
         Object.assign(chosen, part);
-        const query = new URLSearchParams({ webhook: chosen.to, type: chosen.type });
+        const query = new URLSearchParams({ webhook: chosen.to ?? wanted, type: chosen.type });
         history.replaceState(history.state, "", `#/test?${query}`);
         drawAbout();
-        if (!("to" in part)) render();
+        if ("to" in part) hasChosen();
+        else render();
         if ("type" in part) drawTab(tabs.querySelector(":checked").value);
     }
 
     function drawAbout() {
         const hook = hooks.find((each) => each.id === chosen.to);
         const off = hook && !hook.enabled ? " The endpoint is disabled; a test goes out all the same." : "";
+        const all = chosen.to === ALL ? " A real event: all enabled endpoints that subscribe get it." : "";
         fill(
             about,
-            `${current().description.charAt(0).toUpperCase()}${current().description.slice(1)}.${off}${hook ? "" : " A real event: all enabled endpoints that subscribe get it."}`,
+            `${current().description.charAt(0).toUpperCase()}${current().description.slice(1)}.${off}${all}`,
         );
     }
 
@@ -377,7 +383,7 @@ export default async function testEvents(page) {
             else if (given !== null) noDraft(from, given);
             ids.forEach(watch);
         });
-        control.disabled = control === submit && Boolean(fault(edit.text()));
+        permit(fault(edit.text()));
     }
     submit.addEventListener("click", () => go(submit));
 
@@ -406,6 +412,25 @@ export default async function testEvents(page) {
         ),
     );
     const pick = (name, options) => select(options, chosen[name], { onchange: (event) => change({ [name]: event.target.value }) });
+    const nobody = chosen.to ? null : h("option", { value: "", selected: true, disabled: true }, "Choose an endpoint");
+    const to = pick("to", [
+        ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
+        [ALL, "All that subscribe (a real event)"],
+    ]);
+    const toField = field("Endpoint", to);
+    if (nobody) {
+        to.prepend(nobody);
+        to.value = "";
+        toField.complain("Choose an endpoint: the one chosen before was deleted.");
+        submit.setAttribute("aria-describedby", `${to.id}-wrong`);
+    }
+
+    function hasChosen() {
+        nobody?.remove();
+        toField.complain("");
+        submit.removeAttribute("aria-describedby");
+        permit(fault(edit.text()));
+    }
     fill(
         page.root,
         page.heading("Test events"),
@@ -418,13 +443,7 @@ export default async function testEvents(page) {
                 h(
                     "div",
                     { class: "grid choices" },
-                    field(
-                        "Endpoint",
-                        pick("to", [
-                            ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
-                            [ALL, "All that subscribe (a real event)"],
-                        ]),
-                    ),
+                    toField,
                     field(
                         "Type",
                         pick(

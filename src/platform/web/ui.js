@@ -144,6 +144,13 @@ export function empty(title, text, ...actions) {
 
 export const loading = () => h("div", { class: "loading", role: "status" }, "Loading…");
 
+/* What one has asked for; of what is high, its top. */
+export function bringIntoView(element) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const high = 2 * element.offsetHeight > innerHeight;
+    element.scrollIntoView({ block: high ? "start" : "nearest", behavior: still ? "auto" : "smooth" });
+}
+
 /* ---- acting ---- */
 export function button(label, onclick, { kind = "", name = null, title = null, disabled = false } = {}) {
     return h(
@@ -380,7 +387,7 @@ const OUTCOMES = {
     unexpected_101: ["change of protocol, unasked for (101)", "bad answer"],
     redirect: ["redirect (3xx), not followed"],
     http_4xx: ["refused (4xx)"],
-    gone: ["gone (410), endpoint disabled"],
+    gone: ["gone (410)"],
     throttled: ["too many requests (429)"],
     http_5xx: ["server error (5xx)"],
     tls_untrusted: ["certificate is not trusted", "certificate"],
