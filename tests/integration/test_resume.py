@@ -143,7 +143,7 @@ def check(place, url, kills):
     again = {delivery: at for delivery, at in sent.items() if len(at) > 1}
     for delivery, at in again.items():
         for one, next_one in zip(at, at[1:]):
-            between = [kill for kill in kills if one / 1e9 - 0.05 < kill < next_one / 1e9]
+            between = [kill for kill in kills if one / 1e9 - 0.5 < kill < next_one / 1e9]
             assert between and between[0] - one / 1e9 < 2, (delivery, at, kills)
     return len(again)
 
