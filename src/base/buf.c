@@ -187,16 +187,17 @@ static void put_json_valid(struct e8_buf *buf, const char *p, size_t n)
     put_chars(buf, p + from, n - from);
 }
 
-/* Control characters; what has no width of its own, but for the joiners that scripts need (U+200C, U+200D); what turns the direction of
- * text; separators of lines and paragraphs; tags; what is no character. */
+/* Control characters; soft hyphen, fillers and what has no width; what turns the direction of text; separators of lines and paragraphs;
+ * tags; what is no character. */
 static const struct {
     uint32_t first, last;
-} hidden_ranges[] = {{0x00, 0x1F},     {0x7F, 0x9F},      {0xAD, 0xAD},     {0x34F, 0x34F},
-                     {0x61C, 0x61C},   {0x180E, 0x180E},  {0x200B, 0x200B}, {0x200E, 0x200F},
-                     {0x2028, 0x202E}, {0x2060, 0x206F},  {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
-                     {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F}};
+} hidden_ranges[] = {{0x00, 0x1F},      {0x7F, 0x9F},     {0xAD, 0xAD},     {0x34F, 0x34F},
+                     {0x61C, 0x61C},    {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180E, 0x180E},
+                     {0x200B, 0x200B},  {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},
+                     {0x3164, 0x3164},  {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF},
+                     {0xE0000, 0xE007F}};
 
-static bool is_hidden(uint32_t character)
+bool e8_char_hidden(uint32_t character)
 {
     for (size_t i = 0; i < E8_COUNT(hidden_ranges); i++) {
         if (character <= hidden_ranges[i].last)
@@ -215,7 +216,7 @@ size_t e8_text_hidden(struct e8_str text)
         return 0;
     for (size_t i = 1; i < bytes; i++)
         character = character << 6 | (p[i] & 0x3Fu);
-    return is_hidden(character) ? bytes : 0;
+    return e8_char_hidden(character) ? bytes : 0;
 }
 
 static void put_byte(struct e8_buf *buf, const char *p)

@@ -42,8 +42,10 @@ void e8_buf_printf(struct e8_buf *buf, const char *format, ...)
 void e8_buf_put_json(struct e8_buf *buf, struct e8_str str);
 /* Copies a text that is its own JSON string body. False: it may be none, and is not copied, or in part. */
 bool e8_json_copy(char *to, struct e8_str str);
-/* Of the character at the beginning of valid UTF-8, which is not empty: its bytes where it must not be shown as it is (controls, what has no
- * width, what turns the direction of text or separates lines), else 0. */
+/* Must the character not be shown as it is? Controls, what cannot be seen, what turns the direction of text or separates lines; but not the
+ * joiners U+200C and U+200D, which scripts need. */
+bool e8_char_hidden(uint32_t character);
+/* Of the character at the beginning of valid UTF-8, which is not empty: its bytes where it is hidden, else 0. */
 size_t e8_text_hidden(struct e8_str text);
 /* Printable text for a terminal: such characters, and what is no UTF-8, byte by byte as \x1B (tab and the end of a line as a space). */
 void e8_buf_put_clean(struct e8_buf *buf, struct e8_str str);

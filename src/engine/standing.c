@@ -8,8 +8,7 @@ static bool takes_any(const struct e8_engine *engine, const struct e8_endpoint *
 {
     const struct e8_plan *plan = engine->plan;
     for (size_t i = 0; i < plan->emit_count; i++) {
-        const struct e8_emit *emit = &plan->emits[i];
-        if (emit->endpoint >= 0 ? (size_t)emit->endpoint == index : e8_endpoint_takes(endpoint, plan, emit)) {
+        if (e8_emit_goes_to_now(plan, &plan->emits[i], index, endpoint)) {
             return true;
         }
     }
@@ -93,9 +92,7 @@ struct e8_seal e8_seal_now(const struct e8_engine *engine, size_t endpoint, unsi
 
 bool e8_goes_to(const struct e8_engine *engine, const struct e8_emit *emit, size_t endpoint)
 {
-    return emit->endpoint >= 0
-               ? (size_t)emit->endpoint == endpoint
-               : e8_endpoint_takes(e8_standing_now(engine, endpoint)->endpoint, engine->plan, emit);
+    return e8_emit_goes_to_now(engine->plan, emit, endpoint, e8_standing_now(engine, endpoint)->endpoint);
 }
 
 enum e8_shut e8_shut_of(const struct e8_engine *engine, size_t endpoint)

@@ -16,7 +16,8 @@ void e8_html(struct e8_buf *out, const char *format, ...)
 
 /* ---- escaping ---- */
 
-#define JOINER 0x200D /* ZERO WIDTH JOINER */
+#define NON_JOINER 0x200C /* ZERO WIDTH NON-JOINER */
+#define JOINER     0x200D /* ZERO WIDTH JOINER */
 
 /* The character at the beginning of s, which is not empty; U+FFFD for a byte that is none. */
 static uint32_t take(struct e8_str *s)
@@ -49,22 +50,10 @@ static const char *control_name(uint32_t c)
     return c < E8_COUNT(names) ? names[c] : c == 0x7F ? "DEL" : NULL;
 }
 
-static bool is_control(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
-}
-
-/* What cannot be seen, or turns the direction of text, as the dashboard has it (dom.js): soft hyphen, fillers, zero width, bidi, tags. */
+/* Here the joiners are told as well, but for those within an emoji: a report is where one looks for such things, as in the dashboard. */
 static bool is_unseen(uint32_t c)
 {
-    static const uint32_t ranges[][2] = {
-        {0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C},  {0x115F, 0x1160}, {0x17B4, 0x17B5},
-        {0x180E, 0x180E}, {0x200B, 0x200F}, {0x202A, 0x202E},  {0x2060, 0x206F}, {0x3164, 0x3164},
-        {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F}};
-    for (size_t i = 0; i < E8_COUNT(ranges); i++)
-        if (c >= ranges[i][0] && c <= ranges[i][1])
-            return true;
-    return false;
+    return e8_char_hidden(c) || c == NON_JOINER || c == JOINER;
 }
 
 /* Emoji, their variants and tones: of their blocks, since a table of all would be long. */
@@ -105,10 +94,10 @@ static void put_char(struct e8_buf *out, uint32_t c, struct e8_str bytes)
         e8_buf_putc(out, ' ');
     else if (control_name(c))
         e8_html(out, "[%s]", control_name(c));
-    else if (is_control(c) || is_unseen(c))
-        e8_html(out, "[U+%04X]", (unsigned)c);
     else if (is_no_character(c) || c == 0xFFFD)
         e8_buf_puts(out, "\xEF\xBF\xBD");
+    else if (is_unseen(c))
+        e8_html(out, "[U+%04X]", (unsigned)c);
     else
         e8_buf_putstr(out, bytes);
 }

@@ -14,28 +14,6 @@ const struct words e8_verdict_words[3] = {
     [E8_RESULTS_INVALID] = {"INVALID", "invalid", NULL, "\033[33m"},
 };
 
-/* How many bytes at p must not be shown as they are. */
-static size_t hidden(const char *p, size_t n)
-{
-    return p[0] == '\n' || p[0] == '\t' ? 0 : e8_text_hidden((struct e8_str){p, n});
-}
-
-static void put_valid(struct e8_buf *out, const char *text, size_t n)
-{
-    size_t from = 0, hide;
-    for (size_t i = 0; i < n; i += hide ? hide : 1) {
-        bool line_end = text[i] == '\r' && i + 1 < n && text[i + 1] == '\n';
-        hide = hidden(text + i, n - i);
-        if (hide == 0)
-            continue;
-        e8_buf_put(out, text + from, i - from);
-        for (size_t k = 0; k < hide && !line_end; k++)
-            e8_buf_printf(out, "\\x%02X", (unsigned char)text[i + k]);
-        from = i + hide;
-    }
-    e8_buf_put(out, text + from, n - from);
-}
-
 /* Not in the middle of a character. */
 static size_t cut_at(struct e8_str text, size_t most)
 {
@@ -45,16 +23,19 @@ static size_t cut_at(struct e8_str text, size_t most)
     return n;
 }
 
+/* Lines and columns stay. */
 static void put_all(struct e8_buf *out, struct e8_str text)
 {
-    while (text.n > 0) {
-        size_t valid = e8_utf8_valid(text);
-        put_valid(out, text.p, valid);
-        if (valid == text.n)
-            return;
-        e8_buf_printf(out, "\\x%02X", (unsigned char)text.p[valid]);
-        text = (struct e8_str){text.p + valid + 1, text.n - valid - 1};
+    size_t from = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] != '\n' && text.p[i] != '\t')
+            continue;
+        bool line_end = text.p[i] == '\n' && i > from && text.p[i - 1] == '\r';
+        e8_buf_put_clean(out, (struct e8_str){text.p + from, i - from - line_end});
+        e8_buf_putc(out, text.p[i]);
+        from = i + 1;
     }
+    e8_buf_put_clean(out, (struct e8_str){text.p + from, text.n - from});
 }
 
 void e8_clean_text(struct e8_buf *out, struct e8_str text, size_t most)

@@ -137,8 +137,13 @@ bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_plan 
 
 bool e8_emit_goes_to(const struct e8_plan *plan, const struct e8_emit *emit, size_t endpoint)
 {
-    return emit->endpoint >= 0 ? (size_t)emit->endpoint == endpoint
-                               : e8_endpoint_takes(&plan->endpoints[endpoint], plan, emit);
+    return e8_emit_goes_to_now(plan, emit, endpoint, &plan->endpoints[endpoint]);
+}
+
+bool e8_emit_goes_to_now(const struct e8_plan *plan, const struct e8_emit *emit, size_t endpoint,
+                         const struct e8_endpoint *now)
+{
+    return emit->endpoint >= 0 ? (size_t)emit->endpoint == endpoint : e8_endpoint_takes(now, plan, emit);
 }
 
 /* One emit of each kind that endpoints may take or not: of a million steps most are alike. */

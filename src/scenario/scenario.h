@@ -347,6 +347,9 @@ bool e8_endpoint_takes(const struct e8_endpoint *endpoint, const struct e8_plan 
                        const struct e8_emit *emit);
 /* Which endpoints get the event: the step's own, or all that take it. */
 bool e8_emit_goes_to(const struct e8_plan *plan, const struct e8_emit *emit, size_t endpoint);
+/* The same where that endpoint of the plan has meanwhile become another: as it is now. */
+bool e8_emit_goes_to_now(const struct e8_plan *plan, const struct e8_emit *emit, size_t endpoint,
+                         const struct e8_endpoint *now);
 
 /* How this delivery leaves: what its step says, and what the seed draws of the flow's or the plan's faults. Pure. */
 struct e8_deliver e8_deliver_of(const struct e8_plan *plan, const struct e8_flow *flow,

@@ -24,10 +24,8 @@ void e8_batch_free(struct e8_batch **where)
 {
     struct e8_batch *batch = *where;
     *where = NULL;
-    if (!batch)
-        return;
-    if (batch->open)
-        io_uring_queue_exit(&batch->ring);
+    if (batch)
+        e8_batch_forgo(batch);
     free(batch);
 }
 
@@ -92,15 +90,13 @@ static size_t take_results(struct e8_batch *batch)
     return count;
 }
 
-/* False: the ring is of no use any more; what it has not done is PENDING. */
+/* False: the ring is of no use any more; what it has not done is PENDING, and what it has done is not done again. */
 static bool run_together(struct e8_batch *batch, size_t count)
 {
-    for (size_t done = 0; done < count; done += take_results(batch)) {
-        int rc = io_uring_submit_and_wait(&batch->ring, (unsigned)(count - done));
-        if (rc < 0 && rc != -EINTR)
-            return false;
-    }
-    return true;
+    int rc = 0;
+    for (size_t done = 0; done < count && (rc >= 0 || rc == -EINTR); done += take_results(batch))
+        rc = io_uring_submit_and_wait(&batch->ring, (unsigned)(count - done));
+    return rc >= 0 || rc == -EINTR;
 }
 
 void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)

@@ -401,9 +401,8 @@ void e8_links_free(struct e8_transport *transport);
 void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *exchange);
 /* Ends the exchange before anything is sent, and the link. */
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *exchange, enum e8_outcome outcome);
-void e8_link_serve(struct e8_link *link, uint32_t events); /* something may be read or written */
-/* The same events; true: reading is all there is to do, and is left to e8_links_read. */
-bool e8_link_hears(struct e8_link *link, uint32_t events);
+/* Something may be read or written. True: reading is all there is to do, and is left to e8_links_read. */
+bool e8_link_serve(struct e8_link *link, uint32_t events);
 void e8_links_read(struct e8_transport *transport, struct e8_link **links, size_t count);
 /* Sends what links have begun. */
 void e8_links_send(struct e8_transport *transport);

@@ -285,7 +285,7 @@ struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin)
 void e8_link_lost(struct e8_link *link)
 {
     link->fd = -1;
-    link->tls.ssl = NULL;
+    link->tls = (struct e8_tls){0};
     e8_timers_remove(&link->transport->turns, &link->timer);
     e8_timers_add(&link->transport->turns, &link->timer, 0);
 }

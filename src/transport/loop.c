@@ -93,18 +93,20 @@ static void act(struct e8_transport *t, int fd, int actions)
         e8_upload_mind(conn->user);
 }
 
-static void serve(struct e8_transport *t, int fd, uint32_t events)
+/* True: all that is to be done is to read *heard. */
+static bool serve(struct e8_transport *t, int fd, uint32_t events, struct e8_link **heard)
 {
     const struct e8_conn *conn = e8_conn_at(t, fd);
     if (conn->link) {
-        e8_link_serve(conn->link, events);
-        return;
+        *heard = conn->link;
+        return e8_link_serve(conn->link, events);
     }
     int actions = actions_of(conn->want, events);
     if (actions && conn->multi)
         act(t, fd, actions);
     else if (conn->have != conn->want)
         enrol(t, fd, conn->want);
+    return false;
 }
 
 /* --- time ------------------------------------------------------------------------------------------------------------ */
@@ -196,13 +198,10 @@ static void poll_events(struct e8_transport *t, enum rest rest)
     int n = rest ? idle(t, rest == REST_SLEEP, events) : epoll_wait(t->epoll, events, EVENTS_MAX, 0);
     for (int i = 0; i < n; i++) {
         int fd = events[i].data.fd;
-        struct e8_link *link = fd == t->timer || fd == t->event ? NULL : e8_conn_at(t, fd)->link;
         if (fd == t->timer || fd == t->event)
             drain(t, fd);
-        else if (link && e8_link_hears(link, events[i].events))
-            heard[count++] = link;
         else
-            serve(t, fd, events[i].events);
+            count += serve(t, fd, events[i].events, &heard[count]);
         if (count == E8_BATCH_MAX || i == n - 1) {
             e8_links_read(t, heard, count);
             count = 0;

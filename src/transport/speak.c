@@ -571,27 +571,11 @@ void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome
     e8_link_end(link, outcome, NULL);
 }
 
-static void note_events(struct e8_link *link, uint32_t events)
+/* Nothing is asked, or not all has been sent, or libcurl reads it. */
+static void serve_alone(struct e8_link *link, uint32_t events, bool may_read)
 {
-    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
-    link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-}
-
-bool e8_link_hears(struct e8_link *link, uint32_t events)
-{
-    bool ours = !link->slot || link->tls.ssl;
-    bool only_reads = ours && !link->doomed && link->exchange && all_sent(link);
-    note_events(link, events);
-    return only_reads && (events & ~(uint32_t)EPOLLOUT);
-}
-
-void e8_link_serve(struct e8_link *link, uint32_t events)
-{
-    note_events(link, events);
-    if (link->doomed)
-        return;
     if (!link->exchange) {
-        if ((events & ~(uint32_t)EPOLLOUT) && !e8_link_clean(link))
+        if (may_read && !e8_link_clean(link))
             e8_link_close(&link);
         return;
     }
@@ -599,8 +583,21 @@ void e8_link_serve(struct e8_link *link, uint32_t events)
     if ((events & EPOLLOUT) && !all_sent(link))
         push(link);
     bool over = x->slot != link; /* and with it perhaps the link */
-    if (!over && (events & ~(uint32_t)EPOLLOUT))
+    if (!over && may_read)
         pull(link);
+}
+
+bool e8_link_serve(struct e8_link *link, uint32_t events)
+{
+    bool may_read = events & ~(uint32_t)EPOLLOUT, ours = !link->slot || link->tls.ssl;
+    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
+    link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    if (link->doomed)
+        return false;
+    if (ours && link->exchange && all_sent(link))
+        return may_read;
+    serve_alone(link, events, may_read);
+    return false;
 }
 
 /* libcurl has closed the connection. */

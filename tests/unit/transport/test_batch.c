@@ -284,6 +284,8 @@ static void check_fate(const struct e8_exchange *x, enum fate fate)
 
 static void open_all(struct round *round, struct client *client, struct peer *peer, bool alone)
 {
+    static const struct peer_step steps[] = {{.serve = answer}};
+    peer_open(peer, steps, 1);
     sem_init(&arrived, 0, 0);
     sem_init(&go, 0, 0);
     sem_init(&answered, 0, 0);
@@ -317,7 +319,6 @@ static void test_fates(void **state)
         struct peer peer;
         struct client client;
         int halves = (MANY - HALVES + FATES - 1) / FATES;
-        peer_open(&peer, STEPS({.serve = answer}));
         open_all(&round, &client, &peer, alone);
         for (int i = 0; i < MANY; i++)
             submit(&round, i, 'a' + i % FATES);
@@ -348,7 +349,6 @@ static void test_order(void **state)
     struct client client;
     if (client_http == E8_HTTP_11)
         return;
-    peer_open(&peer, STEPS({.serve = answer}));
     open_all(&round, &client, &peer, false);
     submit(&round, 0, '?');
     assert_int_equal(client.transport->outgoing_count, 1);
@@ -370,7 +370,6 @@ static void test_given_up(void **state)
     struct client client;
     if (client_http == E8_HTTP_11)
         return;
-    peer_open(&peer, STEPS({.serve = answer}));
     open_all(&round, &client, &peer, false);
     for (int i = 0; i < 4; i++)
         submit(&round, i, 'a' + PLAIN);
