@@ -105,6 +105,8 @@ static const char insert[] = "INSERT INTO receipt(at_ns, delivery_id, attempt, t
                              " body_sha256, body_bytes, connection, response_delay_ms)"
                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
+static const char another[] = "name a new file, or one that emit8 sink wrote";
+
 static enum e8_rc open_failed(const char *path, struct e8_receipts **receipts, struct e8_err *err)
 {
     sqlite3 *db = (*receipts)->db;
@@ -115,13 +117,26 @@ static enum e8_rc open_failed(const char *path, struct e8_receipts **receipts, s
     snprintf(why, sizeof why, "%s", db ? sqlite3_errmsg(db) : "out of memory");
     e8_receipts_close(receipts);
     if (is_other)
-        return e8_fail(err, E8_INPUT, "name a new file, or one that emit8 sink wrote",
-                       "%.200s is no file of receipts: %s", path, why);
+        return e8_fail(err, E8_INPUT, another, "%.200s is no file of receipts: %s", path, why);
     return e8_fail(err, E8_ENV, NULL, "cannot keep receipts in %.200s: %s", path, why);
+}
+
+/* A database of something else, a delivery log say, is not to get a table of ours. *holds stays false where it cannot be read. */
+static bool holds_other(sqlite3 *db, bool *holds)
+{
+    static const char sql[] = "SELECT count(*) > 0 AND sum(name = 'receipt') = 0 FROM sqlite_schema";
+    sqlite3_stmt *statement = NULL;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW)
+        *holds = sqlite3_column_int(statement, 0) != 0;
+    return sqlite3_finalize(statement) == SQLITE_OK;
 }
 
 enum e8_rc e8_receipts_open(const char *path, struct e8_receipts **out, struct e8_err *err)
 {
+    bool other = false;
+
     *out = NULL;
     if (!path[0]) /* SQLite would keep them in a file without a name, until the end */
         return e8_fail(err, E8_INPUT, "name a file", "--receipts: the name of the file is empty");
@@ -130,8 +145,13 @@ enum e8_rc e8_receipts_open(const char *path, struct e8_receipts **out, struct e
 
     receipts->magic = RECEIPTS_MAGIC;
     if (sqlite3_open_v2(path, &receipts->db, flags, NULL) != SQLITE_OK ||
-        sqlite3_busy_timeout(receipts->db, BUSY_MS) != SQLITE_OK ||
-        sqlite3_exec(receipts->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_busy_timeout(receipts->db, BUSY_MS) != SQLITE_OK || !holds_other(receipts->db, &other))
+        return open_failed(path, &receipts, err);
+    if (other) {
+        e8_receipts_close(&receipts);
+        return e8_fail(err, E8_INPUT, another, "%.200s is no file of receipts, but another database", path);
+    }
+    if (sqlite3_exec(receipts->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(receipts->db, insert, -1, &receipts->insert, NULL) != SQLITE_OK)
         return open_failed(path, &receipts, err);
     *out = receipts;

@@ -262,7 +262,7 @@ static void headers_in_order_and_no_secrets(void **state)
 static void too_many_headers_are_named(void **state)
 {
     struct e8_header headers[40];
-    char names[40][8];
+    char names[40][16];
     struct tape tape = {0};
 
     (void)state;

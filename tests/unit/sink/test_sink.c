@@ -485,6 +485,26 @@ static void lines_of_faults(void **state)
     e8_buf_fini(&out);
 }
 
+/* Nothing is added to it: it may be a delivery log. */
+static void another_database(const char *path, const struct e8_sink_options *options)
+{
+    struct e8_sink *sink = NULL;
+    struct e8_err err = {0};
+    sqlite3_stmt *count;
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, "DROP TABLE receipt; CREATE TABLE delivery(id TEXT)", NULL, NULL, NULL);
+    assert_int_equal(e8_sink_start(options, &sink, &err), E8_INPUT);
+    assert_null(sink);
+    assert_non_null(strstr(err.what, "is no file of receipts, but another database"));
+    sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_schema", -1, &count, NULL);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(count, 0), 1);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+}
+
 static void starts_that_fail(void **state)
 {
     static const char *const empty[] = {""};
@@ -511,6 +531,7 @@ static void starts_that_fail(void **state)
     sqlite3_exec(db, "CREATE TABLE receipt(something TEXT)", NULL, NULL, NULL);
     sqlite3_close(db);
     assert_int_equal(e8_sink_start(&options, &sink, &err), E8_INPUT);
+    another_database(other, &options);
     options.receipts = NULL;
     options.scheme = e8_schemes_find(schemes, "8bit");
     options.secrets = empty;
