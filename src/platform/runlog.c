@@ -47,6 +47,7 @@ struct e8_tap { /* goes with its last entry, the run's end */
     int64_t run;
     atomic_size_t waiting; /* entries, until they are written */
     _Atomic uint64_t shut; /* deliveries that were withheld for it */
+    atomic_bool cut;       /* the server ends */
 };
 
 /* ---- entries ---- */
@@ -113,6 +114,11 @@ static void put(struct e8_tap *tap, struct entry *entry)
 
 /* ---- from the engine's workers ---- */
 
+static const char *why_undone(const struct e8_tap *tap)
+{
+    return atomic_load(&tap->cut) ? E8_RUN_CUT_WHAT : stopped;
+}
+
 void e8_tap_event(void *state, const struct e8_event_made *event)
 {
     struct e8_tap *tap = state;
@@ -158,7 +164,7 @@ void e8_tap_fed(void *state, const struct e8_fed_end *end)
     struct e8_run_row *row = &entry->row;
     copy_id(row->event.id, end->event_id);
     copy_id(row->webhook, tap->plan->endpoints[end->endpoint].name);
-    row->why = end->shut ? shut[end->shut] : stopped;
+    row->why = end->shut ? shut[end->shut] : why_undone(tap);
     row->attempt.copy = end->copy > 0;
     if (!end->attempt && !end->copy) {
         atomic_fetch_add(&tap->shut, end->shut != E8_SHUT_NOT);
@@ -324,6 +330,11 @@ bool e8_tap_is_full(void *state)
     return atomic_load_explicit(&tap->log->full, memory_order_relaxed);
 }
 
+void e8_tap_cut(struct e8_tap *tap)
+{
+    atomic_store(&tap->cut, true);
+}
+
 static void append_at_once(struct e8_runlog *log, struct entry *entry)
 {
     pthread_mutex_lock(&log->lock);
@@ -346,7 +357,7 @@ void e8_tap_close(struct e8_tap **tap, enum e8_run_state state, const char *note
     entry->row.figures = *figures;
     entry->row.state = state;
     entry->row.note = note ? e8_arena_str(entry->arena, e8_str(note)).p : NULL;
-    entry->row.why = stopped;
+    entry->row.why = why_undone(*tap);
     *tap = NULL;
     append_at_once(log, entry);
 }

@@ -30,6 +30,8 @@ bool e8_tap_is_drained(const struct e8_tap *tap);
 uint64_t e8_tap_shut(const struct e8_tap *tap);
 /* on_hold, likewise. */
 bool e8_tap_is_full(void *tap);
+/* The server ends: that is why what is not sent from now on is not. Before the engine is stopped. */
+void e8_tap_cut(struct e8_tap *tap);
 /* How far it is. Does not wait. */
 void e8_tap_figures(struct e8_tap *tap, const struct e8_run_figures *figures);
 /* The run has ended, and its engine is gone. Does not wait. note: copied; NULL: none. */

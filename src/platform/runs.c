@@ -340,6 +340,7 @@ void e8_runs_free(struct e8_runs **runs, struct e8_runlog *log)
             run->cut = !e8_engine_wait(run->engine, 0);
         }
         if (run->cut) {
+            e8_tap_cut(run->tap);
             e8_engine_stop(run->engine); /* all at once: each waits for what it has in flight */
         }
     }

@@ -183,7 +183,9 @@ enum e8_rc e8_store_count_failed(struct e8_store *store, const struct e8_store_f
                                  e8_dur_ns budget, uint64_t *count, bool *more, struct e8_err *err);
 
 /* ---- scenario runs: sent by engines of their own, and kept here like all else ---- */
-#define E8_RUN_CUT "emit8 serve ended while the run was under way" /* of those that were interrupted */
+/* Of those that were interrupted, and of what they have left undone. */
+#define E8_RUN_CUT      "emit8 serve ended while the run was under way"
+#define E8_RUN_CUT_WHAT "interrupted: " E8_RUN_CUT
 enum e8_run_state { E8_RUN_RUNNING, E8_RUN_ENDED, E8_RUN_STOPPED, E8_RUN_FAILED, E8_RUN_INTERRUPTED };
 struct e8_run_figures {
     int64_t planned;                                /* deliveries; -1: not known */

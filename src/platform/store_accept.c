@@ -32,13 +32,14 @@ static void put_span(struct e8_side *side, int64_t row, e8_wall_ns created)
 static void put_delivery(struct e8_side *side, int64_t row, const struct e8_store_target *target,
                          const struct e8_kind *kind, int64_t event, int64_t run, e8_wall_ns created)
 {
-    static const char sql[] =
-        "INSERT INTO delivery(row, id, kind, event, webhook, created, due, test, number, tries, run, error)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10)";
+    static const char sql[] = "INSERT INTO delivery(row, id, kind, event, webhook, created, due, test, "
+                              "number, tries, run, error, updated)"
+                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11)";
 
     E8_RUN(side, sql, e8_int(row), e8_text(target->id), e8_int(e8_kind_enter(side, kind, row)), e8_int(event),
            e8_int(kind->webhook), e8_int(created), e8_int_or_null(target->withheld ? 0 : target->due),
-           e8_int(kind->test), e8_int_or_null(run), e8_text(target->withheld));
+           e8_int(kind->test), e8_int_or_null(run), e8_text(target->withheld),
+           e8_int_or_null(target->withheld ? created : 0));
 }
 
 enum e8_rc e8_event_put(struct e8_side *side, const struct e8_store_event *event,

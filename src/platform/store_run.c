@@ -7,8 +7,6 @@
 
 enum { SOME = 1000 };
 
-static const char interrupted[] = "interrupted: " E8_RUN_CUT;
-
 enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
                               int64_t *n, struct e8_err *err)
 {
@@ -313,7 +311,7 @@ enum e8_rc e8_store_close_runs(struct e8_store *store, struct e8_err *err)
     while (rc == E8_OK && run != 0) {
         e8_side_begin(side, E8_WRITE);
         run = e8_side_int(side, 0, next, NULL, 0);
-        int count = run != 0 ? cancel_some(side, run, interrupted, now) : 0;
+        int count = run != 0 ? cancel_some(side, run, E8_RUN_CUT_WHAT, now) : 0;
         if (count)
             count_unknown(side, run, count);
         if (run != 0 && count < SOME)

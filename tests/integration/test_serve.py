@@ -1629,7 +1629,8 @@ def test_runs_are_in_the_log(tmp_path):
                           ("/once", "order.created", "delivered", 2): 3, ("/never", "order.created", "failed", 3): 3,
                           ("/once", "message.sent", "delivered", 4): 3, ("/never", "message.sent", "failed", 5): 3,
                           ("/once", "message.sent", "cancelled", 0): 3, ("/never", "message.sent", "cancelled", 0): 3}
-        assert {row["error"] for row in rows if row["state"] == "cancelled"} == {"the scenario withholds it"}
+        withheld = [row for row in rows if row["state"] == "cancelled"]
+        assert {row["error"] for row in withheld} == {"the scenario withholds it"} and all(row["updated_at"] for row in withheld)
         # filters, alone and together; a page at a time; what was not of it; what nobody has
         assert len(server.get("/v1/deliveries", run=run, state="failed", type="order.created").data) == 3
         assert len(server.get("/v1/deliveries", limit=200).data) == len(rows) + 2
@@ -1673,6 +1674,23 @@ def test_a_stopped_run_is_closed(tmp_path):
         assert {row["error"] for row in cancelled} == {"the run was stopped before it was delivered"}
         assert sum(row["attempts"] for row in rows) == len(capture.take())
         assert server.get("/v1/overview").data["pending"] == 0
+
+
+def test_what_a_run_leaves_when_the_server_ends(tmp_path):
+    """Run and deliveries tell the same reason."""
+    state = tmp_path / "state"
+    with kit.Capture(lambda request: 503) as capture:
+        with Serve(state) as server:
+            server.webhook(capture.url, retry={"attempts": 5, "base": "1h", "factor": 1, "cap": "1h", "jitter": "none"})
+            run = server.post("/v1/runs", {"text": ENDLESS}).data["id"]
+            kit.until(lambda: server.get("/v1/deliveries", run=run, status="5xx", state="pending").data)
+        with Serve(state) as server:
+            told = server.get(f"/v1/runs/{run}").data
+            rows = server.get("/v1/deliveries", run=run, limit=200).data
+            why = "emit8 serve ended while the run was under way"
+            assert (told["state"], told["note"]) == ("interrupted", why)
+            assert {row["state"] for row in rows} <= {"cancelled", "failed"}  # failed: was on the wire
+            assert {row["error"] for row in rows if row["state"] == "cancelled"} == {f"interrupted: {why}"}
 
 
 def test_a_run_waits_for_the_log(tmp_path):

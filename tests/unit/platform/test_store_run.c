@@ -39,8 +39,7 @@ static void emit(const struct run *run, const char *name, const char *given, con
 
     snprintf(row.event.id, E8_ID_MAX, "evt_%s", name);
     for (size_t i = 0; i < 2; i++)
-        snprintf(targets[i].id, E8_ID_MAX, given ? "%s" : "dlv_%s%s", given ? given : name,
-                 targets[i].webhook + 4);
+        snprintf(targets[i].id, E8_ID_MAX, given ? "%s" : "dlv_%s%c", given ? given : name, "ab"[i]);
     write_row(run, &row);
 }
 
