@@ -20,6 +20,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium i
 from selenium.common.exceptions import WebDriverException  # noqa: E402
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.select import Select  # noqa: E402
@@ -786,6 +787,12 @@ def test_what_was_written_is_there_again(browser, serve, receiver):
     serve.call("PATCH", f"/v1/webhooks/{hook}", {"timeout": "7s"})
     browser.go(f"/endpoints/{hook}/edit")
     assert {"mine", "7s"} < set(browser.js(inputs))
+    cancel = browser.find("//a[normalize-space()='Cancel']")
+    browser.js("arguments[0].addEventListener('click', (event) => event.preventDefault(), {once: true})", cancel)
+    ActionChains(browser.driver).key_down(Keys.CONTROL).click(cancel).key_up(Keys.CONTROL).perform()  # for a tab of its own: this one stays
+    browser.go("/overview")
+    browser.go(f"/endpoints/{hook}/edit")
+    assert {"mine", "7s"} < set(browser.js(inputs))
     browser.click("Cancel")
     browser.go(f"/endpoints/{hook}/edit")
     assert "mine" not in browser.js(inputs)
@@ -863,6 +870,33 @@ def test_a_draft_whose_endpoint_was_deleted_asks_for_another(browser, serve, rec
     send(browser)
     browser.see("Delivered", "li.result")
     assert receiver.got(1)[0]["body"] == b'{"mine": 1}'
+    assert not browser.complaints()
+
+
+def test_an_endpoint_that_is_deleted_while_its_test_is_written(browser, serve, receiver):
+    """The page says so at once, keeps what was written, and sends nothing to another."""
+    kept, gone = (serve.webhook(receiver.url + path)["id"] for path in ("-kept", "-gone"))
+    enter(browser, serve)
+    browser.go(f"/test?webhook={kept}&type=message.sent")
+    browser.see("As rendered", "#payload-check")
+    browser.choose("Endpoint", gone)
+    browser.find("textarea.editor").clear()
+    browser.find("textarea.editor").send_keys('{"mine": 1}')
+    button = "//button[normalize-space()='Send']"
+    serve.post(f"/v1/webhooks/{gone}/disable")
+    browser.see("The endpoint is disabled", ".hint")
+    serve.call("DELETE", f"/v1/webhooks/{gone}")
+    for _ in range(2):
+        browser.see("the one chosen before was deleted", ".choices")
+        assert browser.js("return document.querySelector('.choices select').value") == "" and not browser.find(button).is_enabled()
+        assert browser.js("return document.querySelector('textarea.editor').value") == '{"mine": 1}'
+        browser.go("/overview")
+        browser.go("/test")
+        browser.see("exactly as it stands", "#payload-check")
+    browser.choose("Endpoint", kept)
+    send(browser)
+    browser.see("Delivered", "li.result")
+    assert [(r["path"], r["body"]) for r in receiver.got(1)] == [("/hooks-kept", b'{"mine": 1}')]
     assert not browser.complaints()
 
 

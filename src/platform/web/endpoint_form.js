@@ -1,7 +1,7 @@
 /* Making an endpoint, and changing one. */
 import { h, fill, icon, short, clipped } from "./dom.js";
 import { get, post, patch, catalogue, info, forget } from "./api.js";
-import { field, complaining, select, button, busy, showSecret, errorBox, toast } from "./ui.js";
+import { field, complaining, select, button, busy, showSecret, errorBox, toast, opensElsewhere } from "./ui.js";
 import { plural, span } from "./format.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { apiOf, pageOf } from "./endpoints.js";
@@ -468,7 +468,7 @@ async function show(page, hook, title, save, done) {
                 submit,
                 h(
                     "a",
-                    { class: "button", href: hook ? pageOf(hook) : "#/endpoints", onclick: () => (left = true) },
+                    { class: "button", href: hook ? pageOf(hook) : "#/endpoints", onclick: (event) => (left = !opensElsewhere(event)) },
                     "Cancel",
                 ),
             ),

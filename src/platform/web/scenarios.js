@@ -118,10 +118,10 @@ function runCard(first, stop) {
     return { whole, heading, update };
 }
 
-/* For those who do not see the card: what it has come to. */
-function news(run) {
+/* For those who do not see the card: what it has come to. Another of the same name is told in other words, or nobody hears of it. */
+function news(run, going) {
     const name = short(run.name, 60);
-    if (isGoing(run)) return `${name} has begun.`;
+    if (isGoing(run)) return going > 1 ? `${name} has begun; ${going} runs are under way.` : `${name} has begun.`;
     const what = run.state === "ended" && run.not_sent > 0 ? "ended early" : run.state;
     const missing = run.not_sent ? `, ${count(run.not_sent)} not sent` : "";
     return `${name} ${what}: ${count(run.delivered)} delivered, ${count(run.failed)} failed${missing}.`;
@@ -364,7 +364,8 @@ export default async function scenarios(page) {
         told.forEach(keep);
         draw();
         const changed = told.map(({ id }) => byId.get(id)).filter((run) => isGoing(run) !== isGoing(were.get(run.id) ?? { state: "" }));
-        if (changed.length) say(said, changed.map(news).join(" "));
+        const going = [...byId.values()].filter(isGoing).length;
+        if (changed.length) say(said, changed.map((run) => news(run, going)).join(" "));
     }
 
     async function stop(run) {

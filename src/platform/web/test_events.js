@@ -1,9 +1,10 @@
 /* Test events: choose, look, change, send, and watch what comes back. */
 import { h, fill, icon, clipped, short } from "./dom.js";
-import { get, post, catalogue, webhooks, info } from "./api.js";
+import { get, post, catalogue, webhooks, info, forget, isBack } from "./api.js";
 import {
     field,
     select,
+    options,
     button,
     busy,
     errorBox,
@@ -223,7 +224,8 @@ async function send(to, type, environment, payload, most) {
 }
 
 export default async function testEvents(page) {
-    const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
+    const [types, known, facts] = await Promise.all([catalogue(), webhooks(), info()]);
+    let hooks = known;
     if (!hooks.length) {
         fill(
             page.root,
@@ -239,7 +241,7 @@ export default async function testEvents(page) {
     const last = draftOf("test") ?? {}; /* where one has written something */
     const first = (known, ...wanted) => wanted.find((each) => known.includes(each)) ?? known[0];
     const targets = [...hooks.map(({ id }) => id), ALL];
-    const wanted = page.query.get("webhook") ?? last.to ?? targets[0];
+    let wanted = page.query.get("webhook") ?? last.to ?? targets[0];
     const chosen = {
         to: targets.includes(wanted) ? wanted : null /* deleted meanwhile: nothing goes to another unasked */,
         type: first(
@@ -333,10 +335,11 @@ export default async function testEvents(page) {
     function change(part) {
         keep();
         Object.assign(chosen, part);
+        if (part.to) wanted = part.to;
         const query = new URLSearchParams({ webhook: chosen.to ?? wanted, type: chosen.type });
         history.replaceState(history.state, "", `#/test?${query}`);
         drawAbout();
-        if ("to" in part) hasChosen();
+        if ("to" in part) drawTargets();
         else render();
         if ("type" in part) drawTab(tabs.querySelector(":checked").value);
     }
@@ -411,25 +414,31 @@ export default async function testEvents(page) {
             ),
         ),
     );
-    const pick = (name, options) => select(options, chosen[name], { onchange: (event) => change({ [name]: event.target.value }) });
-    const nobody = chosen.to ? null : h("option", { value: "", selected: true, disabled: true }, "Choose an endpoint");
-    const to = pick("to", [
-        ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
-        [ALL, "All that subscribe (a real event)"],
-    ]);
+    const pick = (name, list) => select(list, chosen[name], { onchange: (event) => change({ [name]: event.target.value }) });
+    const to = pick("to", []);
     const toField = field("Endpoint", to);
-    if (nobody) {
-        to.prepend(nobody);
-        to.value = "";
-        toField.complain("Choose an endpoint: the one chosen before was deleted.");
-        submit.setAttribute("aria-describedby", `${to.id}-wrong`);
+
+    function drawTargets() {
+        const nobody = chosen.to ? null : h("option", { value: "", selected: true, disabled: true }, "Choose an endpoint");
+        const list = [
+            ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
+            [ALL, "All that subscribe (a real event)"],
+        ];
+        fill(to, nobody, options(list, chosen.to));
+        toField.complain(chosen.to ? "" : "Choose an endpoint: the one chosen before was deleted.");
+        if (chosen.to) submit.removeAttribute("aria-describedby");
+        else submit.setAttribute("aria-describedby", `${to.id}-wrong`);
+        permit(fault(edit.text()));
     }
 
-    function hasChosen() {
-        nobody?.remove();
-        toField.complain("");
-        submit.removeAttribute("aria-describedby");
-        permit(fault(edit.text()));
+    /* They change while the page is open. Of one that is gone what was written stays. */
+    async function look() {
+        const now = await webhooks();
+        if (JSON.stringify(now) === JSON.stringify(hooks)) return;
+        hooks = now;
+        if (chosen.to !== ALL && !hooks.some((hook) => hook.id === chosen.to)) chosen.to = null;
+        drawTargets();
+        drawAbout();
     }
     fill(
         page.root,
@@ -470,12 +479,15 @@ export default async function testEvents(page) {
     );
     fill(results, h("li", { class: "muted" }, "Nothing sent yet. Answers appear here as they arrive."));
     broken.hidden = true;
+    drawTargets();
     drawAbout();
     drawTab("payload");
     await render();
 
     page.on((name, data) => {
         if (name === "delivery") watched.find((each) => each.id === data.id)?.refresh();
+        if (isBack(name, data)) forget("/v1/webhooks");
+        if (name === "webhook" || isBack(name, data)) look().catch(() => {}); /* the next time */
     });
     page.every(1000, () => watched.filter((each) => each.pending()).forEach((each) => each.refresh()));
 }

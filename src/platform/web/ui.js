@@ -347,13 +347,12 @@ export function field(label, control, hint = null) {
     return whole;
 }
 
-export function select(options, value = "", props = {}) {
-    return h(
-        "select",
-        props,
-        options.map(([key, label]) => h("option", { value: key, selected: key === value }, short(label, 90))),
-    );
-}
+export const options = (list, value) => list.map(([key, label]) => h("option", { value: key, selected: key === value }, short(label, 90)));
+
+export const select = (list, value = "", props = {}) => h("select", props, options(list, value));
+
+/* What a click on a link does in another tab or window leaves this one as it is. */
+export const opensElsewhere = (event) => event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
 
 /* ---- times ---- */
 const TIMES = { stamp, away, row: (iso) => stamp(iso, "today") };
