@@ -256,7 +256,7 @@ def test_a_receiver_on_its_core_is_flagged(tmp_path, capsys):
     """Both on one core, at a rate that fills it."""
     core = one_core()
     with truth(tmp_path, "fixed:0", "taskset", "-c", core) as (url, _, _):
-        report, _ = send(tmp_path, url, 12000, choose(18000, 120000), "--workers", 1, before=("taskset", "-c", core))
+        report, _ = send(tmp_path, url, 40000, choose(60000, 400000), "--workers", 1, before=("taskset", "-c", core))
     say(capsys, f"crowded: {report['verdict']}: {flags(report)}; {report['generator']}")
     assert report["generator"]["receiver_here"] and report["generator"]["processors"] > 0.7
     assert any("the receiver shares this machine" in warning for warning in report["warnings"])
