@@ -190,13 +190,14 @@ def test_a_queue_is_that_of_the_theory(load, factor, tmp_path, capsys):
 
 
 def test_rates_are_exact_and_low_ones_tell_the_same(tmp_path, capsys):
-    """The k-th is due at floor(k / rate), to the nanosecond. The same receiver has the same median at every rate."""
-    medians, text = {}, []
+    """The k-th is due at floor(k / rate), to the nanosecond. The same receiver has the same median at every rate, but for what it takes
+    longer itself, by its own stamps: a processor that has slept wakes slowly."""
+    added, text = [], []
     for rate in choose((20, 200, 700), (1, 10, 100, 1000)):
         path = tmp_path / str(rate)
         path.mkdir()
         count = choose(max(rate, 30), max(rate * 30, 60))
-        with truth(path, "fixed:5") as (url, _, _):
+        with truth(path, "fixed:5") as (url, _, stamps):
             report, attempts = send(path, url, rate, count)
         assert report["totals"]["planned"] == report["totals"]["delivered"] == count
         first = attempts[0][1]
@@ -208,11 +209,13 @@ def test_rates_are_exact_and_low_ones_tell_the_same(tmp_path, capsys):
             for _, _, sent, _ in attempts:
                 windows[(sent - first) // S] += 1
             assert all(abs(n - rate) <= max(1, rate // 100) for n in windows[:-1]), windows
-        medians[rate] = quantile(times(attempts), 0.5) / MS
-        text.append(f"{rate}/s {medians[rate]:.3f} ms")
+        median = quantile(times(attempts), 0.5) / MS
+        own = [stamps[delivery][1] - stamps[delivery][0] for delivery, *_ in attempts]
+        added.append(quantile([done - sent for _, _, sent, done in attempts], 0.5) / MS - quantile(own, 0.5) / MS)
+        text.append(f"{rate}/s {median:.3f} ms ({added[-1]:.3f} more than it took itself)")
+        assert median >= 5
     say(capsys, "median of a receiver that takes 5 ms: " + ", ".join(text))
-    assert min(medians.values()) >= 5
-    assert max(medians.values()) - min(medians.values()) <= choose(100, 0.1)
+    assert min(added) >= 0 and max(added) - min(added) <= choose(100, 0.15)  # of which 0.1 may be a sleeping processor's
 
 
 # 7. Saturation
