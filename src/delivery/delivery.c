@@ -18,7 +18,7 @@ static const struct e8_outcome_info outcomes[E8_OUTCOME_COUNT] = {
                         E8_RETRY_YES, false},
     [E8_RESET] = {"reset", "The connection was reset before a byte of response.", E8_RETRY_YES, false},
     [E8_STALE_CONNECTION] = {"stale_connection",
-                             "A kept-alive connection turned out closed before a byte of response.",
+                             "A kept-alive connection turned out closed as the request went out.",
                              E8_RETRY_NOW, false},
     [E8_TRUNCATED] = {"truncated", "The receiver closed the connection in the middle of its response.",
                       E8_RETRY_YES, false},

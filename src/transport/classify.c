@@ -91,6 +91,9 @@ static bool client_refused(const struct e8_evidence *ev)
     return ev->alert_unread && ev->code == CURLE_SEND_ERROR;
 }
 
+/* A receiver that had closed the connection says so within a round trip. One that breaks it later had the request. */
+#define STALE_WITHIN (250 * E8_NS_MS)
+
 /* The connection broke. */
 static enum e8_outcome broken(const struct e8_evidence *ev)
 {
@@ -100,7 +103,7 @@ static enum e8_outcome broken(const struct e8_evidence *ev)
         return E8_TLS_HANDSHAKE;
     if (ev->far >= E8_FAR_ANSWERED)
         return was_reset(ev) ? E8_RESET_IN_BODY : E8_TRUNCATED;
-    if (ev->reused)
+    if (ev->reused && ev->waited <= STALE_WITHIN)
         return E8_STALE_CONNECTION;
     if (client_refused(ev))
         return E8_TLS_HANDSHAKE;

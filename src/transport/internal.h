@@ -445,6 +445,7 @@ struct e8_evidence {
     bool reused, http2;
     int open_errno;
     uint64_t received; /* bytes; UINT64_MAX: not known */
+    e8_dur_ns waited;  /* since the request went out; 0: it did not, or that is not known */
     bool no_source;    /* EADDRNOTAVAIL although there is no lack of ports */
     int status;        /* of the final head */
     int alert; /* that came over TLS once our half of the handshake was done; 0: none, or close_notify */

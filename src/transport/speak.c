@@ -252,6 +252,11 @@ static void broken_reply(struct e8_link *link)
     e8_link_end(link, outcomes[link->reply.fault], link->reply.why);
 }
 
+static e8_dur_ns since_sent(const struct e8_link *link)
+{
+    return all_sent(link) ? e8_mono_now() - link->exchange->sent : 0;
+}
+
 /* The connection has ended within the exchange: by an error, or orderly (0). */
 static void broken_off(struct e8_link *link, int error)
 {
@@ -264,6 +269,7 @@ static void broken_off(struct e8_link *link, int error)
         .end = reset && !slot ? E8_WIRE_RESET : E8_WIRE_FIN,
         .reused = !link->opened,
         .received = link->received,
+        .waited = since_sent(link),
         .status = link->reply.status,
         .error = slot ? slot->error : "",
     };

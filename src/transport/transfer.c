@@ -101,6 +101,7 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .http2 = slot->reach.http == E8_HTTP_2,
         .open_errno = slot->open_errno,
         .received = slot->received,
+        .waited = slot->exchange->sent ? e8_mono_now() - slot->exchange->sent : 0,
         .status = slot->exchange->status,
         .alert = e8_conn_alert(slot),
         .alert_unread = slot->alert_unread,
@@ -138,6 +139,15 @@ static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
         e8_transfer_refused(slot, text);
     }
     e8_transfer_end(slot, outcome, why);
+}
+
+/* libcurl was kept from sending it again. */
+static void end_broken(struct e8_slot *slot, enum e8_outcome outcome)
+{
+    bool stale = outcome == E8_STALE_CONNECTION;
+    e8_transfer_end(slot, outcome,
+                    stale ? "the kept-alive connection was closed before it answered"
+                          : "the connection was closed");
 }
 
 /* In libcurl's words, and what they leave out: it tells of the URL's host where a unix socket was asked for, and of no answer where the
@@ -191,7 +201,7 @@ void e8_transfer_done(struct e8_slot *slot, CURLcode code)
     else if (slot->forbidden && !x->sent && code)
         e8_transfer_end(slot, E8_FORBIDDEN_TARGET, "the address is not one that was allowed");
     else if (slot->resend)
-        e8_transfer_end(slot, judge(slot, code), "the kept-alive connection was closed before it answered");
+        end_broken(slot, judge(slot, code));
     else
         end_by_code(slot, code, why);
 }

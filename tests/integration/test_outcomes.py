@@ -382,6 +382,27 @@ def test_stale_connection(tmp_path, end):
     assert again["delivery_id"] == stale["delivery_id"]
 
 
+@pytest.mark.parametrize("http", ["auto", "1.1"])
+@pytest.mark.parametrize("end, outcome", [("reset", "reset"), ("close", "no_response")])
+def test_a_receiver_that_dies_at_work_is_not_stale(tmp_path, end, outcome, http):
+    """It had the second request for a while when the connection broke: that is its failure, and no resend hides it."""
+
+    def script(connection, n):
+        wire.read(connection)
+        connection.sendall(OK)
+        wire.read(connection)
+        threading.Event().wait(0.4)
+        if end == "reset":
+            kit.reset(connection)
+
+    with Wire(script) as wire:
+        done = send(tmp_path / "log.db", wire.url, "-n", "2", "--workers", "1", "--retries", "0", "--http", http)
+        assert done.returncode == 1, done.out
+        first, broken = check_wire(wire, tmp_path / "log.db")
+    assert (first["outcome"], first["reused"]) == ("delivered", False)
+    assert (broken["outcome"], broken["attempt"], broken["trigger"], broken["reused"]) == (outcome, 1, "event", True)
+
+
 @pytest.mark.parametrize("workers, concurrency", [(1, 1), (2, 8)])
 def test_thousand_resets_without_a_hidden_resend(tmp_path, workers, concurrency):
     resets = []
