@@ -178,7 +178,8 @@ static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *deliver
 {
     enum e8_outcome outcome = delivery->exchange.outcome;
     const struct e8_outcome_info *info = e8_outcome_info(outcome);
-    bool more = (!e8_worker_stopping(worker) || delivery->fed) && delivery->number < UINT16_MAX;
+    bool stops = e8_worker_stopping(worker) && !delivery->fed;
+    bool more = !stops && delivery->number < UINT16_MAX;
     j->verdict = E8_EXPECTED_NOTHING;
     j->holds = true;
     j->why[0] = '\0';
@@ -186,12 +187,15 @@ static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *deliver
         return more && generator_fault(worker) ? E8_NEXT_PAUSED : E8_NEXT_END;
     }
     worker->generator_faults = 0;
-    if (more && info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX &&
+    if (info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX && (more || stops) &&
         !e8_is_shut(worker, delivery->endpoint)) {
-        return E8_NEXT_AT_ONCE;
+        return more ? E8_NEXT_AT_ONCE : E8_NEXT_CUT;
     }
     e8_judge(delivery, j);
-    return more ? follows(worker, delivery, j) : E8_NEXT_END;
+    if (more) {
+        return follows(worker, delivery, j);
+    }
+    return stops && follows(worker, delivery, j) == E8_NEXT_RETRY ? E8_NEXT_CUT : E8_NEXT_END;
 }
 
 /* The policy's waits run at the run's speed; what the receiver asked for is real time. */
@@ -293,6 +297,8 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery)
         follow_fed(worker, delivery, next, more);
     } else if (next == E8_NEXT_END) {
         finish(worker, delivery, &j);
+    } else if (next == E8_NEXT_CUT) {
+        abandon(worker, delivery);
     } else if (next == E8_NEXT_RETRY) {
         delivery->tries++;
         delivery->at_once = 0;

@@ -270,6 +270,7 @@ void e8_copies_gone(struct e8_worker *worker, const struct e8_delivery *before)
 
 void e8_deliver(struct e8_worker *worker, const struct e8_dispatch *dispatch)
 {
+    dispatch->strand->instance->sends = true;
     struct e8_dispatch d = *dispatch;
     if (d.how.drop || d.shut) {
         withhold(worker, &d);

@@ -111,6 +111,7 @@ static enum e8_fed_how how_of(const struct e8_attempt *attempt, enum e8_next nex
 {
     switch (next) {
     case E8_NEXT_RETRY:
+    case E8_NEXT_CUT: /* that nothing comes of it is told next */
         return E8_FED_RETRY;
     case E8_NEXT_AT_ONCE:
     case E8_NEXT_PAUSED:

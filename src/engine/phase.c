@@ -3,6 +3,8 @@
 #include "engine/worker.h"
 
 #define STARTS_MAX 16 /* instances that are started before the network is looked at again */
+#define IDLE_MAX   64 /* instances one after another that sent nothing and took no time, before a phase rests */
+#define NAPS_MAX   6 /* doublings of a millisecond of rest */
 
 void e8_phases_init(struct e8_worker *worker)
 {
@@ -175,12 +177,36 @@ static bool is_pointless(const struct e8_worker *worker, const struct e8_phase_s
     return i > 0 && i == worker->engine->plan->endpoint_count;
 }
 
+/* Time alone bounds it, and nobody takes what it sends, as it seems: it rests, longer each time, until somebody does. Returns until when; 0: it
+ * goes on. */
+static e8_mono_ns nap(struct e8_phase_state *state, e8_mono_ns now)
+{
+    if (state->idle < IDLE_MAX || state->phase->times < E8_TIMES_MAX) {
+        state->naps = state->idle ? state->naps : 0;
+        return 0;
+    }
+    if (state->nap == 0) {
+        state->nap = now + (E8_NS_MS << state->naps);
+        state->naps += state->naps < NAPS_MAX;
+    }
+    if (now < state->nap) {
+        return state->nap;
+    }
+    state->nap = 0;
+    state->idle = 1;
+    return 0;
+}
+
 static e8_mono_ns step_closed(struct e8_worker *worker, struct e8_phase_state *state, e8_mono_ns now)
 {
     bool all = has_started_all(worker, state, now);
     for (unsigned n = 0; !all && state->active < state->share; n++) {
         if (is_pointless(worker, state)) {
             return ends_at(worker, state, now);
+        }
+        e8_mono_ns rests = nap(state, now);
+        if (rests) {
+            return rests;
         }
         e8_worker_prepare(worker, now);
         if (now > e8_worker_last(worker) || e8_worker_holds(worker)) {

@@ -19,7 +19,10 @@ static void catch_up(struct e8_worker *worker, struct e8_strand *strand)
 
 static void settle_instance(struct e8_worker *worker, struct e8_instance *instance)
 {
-    instance->phase->active--;
+    struct e8_phase_state *state = instance->phase;
+    bool idle = !instance->sends && e8_mono_now() - instance->start < E8_NS_MS;
+    state->idle = idle ? state->idle + 1 : 0;
+    state->active--;
     worker->settled++;
     e8_instance_drop(worker, instance);
 }

@@ -40,6 +40,9 @@ struct e8_phase_state {
     e8_dur_ns paused;    /* and the pauses that there had been by then */
     unsigned share;      /* closed loop: instances at a time here */
     unsigned active;     /* instances that have not ended */
+    unsigned idle;       /* closed loop: so many, one after another, sent nothing and took no time */
+    unsigned naps;       /* for which it has slept so many times, */
+    e8_mono_ns nap;      /* and sleeps until then; 0: not now */
     unsigned workers;    /* that take part */
     uint64_t stride;     /* to the next of ours: those between are other workers' or other shards' */
 };
@@ -53,6 +56,7 @@ struct e8_instance {
     e8_wall_ns at;      /* time of the instance's start, as events tell it */
     e8_wall_ns planned; /* the same by the plan alone: the ids' */
     bool stopped;       /* an awaited delivery failed: the rest is not sent */
+    bool sends;
     struct e8_strand *strands;
     struct e8_instance *next_free, *prev_started, *next_started;
 };
@@ -466,7 +470,13 @@ void e8_attempt_done(struct e8_worker *worker, struct e8_delivery *delivery);
 /* Ends a delivery that waits, without an attempt to say so; with it the group that it leads. */
 void e8_delivery_abandon(struct e8_worker *worker, struct e8_delivery *delivery);
 
-enum e8_next { E8_NEXT_END, E8_NEXT_RETRY, E8_NEXT_AT_ONCE, E8_NEXT_PAUSED };
+enum e8_next {
+    E8_NEXT_END,
+    E8_NEXT_RETRY,
+    E8_NEXT_AT_ONCE,
+    E8_NEXT_PAUSED,
+    E8_NEXT_CUT /* one of the two before would have followed, had the engine not been stopped: it has no end */
+};
 
 /* feed.c: deliveries from outside. */
 /* Takes what was fed: to be sent, or after a stop to be given back. */

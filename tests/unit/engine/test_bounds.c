@@ -324,22 +324,27 @@ static void waiting_costs_no_processor_time(void **state)
         const char *what, *run;
         answer_fn *answer;
         size_t in_flight;
+        const char *takes;
     } table[] = {
-        {"one event a second", "run: [{flow: f, arrivals: {rate: 1/s, for: 60s}}]\n", NULL, 0},
-        {"paused at the bound, open", "run: [{flow: f, arrivals: {rate: 10000/s, for: 60s}}]\n", never, 4},
+        {"one event a second", "run: [{flow: f, arrivals: {rate: 1/s, for: 60s}}]\n", NULL, 0, "*"},
+        {"paused at the bound, open", "run: [{flow: f, arrivals: {rate: 10000/s, for: 60s}}]\n", never, 4,
+         "*"},
         {"paused at the bound, closed", "run: [{flow: f, arrivals: {times: 100000, concurrency: 100}}]\n",
-         never, 4},
-        {"a phase far ahead", "run: [{flow: f, at: 300d}]\n", NULL, 0},
-        {"waiting for a retry", "run: [{flow: f, arrivals: {times: 20, concurrency: 20}}]\n", NULL, 0},
+         never, 4, "*"},
+        {"a phase far ahead", "run: [{flow: f, at: 300d}]\n", NULL, 0, "*"},
+        {"waiting for a retry", "run: [{flow: f, arrivals: {times: 20, concurrency: 20}}]\n", NULL, 0, "*"},
+        {"a closed loop that nobody takes",
+         "run: [{flow: f, arrivals: {concurrency: 2, for: 60s}}, {flow: g, at: 1d}]\n", NULL, 0,
+         "message.received"},
     };
     (void)state;
     for (size_t i = 0; i < E8_COUNT(table); i++) {
         char text[600];
-        snprintf(
-            text, sizeof text,
-            "endpoints: {a: {url: 'http://127.0.0.1:%s/', retry: {base: 30s, jitter: none}, timeout: 60s}}\n"
-            "flows: {f: [{emit: message.sent}]}\n%s",
-            i == 4 ? "1" : "%d", table[i].run);
+        snprintf(text, sizeof text,
+                 "endpoints: {a: {url: 'http://127.0.0.1:%s/', retry: {base: 30s, jitter: none}, timeout: "
+                 "60s, events: ['%s']}}\n"
+                 "flows: {f: [{emit: message.sent}], g: [{emit: message.received}]}\n%s",
+                 i == 4 ? "1" : "%d", table[i].takes, table[i].run);
         double load = load_of(text, table[i].answer, NULL, table[i].in_flight);
         print_message("%s: %.2f %% of a processor\n", table[i].what, 100 * load);
         assert_true(load < 0.10);
