@@ -1,5 +1,6 @@
 #include "platform/noted.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tamper/tamper.h"
@@ -30,20 +31,35 @@ static void trim_head(struct e8_buf *text, size_t start)
     text->n = n;
 }
 
+/* With what the URL says of a user, which the transport makes a header of; secrets are shown as everywhere. */
+static void put_head(struct e8_buf *text, const struct e8_request_parts *parts, struct e8_str target,
+                     bool user)
+{
+    struct e8_header *headers = e8_new(parts->count + 1, sizeof *headers);
+    memcpy(headers, parts->headers, parts->count * sizeof *headers);
+    headers[parts->count] = (struct e8_header){E8_LIT("Authorization"), E8_LIT("***")};
+    e8_http1_head(text, parts->method, target, headers, parts->count + user, (int64_t)parts->body.n);
+    free(headers);
+}
+
 static void put_request(struct e8_buf *text, const struct e8_fed_end *end)
 {
-    const struct e8_request_parts *parts = end->request;
-    struct e8_buf target;
+    struct e8_buf target, shown;
     struct e8_url url;
     if (e8_url_parse(end->exchange->url, &url, NULL)) {
         return;
     }
+    bool user = url.userinfo.n > 0;
     e8_buf_init(&target, SIZE_MAX / 2);
-    e8_http1_target(&target, &url);
-    e8_http1_head(text, parts->method, e8_buf_str(&target), parts->headers, parts->count,
-                  (int64_t)parts->body.n);
+    e8_buf_init(&shown, SIZE_MAX / 2);
+    e8_url_redacted(end->exchange->url, &shown);
+    if (e8_url_parse(e8_buf_str(&shown), &url, NULL) == E8_OK) {
+        e8_http1_target(&target, &url);
+        put_head(text, end->request, e8_buf_str(&target), user);
+        trim_head(text, 0);
+    }
+    e8_buf_fini(&shown);
     e8_buf_fini(&target);
-    trim_head(text, 0);
 }
 
 static struct e8_str cut(struct e8_str body, size_t most)

@@ -227,6 +227,9 @@ static void note_end(struct run *run, const struct e8_engine_result *result)
         e8_buf_printf(&note, "%llu flow%s ended early, since what %s waited for had failed", n,
                       n == 1 ? "" : "s", n == 1 ? "it" : "they");
     }
+    if (run->told.state == E8_RUN_ENDED && run->plan && run->plan->threshold_count) {
+        e8_buf_printf(&note, "%sits thresholds are judged by emit8 run, not here", note.n ? "; " : "");
+    }
     put_waits(run, &note, result->bounded, result->crowded);
 }
 

@@ -2,15 +2,17 @@
 
 enum { SOME = 500 };
 
+/* Why it was cancelled is no longer so. */
 static void send_again(struct e8_side *side, int64_t row, const struct e8_kind *kind, e8_wall_ns now)
 {
-    static const char sql[] = "UPDATE delivery SET kind = ?2, due = ?3, asked = ?3, tries = 0"
-                              " WHERE row = ?1";
+    static const char sql[] = "UPDATE delivery SET kind = ?2, due = ?3, asked = ?3, tries = 0,"
+                              " error = iif(?4, NULL, error) WHERE row = ?1";
     struct e8_kind again = *kind;
 
     again.state = kind->class == E8_CLASS_UNSENT ? E8_STATE_PENDING : E8_STATE_RETRYING;
     e8_kind_leave(side, kind);
-    E8_RUN(side, sql, e8_int(row), e8_int(e8_kind_enter(side, &again, row)), e8_int(now));
+    E8_RUN(side, sql, e8_int(row), e8_int(e8_kind_enter(side, &again, row)), e8_int(now),
+           e8_int(kind->state == E8_STATE_CANCELLED));
 }
 
 #define FOUND "SELECT d.row, k.webhook, k.type, k.environment, k.test, k.state, k.class"

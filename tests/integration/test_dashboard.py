@@ -873,6 +873,27 @@ def test_a_draft_whose_endpoint_was_deleted_asks_for_another(browser, serve, rec
     assert not browser.complaints()
 
 
+def test_endpoints_of_one_address(browser, serve):
+    """They are told apart where one is chosen; a long address can be read whole; what was wrong is not said of what has been corrected."""
+    url = "http://localhost:9/" + "long-way/" * 30
+    ids = [serve.webhook(url)["id"] for _ in range(2)]
+    enter(browser, serve)
+    browser.go("/test")
+    browser.see("As rendered", "#payload-check")
+    names = browser.js("return [...document.querySelectorAll('.choices select option')].map((each) => each.textContent)")
+    assert all(any(each.endswith(f" · {id}") for each in names) for id in ids)
+    browser.go(f"/endpoints/{ids[0]}")
+    browser.find("//h1//button").click()
+    browser.until(lambda: browser.text("h1").startswith(url))
+    browser.go("/endpoints/new")
+    browser.write("URL", "localhost/x")
+    browser.click("Make the endpoint")
+    wrong = "return document.querySelectorAll('[aria-invalid=true]').length"
+    browser.until(lambda: browser.js(wrong) == 1)
+    browser.write("URL", "http://localhost:9/y")
+    assert browser.js(wrong) == 0
+
+
 def test_an_endpoint_that_is_deleted_while_its_test_is_written(browser, serve, receiver):
     """The page says so at once, keeps what was written, and sends nothing to another."""
     kept, gone = (serve.webhook(receiver.url + path)["id"] for path in ("-kept", "-gone"))
@@ -1148,7 +1169,7 @@ def test_a_run_is_stopped_by_a_press_of_whatever_length(browser, serve, receiver
     browser.until(lambda: browser.js("return document.activeElement.matches('.running h2')"))  # the button has gone
     assert browser.js("return document.querySelector('.running').closest('[role=status], [aria-live]')") is None
     began, ended = browser.js("return window.said")
-    assert began == "of-my-own has begun." and re.fullmatch(r"of-my-own stopped: \d+ delivered, 0 failed(, [\d,]+ not sent)?\.", ended)
+    assert began == "of-my-own has begun." and re.fullmatch(r"of-my-own stopped: \d+ delivered, 0 failed(, [\d,]+ left undone)?\.", ended)
     assert not browser.complaints()
 
 

@@ -109,6 +109,7 @@ export async function ask(method, path, { query, body, signal } = {}) {
         const response = await reach(address(path, query), options);
         if (response.ok) {
             accept();
+            again?.(); /* it is there: the stream need not wait */
             return response.json();
         }
         const error = await failure(response);
@@ -144,6 +145,7 @@ export const webhooks = () => keep("/v1/webhooks");
 const listeners = new Set();
 let stream = null; /* its AbortController while it is wanted */
 let state = "off";
+let again = null; /* ends the wait before the stream is asked for once more */
 
 export function listen(listener) {
     listeners.add(listener);
@@ -213,7 +215,8 @@ async function follow(controller) {
         }
         if (stream !== controller) return undefined;
         become("lost");
-        await pause(wait);
+        await Promise.race([pause(wait), new Promise((resolve) => (again = resolve))]);
+        again = null;
     }
     return undefined;
 }

@@ -1,7 +1,7 @@
 /* The endpoints: all of them, and one with what can be done to it. */
 import { h, fill, icon, clipped, short } from "./dom.js";
 import { get, post, remove, webhooks, info, forget, isBack } from "./api.js";
-import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast, endpointText } from "./ui.js";
+import { badge, button, busy, confirm, showSecret, empty, errorBox, fact, time, code, foldTable, toast } from "./ui.js";
 import { rough, span, stamp, away, count, plural, percent, zone } from "./format.js";
 import { recent } from "./deliveries.js";
 
@@ -413,7 +413,7 @@ export async function endpoint(page) {
             enabling(hook, refresh),
             act("Delete", "delete", eraseHere, hook, refresh, { kind: "danger quiet" }),
         );
-        fill(title.firstChild, clipped(endpointText(hook.url), 160));
+        fill(title.firstChild, clipped(hook.url, 160));
         title.firstChild.classList.add("mono");
         title.firstChild.after(hookBadge(hook));
         keepingFocus(page.root, () =>

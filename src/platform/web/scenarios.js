@@ -62,7 +62,7 @@ function figuresOf(run) {
         ["Failed", count(run.failed), failed],
         isGoing(run)
             ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : ""]
-            : ["Not sent", count(run.not_sent ?? 0), ""],
+            : ["Left undone", count(run.not_sent ?? 0), "not sent, or not to an end"],
         ["Attempts", count(run.attempts), ""],
         ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
     ];
@@ -123,7 +123,7 @@ function news(run, going) {
     const name = short(run.name, 60);
     if (isGoing(run)) return going > 1 ? `${name} has begun; ${going} runs are under way.` : `${name} has begun.`;
     const what = run.state === "ended" && run.not_sent > 0 ? "ended early" : run.state;
-    const missing = run.not_sent ? `, ${count(run.not_sent)} not sent` : "";
+    const missing = run.not_sent ? `, ${count(run.not_sent)} left undone` : "";
     return `${name} ${what}: ${count(run.delivered)} delivered, ${count(run.failed)} failed${missing}.`;
 }
 

@@ -420,8 +420,10 @@ export default async function testEvents(page) {
 
     function drawTargets() {
         const nobody = chosen.to ? null : h("option", { value: "", selected: true, disabled: true }, "Choose an endpoint");
+        const names = hooks.map(endpointChoice);
+        const named = (hook, i) => (names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : `${short(names[i], 50)} · ${hook.id}`);
         const list = [
-            ...hooks.map((hook) => [hook.id, `${endpointChoice(hook)}${hook.enabled ? "" : " (disabled)"}`]),
+            ...hooks.map((hook, i) => [hook.id, `${named(hook, i)}${hook.enabled ? "" : " (disabled)"}`]),
             [ALL, "All that subscribe (a real event)"],
         ];
         fill(to, nobody, options(list, chosen.to));

@@ -344,6 +344,7 @@ export function field(label, control, hint = null) {
         if (text) control.setAttribute("aria-invalid", "true");
         else control.removeAttribute("aria-invalid");
     };
+    control.addEventListener("input", () => wrong.firstChild && whole.complain("")); /* it was said of what was written before */
     return whole;
 }
 
