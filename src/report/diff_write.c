@@ -29,6 +29,14 @@ static const struct {
     [E8_CHANGE_OTHER] = {"", E8_PLAIN},        [E8_CHANGE_UNKNOWN] = {"not measured", E8_DIM},
 };
 
+#define FEW "too few samples"
+
+/* Within noise, since there is no bound to it. */
+static bool is_for_lack(enum e8_change change, const struct e8_range *range)
+{
+    return change == E8_CHANGE_NOISE && !(isfinite(range->low) && isfinite(range->high));
+}
+
 static void put_row(struct e8_table *table, const struct e8_figure_row *row)
 {
     const struct e8_figure *a = &row->figures[0], *b = &row->figures[1];
@@ -40,7 +48,7 @@ static void put_row(struct e8_table *table, const struct e8_figure_row *row)
     e8_table_cell(table, E8_PLAIN, e8_figure_text(unit, b, text));
     e8_table_cell(table, changes[change].ink, e8_figure_delta(unit, a, b, text));
     e8_table_cell(table, changes[change].ink, e8_figure_relative(a, b, text));
-    e8_table_cell(table, changes[change].ink, changes[change].text);
+    e8_table_cell(table, changes[change].ink, is_for_lack(change, &range) ? FEW : changes[change].text);
 }
 
 static void put_figures(const struct e8_figures *figures, struct e8_page *page)
@@ -100,7 +108,10 @@ static void put_rules(const struct e8_diff *diff, struct e8_page *page)
         else
             e8_figure_delta(e8_figure_unit(&spec), &figures[0], &figures[1], text);
         e8_table_cell(&table, results[diff->results[i]].ink, text);
-        e8_table_cell(&table, results[diff->results[i]].ink, results[diff->results[i]].text);
+        struct e8_range range;
+        enum e8_change change = e8_figure_change(&figures[0], &figures[1], 0, &range);
+        bool few = diff->results[i] == E8_RULE_NOISE && is_for_lack(change, &range);
+        e8_table_cell(&table, results[diff->results[i]].ink, few ? FEW : results[diff->results[i]].text);
     }
     e8_table_write(&table, page);
     e8_table_fini(&table);

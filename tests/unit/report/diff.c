@@ -184,6 +184,10 @@ static void few_samples_are_noise(void **state)
     judged(parsed, "response_time", "p99", "noise");
     cJSON_Delete(parsed);
     free(json);
+    char *text = text_of(p.diff, E8_FORMAT_TEXT);
+    assert_non_null(strstr(text, "too few samples")); /* for a p99: they give it no bound */
+    assert_non_null(strstr(text, "within noise"));
+    free(text);
     assert_int_equal(make(&p, (struct e8_diff_options){.strict = true}, NULL), E8_OK);
     assert_int_equal(p.diff->results[0], E8_RULE_FAILS);
     pair_fini(&p);
