@@ -208,6 +208,7 @@ void e8_execution_more(struct execution *x)
         .settings = e8_settings_of(x),
     };
     count_unbegun(x, &x->more);
+    x->more.log_failed = x->result.log_failed;
     tell_hand(x, &x->more);
     x->more.load = x->more.open || x->run->load;
     count_receipts(x, &x->more);

@@ -89,6 +89,7 @@ struct e8_report_more {
     /* Stopped before the end of its plan, by whatever; how many deliveries it therefore did not begin, where the size of the plan is
      * known. signal: the one that stopped it; 0: none, or not known. */
     bool early, sized;
+    bool log_failed; /* its delivery log could not be written to the end, which ended the run */
     uint64_t not_begun;
     int signal;
     const char *const *remarks; /* of a merged run: what its shards have to say, for the warnings */

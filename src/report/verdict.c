@@ -378,6 +378,8 @@ static void check_end(struct e8_report *report)
 {
     if (report->run->ended == 0)
         invalid(report, "the run has no end in the log: it was killed, or is still running");
+    if (report->more.log_failed)
+        invalid(report, "the run ended early, since its delivery log could not be written");
 }
 
 static void check_invalid(struct e8_report *report, const struct e8_totals *totals)
