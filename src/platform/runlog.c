@@ -298,11 +298,11 @@ void e8_runlog_stop(struct e8_runlog **log)
     free_log(log);
 }
 
-enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const char *id, const char *name,
-                       e8_wall_ns now, struct e8_tap **out, struct e8_err *err)
+enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const struct e8_store_run *told,
+                       struct e8_tap **out, struct e8_err *err)
 {
     int64_t run;
-    enum e8_rc rc = e8_store_run_begin(log->store, id, name, now, &run, err);
+    enum e8_rc rc = e8_store_run_begin(log->store, told, &run, err);
     if (rc) {
         return rc;
     }

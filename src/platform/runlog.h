@@ -19,8 +19,8 @@ bool e8_runlog_failed(struct e8_runlog *log, struct e8_err *err);
 /* One run, as its engine tells of it. */
 struct e8_tap;
 /* The run is in the store when this returns. The plan must last until e8_tap_close. */
-enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const char *id, const char *name,
-                       e8_wall_ns now, struct e8_tap **out, struct e8_err *err);
+enum e8_rc e8_tap_open(struct e8_runlog *log, const struct e8_plan *plan, const struct e8_store_run *told,
+                       struct e8_tap **out, struct e8_err *err);
 /* on_event and on_fed of the engine; `tap` is the e8_tap. */
 void e8_tap_event(void *tap, const struct e8_event_made *event);
 void e8_tap_fed(void *tap, const struct e8_fed_end *end);

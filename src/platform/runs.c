@@ -95,6 +95,13 @@ static void put_run(struct e8_json *w, const char *key, const struct e8_store_ru
     e8_json_cstr(w, "id", run->id);
     e8_json_cstr(w, "name", run->name);
     e8_json_cstr(w, "state", state_names[run->state]);
+    if (run->speed > 0) {
+        e8_json_int(w, "seed", run->seed);
+        e8_json_num(w, "speed", run->speed, 3);
+    } else {
+        e8_json_null(w, "seed");
+        e8_json_null(w, "speed");
+    }
     e8_json_time(w, "started_at", run->started);
     e8_json_time(w, "ended_at", run->ended);
     if (n->planned >= 0) {
@@ -399,6 +406,8 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
     run->told = (struct e8_store_run){
         .id = run->id,
         .name = run->name,
+        .seed = (int64_t)run->plan->seed,
+        .speed = speed,
         .started = call->now,
         .figures = {.planned = sized ? (int64_t)deliveries : -1,
                     .length = length_of(run->plan, speed),
@@ -407,8 +416,7 @@ static enum e8_rc start_engine(struct e8_call *call, struct run *run, double spe
     };
     e8_random_bytes(random, sizeof random);
     e8_id_make("run_", call->now, random[0], random[1], run->id);
-    enum e8_rc rc =
-        e8_tap_open(call->server->runlog, run->plan, run->id, run->name, call->now, &run->tap, err);
+    enum e8_rc rc = e8_tap_open(call->server->runlog, run->plan, &run->told, &run->tap, err);
     if (!rc) {
         keep(run);
     }

@@ -200,15 +200,17 @@ struct e8_run_figures {
 struct e8_store_run {
     int64_t n; /* in the store */
     const char *id, *name;
+    int64_t seed;
+    double speed; /* 0: neither is known, of runs of before */
     enum e8_run_state state;
     const char *note;          /* why not all of it was sent; NULL: there is nothing to say */
     e8_wall_ns started, ended; /* ended 0: it has not */
     struct e8_run_figures figures;
 };
-/* *n: the run's number in the store. A run that has not ended when the store is opened was interrupted by a kill, at the moment of the last
+/* Of the run its id, name, seed, speed and start. *n: its number in the store. A run that has not ended when the store is opened was interrupted by a kill, at the moment of the last
  * that is known of it: what it has left undone is CANCELLED, and its attempts, delivered and failed are what the log has of it. */
-enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
-                              int64_t *n, struct e8_err *err);
+enum e8_rc e8_store_run_begin(struct e8_store *store, const struct e8_store_run *run, int64_t *n,
+                              struct e8_err *err);
 /* What has become known of it. */
 enum e8_run_what {
     E8_RUN_EVENT, /* was made, with what it owes */

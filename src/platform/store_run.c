@@ -7,15 +7,17 @@
 
 enum { SOME = 1000 };
 
-enum e8_rc e8_store_run_begin(struct e8_store *store, const char *id, const char *name, e8_wall_ns now,
-                              int64_t *n, struct e8_err *err)
+enum e8_rc e8_store_run_begin(struct e8_store *store, const struct e8_store_run *run, int64_t *n,
+                              struct e8_err *err)
 {
-    static const char sql[] = "INSERT INTO run(id, name, started, told) VALUES(?1, ?2, ?3, ?3)";
+    static const char sql[] =
+        "INSERT INTO run(id, name, started, told, seed, speed) VALUES(?1, ?2, ?3, ?3, ?4, ?5)";
     struct e8_side *side = &store->writer;
 
     E8_CHECK_MAGIC(store, E8_STORE_MAGIC);
     e8_side_begin(side, E8_WRITE);
-    E8_RUN(side, sql, e8_text(id), e8_text(name), e8_int(now));
+    E8_RUN(side, sql, e8_text(run->id), e8_text(run->name), e8_int(run->started), e8_int(run->seed),
+           e8_real(run->speed));
     *n = sqlite3_last_insert_rowid(side->db);
     return e8_side_end(side, E8_OK, err);
 }

@@ -3,7 +3,7 @@
 
 #define COLUMNS                                                                                              \
     "SELECT n, id, name, state, note, started, ended, planned, length, attempts, delivered, failed,"         \
-    " withheld, lost, stalls, p50, p99, unknown FROM run WHERE "
+    " withheld, lost, stalls, p50, p99, unknown, seed, coalesce(speed, 0) FROM run WHERE "
 
 static uint64_t count_at(sqlite3_stmt *row, int column)
 {
@@ -31,6 +31,8 @@ static void read_run(sqlite3_stmt *row, struct e8_arena *arena, struct e8_store_
                     .p50 = sqlite3_column_int64(row, 15),
                     .p99 = sqlite3_column_int64(row, 16),
                     .unknown = count_at(row, 17)},
+        .seed = sqlite3_column_int64(row, 18),
+        .speed = sqlite3_column_double(row, 19),
     };
 }
 

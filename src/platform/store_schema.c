@@ -102,5 +102,9 @@ static const char seventh[] =
 /* With which secrets the request was signed (enum e8_signed_by); NULL: not known. */
 static const char eighth[] = "ALTER TABLE attempt ADD COLUMN signed_by INTEGER;";
 
-const char *const e8_store_schema[E8_STORE_VERSION] = {first, second, third,   fourth,
-                                                       fifth, sixth,  seventh, eighth};
+/* Of a run: what makes it again. NULL: not known. */
+static const char ninth[] = "ALTER TABLE run ADD COLUMN seed INTEGER;"
+                            "ALTER TABLE run ADD COLUMN speed REAL;";
+
+const char *const e8_store_schema[E8_STORE_VERSION] = {first, second,  third,  fourth, fifth,
+                                                       sixth, seventh, eighth, ninth};

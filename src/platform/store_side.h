@@ -12,7 +12,7 @@
 #include "platform/store.h"
 
 #define E8_STORE_APPLICATION 0x65387374 /* "e8st", PRAGMA application_id */
-#define E8_STORE_VERSION     8          /* PRAGMA user_version */
+#define E8_STORE_VERSION     9          /* PRAGMA user_version */
 
 struct e8_side {
     pthread_mutex_t lock; /* held from begin to end */

@@ -1440,6 +1440,7 @@ def test_runs(tmp_path):
         run = answer.data
         assert answer.status == 201 and answer.headers["location"] == f"/v1/runs/{run['id']}"
         assert (run["name"], run["state"], run["ended_at"]) == ("quick", "running", None)
+        assert (run["seed"], run["speed"]) == (7, 100)
         kit.until(lambda: server.get(f"/v1/runs/{run['id']}").data["state"] != "running")
         done = server.get(f"/v1/runs/{run['id']}").data
         assert done["state"] == "ended" and done["ended_at"] and done["progress"] == 1 and (done["in_flight"], done["waiting"]) == (0, 0)
@@ -1450,6 +1451,33 @@ def test_runs(tmp_path):
         for request in requests:
             kit.assert_signed(request, made["secret"])
         assert [row["id"] for row in server.get("/v1/runs").data] == [run["id"]]
+
+
+def test_a_run_is_made_again_by_its_seed(tmp_path):
+    """Also where it had none, and after a restart."""
+    text = "scenario: again\nflows: {f: [{repeat: 5, steps: [{emit: message.received}]}]}\nrun: [{flow: f}]\n"
+
+    def texts():
+        return [json.loads(request["body"])["data"]["content"] for request in capture.take()]
+
+    def ran(more):
+        run = server.post("/v1/runs", {"text": text, **more}).data
+        kit.until(lambda: server.get(f"/v1/runs/{run['id']}").data["state"] != "running")
+        return run
+
+    with kit.Capture() as capture:
+        with Serve(tmp_path / "state") as server:
+            server.webhook(capture.url)
+            first = ran({})
+            sent = texts()
+            assert len(sent) == 5 and first["seed"] < 2**53 and first["speed"] == 1
+        with Serve(tmp_path / "state") as server:
+            told = server.get(f"/v1/runs/{first['id']}").data
+            assert (told["seed"], told["speed"]) == (first["seed"], 1)
+            ran({"seed": told["seed"]})
+            assert texts() == sent
+            ran({"seed": told["seed"] + 1})
+            assert texts() != sent
 
 
 def test_a_run_tells_what_a_410_withheld(tmp_path):

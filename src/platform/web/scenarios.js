@@ -63,7 +63,7 @@ function figuresOf(run) {
         isGoing(run)
             ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : ""]
             : ["Left undone", count(run.not_sent ?? 0), "not sent, or not to an end"],
-        ["Attempts", count(run.attempts), ""],
+        ["Attempts", count(run.attempts), run.seed === null ? "" : `seed ${run.seed}${run.speed === 1 ? "" : `, speed ${run.speed}`}`],
         ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
     ];
 }

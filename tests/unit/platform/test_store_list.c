@@ -216,6 +216,7 @@ static void make_old(struct place *place)
         "ALTER TABLE sum DROP COLUMN late; ALTER TABLE attempt DROP COLUMN signed_by;"
         "ALTER TABLE run DROP COLUMN logged; ALTER TABLE run DROP COLUMN logged_delivered;"
         "ALTER TABLE run DROP COLUMN logged_failed; ALTER TABLE run DROP COLUMN unknown;"
+        "ALTER TABLE run DROP COLUMN seed; ALTER TABLE run DROP COLUMN speed;"
         "PRAGMA user_version = 4;";
     sqlite3 *db;
 

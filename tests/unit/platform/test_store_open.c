@@ -80,7 +80,7 @@ static void it_is_what_it_was(void **state)
     ASSERT_OK(place, e8_store_webhook(place->store, "whk_a", place->arena, &webhook, &place->err));
     assert_int_equal(row_of(place, 1), 1);
     assert_int_equal(e8_store_version(place->store), 0);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 8);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 9);
     assert_int_equal(ask(place->path, "PRAGMA auto_vacuum"), 2);
 }
 

@@ -13,7 +13,8 @@ static struct run begin(struct place *place, const char *id)
 {
     struct run run = {.place = place};
 
-    ASSERT_OK(place, e8_store_run_begin(place->store, id, "a scenario", T0, &run.n, &place->err));
+    const struct e8_store_run told = {.id = id, .name = "a scenario", .seed = 42, .speed = 2, .started = T0};
+    ASSERT_OK(place, e8_store_run_begin(place->store, &told, &run.n, &place->err));
     return run;
 }
 
@@ -530,7 +531,7 @@ static void a_file_of_before_is_brought_up(void **state)
         SQLITE_OK);
     sqlite3_close(db);
     reopen(place);
-    assert_int_equal(ask(place->path, "PRAGMA user_version"), 8);
+    assert_int_equal(ask(place->path, "PRAGMA user_version"), 9);
     assert_null(look(place, "dlv_1").run);
     add_webhook(place, "whk_b");
     struct run run = begin(place, "run_1");
@@ -545,7 +546,7 @@ static void a_file_without_figures_is_brought_up(void **state)
     static const char *const columns[] = {
         "state",    "note", "told",   "planned", "length", "attempts", "delivered",        "failed",
         "withheld", "lost", "stalls", "p50",     "p99",    "logged",   "logged_delivered", "logged_failed",
-        "unknown"};
+        "unknown",  "seed", "speed"};
     struct place *place = *state;
     struct run run = make_two(place);
     char sql[80];
@@ -575,6 +576,7 @@ static void a_file_without_figures_is_brought_up(void **state)
     assert_int_equal(told.figures.delivered, 1);
     assert_int_equal(told.figures.failed, 1);
     assert_int_equal(told.figures.planned, -1);
+    assert_true(told.speed == 0); /* not known, nor its seed */
     told = told_of(place, "run_2");
     assert_int_equal(told.state, E8_RUN_INTERRUPTED);
     assert_int_equal(told.ended, T0 + 7); /* when it was, nobody knows */
