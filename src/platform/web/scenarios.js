@@ -53,6 +53,9 @@ function progress() {
     };
 }
 
+/* What makes it again. */
+const seedOf = (run) => (run.seed === null ? "" : `seed ${run.seed}${run.speed === 1 ? "" : `, ${run.speed} times as fast`}`);
+
 /* [name, value, note] of each. */
 function figuresOf(run) {
     const [delivered, failed] = percents([run.delivered, run.failed], ended(run));
@@ -63,7 +66,7 @@ function figuresOf(run) {
         isGoing(run)
             ? ["On the wire", count(run.in_flight), run.waiting ? `${count(run.waiting)} waiting` : ""]
             : ["Left undone", count(run.not_sent ?? 0), "not sent, or not to an end"],
-        ["Attempts", count(run.attempts), run.seed === null ? "" : `seed ${run.seed}${run.speed === 1 ? "" : `, speed ${run.speed}`}`],
+        ["Attempts", count(run.attempts), seedOf(run)],
         ["Median", ms(run.p50_ms), `p99 ${ms(run.p99_ms)}`],
     ];
 }
@@ -134,7 +137,7 @@ function runRow(run) {
     return h(
         "tr",
         null,
-        h("th", { scope: "row" }, sentBy(run, short(run.name, 80))),
+        h("th", { scope: "row" }, sentBy(run, short(run.name, 80)), run.seed === null ? null : h("div", { class: "hint" }, seedOf(run))),
         h("td", null, stateBadge(run), run.note ? h("div", { class: "hint" }, noteParts(run.note)) : null),
         h("td", null, time(run.started_at)),
         h("td", { class: "num" }, lasted(run)),
