@@ -1055,7 +1055,7 @@ def test_scenarios_run_and_are_stopped(browser, serve, receiver):
     browser.click("Run", "//form")
     browser.click("Stop")
     browser.see("of-my-own stopped", ".running")
-    browser.see("quick ended", ".runs")
+    browser.until(lambda: re.search(r"quick seed \d+ ended", " ".join(browser.text(".runs").split())))
     order = "return [...document.querySelectorAll('.running, .runs, .grid-cards')].map((each) => ['running', 'runs', 'grid-cards'].find((name) => each.classList.contains(name)))"
     assert browser.js(order) == ["running", "runs", "grid-cards"]
     browser.find(".running a").click()
@@ -1636,8 +1636,8 @@ def test_no_page_is_wider_than_a_phone(browser, serve, receiver):
             wide = "return [...document.querySelectorAll('.table-wrap:has(.fold)')].filter((each) => each.scrollWidth > each.clientWidth).length"
             assert width < 390 or browser.js(wide) == 0, place
             if place == "/scenarios":  # the note has the card's width, and no option is broken in two
-                assert "1,000 attempts were under way" in browser.text(".runs .hint")
-                assert browser.js("return document.querySelector('.runs .hint').clientWidth / document.querySelector('.runs tr:has(.hint)').clientWidth") > 0.9
+                assert "1,000 attempts were under way" in browser.text(".runs td .hint")
+                assert browser.js("return document.querySelector('.runs td .hint').clientWidth / document.querySelector('.runs tr:has(.hint)').clientWidth") > 0.9
                 assert browser.js("return document.querySelector('.runs .whole').getClientRects().length") == 1
         browser.go("/overview")
         browser.until(lambda: browser.count(".fold"))
