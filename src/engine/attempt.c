@@ -179,23 +179,21 @@ static enum e8_next decide(struct e8_worker *worker, struct e8_delivery *deliver
     enum e8_outcome outcome = delivery->exchange.outcome;
     const struct e8_outcome_info *info = e8_outcome_info(outcome);
     bool stops = e8_worker_stopping(worker) && !delivery->fed;
-    bool more = !stops && delivery->number < UINT16_MAX;
+    bool more = delivery->number < UINT16_MAX;
     j->verdict = E8_EXPECTED_NOTHING;
     j->holds = true;
     j->why[0] = '\0';
     if (info->generator && outcome != E8_FORBIDDEN_TARGET) {
-        return more && generator_fault(worker) ? E8_NEXT_PAUSED : E8_NEXT_END;
+        return more && !stops && generator_fault(worker) ? E8_NEXT_PAUSED : E8_NEXT_END;
     }
     worker->generator_faults = 0;
-    if (info->retry == E8_RETRY_NOW && delivery->at_once < AT_ONCE_MAX && (more || stops) &&
-        !e8_is_shut(worker, delivery->endpoint)) {
-        return more ? E8_NEXT_AT_ONCE : E8_NEXT_CUT;
+    enum e8_next next = E8_NEXT_AT_ONCE;
+    if (!more || info->retry != E8_RETRY_NOW || delivery->at_once >= AT_ONCE_MAX ||
+        e8_is_shut(worker, delivery->endpoint)) {
+        e8_judge(delivery, j);
+        next = more ? follows(worker, delivery, j) : E8_NEXT_END;
     }
-    e8_judge(delivery, j);
-    if (more) {
-        return follows(worker, delivery, j);
-    }
-    return stops && follows(worker, delivery, j) == E8_NEXT_RETRY ? E8_NEXT_CUT : E8_NEXT_END;
+    return stops && next != E8_NEXT_END ? E8_NEXT_CUT : next;
 }
 
 /* The policy's waits run at the run's speed; what the receiver asked for is real time. */

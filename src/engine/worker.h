@@ -56,7 +56,7 @@ struct e8_instance {
     e8_wall_ns at;      /* time of the instance's start, as events tell it */
     e8_wall_ns planned; /* the same by the plan alone: the ids' */
     bool stopped;       /* an awaited delivery failed: the rest is not sent */
-    bool sends;
+    bool sends;         /* something of it was to be delivered */
     struct e8_strand *strands;
     struct e8_instance *next_free, *prev_started, *next_started;
 };
@@ -475,7 +475,7 @@ enum e8_next {
     E8_NEXT_RETRY,
     E8_NEXT_AT_ONCE,
     E8_NEXT_PAUSED,
-    E8_NEXT_CUT /* one of the two before would have followed, had the engine not been stopped: it has no end */
+    E8_NEXT_CUT /* another attempt would have followed, had the engine not been stopped: it has no end */
 };
 
 /* feed.c: deliveries from outside. */

@@ -204,6 +204,7 @@ async function read(body) {
 
 async function follow(controller) {
     for (let wait = 500; stream === controller; wait = Math.min(wait * 2, 15000)) {
+        let refused = false; /* it is there, and wants to be left alone */
         try {
             const response = await reach("/v1/stream", { headers: headers(), signal: controller.signal });
             if (!response.ok) throw await failure(response);
@@ -212,10 +213,11 @@ async function follow(controller) {
             await read(response.body);
         } catch (error) {
             if (error.status === 401) return become("off");
+            refused = error.status > 0;
         }
         if (stream !== controller) return undefined;
         become("lost");
-        await Promise.race([pause(wait), new Promise((resolve) => (again = resolve))]);
+        await Promise.race([pause(wait), new Promise((resolve) => (again = refused ? null : resolve))]);
         again = null;
     }
     return undefined;
