@@ -15,7 +15,7 @@
      E8_NS_MS) /* of a transaction: others may want to write to the log, and this thread may be kept waiting */
 #define YIELD (E8_NS_MS / 2)
 
-enum { NICE = 19 };
+enum { NICE = 19, BLOCKS_MAX = 64 };
 
 static void fail_spool(struct e8_dlog *log, const char *path)
 {
@@ -117,14 +117,16 @@ void e8_settle_put(struct e8_dlog *log, struct e8_ring *ring)
 {
     const struct e8_record *records[E8_SPOOL_BLOCK];
 
-    for (size_t left = e8_ring_count(ring); left > 0;) {
-        size_t count = left < E8_SPOOL_BLOCK ? left : E8_SPOOL_BLOCK;
+    size_t count;
+
+    /* Until there is none, so that the ring begins again; but there are other rings. */
+    for (unsigned blocks = 0; blocks < BLOCKS_MAX && (count = e8_ring_count(ring)) > 0; blocks++) {
+        count = count < E8_SPOOL_BLOCK ? count : E8_SPOOL_BLOCK;
         for (size_t i = 0; i < count; i++)
             records[i] = e8_ring_at(ring, i);
         if (e8_dlog_is_good(log) && !e8_spool_put(log->spool, records, count))
             fail_spool(log, e8_spool_path(log->spool));
         e8_ring_drop(ring, count);
-        left -= count;
     }
 }
 

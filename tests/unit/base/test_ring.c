@@ -84,6 +84,35 @@ static void slot_without_push_hands_nothing_over(void **state)
     e8_ring_free(&ring);
 }
 
+/* Where the consumer keeps up, few of a large ring's slots are ever used; where it does not, all are. */
+static void begins_again_when_empty(void **state)
+{
+    (void)state;
+    struct e8_ring *ring = e8_ring_new(4096, sizeof(struct item));
+    const char *first = e8_ring_slot(ring);
+    size_t furthest = 0;
+    for (uint64_t i = 0; i < 10000; i++) {
+        size_t place = (size_t)((const char *)e8_ring_slot(ring) - first);
+        furthest = place > furthest ? place : furthest;
+        put(ring, i);
+        assert_takes(ring, i);
+    }
+    assert_in_range(furthest, 1, 64 * sizeof(struct item));
+    for (uint64_t i = 0; i < 10000; i++) { /* one is always left */
+        put(ring, i);
+        if (i)
+            assert_takes(ring, i - 1);
+    }
+    assert_takes(ring, 9999);
+    for (uint64_t i = 0; i < 4096; i++)
+        put(ring, i);
+    assert_null(e8_ring_slot(ring));
+    assert_int_equal(e8_ring_count(ring), 4096);
+    for (uint64_t i = 0; i < 4096; i++)
+        assert_takes(ring, i);
+    e8_ring_free(&ring);
+}
+
 static void push_into_full(void *arg)
 {
     (void)arg;
@@ -163,11 +192,9 @@ static void records_cross_in_order(void **state)
 int test_ring(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_and_empty),
-        cmocka_unit_test(many_at_once),
-        cmocka_unit_test(slot_without_push_hands_nothing_over),
-        cmocka_unit_test(misuse_is_a_bug),
-        cmocka_unit_test(records_cross_in_order),
+        cmocka_unit_test(full_and_empty),          cmocka_unit_test(many_at_once),
+        cmocka_unit_test(begins_again_when_empty), cmocka_unit_test(slot_without_push_hands_nothing_over),
+        cmocka_unit_test(misuse_is_a_bug),         cmocka_unit_test(records_cross_in_order),
     };
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
 }
