@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 
-enum { DAY_S = 86400 };
+enum { DAY_S = 86400, LOOKS = 4, NEAR = 2000 };
 
 static int64_t read_clock(clockid_t id)
 {
@@ -22,6 +22,22 @@ e8_mono_ns e8_mono_now(void)
 e8_wall_ns e8_wall_now(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+struct e8_instant e8_instant_now(void)
+{
+    struct e8_instant best = {0};
+    e8_dur_ns width = E8_NEVER;
+    for (int i = 0; i < LOOKS && width > NEAR; i++) {
+        e8_mono_ns before = e8_mono_now();
+        e8_wall_ns wall = e8_wall_now();
+        e8_mono_ns after = e8_mono_now();
+        if (after - before < width) {
+            width = after - before;
+            best = (struct e8_instant){before + width / 2, wall};
+        }
+    }
+    return best;
 }
 
 /* A time of the proleptic Gregorian calendar. */

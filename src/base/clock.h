@@ -19,6 +19,12 @@ typedef int64_t e8_dur_ns;
 
 e8_mono_ns e8_mono_now(void);
 e8_wall_ns e8_wall_now(void);
+/* Both at one moment, a microsecond or so apart at most unless this thread is kept from its processor again and again. */
+struct e8_instant {
+    e8_mono_ns mono;
+    e8_wall_ns wall;
+};
+struct e8_instant e8_instant_now(void);
 
 /* "2026-03-01T12:00:00.123Z" with `digits` (0, 3, 6 or 9) fraction digits; years 0000 to 9999. */
 #define E8_RFC3339_MAX 32

@@ -82,6 +82,16 @@ static void set_times(struct e8_engine *engine)
     engine->base = engine->fixed || !o->wall ? engine->wall : o->wall;
 }
 
+/* In a closed loop the next delivery begins when an answer has been read, so that is its end; and it is to go as fast as it can. */
+static bool is_closed(const struct e8_plan *plan)
+{
+    size_t closed = 0;
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        closed += !plan->phases[i].open;
+    }
+    return closed > 0 && closed == plan->phase_count;
+}
+
 static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
 {
     engine->workers = e8_new(engine->count, sizeof *engine->workers);
@@ -94,6 +104,9 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
             return rc;
         }
         e8_transport_spin(engine->workers[i].transport, engine->options.spin);
+        if (!is_closed(engine->plan)) {
+            e8_transport_stamp(engine->workers[i].transport);
+        }
     }
     return E8_OK;
 }

@@ -10,7 +10,8 @@
 
 struct e8_batch {
     struct io_uring ring;
-    bool asked, open; /* whether there is a ring */
+    bool asked, open;                         /* whether there is a ring */
+    struct e8_arrival arrivals[E8_BATCH_MAX]; /* of E8_IO_RECV_STAMPED */
 };
 
 #define PENDING INT32_MIN /* no errno of the kernel */
@@ -57,21 +58,42 @@ void e8_batch_forgo(struct e8_batch *batch)
     batch->open = false;
 }
 
-static void run_alone(enum e8_io_kind kind, struct e8_io *io)
+static ssize_t call(enum e8_io_kind kind, const struct e8_io *io, struct e8_arrival *arrival)
 {
-    ssize_t n = kind == E8_IO_SEND ? send(io->fd, io->bytes, io->n, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                   : recv(io->fd, io->bytes, io->n, MSG_DONTWAIT);
+    switch (kind) {
+    case E8_IO_SEND:
+        return send(io->fd, io->bytes, io->n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case E8_IO_RECV:
+        return recv(io->fd, io->bytes, io->n, MSG_DONTWAIT);
+    case E8_IO_RECV_STAMPED:
+        e8_arrival_prepare(arrival, io);
+        return recvmsg(io->fd, &arrival->head, MSG_DONTWAIT);
+    }
+    return 0;
+}
+
+static void run_alone(enum e8_io_kind kind, struct e8_io *io, struct e8_arrival *arrival)
+{
+    ssize_t n = call(kind, io, arrival);
     io->done = n >= 0 ? n : -errno;
 }
 
-static void enter(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *io)
+static void enter(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *io, struct e8_arrival *arrival)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&batch->ring);
     E8_ASSERT(entry);
-    if (kind == E8_IO_SEND)
+    switch (kind) {
+    case E8_IO_SEND:
         io_uring_prep_send(entry, io->fd, io->bytes, io->n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    else
+        break;
+    case E8_IO_RECV:
         io_uring_prep_recv(entry, io->fd, io->bytes, io->n, MSG_DONTWAIT);
+        break;
+    case E8_IO_RECV_STAMPED:
+        e8_arrival_prepare(arrival, io);
+        io_uring_prep_recvmsg(entry, io->fd, &arrival->head, MSG_DONTWAIT);
+        break;
+    }
     io_uring_sqe_set_data(entry, io);
     io->done = PENDING;
 }
@@ -99,16 +121,28 @@ static bool run_together(struct e8_batch *batch, size_t count)
     return rc >= 0 || rc == -EINTR;
 }
 
+static void tell_times(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)
+{
+    bool stamped = kind == E8_IO_RECV_STAMPED;
+    struct e8_instant now = stamped ? e8_instant_now() : (struct e8_instant){.mono = e8_mono_now()};
+    for (size_t i = 0; i < count; i++) {
+        bool known = stamped && list[i].done > 0;
+        list[i].at = known ? e8_arrival_of(&batch->arrivals[i], &now) : now.mono + (e8_dur_ns)i;
+    }
+}
+
 void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)
 {
     E8_ASSERT(count <= E8_BATCH_MAX);
     bool together = count > 1 && has_ring(batch);
     for (size_t i = 0; together && i < count; i++)
-        enter(batch, kind, &list[i]);
+        enter(batch, kind, &list[i], &batch->arrivals[i]);
     if (together && !run_together(batch, count))
         e8_batch_forgo(batch);
     for (size_t i = 0; i < count; i++) {
         if (!together || list[i].done == PENDING)
-            run_alone(kind, &list[i]);
+            run_alone(kind, &list[i], &batch->arrivals[i]);
     }
+    if (kind != E8_IO_SEND)
+        tell_times(batch, kind, list, count);
 }

@@ -131,6 +131,16 @@ static void remember(struct e8_slot *slot, int fd, const struct curl_sockaddr *a
     slot->dead_flags = 0;
 }
 
+/* Nothing is congested on loopback. Where the system's own way is one that paces what is sent (BBR), each request would cost a look at
+ * rates and timers for it; this one every kernel has, and lets everybody use. */
+static void plain_on_loopback(int fd, const struct sockaddr *to)
+{
+    static const char plain[] = "reno";
+    struct e8_addr addr;
+    if (e8_addr_of(to, &addr) && e8_addr_is_loopback(&addr))
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, plain, sizeof plain - 1);
+}
+
 static curl_socket_t on_open(void *client, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct e8_slot *slot = client;
@@ -149,6 +159,9 @@ static curl_socket_t on_open(void *client, curlsocktype purpose, struct curl_soc
         slot->open_errno = errno;
         return CURL_SOCKET_BAD;
     }
+    plain_on_loopback(fd, &address->addr);
+    if (slot->transport->stamps)
+        e8_arrival_want(fd);
     remember(slot, fd, address);
     return fd;
 }

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "http1/reply.h"
 #include "transport/transport.h"
@@ -51,12 +52,14 @@ bool e8_reach_allows(const struct e8_reach *reach, struct e8_str url, const stru
 
 #define E8_BATCH_MAX 32
 
-enum e8_io_kind { E8_IO_SEND, E8_IO_RECV };
+enum e8_io_kind { E8_IO_SEND, E8_IO_RECV, E8_IO_RECV_STAMPED };
 struct e8_io {
     int fd;
     char *bytes; /* not written to by E8_IO_SEND */
     size_t n;
     ssize_t done; /* how many; negative: -errno */
+    e8_mono_ns
+        at; /* of a read: when the kernel had the last of it, where it is asked and says so; else when it had been read */
 };
 struct e8_batch;
 struct e8_batch *e8_batch_new(void);
@@ -65,6 +68,20 @@ void e8_batch_free(struct e8_batch **batch);
 void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count);
 /* From now on each is a call of its own, as where the kernel has no io_uring. */
 void e8_batch_forgo(struct e8_batch *batch);
+
+/* --- arrival.c: when the kernel had what is read ------------------------------------------------------------------------- */
+
+struct e8_arrival {
+    struct msghdr head;
+    struct iovec piece;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+};
+/* The socket's reads bear stamps from now on. Where it has none (a unix socket, an odd kernel), nothing is lost. */
+void e8_arrival_want(int fd);
+/* For recvmsg, with `head`. */
+void e8_arrival_prepare(struct e8_arrival *arrival, const struct e8_io *io);
+/* After it, which had ended at `read`. */
+e8_mono_ns e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read);
 
 /* --- slots ------------------------------------------------------------------------------------------------------------ */
 
@@ -218,6 +235,7 @@ struct e8_transport {
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
     struct e8_batch *batch;
+    bool stamps; /* see e8_transport_stamp */
     struct e8_outgoing outgoing[E8_BATCH_MAX];
     size_t outgoing_count;
     char pieces[E8_BATCH_MAX][E8_PIECE]; /* what links read in a batch */
@@ -362,6 +380,7 @@ struct e8_link {
     size_t sealed;                /* of them in the queue, as a record of TLS */
     size_t head_size;             /* of the head, with its body where that is small */
     int send_errno;               /* no more can be sent */
+    e8_mono_ns read_at;           /* what was read last, as e8_io says */
     e8_mono_ns first_byte;
     uint64_t received;
     struct e8_buf head;  /* the same, but of a plain link only where it did not go out with the batch */
@@ -380,7 +399,7 @@ struct e8_link *e8_link_of(const struct e8_exchange *exchange);
 /* Can the exchange go over a link? NULL: no. */
 struct e8_target *e8_link_target(struct e8_transport *transport, const struct e8_exchange *exchange);
 /* An idle link that is good to use, taken out of the idle ones; NULL: there is none. */
-struct e8_link *e8_link_take(struct e8_transport *transport, struct e8_origin *origin);
+struct e8_link *e8_link_take(struct e8_transport *transport, struct e8_origin *origin, e8_mono_ns now);
 /* libcurl has connected: the link, whose exchange is the slot's. The slot is the link's, or free, from then on. */
 struct e8_link *e8_link_open(struct e8_slot *slot, struct e8_origin *origin);
 /* Its exchange is over: it is kept for the next one, or closed where more would never be needed. */
@@ -398,7 +417,8 @@ void e8_links_free(struct e8_transport *transport);
 
 /* --- speak.c: an exchange on a link -------------------------------------------------------------------------------------- */
 
-void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *exchange);
+void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *exchange,
+                   e8_mono_ns now);
 /* Ends the exchange before anything is sent, and the link. */
 void e8_link_refuse(struct e8_link *link, struct e8_exchange *exchange, enum e8_outcome outcome);
 /* Something may be read or written. True: reading is all there is to do, and is left to e8_links_read. */

@@ -193,19 +193,19 @@ void e8_link_distrust(struct e8_link *link)
 /* To look at a connection is a system call, beside two that the exchange itself takes. Where the answer before has only just come, from a
  * receiver that has kept all of its connections, it is left out: what has ended before is seen by the loop, and what ends now would be
  * missed by the look as well. */
-static bool is_trusted(const struct e8_link *link)
+static bool is_trusted(const struct e8_link *link, e8_mono_ns now)
 {
-    return link->origin->kept >= TRUSTED && e8_mono_now() - link->answered < FRESH;
+    return link->origin->kept >= TRUSTED && now - link->answered < FRESH;
 }
 
-struct e8_link *e8_link_take(struct e8_transport *t, struct e8_origin *origin)
+struct e8_link *e8_link_take(struct e8_transport *t, struct e8_origin *origin, e8_mono_ns now)
 {
     struct e8_link *link;
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
     while ((link = origin->idle) != NULL) {
         leave_idle(link);
         become_busy(link);
-        if (is_trusted(link) || e8_link_clean(link))
+        if (is_trusted(link, now) || e8_link_clean(link))
             return link;
         e8_link_close(&link);
     }

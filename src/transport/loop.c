@@ -234,6 +234,12 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
     } while (!t->ready && !t->woken && (until == E8_NEVER || e8_mono_now() < until));
 }
 
+void e8_transport_stamp(struct e8_transport *t)
+{
+    E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    t->stamps = true;
+}
+
 void e8_transport_spin(struct e8_transport *t, e8_dur_ns spin)
 {
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);

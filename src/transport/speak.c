@@ -67,6 +67,21 @@ static ssize_t feed_tls(struct e8_link *link, const char *bytes, ssize_t got, si
     return got == 0 ? -2 : result_of(got, *error);
 }
 
+static enum e8_io_kind reading(const struct e8_transport *t)
+{
+    return t->stamps ? E8_IO_RECV_STAMPED : E8_IO_RECV;
+}
+
+/* Negative: -errno. */
+static ssize_t read_socket(struct e8_link *link, char *out, size_t n)
+{
+    struct e8_transport *t = link->transport;
+    struct e8_io io = {.fd = link->fd, .bytes = out, .n = n};
+    e8_batch_run(t->batch, reading(t), &io, 1);
+    link->read_at = io.at;
+    return io.done;
+}
+
 static ssize_t read_fed(struct e8_link *link, char *out, size_t n, int *error)
 {
     char bytes[E8_TLS_RECORD];
@@ -75,8 +90,8 @@ static ssize_t read_fed(struct e8_link *link, char *out, size_t n, int *error)
         answer_tls(link);
         if (got != -1)
             return got;
-        got = recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        *error = got < 0 ? errno : 0;
+        got = read_socket(link, bytes, sizeof bytes);
+        *error = got < 0 ? (int)-got : 0;
         got = feed_tls(link, bytes, got, sizeof bytes, error);
         if (got < 0)
             return got;
@@ -89,6 +104,7 @@ static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
     if (link->tls.ssl)
         return read_fed(link, out, n, error);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
+    link->read_at = e8_mono_now();
     if (code == CURLE_AGAIN)
         return -1;
     if (code == CURLE_OK)
@@ -102,8 +118,8 @@ ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error)
     *error = 0;
     if (link->slot)
         return read_tls(link, out, n, error);
-    ssize_t got = recv(link->fd, out, n, MSG_DONTWAIT);
-    *error = got < 0 ? errno : 0;
+    ssize_t got = read_socket(link, out, n);
+    *error = got < 0 ? (int)-got : 0;
     return result_of(got, *error);
 }
 
@@ -319,7 +335,7 @@ static size_t read_reply(struct e8_link *link, const char *bytes, size_t n)
 /* True when the exchange has ended, and with it perhaps the link. */
 static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
 {
-    e8_mono_ns now = e8_mono_now();
+    e8_mono_ns sent = link->exchange->sent, now = link->read_at > sent ? link->read_at : sent;
     size_t taken = read_reply(link, bytes, n);
     if (!link->received)
         link->first_byte = now;
@@ -418,9 +434,11 @@ void e8_links_read(struct e8_transport *t, struct e8_link **links, size_t count)
     struct e8_io list[E8_BATCH_MAX];
     for (size_t i = 0; i < count; i++)
         list[i] = (struct e8_io){.fd = links[i]->fd, .bytes = t->pieces[i], .n = E8_PIECE};
-    e8_batch_run(t->batch, E8_IO_RECV, list, count);
-    for (size_t i = 0; i < count; i++)
+    e8_batch_run(t->batch, reading(t), list, count);
+    for (size_t i = 0; i < count; i++) {
+        links[i]->read_at = list[i].at;
         take_piece(links[i], t->pieces[i], list[i].done);
+    }
 }
 
 /* After an error of sending an answer may still lie there. */
@@ -544,7 +562,7 @@ static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
         e8_timers_add(turns, &link->timer, deadline);
 }
 
-void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *x)
+void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exchange *x, e8_mono_ns now)
 {
     E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
     E8_ASSERT(!link->exchange && !link->idle);
@@ -559,7 +577,7 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     if (link->tls.ssl)
         seal_request(link);
     set_deadline(link, x->deadline);
-    starts_at(link, e8_mono_now());
+    starts_at(link, link->queued ? now : e8_mono_now()); /* what is queued: again when that goes out */
     if (!link->opened) {
         x->flags |= E8_FLAG_REUSED;
         link->transport->counts.reused++;

@@ -112,11 +112,12 @@ static void end_unstarted(struct e8_transport *t, struct e8_exchange *x)
 /* An idle connection of ours, if there is a good one. What was found out about the others is told as well. */
 static bool goes_over_link(struct e8_transport *t, struct e8_target *target, struct e8_exchange *x)
 {
-    struct e8_link *link = x->fresh ? NULL : e8_link_take(t, target->origin);
+    e8_mono_ns now = e8_mono_now();
+    struct e8_link *link = x->fresh ? NULL : e8_link_take(t, target->origin, now);
     x->flags |= target->origin->lost;
     target->origin->lost = 0;
     if (link)
-        e8_link_begin(link, target, x);
+        e8_link_begin(link, target, x, now);
     return link != NULL;
 }
 
@@ -131,7 +132,7 @@ void e8_transport_opened(struct e8_slot *slot)
     x->phases.tls = slot->tls ? e8_transfer_phase(slot, CURLINFO_APPCONNECT_TIME_T) : -1;
     struct e8_link *link = e8_link_open(slot, target->origin);
     if (link->fd >= 0)
-        e8_link_begin(link, target, x);
+        e8_link_begin(link, target, x, e8_mono_now());
     else
         e8_link_refuse(link, x, E8_GEN_FD);
 }

@@ -105,6 +105,9 @@ void e8_transport_submit(struct e8_transport *transport, struct e8_exchange *exc
 void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
 /* The last so much of each wait is spent looking instead of sleeping: microseconds of lateness for a core of its own. 0: none. */
 void e8_transport_spin(struct e8_transport *transport, e8_dur_ns spin);
+/* From now on an answer's times are those at which the kernel had it, not those at which it was read: what this program takes to wake up
+ * is not in them. It costs some of the throughput that a worker has at most. Of connections that are opened from now on, and HTTP/1.1. */
+void e8_transport_stamp(struct e8_transport *transport);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
 /* Has a held exchange sent all that it may, so that it waits? True also when it has ended. e8_transport_wait returns when one

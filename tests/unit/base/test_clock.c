@@ -19,6 +19,18 @@ static void clocks_run(void **state)
     assert_true(wall / E8_NS_S >= seconds - 1 && wall / E8_NS_S <= seconds + 5);
 }
 
+static void both_clocks_at_one_moment(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        e8_mono_ns before = e8_mono_now();
+        e8_wall_ns wall_before = e8_wall_now();
+        struct e8_instant now = e8_instant_now();
+        assert_true(now.mono >= before && now.mono <= e8_mono_now());
+        assert_true(now.wall >= wall_before && now.wall <= e8_wall_now());
+    }
+}
+
 static void formats(void **state)
 {
     (void)state;
@@ -263,6 +275,7 @@ int test_clock(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clocks_run),
+        cmocka_unit_test(both_clocks_at_one_moment),
         cmocka_unit_test(formats),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(each_day_has_its_date),

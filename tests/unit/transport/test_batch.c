@@ -129,6 +129,65 @@ static void test_partial(void **state)
     }
 }
 
+/* When bytes came is told of TCP; of what has no stamps, when they were read. */
+static void check_arrival(struct e8_batch *batch, int near, int far, bool stamped)
+{
+    char bytes[2][8];
+    struct e8_io list[2] = {{.fd = near, .bytes = bytes[0], .n = 1}, {.fd = near, .bytes = bytes[1], .n = 8}};
+    e8_mono_ns before = e8_mono_now();
+    assert_int_equal(send(far, "ab", 2, 0), 2);
+    e8_mono_ns sent = e8_mono_now();
+    usleep(20000);
+    e8_mono_ns late = e8_mono_now();
+    for (size_t count = 1; count <= 2; count++) {
+        e8_batch_run(batch, E8_IO_RECV_STAMPED, list, count);
+        assert_int_equal(list[0].done, 1);
+        if (stamped)
+            assert_in_range(list[0].at, before - 2 * E8_NS_US, sent + 2 * E8_NS_US);
+        else
+            assert_in_range(list[0].at, late, e8_mono_now());
+    }
+    assert_int_equal(list[1].done, -EAGAIN);
+    assert_in_range(list[1].at, late, e8_mono_now());
+}
+
+static void open_tcp(int *near, int *far)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    *near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    e8_arrival_want(*near);
+    assert_int_equal(connect(*near, (struct sockaddr *)&at, size), 0);
+    *far = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(*far >= 0);
+    close(listener);
+    usleep(20000); /* a kernel that has made no stamps so far begins a little later */
+}
+
+static void test_arrival(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct e8_batch *batch = e8_batch_new();
+        bool tcp = i & 1;
+        int pair[2];
+        if (i & 2)
+            e8_batch_forgo(batch);
+        if (tcp)
+            open_tcp(&pair[0], &pair[1]);
+        else
+            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        check_arrival(batch, pair[0], pair[1], tcp);
+        close(pair[0]);
+        close(pair[1]);
+        e8_batch_free(&batch);
+    }
+}
+
 /* ---- exchanges ---- */
 
 enum fate { PLAIN, LAST, CLOSED, REFUSED, LONG, FULL, HALVES, GARBAGE, TRAILING, FATES };
@@ -282,7 +341,7 @@ static void check_fate(const struct e8_exchange *x, enum fate fate)
     assert_int_equal(x->phases.total, x->done - x->sent);
 }
 
-static void open_all(struct round *round, struct client *client, struct peer *peer, bool alone)
+static void open_more(struct round *round, struct client *client, struct peer *peer, bool alone, bool stamps)
 {
     static const struct peer_step steps[] = {{.serve = answer}};
     peer_open(peer, steps, 1);
@@ -291,6 +350,8 @@ static void open_all(struct round *round, struct client *client, struct peer *pe
     sem_init(&answered, 0, 0);
     sem_init(&go_on, 0, 0);
     client_open(client, peer->port);
+    if (stamps)
+        e8_transport_stamp(client->transport);
     if (alone)
         e8_batch_forgo(client->transport->batch);
     round->client = client;
@@ -298,6 +359,11 @@ static void open_all(struct round *round, struct client *client, struct peer *pe
         submit(round, i, '?');
     take_all(round, MANY);
     assert_int_equal(e8_transport_counts(client->transport).connections, MANY);
+}
+
+static void open_all(struct round *round, struct client *client, struct peer *peer, bool alone)
+{
+    open_more(round, client, peer, alone, false);
 }
 
 static void close_all(struct client *client, struct peer *peer)
@@ -335,6 +401,35 @@ static void test_fates(void **state)
             check_fate(&round.x[i], (enum fate)(i % FATES));
         for (int i = 1; i < MANY; i++)
             assert_true(round.x[i].sent > round.x[i - 1].sent);
+        close_all(&client, &peer);
+    }
+}
+
+/* An answer that is read late came when the kernel had it, where that is asked for. */
+static void test_late(void **state)
+{
+    (void)state;
+    static struct round round;
+    for (int i = 0; i < 4 && client_http != E8_HTTP_11; i++) {
+        struct peer peer;
+        struct client client;
+        bool stamps = i & 1;
+        open_more(&round, &client, &peer, i & 2, stamps);
+        for (int k = 0; k < 3; k++)
+            submit(&round, k, 'a' + PLAIN);
+        e8_transport_wait(client.transport, e8_mono_now());
+        post_times(&go, 3);
+        wait_times(&answered, 3);
+        e8_mono_ns said = e8_mono_now();
+        usleep(50000);
+        e8_mono_ns late = e8_mono_now();
+        take_all(&round, 3);
+        for (int k = 0; k < 3; k++) {
+            const struct e8_exchange *x = &round.x[k];
+            assert_int_equal(x->outcome, E8_DELIVERED);
+            assert_true(stamps ? x->done <= said + 2 * E8_NS_US : x->done >= late);
+            assert_true(x->done >= x->sent);
+        }
         close_all(&client, &peer);
     }
 }
@@ -454,6 +549,7 @@ int run_batch(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),      cmocka_unit_test(test_partial), cmocka_unit_test(test_fates),
         cmocka_unit_test(test_given_up), cmocka_unit_test(test_large),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_arrival),  cmocka_unit_test(test_late),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

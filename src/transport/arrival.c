@@ -1,0 +1,44 @@
+/* When the bytes of an answer came. A worker that slept, or that has much to do, reads them late; the kernel stamped them when it had them.
+ * So what is measured is the receiver's time, not how long this program took to wake up. */
+#include <string.h>
+#include <time.h>
+
+#include "transport/internal.h"
+
+#define OLD (60 * E8_NS_S) /* nothing waits so long to be read: the wall clock was set meanwhile */
+
+void e8_arrival_want(int fd)
+{
+    const int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+}
+
+void e8_arrival_prepare(struct e8_arrival *arrival, const struct e8_io *io)
+{
+    arrival->piece = (struct iovec){io->bytes, io->n};
+    arrival->head = (struct msghdr){.msg_iov = &arrival->piece,
+                                    .msg_iovlen = 1,
+                                    .msg_control = arrival->control,
+                                    .msg_controllen = sizeof arrival->control};
+}
+
+static bool stamp_of(struct e8_arrival *arrival, e8_wall_ns *out)
+{
+    const struct cmsghdr *told = CMSG_FIRSTHDR(&arrival->head); /* no more is asked for */
+    struct timespec at;
+    if (!told || told->cmsg_level != SOL_SOCKET || told->cmsg_type != SCM_TIMESTAMPNS ||
+        told->cmsg_len < CMSG_LEN(sizeof at))
+        return false;
+    memcpy(&at, CMSG_DATA(told), sizeof at);
+    *out = (e8_wall_ns)at.tv_sec * E8_NS_S + at.tv_nsec;
+    return true;
+}
+
+e8_mono_ns e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read)
+{
+    e8_wall_ns came;
+    if (!stamp_of(arrival, &came))
+        return read->mono;
+    e8_dur_ns age = read->wall - came;
+    return age >= 0 && age < OLD ? read->mono - age : read->mono;
+}
