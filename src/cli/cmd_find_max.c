@@ -130,8 +130,8 @@ static enum e8_rc read_objectives(struct finder *f, struct e8_err *err)
         n++;
     }
     if (n == 0) {
-        rc = e8_fail(err, E8_INPUT, "--slo 'p(99) < 200ms' --slo 'success >= 99.9%'",
-                     "which objective must hold?");
+        rc = e8_fail(err, E8_INPUT, "say what must hold: --slo 'p(99) < 200ms' --slo 'success >= 99.9%'",
+                     "no objective is given");
     } else if (n > E8_COUNT(((struct e8_report *)NULL)->thresholds)) {
         rc = e8_fail(err, E8_INPUT, NULL, "--slo is given too often");
     }

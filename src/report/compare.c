@@ -48,7 +48,7 @@ void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page)
     put_texts(page, "What else differs", remarks->notes, remarks->note_count);
 }
 
-/* "+10 %", "−0.2 pp"; "~" where it is within noise. */
+/* "+10 %", "−0.2 pp"; "≈" where it is within noise. */
 static const char *change_text(const struct e8_figure_row *row, size_t side, enum e8_change change,
                                struct e8_arena *arena)
 {
@@ -58,7 +58,7 @@ static const char *change_text(const struct e8_figure_row *row, size_t side, enu
     e8_figure_relative(a, b, text);
     if (!text[0] || unit == E8_UNIT_SHARE || unit == E8_UNIT_COUNT)
         e8_figure_delta(unit, a, b, text);
-    return e8_arena_printf(arena, "%s%s", change == E8_CHANGE_NOISE && text[0] ? "~ " : "", text);
+    return e8_arena_printf(arena, "%s%s", change == E8_CHANGE_NOISE && text[0] ? "≈ " : "", text);
 }
 
 /* A scope is written once for all of its figures. */
@@ -108,7 +108,7 @@ void e8_text_compared(const struct e8_figures *figures, struct e8_page *page)
         const char *title = figures->rows[i].title;
         size_t count = columns_of(figures->side_count, figures->rows[i].scope != NULL, columns);
         struct e8_table table;
-        e8_page_section(page, title, i ? NULL : "~ within noise");
+        e8_page_section(page, title, i ? NULL : "≈ within noise");
         e8_table_init(&table, columns, count);
         for (; i < figures->count && figures->rows[i].title == title; i++) {
             e8_text_figure_name(&table, figures, i);

@@ -31,12 +31,6 @@ static const struct {
 
 #define FEW "too few samples"
 
-/* Within noise, since there is no bound to it. */
-static bool is_for_lack(enum e8_change change, const struct e8_range *range)
-{
-    return change == E8_CHANGE_NOISE && !(isfinite(range->low) && isfinite(range->high));
-}
-
 static void put_row(struct e8_table *table, const struct e8_figure_row *row)
 {
     const struct e8_figure *a = &row->figures[0], *b = &row->figures[1];
@@ -48,7 +42,8 @@ static void put_row(struct e8_table *table, const struct e8_figure_row *row)
     e8_table_cell(table, E8_PLAIN, e8_figure_text(unit, b, text));
     e8_table_cell(table, changes[change].ink, e8_figure_delta(unit, a, b, text));
     e8_table_cell(table, changes[change].ink, e8_figure_relative(a, b, text));
-    e8_table_cell(table, changes[change].ink, is_for_lack(change, &range) ? FEW : changes[change].text);
+    e8_table_cell(table, changes[change].ink,
+                  e8_change_is_for_lack(change, &range) ? FEW : changes[change].text);
 }
 
 static void put_figures(const struct e8_figures *figures, struct e8_page *page)
@@ -80,7 +75,7 @@ static const struct {
     enum e8_ink ink;
 } results[] = {
     [E8_RULE_HOLDS] = {"✓", "", "holds", E8_GREEN},
-    [E8_RULE_NOISE] = {"~", "within noise", "noise", E8_YELLOW},
+    [E8_RULE_NOISE] = {"≈", "within noise", "noise", E8_YELLOW},
     [E8_RULE_FAILS] = {"✗", "fails", "fails", E8_RED},
     [E8_RULE_NOT_MEASURED] = {"✗", "not measured", "not_measured", E8_RED},
 };
@@ -110,7 +105,7 @@ static void put_rules(const struct e8_diff *diff, struct e8_page *page)
         e8_table_cell(&table, results[diff->results[i]].ink, text);
         struct e8_range range;
         enum e8_change change = e8_figure_change(&figures[0], &figures[1], 0, &range);
-        bool few = diff->results[i] == E8_RULE_NOISE && is_for_lack(change, &range);
+        bool few = diff->results[i] == E8_RULE_NOISE && e8_change_is_for_lack(change, &range);
         e8_table_cell(&table, results[diff->results[i]].ink, few ? FEW : results[diff->results[i]].text);
     }
     e8_table_write(&table, page);

@@ -359,7 +359,8 @@ static const char *recovery_text(const struct e8_outage *outage, struct e8_arena
     if (outage->recovery < 0)
         return "it did not recover";
     return e8_arena_printf(arena, "%s %s",
-                           outage->under_load ? "recovered in" : "recovered only when no more came, in",
+                           outage->under_load ? "recovered in"
+                                              : "recovered only after the last delivery had begun, in",
                            e8_dur_text(outage->recovery, after));
 }
 

@@ -145,6 +145,11 @@ const char *e8_change_name(enum e8_change change)
     return names[change];
 }
 
+bool e8_change_is_for_lack(enum e8_change change, const struct e8_range *range)
+{
+    return change == E8_CHANGE_NOISE && !(isfinite(range->low) && isfinite(range->high));
+}
+
 enum e8_change e8_figure_change(const struct e8_figure *a, const struct e8_figure *b, int better,
                                 struct e8_range *range)
 {

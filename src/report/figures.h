@@ -53,6 +53,8 @@ const char *e8_change_name(enum e8_change change); /* "same", "noise", … */
  * better nor for the worse, or nobody knows how much of it is noise. */
 enum e8_change e8_figure_change(const struct e8_figure *a, const struct e8_figure *b, int better,
                                 struct e8_range *range);
+/* Is it noise for lack of samples, so that there is no bound to it and nothing is known? */
+bool e8_change_is_for_lack(enum e8_change change, const struct e8_range *range);
 
 struct e8_figure_row {
     const char *

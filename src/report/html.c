@@ -190,10 +190,11 @@ static void put_change(struct e8_buf *out, const struct e8_figure_row *row, size
     if (!text[0] || unit == E8_UNIT_SHARE || unit == E8_UNIT_COUNT)
         e8_figure_delta(unit, a, b, text);
     snprintf(cell, sizeof(cell), "%s%s", text,
-             change == E8_CHANGE_NOISE    ? " noise"
-             : change == E8_CHANGE_BETTER ? " better"
-             : change == E8_CHANGE_WORSE  ? " worse"
-                                          : "");
+             e8_change_is_for_lack(change, &range) ? " too few samples"
+             : change == E8_CHANGE_NOISE           ? " noise"
+             : change == E8_CHANGE_BETTER          ? " better"
+             : change == E8_CHANGE_WORSE           ? " worse"
+                                                   : "");
     e8_html_number(out, classes[change], cell);
 }
 
@@ -255,7 +256,7 @@ static size_t shown_of(const struct e8_figures *figures, size_t from, size_t to)
 static void put_figures(struct e8_buf *out, const struct e8_figures *figures)
 {
     e8_html_section(out, "", "compared", "What changed",
-                    "since the first run; noise: the samples are too few to say that it changed (99 %)");
+                    "since the first run; noise: the change is within what chance alone may do (99 %)");
     e8_html(out, "<div class=\"%s\">\n", figures->side_count > 2 ? "rows" : "columns");
     for (size_t i = 0; i < figures->count;) {
         size_t from = i;

@@ -490,7 +490,7 @@ static void put_outage(struct e8_buf *out, const struct e8_outage *outage)
                                       : "warn",
                  outage->recovery < 0 ? "✗ it did not recover"
                  : outage->under_load ? "✓ recovered"
-                                      : "recovered only when no more came");
+                                      : "recovered only after the last delivery had begun");
     e8_html_number(out, NULL, outage->recovery < 0 ? "–" : e8_dur_text(outage->recovery, text));
     e8_html_row_end(out);
 }

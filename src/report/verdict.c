@@ -163,6 +163,13 @@ static void check_generator(struct e8_report *report)
     invalid(report, reason);
 }
 
+/* What has not files or memory for those that are in flight is not to have more of them. */
+static bool is_starved(const struct e8_report *report)
+{
+    const struct e8_counts *n = &e8_stats_all(report->stats)->n;
+    return n->outcomes[E8_GEN_FD] || n->outcomes[E8_GEN_MEMORY];
+}
+
 static void check_dropped(struct e8_report *report, const struct e8_totals *totals)
 {
     char of[E8_NUMBER_MAX], reason[REASON_MAX];
@@ -170,9 +177,8 @@ static void check_dropped(struct e8_report *report, const struct e8_totals *tota
     if ((double)totals->dropped <= DROPPED_MOST * (double)reached)
         return;
     snprintf(reason, sizeof(reason),
-             "%s of the planned deliveries were dropped (at most 0.1 %% may be); raise --in-flight, or "
-             "lower the rate",
-             e8_share_text(totals->dropped, reached, of));
+             "%s of the planned deliveries were dropped (at most 0.1 %% may be); %slower the rate",
+             e8_share_text(totals->dropped, reached, of), is_starved(report) ? "" : "raise --in-flight, or ");
     invalid(report, reason);
 }
 
@@ -235,13 +241,14 @@ static void check_rate(struct e8_report *report)
     if (!g.rate_judged || !g.rate_off)
         return;
     if (report->more.bound)
-        snprintf(what, sizeof(what), "--in-flight %llu was reached; raise it, or lower the rate",
-                 (unsigned long long)report->more.bound);
+        snprintf(what, sizeof(what), "--in-flight %llu was reached; %slower the rate",
+                 (unsigned long long)report->more.bound, is_starved(report) ? "" : "raise it, or ");
     else if (report->more.crowd)
         snprintf(what, sizeof(what), "%llu deliveries waited for a retry, the most that may; lower the rate",
                  (unsigned long long)report->more.crowd);
     else
-        snprintf(what, sizeof(what), "lower the rate, raise --in-flight, or use more --workers or machines");
+        snprintf(what, sizeof(what), "lower the rate, %sor use more --workers or machines",
+                 is_starved(report) ? "" : "raise --in-flight, ");
     snprintf(reason, sizeof(reason),
              "the rate was not kept: %s of %s planned, the last delivery began %s late; %s",
              e8_rate_text(g.achieved, achieved), e8_rate_text(g.planned, planned), e8_dur_text(g.late, late),

@@ -882,6 +882,16 @@ def test_endpoints_of_one_address(browser, serve):
     browser.see("As rendered", "#payload-check")
     names = browser.js("return [...document.querySelectorAll('.choices select option')].map((each) => each.textContent)")
     assert all(any(each.endswith(f" · {id}") for each in names) for id in ids)
+    for id in ids:
+        serve.post(f"/v1/webhooks/{id}/test", {"event": "message.received"})
+    for place in ("/deliveries", "/overview"):
+        browser.go(place)
+        browser.until(lambda: browser.js("return document.querySelectorAll('select option').length") > 2)
+        names = browser.js("return [...document.querySelectorAll('select option')].map((each) => each.textContent)")
+        assert all(any(each.endswith(f" · {id}") for each in names) for id in ids), names
+    for id in ids:
+        rows = "return [...document.querySelectorAll('th[scope=row]')].map((each) => each.textContent)"
+        browser.until(lambda: any(each.endswith(f" · {id}") for each in browser.js(rows)))
     browser.go(f"/endpoints/{ids[0]}")
     browser.find("//h1//button").click()
     browser.until(lambda: browser.text("h1").startswith(url))

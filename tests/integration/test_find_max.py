@@ -264,7 +264,7 @@ def test_a_terminal_that_cannot_be_drawn_on():
 
 
 @pytest.mark.parametrize("args, what, hint", [
-    ([], "which objective must hold?", "--slo 'p(99) < 200ms'"),
+    ([], "no objective is given", "--slo 'p(99) < 200ms'"),
     (["--slo", "p(99) under 5"], "p(99) under 5", ""),
     (["--slo", "success >= 99%", "--slo", "rate  >= 490/s"], '"rate >= 490/s": the rate is what find-max looks for', "--from and --max"),
     (["--slo", "p(99){endpoint=crm} < 5ms"], 'there is no endpoint "crm"', ""),

@@ -126,9 +126,10 @@ def test_times_are_those_that_the_receiver_stamps(kind, tmp_path, capsys):
 
 
 def test_a_receiver_that_stands_still_is_seen_by_all_who_wait(tmp_path, capsys):
-    """Open arrivals at an even rate for T; the receiver stops for S: the q-quantile of response time is S - (1 - q) * T."""
+    """Open arrivals at an even rate for T; the receiver stops for S: the q-quantile of response time is S - (1 - q) * T, and what the
+    receiver takes then for all that has waited, by its own stamps."""
     length, stop, rate = choose(4, 60), choose(0.5, 2.0), choose(200, 500)
-    with truth(tmp_path, "fixed:0") as (url, process, _):
+    with truth(tmp_path, "fixed:0") as (url, process, stamps):
         held = []
 
         def stand_still():
@@ -145,14 +146,17 @@ def test_a_receiver_that_stands_still_is_seen_by_all_who_wait(tmp_path, capsys):
         thread.join()
     assert len(attempts) == length * rate
     stopped = (held[0][1] - held[0][0]) / S
+    drained = max(stamps[delivery][1] for delivery, due, _, _ in attempts if due < held[0][1]) - held[0][1]
     text = []
     for q in choose((0.95, 0.97, 0.99), (0.97, 0.99, 0.999)):
         expected, found = stopped - (1 - q) * length, quantile(times(attempts), q) / S
-        text.append(f"p{q * 100:g} {found:.3f} s, by the formula {expected:.3f} s")
-        assert expected - 0.02 <= found <= expected + choose(1, 0.02), text
+        theirs = quantile([stamps[delivery][1] - due for delivery, due, _, _ in attempts], q) / S
+        text.append(f"p{q * 100:g} {found:.3f} s, by its stamps {theirs:.3f} s, by the formula {expected:.3f} s")
+        assert expected - 0.02 <= found <= expected + drained / S + choose(1, 0.02), text
+        assert abs(found - theirs) <= choose(0.5, 0.001), text
     # Without the schedule only those on the wire would have been seen: a median far from it shows that they were few.
     assert quantile(times(attempts), 0.5) < choose(0.4, 0.01) * S
-    say(capsys, f"stopped {stopped:.3f} s of {length} s: {'; '.join(text)}")
+    say(capsys, f"stopped {stopped:.3f} s of {length} s, then busy for {drained / S:.3f} s: {'; '.join(text)}")
     assert report["response_time_ms"]["p99"] == pytest.approx(quantile(times(attempts), 0.99) / MS, rel=0.001)
 
 
@@ -236,7 +240,7 @@ def test_rates_are_exact_and_low_ones_tell_the_same(tmp_path, capsys):
         text.append(f"{rate}/s {median:.3f} ms ({added[-1]:.3f} more than it took itself)")
         assert median >= 5
     say(capsys, "median of a receiver that takes 5 ms: " + ", ".join(text))
-    assert min(added) >= 0 and max(added) - min(added) <= choose(100, 0.15)  # of which 0.1 may be a sleeping processor's
+    assert min(added) >= 0 and max(added) - min(added) <= choose(100, 0.1)
 
 
 # 7. Saturation

@@ -1,7 +1,7 @@
 /* The delivery log: newest first, filtered, live. */
 import { h, fill, icon, short } from "./dom.js";
 import { ask, get, post, webhooks, catalogue, info } from "./api.js";
-import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointText, endpointChoice, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
+import { errorBox, errorText, empty, select, deliveryBadge, kindTag, time, endpointText, endpointChoices, endpointCut, typeCut, fact, button, busy, toast, confirm, loading } from "./ui.js";
 import { ms, count, plural, stamp, mostlyWaited, zone } from "./format.js";
 
 const PAGE = 50;
@@ -216,7 +216,7 @@ async function filterLists() {
     const [types, hooks, facts] = await Promise.all([catalogue(), webhooks(), info()]);
     return {
         types: [["", "Any type"], ...types.map((each) => [each.type, each.type])],
-        webhooks: [["", "Any endpoint"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])],
+        webhooks: [["", "Any endpoint"], ...endpointChoices(hooks).map((name, i) => [hooks[i].id, name])],
         environments: [["", "Any environment"], ...facts.environments.map((name) => [name, name])],
         count: hooks.length,
     };

@@ -1,7 +1,7 @@
 /* How deliveries went: over time, by latency, status, endpoint and type. */
 import { h, fill, icon, soft } from "./dom.js";
 import { get, webhooks } from "./api.js";
-import { errorBox, empty, select, foldTable, bar, endpointText, endpointChoice, badge, outcomeText } from "./ui.js";
+import { errorBox, empty, select, foldTable, bar, endpointNames, endpointChoices, badge, outcomeText } from "./ui.js";
 import { few, count, plural, percent, percents, ms, rough, decade, zone } from "./format.js";
 import { chart } from "./charts.js";
 import { withDeleted } from "./deliveries.js";
@@ -218,6 +218,8 @@ function statusRow(row) {
 function tables(data) {
     const all = data.totals.attempts;
     const most = (rows) => [...rows].sort((a, b) => b.attempts - a.attempts);
+    const hooks = most(data.webhooks);
+    const names = new Map(endpointNames(hooks).map((name, i) => [hooks[i], name]));
     return [
         h(
             "div",
@@ -232,10 +234,10 @@ function tables(data) {
                 (row) => (row.name === "delivered" ? "ok" : "bad"),
             ),
         ),
-        shares("By endpoint", "Endpoint", most(data.webhooks), (row) =>
+        shares("By endpoint", "Endpoint", hooks, (row) =>
             row.deleted
-                ? link({ webhook: row.name }, [row.url ? soft(endpointText(row.url)) : row.name, h("span", { class: "muted" }, " (deleted)")])
-                : h("a", { href: pageOf({ id: row.name }) }, soft(endpointText(row.url))),
+                ? link({ webhook: row.name }, [row.url ? soft(names.get(row)) : row.name, h("span", { class: "muted" }, " (deleted)")])
+                : h("a", { href: pageOf({ id: row.name }) }, soft(names.get(row))),
         ),
         shares("By type", "Type", most(data.types), (row) => link({ type: row.name }, soft(row.name))),
     ];
@@ -352,7 +354,7 @@ export default async function overview(page) {
         refresh();
     }
 
-    const choices = [["", "All endpoints"], ...hooks.map((hook) => [hook.id, endpointChoice(hook)])];
+    const choices = [["", "All endpoints"], ...endpointChoices(hooks).map((name, i) => [hooks[i].id, name])];
     const which = select(await withDeleted(choices, state.webhook, page.signal), state.webhook, {
         "aria-label": "Endpoint",
         onchange: (event) => change({ webhook: event.target.value }),

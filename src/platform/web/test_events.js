@@ -12,7 +12,7 @@ import {
     stateText,
     attemptBadge,
     endpointText,
-    endpointChoice,
+    endpointChoices,
     empty,
     copyButton,
     table,
@@ -420,10 +420,9 @@ export default async function testEvents(page) {
 
     function drawTargets() {
         const nobody = chosen.to ? null : h("option", { value: "", selected: true, disabled: true }, "Choose an endpoint");
-        const names = hooks.map(endpointChoice);
-        const named = (hook, i) => (names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : `${short(names[i], 50)} · ${hook.id}`);
+        const names = endpointChoices(hooks);
         const list = [
-            ...hooks.map((hook, i) => [hook.id, `${named(hook, i)}${hook.enabled ? "" : " (disabled)"}`]),
+            ...hooks.map((hook, i) => [hook.id, `${names[i]}${hook.enabled ? "" : " (disabled)"}`]),
             [ALL, "All that subscribe (a real event)"],
         ];
         fill(to, nobody, options(list, chosen.to));

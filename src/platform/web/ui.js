@@ -450,7 +450,23 @@ const withoutScheme = (url) => url.replace(/^https?:\/\//, "");
 export const endpointText = (url) => (url ? short(withoutScheme(url), 160) : "deleted endpoint");
 
 /* In a list of choices. */
-export const endpointChoice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
+const choice = (hook) => (hook.description ? `${endpointText(hook.url)} · ${short(hook.description, 40)}` : endpointText(hook.url));
+
+/* Those that are alike are told apart by their ids. */
+const apart = (names, ids) => names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${short(name, 50)} · ${ids[i]}`));
+
+export const endpointChoices = (hooks) =>
+    apart(
+        hooks.map(choice),
+        hooks.map(({ id }) => id),
+    );
+
+/* The same for rows of a table: { name: its id, url }. */
+export const endpointNames = (rows) =>
+    apart(
+        rows.map(({ url }) => endpointText(url)),
+        rows.map(({ name }) => name),
+    );
 
 /* Where there is little room, what stands before the place is cut at its end, and the rest stays whole as far as it can. */
 const cutAt = (text, at, kind) =>

@@ -774,6 +774,10 @@ static void a_bound_that_was_reached_is_named(void **state)
     assert_true(sample_warns(&s.report, "--in-flight 5 was reached, so that deliveries waited for a place: "
                                         "send lag p99 is 2.5 s"));
     assert_false(sample_warns(&s.report, "emit8 was late"));
+    sample_add(&s, E8_GEN_FD, 0, 5 * MS, ""); /* more in flight would need more files */
+    assert_int_equal(sample_report(&s)->verdict, E8_INVALID);
+    assert_has(s.report.reason, "raise ulimit -n, or lower --in-flight or the load");
+    assert_true(sample_warns(&s.report, "--in-flight 5 was reached; lower the rate"));
     sample_fini(&s);
     sample_init(&s);
     paced(&s, 30, 10 * MS, 2500 * MS);
