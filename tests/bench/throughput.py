@@ -5,8 +5,8 @@ body again and again, and against wrk with a script that signs a body of its own
 nginx has one core, the sender the other (all of its threads: emit8's log writer too). Its first read holds the whole request of
 each sender: with the usual 1 KB it would read those of emit8 (1.2 KB) twice and be the limit itself, while those of wrk (0.7 KB)
 fit. COUNT is large enough that all send for some seconds: those that send by time do, and connections are made and caches warmed
-once. Rounds alternate, so that noise of the machine hits all alike; medians and ratios are printed, as a table and as JSON, and
-what the log costs a delivery in CPU time (the least of all rounds, with the log and without). On one busy core emit8 makes most
+once. Rounds alternate, so that noise of the machine hits all alike; medians and ratios are printed, as a table and as JSON, with how
+busy nginx was: near 100 % it is what limits the sender, and no other could be much faster. Told is also what the log costs a delivery in CPU time (the least of all rounds, with the log and without). On one busy core emit8 makes most
 rows of its log after the last answer: how long that takes is told, and the rate that remains when it is counted as if it were
 sending. Nothing is gated. Tools that are not installed are left out, and named. Sends to loopback only, bounded in count and
 time, and stops what it started. ROUNDS and COUNT may be set.
@@ -29,6 +29,7 @@ EMIT8 = os.environ.get("EMIT8", "build/release/emit8")
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 COUNT = int(os.environ.get("COUNT", "300000"))
 CONNECTIONS = 64
+SECONDS = 3  # for those that send by time
 BODY = 600
 PLAIN, TLS, HTTP2 = "HTTP/1.1", "HTTP/1.1 over TLS", "HTTP/2 over TLS"
 
@@ -106,6 +107,13 @@ def output(command, **options):
     return done.stdout.decode()
 
 
+def cpu_of(pid):
+    """Seconds, of the process and its children."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    fields = [pathlib.Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in [pid, *children]]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_of_children():
     use = resource.getrusage(resource.RUSAGE_CHILDREN)
     return use.ru_utime, use.ru_stime
@@ -164,7 +172,7 @@ class Bench:
         return COUNT / out["run"]["elapsed_s"]
 
     def wrk(self, way, script):
-        text = output(["wrk", "-t1", f"-c{CONNECTIONS}", "-d3", "-s", script, self.url(way)])
+        text = output(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-s", script, self.url(way)])
         assert "Non-2xx" not in text, text
         return float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1])
 
@@ -181,7 +189,7 @@ class Bench:
         return float(re.search(r"([\d.]+) req/s", text)[1])
 
     def autocannon(self, way, program):
-        text = output(["node", program, "-j", "-d", 3, "-c", CONNECTIONS, "-m", "POST", "-i", self.body, self.url(way)])
+        text = output(["node", program, "-j", "-d", SECONDS, "-c", CONNECTIONS, "-m", "POST", "-i", self.body, self.url(way)])
         return json.loads(text)["requests"]["average"]
 
 
@@ -231,21 +239,23 @@ def main():
         bench = Bench(pathlib.Path(name))
         rows = senders(bench)
         figures = {(way, sender): [] for way, sender, _, _ in rows}
-        spent = {key: [] for key in figures}
+        spent, busy = ({key: [] for key in figures} for _ in range(2))
         server = bench.start()
         try:
             for _ in range(ROUNDS):
-                for way, sender, _, run in rows:
-                    before = cpu_of_children()
-                    figures[way, sender].append(run(way))
+                for way, sender, tool, run in rows:
+                    before, busy_before = cpu_of_children(), cpu_of(server.pid)
+                    figures[way, sender].append(rate := run(way))
+                    took = SECONDS if tool in ("wrk", "node") else COUNT / rate
+                    busy[way, sender].append((cpu_of(server.pid) - busy_before) / took)
                     spent[way, sender].append([after - was for was, after in zip(before, cpu_of_children())])
         finally:
             server.terminate()
             server.wait(timeout=20)
-    medians = {key: statistics.median(rates) for key, rates in figures.items()}
-    print(f"{'':20} {'':36} {'requests/s':>12}   emit8 with its log is")
+    medians, busy = ({key: statistics.median(values) for key, values in of.items()} for of in (figures, busy))
+    print(f"{'':20} {'':36} {'requests/s':>12} {'nginx busy':>12}   emit8 with its log is")
     for (way, sender), rate in medians.items():
-        print(f"{way:20} {sender:36} {rate:12,.0f}   {medians[way, 'emit8, log on'] / rate:5.2f} x")
+        print(f"{way:20} {sender:36} {rate:12,.0f} {busy[way, sender]:12.0%}   {medians[way, 'emit8, log on'] / rate:5.2f} x")
     cost = log_cost(spent[PLAIN, "emit8, log on"], spent[PLAIN, "emit8, log off"])
     print(f"the log, for each delivery over {PLAIN}: {cost['user_us']:.2f} us user, {cost['system_us']:.2f} us system; with it"
           f" {cost['ratio']:.2f} x the CPU time")
@@ -253,7 +263,7 @@ def main():
     print(f"of emit8 with its log, {whole - sending:.2f} s of {whole:.2f} s are before the first request and after the last answer (start, rows of"
           f" the log, report); all of it counted, {COUNT / whole:,.0f} requests/s")
     print(json.dumps({"log_cost": cost, "whole_run": {"seconds": whole, "of_which_sending": sending}, "rounds": ROUNDS, "count": COUNT, "connections": CONNECTIONS, "body_bytes": BODY, "requests_per_s": [
-        {"way": way, "sender": sender, "median": medians[way, sender], "rounds": rates}
+        {"way": way, "sender": sender, "median": medians[way, sender], "receiver_busy": busy[way, sender], "rounds": rates}
         for (way, sender), rates in figures.items()]}))
 
 
