@@ -13,6 +13,14 @@ void e8_arrival_want(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
+int e8_arrival_begin(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        e8_arrival_want(fd);
+    return fd;
+}
+
 void e8_arrival_prepare(struct e8_arrival *arrival, const struct e8_io *io)
 {
     arrival->piece = (struct iovec){io->bytes, io->n};

@@ -76,6 +76,9 @@ struct e8_arrival {
     struct iovec piece;
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
 };
+/* The kernel makes stamps while somebody wants them, and begins with it some milliseconds after the first has asked: this is asking ahead,
+ * with a socket that nobody uses, which is to be closed at the end. -1: there is none. */
+int e8_arrival_begin(void);
 /* The socket's reads bear stamps from now on. Where it has none (a unix socket, an odd kernel), nothing is lost. */
 void e8_arrival_want(int fd);
 /* For recvmsg, with `head`. */
@@ -236,6 +239,7 @@ struct e8_transport {
     struct e8_transport_counts counts;
     struct e8_batch *batch;
     bool stamps; /* see e8_transport_stamp */
+    int stamper; /* of e8_arrival_begin; -1: none */
     struct e8_outgoing outgoing[E8_BATCH_MAX];
     size_t outgoing_count;
     char pieces[E8_BATCH_MAX][E8_PIECE]; /* what links read in a batch */

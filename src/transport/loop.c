@@ -34,7 +34,7 @@ enum e8_rc e8_loop_open(struct e8_transport *t, struct e8_err *err)
 
 void e8_loop_close(struct e8_transport *t)
 {
-    int *fds[] = {&t->epoll, &t->timer, &t->event};
+    int *fds[] = {&t->epoll, &t->timer, &t->event, &t->stamper};
     for (size_t i = 0; i < E8_COUNT(fds); i++) {
         if (*fds[i] >= 0)
             close(*fds[i]);
@@ -237,6 +237,8 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
 void e8_transport_stamp(struct e8_transport *t)
 {
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
+    if (!t->stamps)
+        t->stamper = e8_arrival_begin();
     t->stamps = true;
 }
 

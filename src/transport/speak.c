@@ -332,10 +332,17 @@ static size_t read_reply(struct e8_link *link, const char *bytes, size_t n)
     return taken;
 }
 
+/* What was read last came then; never before what was there before it, even where the clock that stamps was set meanwhile. */
+static e8_mono_ns came_at(const struct e8_link *link)
+{
+    e8_mono_ns least = link->received ? link->first_byte : link->exchange->sent;
+    return link->read_at > least ? link->read_at : least;
+}
+
 /* True when the exchange has ended, and with it perhaps the link. */
 static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
 {
-    e8_mono_ns sent = link->exchange->sent, now = link->read_at > sent ? link->read_at : sent;
+    e8_mono_ns now = came_at(link);
     size_t taken = read_reply(link, bytes, n);
     if (!link->received)
         link->first_byte = now;

@@ -32,7 +32,7 @@ enum e8_rc e8_transport_new(struct e8_transport **out, struct e8_err *err)
 {
     struct e8_transport *t = e8_new(1, sizeof *t);
     t->magic = E8_TRANSPORT_MAGIC;
-    t->epoll = t->timer = t->event = -1;
+    t->epoll = t->timer = t->event = t->stamper = -1;
     t->ready_tail = &t->ready;
     *out = NULL;
     enum e8_rc rc = e8_loop_open(t, err);
