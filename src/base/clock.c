@@ -34,7 +34,7 @@ struct e8_instant e8_instant_now(void)
         e8_mono_ns after = e8_mono_now();
         if (after - before < width) {
             width = after - before;
-            best = (struct e8_instant){before + width / 2, wall};
+            best = (struct e8_instant){before + width / 2, wall, width};
         }
     }
     return best;

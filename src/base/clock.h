@@ -19,10 +19,12 @@ typedef int64_t e8_dur_ns;
 
 e8_mono_ns e8_mono_now(void);
 e8_wall_ns e8_wall_now(void);
-/* Both at one moment, a microsecond or so apart at most unless this thread is kept from its processor again and again. */
+/* Both at one moment. */
 struct e8_instant {
     e8_mono_ns mono;
     e8_wall_ns wall;
+    e8_dur_ns
+        apart; /* at most: a microsecond or so, unless this thread is kept from its processor again and again */
 };
 struct e8_instant e8_instant_now(void);
 

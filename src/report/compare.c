@@ -48,17 +48,18 @@ void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page)
     put_texts(page, "What else differs", remarks->notes, remarks->note_count);
 }
 
-/* "+10 %", "−0.2 pp"; "≈" where it is within noise. */
+/* "+10 %", "−0.2 pp"; "≈" where it is within noise, "~" where the samples are too few for that to be known. */
 static const char *change_text(const struct e8_figure_row *row, size_t side, enum e8_change change,
-                               struct e8_arena *arena)
+                               const struct e8_range *range, struct e8_arena *arena)
 {
+    const char *mark = e8_change_is_for_lack(change, range) ? "~ " : "≈ ";
     enum e8_figure_unit unit = e8_figure_unit(&row->spec);
     const struct e8_figure *a = &row->figures[0], *b = &row->figures[side];
     char text[E8_FIGURE_TEXT_MAX];
     e8_figure_relative(a, b, text);
     if (!text[0] || unit == E8_UNIT_SHARE || unit == E8_UNIT_COUNT)
         e8_figure_delta(unit, a, b, text);
-    return e8_arena_printf(arena, "%s%s", change == E8_CHANGE_NOISE && text[0] ? "≈ " : "", text);
+    return e8_arena_printf(arena, "%s%s", change == E8_CHANGE_NOISE && text[0] ? mark : "", text);
 }
 
 /* A scope is written once for all of its figures. */
@@ -80,7 +81,7 @@ static void put_row(struct e8_table *table, const struct e8_figure_row *row, siz
         enum e8_change change = e8_figure_change(&row->figures[0], &row->figures[i], row->better, &range);
         e8_table_cell(table, E8_PLAIN, e8_figure_text(e8_figure_unit(&row->spec), &row->figures[i], text));
         if (i > 0)
-            e8_table_cell(table, inks[change], change_text(row, i, change, arena));
+            e8_table_cell(table, inks[change], change_text(row, i, change, &range, arena));
     }
 }
 
@@ -108,7 +109,7 @@ void e8_text_compared(const struct e8_figures *figures, struct e8_page *page)
         const char *title = figures->rows[i].title;
         size_t count = columns_of(figures->side_count, figures->rows[i].scope != NULL, columns);
         struct e8_table table;
-        e8_page_section(page, title, i ? NULL : "≈ within noise");
+        e8_page_section(page, title, i ? NULL : "≈ within noise, ~ too few samples");
         e8_table_init(&table, columns, count);
         for (; i < figures->count && figures->rows[i].title == title; i++) {
             e8_text_figure_name(&table, figures, i);

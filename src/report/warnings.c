@@ -139,7 +139,8 @@ static void warn_busy(struct e8_report *report)
 static void warn_connections(struct e8_report *report)
 {
     const struct e8_counts *n = &e8_stats_all(report->stats)->n;
-    uint64_t reconnects = e8_counts_flag(n, E8_FLAG_RECONNECTED) + n->outcomes[E8_STALE_CONNECTION];
+    uint64_t unasked = e8_counts_flag(n, E8_FLAG_IDLE_BYTES); /* emit8 closed those */
+    uint64_t reconnects = e8_counts_flag(n, E8_FLAG_RECONNECTED) - unasked + n->outcomes[E8_STALE_CONNECTION];
     char text[E8_NUMBER_MAX];
     if ((double)reconnects > RECONNECTS_MOST * (double)n->attempts)
         e8_report_warn(report, "the receiver closed kept-alive connections in %s of the attempts (%s)",

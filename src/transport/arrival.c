@@ -5,7 +5,8 @@
 
 #include "transport/internal.h"
 
-#define OLD (60 * E8_NS_S) /* nothing waits so long to be read: the wall clock was set meanwhile */
+#define SET  (50 * E8_NS_US) /* so much between two reads, and the wall clock was set */
+#define NEAR (8 * E8_NS_US)
 
 void e8_arrival_want(int fd)
 {
@@ -42,11 +43,30 @@ static bool stamp_of(struct e8_arrival *arrival, e8_wall_ns *out)
     return true;
 }
 
-e8_mono_ns e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read)
+bool e8_arrival_trusts(e8_dur_ns *offset, const struct e8_instant *now)
+{
+    e8_dur_ns before = *offset, after = now->wall - now->mono;
+    *offset = after;
+    return now->apart <= NEAR && (!before || (after - before < SET && before - after < SET));
+}
+
+bool e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read, e8_mono_ns *out)
 {
     e8_wall_ns came;
     if (!stamp_of(arrival, &came))
-        return read->mono;
-    e8_dur_ns age = read->wall - came;
-    return age >= 0 && age < OLD ? read->mono - age : read->mono;
+        return false;
+    *out = came < read->wall ? read->mono - (read->wall - came) : read->mono;
+    return true;
+}
+
+bool e8_arrival_peek(int fd, e8_dur_ns *offset, e8_mono_ns *out)
+{
+    char bytes[E8_TLS_RECORD + 512];
+    const struct e8_io io = {.bytes = bytes, .n = sizeof bytes};
+    struct e8_arrival arrival;
+    e8_arrival_prepare(&arrival, &io);
+    if (recvmsg(fd, &arrival.head, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        return false;
+    struct e8_instant now = e8_instant_now();
+    return e8_arrival_trusts(offset, &now) && e8_arrival_of(&arrival, &now, out);
 }

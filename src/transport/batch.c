@@ -12,6 +12,7 @@ struct e8_batch {
     struct io_uring ring;
     bool asked, open;                         /* whether there is a ring */
     struct e8_arrival arrivals[E8_BATCH_MAX]; /* of E8_IO_RECV_STAMPED */
+    e8_dur_ns offset;                         /* of e8_arrival_trusts */
 };
 
 #define PENDING INT32_MIN /* no errno of the kernel */
@@ -123,11 +124,12 @@ static bool run_together(struct e8_batch *batch, size_t count)
 
 static void tell_times(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)
 {
-    bool stamped = kind == E8_IO_RECV_STAMPED;
-    struct e8_instant now = stamped ? e8_instant_now() : (struct e8_instant){.mono = e8_mono_now()};
+    bool asked = kind == E8_IO_RECV_STAMPED;
+    struct e8_instant now = asked ? e8_instant_now() : (struct e8_instant){.mono = e8_mono_now()};
+    bool trusts = asked && e8_arrival_trusts(&batch->offset, &now);
     for (size_t i = 0; i < count; i++) {
-        bool known = stamped && list[i].done > 0;
-        list[i].at = known ? e8_arrival_of(&batch->arrivals[i], &now) : now.mono + (e8_dur_ns)i;
+        list[i].at = now.mono + (e8_dur_ns)i;
+        list[i].stamped = trusts && list[i].done > 0 && e8_arrival_of(&batch->arrivals[i], &now, &list[i].at);
     }
 }
 

@@ -107,6 +107,8 @@ static enum e8_outcome broken(const struct e8_evidence *ev)
         return E8_STALE_CONNECTION;
     if (client_refused(ev))
         return E8_TLS_HANDSHAKE;
+    if (ev->stream_refused)
+        return E8_NO_RESPONSE;
     if (ev->http2 && ev->end == E8_WIRE_OPEN && !was_reset(ev))
         return E8_NOT_HTTP; /* libcurl hung up: it was not HTTP/2 that it read */
     return was_reset(ev) ? E8_RESET : E8_NO_RESPONSE;

@@ -59,7 +59,8 @@ struct e8_io {
     size_t n;
     ssize_t done; /* how many; negative: -errno */
     e8_mono_ns
-        at; /* of a read: when the kernel had the last of it, where it is asked and says so; else when it had been read */
+        at; /* of a read: when the kernel had the last of it, by its stamp; else when it had been read */
+    bool stamped;
 };
 struct e8_batch;
 struct e8_batch *e8_batch_new(void);
@@ -83,8 +84,13 @@ int e8_arrival_begin(void);
 void e8_arrival_want(int fd);
 /* For recvmsg, with `head`. */
 void e8_arrival_prepare(struct e8_arrival *arrival, const struct e8_io *io);
-/* After it, which had ended at `read`. */
-e8_mono_ns e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read);
+/* Can stamps be told in monotonic time now? Not where the wall clock has been set since the last time, whose difference to the monotonic one
+ * is *offset (0: there was none), nor where the two could not be looked at together. */
+bool e8_arrival_trusts(e8_dur_ns *offset, const struct e8_instant *now);
+/* After recvmsg, which had ended at `read`. False: there is no stamp. */
+bool e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read, e8_mono_ns *out);
+/* When the last came of what lies there to be read by others; false: nobody knows. */
+bool e8_arrival_peek(int fd, e8_dur_ns *offset, e8_mono_ns *out);
 
 /* --- slots ------------------------------------------------------------------------------------------------------------ */
 
@@ -97,6 +103,7 @@ struct e8_response {
     unsigned interims, lengths;
     bool in_head, complete; /* complete: the final head has been read */
     size_t body;            /* bytes */
+    e8_mono_ns begun;       /* when its first line was read */
 };
 
 /* A body that libcurl asks for piece by piece, because it does not go out as usual. */
@@ -238,8 +245,9 @@ struct e8_transport {
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
     struct e8_batch *batch;
-    bool stamps; /* see e8_transport_stamp */
-    int stamper; /* of e8_arrival_begin; -1: none */
+    bool stamps;      /* see e8_transport_stamp */
+    int stamper;      /* of e8_arrival_begin; -1: none */
+    e8_dur_ns offset; /* of e8_arrival_trusts */
     struct e8_outgoing outgoing[E8_BATCH_MAX];
     size_t outgoing_count;
     char pieces[E8_BATCH_MAX][E8_PIECE]; /* what links read in a batch */
@@ -384,7 +392,8 @@ struct e8_link {
     size_t sealed;                /* of them in the queue, as a record of TLS */
     size_t head_size;             /* of the head, with its body where that is small */
     int send_errno;               /* no more can be sent */
-    e8_mono_ns read_at;           /* what was read last, as e8_io says */
+    e8_mono_ns read_at;           /* what was read last, */
+    bool stamped;                 /* both as e8_io says */
     e8_mono_ns first_byte;
     uint64_t received;
     struct e8_buf head;  /* the same, but of a plain link only where it did not go out with the batch */
@@ -467,6 +476,7 @@ struct e8_evidence {
     enum e8_far far;
     enum e8_wire_end end;
     bool reused, http2;
+    bool stream_refused; /* of HTTP/2: the connection stands */
     int open_errno;
     uint64_t received; /* bytes; UINT64_MAX: not known */
     e8_dur_ns waited;  /* since the request went out; 0: it did not, or that is not known */

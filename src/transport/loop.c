@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 128
+#define LOOKS_MAX  1000 /* one after the other */
 
 /* --- opening and closing --------------------------------------------------------------------------------------------- */
 
@@ -190,7 +191,8 @@ e8_dur_ns e8_transport_slept(const struct e8_transport *t, e8_mono_ns at)
 
 enum rest { REST_NONE, REST_SPIN, REST_SLEEP };
 
-static void poll_events(struct e8_transport *t, enum rest rest)
+/* False: there may be more. A stop of this program, and its end, interrupt. */
+static bool look(struct e8_transport *t, enum rest rest)
 {
     struct epoll_event events[EVENTS_MAX];
     struct e8_link *heard[E8_BATCH_MAX];
@@ -207,6 +209,15 @@ static void poll_events(struct e8_transport *t, enum rest rest)
             count = 0;
         }
     }
+    return n >= 0 && n < EVENTS_MAX;
+}
+
+/* All that has come is seen before a deadline is held against it. */
+static void poll_events(struct e8_transport *t, enum rest rest)
+{
+    bool all = look(t, rest);
+    for (unsigned i = 0; !all && i < LOOKS_MAX; i++)
+        all = look(t, REST_NONE);
 }
 
 static enum rest rest_until(const struct e8_transport *t, e8_mono_ns next)

@@ -114,6 +114,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *client)
     while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
         line.n--;
     size_t good = 1;
+    if (!slot->response.begun)
+        slot->response.begun = e8_mono_now();
     if (!slot->response.in_head)
         good = begin_head(slot, line);
     else if (line.n)

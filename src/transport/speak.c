@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#define LATE       E8_NS_MS      /* what lay there so long before libcurl read is what it read */
 #define JOINED_MAX E8_TLS_RECORD /* a body that is sent together with its head */
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
@@ -72,13 +73,19 @@ static enum e8_io_kind reading(const struct e8_transport *t)
     return t->stamps ? E8_IO_RECV_STAMPED : E8_IO_RECV;
 }
 
+static void take_time(struct e8_link *link, const struct e8_io *io)
+{
+    link->read_at = io->at;
+    link->stamped = io->stamped;
+}
+
 /* Negative: -errno. */
 static ssize_t read_socket(struct e8_link *link, char *out, size_t n)
 {
     struct e8_transport *t = link->transport;
     struct e8_io io = {.fd = link->fd, .bytes = out, .n = n};
     e8_batch_run(t->batch, reading(t), &io, 1);
-    link->read_at = io.at;
+    take_time(link, &io);
     return io.done;
 }
 
@@ -103,8 +110,13 @@ static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
     size_t got = 0;
     if (link->tls.ssl)
         return read_fed(link, out, n, error);
+    struct e8_transport *t = link->transport;
+    e8_mono_ns came = E8_NEVER;
+    bool known = t->stamps && e8_arrival_peek(link->fd, &t->offset, &came);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
-    link->read_at = e8_mono_now();
+    e8_mono_ns now = e8_mono_now();
+    link->stamped = known && now - came > LATE;
+    link->read_at = link->stamped ? came : now;
     if (code == CURLE_AGAIN)
         return -1;
     if (code == CURLE_OK)
@@ -339,9 +351,36 @@ static e8_mono_ns came_at(const struct e8_link *link)
     return link->read_at > least ? link->read_at : least;
 }
 
+static void run_out(struct e8_link *link, e8_mono_ns now)
+{
+    finish_at(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)), now);
+    e8_link_doom(link);
+}
+
+/* By the kernel's stamp: true, and the exchange has ended, where what was read came before the request, which it cannot answer then, or
+ * after the deadline. */
+static bool came_amiss(struct e8_link *link, size_t n)
+{
+    const struct e8_exchange *x = link->exchange;
+    if (!link->stamped)
+        return false;
+    if (!link->received && link->read_at < x->sent) {
+        link->received = n;
+        e8_link_distrust(link);
+        e8_link_end(link, E8_DESYNC, "the receiver spoke before the request was sent");
+        return true;
+    }
+    if (link->read_at <= x->deadline)
+        return false;
+    run_out(link, e8_mono_now());
+    return true;
+}
+
 /* True when the exchange has ended, and with it perhaps the link. */
 static bool take_bytes(struct e8_link *link, const char *bytes, size_t n)
 {
+    if (came_amiss(link, n))
+        return true;
     e8_mono_ns now = came_at(link);
     size_t taken = read_reply(link, bytes, n);
     if (!link->received)
@@ -443,7 +482,7 @@ void e8_links_read(struct e8_transport *t, struct e8_link **links, size_t count)
         list[i] = (struct e8_io){.fd = links[i]->fd, .bytes = t->pieces[i], .n = E8_PIECE};
     e8_batch_run(t->batch, reading(t), list, count);
     for (size_t i = 0; i < count; i++) {
-        links[i]->read_at = list[i].at;
+        take_time(links[i], &list[i]);
         take_piece(links[i], t->pieces[i], list[i].done);
     }
 }
@@ -657,6 +696,5 @@ void e8_link_due(struct e8_link *link, e8_mono_ns now)
         conclude(link, false);
         return;
     }
-    finish_at(link, e8_classify_timeout(far_of(link)), e8_transfer_late(far_of(link)), now);
-    e8_link_doom(link);
+    run_out(link, now);
 }

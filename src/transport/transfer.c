@@ -89,6 +89,15 @@ static int descriptor_errno(void)
     return 0;
 }
 
+static const char stream_refused[] = "the receiver refused the stream";
+
+/* libcurl wanted to send it again, or has done so and given up, although the connection stands. */
+static bool is_stream_refused(const struct e8_slot *slot)
+{
+    bool again = slot->resend || strstr(slot->error, "Connection died, tried");
+    return again && slot->reach.http == E8_HTTP_2 && slot->end == E8_WIRE_OPEN;
+}
+
 static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
 {
     struct e8_evidence ev = {
@@ -99,6 +108,7 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .end = slot->end,
         .reused = slot->exchange->flags & E8_FLAG_REUSED,
         .http2 = slot->reach.http == E8_HTTP_2,
+        .stream_refused = is_stream_refused(slot),
         .open_errno = slot->open_errno,
         .received = slot->received,
         .waited = slot->exchange->sent ? e8_mono_now() - slot->exchange->sent : 0,
@@ -107,9 +117,7 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .alert_unread = slot->alert_unread,
         .error = slot->error,
     };
-    /* It wanted to although the connection stands: the stream was refused. */
-    if (slot->resend && slot->reach.http == E8_HTTP_2 && slot->end == E8_WIRE_OPEN)
-        slot->transport->counts.refused++;
+    slot->transport->counts.refused += ev.stream_refused ? 1 : 0;
     if (slot->resend) /* libcurl was kept from sending again: the connection broke */
         ev.code = CURLE_GOT_NOTHING;
     if (code == CURLE_COULDNT_RESOLVE_HOST && !ev.open_errno)
@@ -144,10 +152,10 @@ static void end_by_code(struct e8_slot *slot, CURLcode code, const char *why)
 /* libcurl was kept from sending it again. */
 static void end_broken(struct e8_slot *slot, enum e8_outcome outcome)
 {
-    bool stale = outcome == E8_STALE_CONNECTION;
-    e8_transfer_end(slot, outcome,
-                    stale ? "the kept-alive connection was closed before it answered"
-                          : "the connection was closed");
+    const char *why = outcome == E8_STALE_CONNECTION
+                          ? "the kept-alive connection was closed before it answered"
+                          : "the connection was closed";
+    e8_transfer_end(slot, outcome, is_stream_refused(slot) ? stream_refused : why);
 }
 
 /* In libcurl's words, and what they leave out: it tells of the URL's host where a unix socket was asked for, and of no answer where the
@@ -161,6 +169,8 @@ static const char *words_of(const struct e8_slot *slot, CURLcode code, char out[
         snprintf(out, E8_ERROR_MAX, "the unix socket: %.70s", error ? strerror((int)error) : said);
         return out;
     }
+    if (is_stream_refused(slot))
+        return stream_refused;
     if (slot->reach.http == E8_HTTP_2 && !slot->tls && !slot->response.complete && slot->exchange->sent) {
         snprintf(out, E8_ERROR_MAX, "%.50s (does it speak HTTP/2 without TLS?)", said);
         return out;
@@ -245,6 +255,16 @@ e8_dur_ns e8_transfer_phase(const struct e8_slot *slot, CURLINFO info)
     return us > 0 ? slot->added - slot->started + us * E8_NS_US : -1;
 }
 
+/* Over HTTP/2 libcurl takes the request's own body for the answer's begin. */
+static e8_dur_ns first_byte(const struct e8_slot *slot)
+{
+    if (!slot->answered)
+        return -1;
+    if (slot->exchange->http_version >= 20 && slot->response.begun)
+        return slot->response.begun - slot->started;
+    return e8_transfer_phase(slot, CURLINFO_STARTTRANSFER_TIME_T);
+}
+
 static void fill_phases(const struct e8_slot *slot)
 {
     struct e8_exchange *x = slot->exchange;
@@ -252,7 +272,7 @@ static void fill_phases(const struct e8_slot *slot)
     x->phases.dns = reused ? -1 : e8_transfer_phase(slot, CURLINFO_NAMELOOKUP_TIME_T);
     x->phases.connect = reused ? -1 : e8_transfer_phase(slot, CURLINFO_CONNECT_TIME_T);
     x->phases.tls = reused || !slot->tls ? -1 : e8_transfer_phase(slot, CURLINFO_APPCONNECT_TIME_T);
-    x->phases.first_byte = slot->answered ? e8_transfer_phase(slot, CURLINFO_STARTTRANSFER_TIME_T) : -1;
+    x->phases.first_byte = first_byte(slot);
     x->phases.total = x->done - slot->started;
 }
 

@@ -677,6 +677,11 @@ static void flags_warn(void **state)
     assert_true(
         sample_warns(sample_report(&s), "closed kept-alive connections in 1.49 % of the attempts (3)"));
     assert_false(sample_warns(&s.report, "HTTP/2"));
+    for (unsigned i = 0; i < 5; i++) { /* closed by emit8, for what lay there */
+        attempt.flags = E8_FLAG_RECONNECTED | E8_FLAG_IDLE_BYTES;
+        sample_attempt(&s, &attempt);
+    }
+    assert_true(sample_warns(sample_report(&s), "in 1.45 % of the attempts (3)"));
     s.more.goaways = 1;
     s.more.refused = 2;
     assert_true(sample_warns(sample_report(&s), "ended 1 connection by GOAWAY and refused 2 streams"));

@@ -441,6 +441,74 @@ static void test_late(void **state)
     }
 }
 
+/* Whether an answer was in time is told by when it came, not by when it was read. */
+static void test_in_time(void **state)
+{
+    (void)state;
+    static struct round round;
+    for (int late = 0; late <= 1 && client_http != E8_HTTP_11; late++) {
+        struct peer peer;
+        struct client client;
+        open_more(&round, &client, &peer, false, true);
+        submit(&round, 0, 'a' + PLAIN);
+        round.x[0].deadline = e8_mono_now() + 200 * E8_NS_MS;
+        e8_transport_wait(client.transport, e8_mono_now());
+        usleep(late ? 300000 : 0);
+        sem_post(&go);
+        peer_wait(&answered);
+        usleep(late ? 0 : 300000);
+        client_await(&client);
+        assert_int_equal(round.x[0].outcome, late ? E8_TIMEOUT_FIRST_BYTE : E8_DELIVERED);
+        close_all(&client, &peer);
+    }
+}
+
+static bool answer_ahead(int fd)
+{
+    if (!answer(fd))
+        return false;
+    peer_wait(&go);
+    say(fd, 200, 2, ""); /* to nothing */
+    sem_post(&answered);
+    char rest[4096];
+    while (recv(fd, rest, sizeof rest, 0) > 0)
+        ;
+    return false;
+}
+
+/* What was there before the request is no answer to it. */
+static void test_ahead(void **state)
+{
+    (void)state;
+    static const struct peer_step steps[] = {{.serve = answer_ahead}};
+    static struct round round;
+    struct peer peer;
+    struct client client;
+    if (client_http == E8_HTTP_11)
+        return;
+    peer_open(&peer, steps, 1);
+    sem_init(&go, 0, 0);
+    sem_init(&answered, 0, 0);
+    client_open(&client, peer.port);
+    e8_transport_stamp(client.transport);
+    usleep(SETTLES);
+    round.client = &client;
+    submit(&round, 0, '?');
+    client_await(&client);
+    assert_int_equal(round.x[0].outcome, E8_DELIVERED);
+    submit(&round, 1, '?'); /* waits for the end of the turn */
+    sem_post(&go);
+    peer_wait(&answered);
+    usleep(20000);
+    client_await(&client);
+    assert_int_equal(round.x[1].outcome, E8_DESYNC);
+    assert_string_equal(round.x[1].error, "the receiver spoke before the request was sent");
+    client_close(&client);
+    peer_close(&peer);
+    sem_destroy(&go);
+    sem_destroy(&answered);
+}
+
 /* What goes another way does not overtake those that were begun before it. */
 static void test_order(void **state)
 {
@@ -556,7 +624,8 @@ int run_batch(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),      cmocka_unit_test(test_partial), cmocka_unit_test(test_fates),
         cmocka_unit_test(test_given_up), cmocka_unit_test(test_large),   cmocka_unit_test(test_order),
-        cmocka_unit_test(test_arrival),  cmocka_unit_test(test_late),
+        cmocka_unit_test(test_in_time),  cmocka_unit_test(test_ahead),   cmocka_unit_test(test_arrival),
+        cmocka_unit_test(test_late),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

@@ -629,6 +629,8 @@ static void test_many(void **state)
 /* --- HTTP/2 ------------------------------------------------------------------------------------------------------------ */
 
 static atomic_int h2_streams; /* requests */
+static atomic_int h2_slow;    /* the stream that is answered late, all behind it with it */
+#define H2_SLOW 60000         /* microseconds */
 static atomic_int h2_silent, h2_refused,
     h2_goaway; /* the stream that is not answered, or refused, or the last */
 
@@ -668,6 +670,8 @@ static void h2_answer(const struct line *line, const unsigned char stream[4])
     enum { HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4 };
     static const unsigned char none[4] = {0}, refused[4] = {0, 0, 0, 7};
     int number = stream[2] << 8 | stream[3];
+    if (number == atomic_load(&h2_slow))
+        usleep(H2_SLOW);
     if (number == atomic_load(&h2_refused))
         h2_frame(line, RST_STREAM, 0, stream, refused, 4);
     else if (number != atomic_load(&h2_silent))
@@ -740,6 +744,7 @@ static void test_http2(void **state)
     client.reach = (struct e8_reach){.http = E8_HTTP_2, .cacert = good_cert};
     atomic_store(&h2_streams, 0);
     atomic_store(&h2_silent, 5);
+    atomic_store(&h2_slow, 2 * COUNT + 1); /* the first of the second round */
     int late = 0;
     for (int i = 0; i < COUNT * ROUNDS; i++) {
         if (i % COUNT == 0) {
@@ -754,7 +759,9 @@ static void test_http2(void **state)
             continue;
         assert_ended(one, E8_DELIVERED);
         assert_int_equal(one->http_version, 20);
+        assert_in_range(one->phases.first_byte, i < COUNT ? 1 : H2_SLOW * E8_NS_US / 2, one->phases.total);
     }
+    atomic_store(&h2_slow, 0);
     assert_int_equal(late, 1);
     assert_int_equal(atomic_load(&h2_streams), ROUNDS * COUNT);
     assert_int_equal(atomic_load(&peer.connections), 1);
