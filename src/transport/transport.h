@@ -106,7 +106,9 @@ void e8_transport_wait(struct e8_transport *transport, e8_mono_ns until);
 /* The last so much of each wait is spent looking instead of sleeping: microseconds of lateness for a core of its own. 0: none. */
 void e8_transport_spin(struct e8_transport *transport, e8_dur_ns spin);
 /* From now on an answer's times are those at which the kernel had it, not those at which it was read: what this program takes to wake up
- * is not in them. It costs some of the throughput that a worker has at most. Of connections that are opened from now on, and HTTP/1.1. */
+ * is not in them, and does not make it miss its deadline. What came before its request is E8_DESYNC, what came after the deadline a timeout.
+ * It costs some of the throughput that a worker has at most. Of connections that are opened from now on, and HTTP/1.1; what the end of the
+ * connection ends has no stamp. */
 void e8_transport_stamp(struct e8_transport *transport);
 /* The next exchange that has ended, or NULL. */
 struct e8_exchange *e8_transport_next(struct e8_transport *transport);
