@@ -361,6 +361,28 @@ static void test_plain_to_tls(void **state)
 }
 
 /* Rule 15: handshakes and resumed ones are counted by what really happened. */
+/* The first answer, which libcurl reads, has come when the kernel had it, too. */
+static void test_first_answer_late(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    client.reach.cacert = good_cert;
+    e8_transport_stamp(client.transport);
+    usleep(50000);
+    client_submit(&client);
+    while (!client.exchange.sent) {
+        e8_transport_wait(client.transport, e8_mono_now());
+        usleep(1000);
+    }
+    usleep(400000);
+    assert_ended(client_await(&client), E8_DELIVERED);
+    if (client_http != E8_HTTP_11)
+        assert_in_range(client.exchange.done - client.exchange.sent, 1, 300 * E8_NS_MS);
+    tls_close(&peer, &client);
+}
+
 static void test_reuse_and_resume(void **state)
 {
     (void)state;
@@ -784,9 +806,14 @@ static void test_http2_plain(void **state)
         assert_int_equal(client.exchange.http_version, 20);
     }
     assert_int_equal(atomic_load(&h2_streams), 10);
+    client.exchange.fresh = true;
+    atomic_store(&h2_refused, 1);
+    assert_ended(client_run(&client), E8_NO_RESPONSE);
+    assert_string_equal(client.exchange.error, "the receiver refused the stream");
+    assert_int_equal(e8_transport_counts(client.transport).refused, 1);
+    atomic_store(&h2_refused, 0);
     atomic_store(&h2_silent, 1);
     client.limit = 50 * E8_NS_MS;
-    client.exchange.fresh = true;
     assert_ended(client_run(&client), E8_TIMEOUT_FIRST_BYTE);
     client_close(&client);
     peer_close(&peer);
@@ -901,6 +928,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cut),
     cmocka_unit_test(test_many),
     cmocka_unit_test(test_http2),
+    cmocka_unit_test(test_first_answer_late),
     cmocka_unit_test(test_http2_plain),
     cmocka_unit_test(test_http2_unwanted),
     cmocka_unit_test(test_http2_to_http1),
