@@ -23,8 +23,7 @@ e8_wall_ns e8_wall_now(void);
 struct e8_instant {
     e8_mono_ns mono;
     e8_wall_ns wall;
-    e8_dur_ns
-        apart; /* at most: a microsecond or so, unless this thread is kept from its processor again and again */
+    e8_dur_ns apart; /* at most; a microsecond or so, on a busy machine more */
 };
 struct e8_instant e8_instant_now(void);
 

@@ -116,7 +116,6 @@ bool e8_settle_start(struct e8_dlog *log)
 void e8_settle_put(struct e8_dlog *log, struct e8_ring *ring)
 {
     const struct e8_record *records[E8_SPOOL_BLOCK];
-
     size_t count;
 
     /* Until there is none, so that the ring begins again; but there are other rings. */

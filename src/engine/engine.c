@@ -94,6 +94,7 @@ static bool is_closed(const struct e8_plan *plan)
 
 static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
 {
+    bool stamps = !is_closed(engine->plan);
     engine->workers = e8_new(engine->count, sizeof *engine->workers);
     for (unsigned i = 0; i < engine->count; i++) {
         e8_worker_init(&engine->workers[i], engine, i);
@@ -104,7 +105,7 @@ static enum e8_rc make_workers(struct e8_engine *engine, struct e8_err *err)
             return rc;
         }
         e8_transport_spin(engine->workers[i].transport, engine->options.spin);
-        if (!is_closed(engine->plan)) {
+        if (stamps) {
             e8_transport_stamp(engine->workers[i].transport);
         }
     }

@@ -52,14 +52,14 @@ void e8_text_remarks(const struct e8_remarks *remarks, struct e8_page *page)
 static const char *change_text(const struct e8_figure_row *row, size_t side, enum e8_change change,
                                const struct e8_range *range, struct e8_arena *arena)
 {
-    const char *mark = e8_change_is_for_lack(change, range) ? "~ " : "≈ ";
+    const char *mark = e8_change_is_for_lack(change, range) ? "~ " : change == E8_CHANGE_NOISE ? "≈ " : "";
     enum e8_figure_unit unit = e8_figure_unit(&row->spec);
     const struct e8_figure *a = &row->figures[0], *b = &row->figures[side];
     char text[E8_FIGURE_TEXT_MAX];
     e8_figure_relative(a, b, text);
     if (!text[0] || unit == E8_UNIT_SHARE || unit == E8_UNIT_COUNT)
         e8_figure_delta(unit, a, b, text);
-    return e8_arena_printf(arena, "%s%s", change == E8_CHANGE_NOISE && text[0] ? mark : "", text);
+    return e8_arena_printf(arena, "%s%s", text[0] ? mark : "", text);
 }
 
 /* A scope is written once for all of its figures. */

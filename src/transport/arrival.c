@@ -46,8 +46,10 @@ static bool stamp_of(struct e8_arrival *arrival, e8_wall_ns *out)
 bool e8_arrival_trusts(e8_dur_ns *offset, const struct e8_instant *now)
 {
     e8_dur_ns before = *offset, after = now->wall - now->mono;
+    if (now->apart > NEAR)
+        return false;
     *offset = after;
-    return now->apart <= NEAR && (!before || (after - before < SET && before - after < SET));
+    return !before || (after - before < SET && before - after < SET);
 }
 
 bool e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read, e8_mono_ns *out)

@@ -133,6 +133,11 @@ static void tell_times(struct e8_batch *batch, enum e8_io_kind kind, struct e8_i
     }
 }
 
+bool e8_batch_peek(struct e8_batch *batch, int fd, e8_mono_ns *out)
+{
+    return e8_arrival_peek(fd, &batch->offset, out);
+}
+
 void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count)
 {
     E8_ASSERT(count <= E8_BATCH_MAX);

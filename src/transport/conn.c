@@ -160,7 +160,7 @@ static curl_socket_t on_open(void *client, curlsocktype purpose, struct curl_soc
         return CURL_SOCKET_BAD;
     }
     plain_on_loopback(fd, &address->addr);
-    if (slot->transport->stamps)
+    if (slot->transport->stamper >= 0)
         e8_arrival_want(fd);
     remember(slot, fd, address);
     return fd;

@@ -67,6 +67,8 @@ struct e8_batch *e8_batch_new(void);
 void e8_batch_free(struct e8_batch **batch);
 /* At most E8_BATCH_MAX, in their order. All calls from one thread. */
 void e8_batch_run(struct e8_batch *batch, enum e8_io_kind kind, struct e8_io *list, size_t count);
+/* When the last came of what lies there to be read by others; false: nobody knows. */
+bool e8_batch_peek(struct e8_batch *batch, int fd, e8_mono_ns *out);
 /* From now on each is a call of its own, as where the kernel has no io_uring. */
 void e8_batch_forgo(struct e8_batch *batch);
 
@@ -89,7 +91,7 @@ void e8_arrival_prepare(struct e8_arrival *arrival, const struct e8_io *io);
 bool e8_arrival_trusts(e8_dur_ns *offset, const struct e8_instant *now);
 /* After recvmsg, which had ended at `read`. False: there is no stamp. */
 bool e8_arrival_of(struct e8_arrival *arrival, const struct e8_instant *read, e8_mono_ns *out);
-/* When the last came of what lies there to be read by others; false: nobody knows. */
+/* For e8_batch_peek. */
 bool e8_arrival_peek(int fd, e8_dur_ns *offset, e8_mono_ns *out);
 
 /* --- slots ------------------------------------------------------------------------------------------------------------ */
@@ -245,9 +247,7 @@ struct e8_transport {
     struct e8_exchange *ready, **ready_tail;
     struct e8_transport_counts counts;
     struct e8_batch *batch;
-    bool stamps;      /* see e8_transport_stamp */
-    int stamper;      /* of e8_arrival_begin; -1: none */
-    e8_dur_ns offset; /* of e8_arrival_trusts */
+    int stamper; /* of e8_arrival_begin; -1: answers bear no stamps */
     struct e8_outgoing outgoing[E8_BATCH_MAX];
     size_t outgoing_count;
     char pieces[E8_BATCH_MAX][E8_PIECE]; /* what links read in a batch */

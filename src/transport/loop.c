@@ -248,9 +248,8 @@ void e8_transport_wait(struct e8_transport *t, e8_mono_ns until)
 void e8_transport_stamp(struct e8_transport *t)
 {
     E8_CHECK_MAGIC(t, E8_TRANSPORT_MAGIC);
-    if (!t->stamps)
+    if (t->stamper < 0)
         t->stamper = e8_arrival_begin();
-    t->stamps = true;
 }
 
 void e8_transport_spin(struct e8_transport *t, e8_dur_ns spin)

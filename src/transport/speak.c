@@ -70,7 +70,7 @@ static ssize_t feed_tls(struct e8_link *link, const char *bytes, ssize_t got, si
 
 static enum e8_io_kind reading(const struct e8_transport *t)
 {
-    return t->stamps ? E8_IO_RECV_STAMPED : E8_IO_RECV;
+    return t->stamper >= 0 ? E8_IO_RECV_STAMPED : E8_IO_RECV;
 }
 
 static void take_time(struct e8_link *link, const struct e8_io *io)
@@ -112,7 +112,7 @@ static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
         return read_fed(link, out, n, error);
     struct e8_transport *t = link->transport;
     e8_mono_ns came = E8_NEVER;
-    bool known = t->stamps && e8_arrival_peek(link->fd, &t->offset, &came);
+    bool known = t->stamper >= 0 && e8_batch_peek(t->batch, link->fd, &came);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
     e8_mono_ns now = e8_mono_now();
     link->stamped = known && now - came > LATE;

@@ -117,7 +117,7 @@ static enum e8_outcome judge(const struct e8_slot *slot, CURLcode code)
         .alert_unread = slot->alert_unread,
         .error = slot->error,
     };
-    slot->transport->counts.refused += ev.stream_refused ? 1 : 0;
+    slot->transport->counts.refused += ev.stream_refused;
     if (slot->resend) /* libcurl was kept from sending again: the connection broke */
         ev.code = CURLE_GOT_NOTHING;
     if (code == CURLE_COULDNT_RESOLVE_HOST && !ev.open_errno)

@@ -6,9 +6,9 @@ nginx has one core, the sender the other (all of its threads: emit8's log writer
 each sender: with the usual 1 KB it would read those of emit8 (1.2 KB) twice and be the limit itself, while those of wrk (0.7 KB)
 fit. COUNT is large enough that all send for some seconds: those that send by time do, and connections are made and caches warmed
 once. Rounds alternate, so that noise of the machine hits all alike; medians and ratios are printed, as a table and as JSON, with how
-busy nginx was: near 100 % it is what limits the sender, and no other could be much faster. Told is also what the log costs a delivery in CPU time (the least of all rounds, with the log and without). On one busy core emit8 makes most
-rows of its log after the last answer: how long that takes is told, and the rate that remains when it is counted as if it were
-sending. Nothing is gated. Tools that are not installed are left out, and named. Sends to loopback only, bounded in count and
+busy nginx was: near 100 % it is what limits the sender, and no other could be much faster. Told is also what the log costs a delivery
+in CPU time (the least of all rounds, with the log and without). On one busy core emit8 makes most rows of its log after the last
+answer: how long that takes is told, and the rate that remains when it is counted as if it were sending. Nothing is gated. Tools that are not installed are left out, and named. Sends to loopback only, bounded in count and
 time, and stops what it started. ROUNDS and COUNT may be set.
 """
 
