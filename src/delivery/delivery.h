@@ -104,7 +104,8 @@ const char *e8_expectation_name(int64_t verdict);
 struct e8_times {
     e8_mono_ns due;  /* when the schedule says that it starts */
     e8_mono_ns sent; /* when its first byte was handed to the kernel (or would have been) */
-    e8_mono_ns done; /* when the last byte of the response was read, or it failed */
+    e8_mono_ns
+        done; /* when the kernel had the response's last byte, as far as that is known, else when it was read; or it failed */
 };
 e8_dur_ns e8_response_time(const struct e8_times *times);
 e8_dur_ns e8_service_time(const struct e8_times *times);
