@@ -10,7 +10,7 @@
 #define E8_LOG_APPLICATION   0x65386c67 /* "e8lg", PRAGMA application_id */
 #define E8_SERVE_APPLICATION 0x65387374 /* "e8st": E8_STORE_APPLICATION, to say whose file that is */
 #define E8_LOG_VERSION                                                                                       \
-    5 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
+    6 /* PRAGMA user_version; a reader takes its own and older ones, a writer brings them up */
 
 /* An event's row is run << 32 | number: the rows of a run lie together, and its attempts say where. */
 #define E8_EVENT_BITS 32

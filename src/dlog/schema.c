@@ -118,6 +118,13 @@ static void put_verdict(struct e8_buf *sql)
     e8_buf_puts(sql, " ELSE '' END AS verdict");
 }
 
+static void put_last_columns(struct e8_buf *sql)
+{
+    e8_buf_printf(sql,
+                  ", coalesce(a.step, e.step) AS step, n.name AS step_name, (a.flags & %d) > 0 AS warmup",
+                  E8_FLAG_WARMUP);
+}
+
 static void put_attempts(struct e8_buf *sql)
 {
     e8_buf_puts(sql, "CREATE VIEW attempts AS SELECT a.id, a.run, a.delivery_id, e.event_id, t.name AS type,"
@@ -135,7 +142,7 @@ static void put_attempts(struct e8_buf *sql)
     put_ms(sql, "a.total", "total_ms");
     e8_buf_puts(sql, ", a.bytes_sent, a.bytes_received, r.text AS error, a.last, a.copy");
     put_verdict(sql);
-    e8_buf_puts(sql, ", coalesce(a.step, e.step) AS step, n.name AS step_name");
+    put_last_columns(sql);
     e8_buf_puts(sql, names_of_attempt);
     e8_buf_puts(sql, " LEFT JOIN error r ON r.id = a.error;");
 }
@@ -154,16 +161,17 @@ static void put_deliveries(struct e8_buf *sql)
     put_time(sql, "first_due", "first_due");
     put_time(sql, "last_done", "last_done");
     put_ms(sql, "last_done - first_due", "total_ms");
-    e8_buf_puts(sql,
-                ", ended, copy, verdict, step, step_name FROM (SELECT a.id, a.run, a.delivery_id, e.event_id,"
-                " t.name AS type, s.environment, p.name AS endpoint, o.name AS outcome, a.status,");
+    e8_buf_puts(
+        sql,
+        ", ended, copy, verdict, step, step_name, warmup FROM (SELECT a.id, a.run, a.delivery_id, e.event_id,"
+        " t.name AS type, s.environment, p.name AS endpoint, o.name AS outcome, a.status,");
     e8_buf_printf(sql, " CASE WHEN a.copy = 0 THEN a.number ELSE (SELECT count(*) %s) END AS attempts,",
                   others);
     e8_buf_printf(sql, " CASE a.number WHEN 1 THEN a.due ELSE (SELECT min(b.due) %s) END AS first_due,",
                   others);
     e8_buf_puts(sql, " a.done AS last_done, a.last AS ended, a.copy");
     put_verdict(sql);
-    e8_buf_puts(sql, ", coalesce(a.step, e.step) AS step, n.name AS step_name");
+    put_last_columns(sql);
     e8_buf_puts(sql, names_of_attempt);
     e8_buf_printf(sql, " WHERE a.last OR NOT EXISTS (SELECT 1 %s AND b.number > a.number));", others);
 }
@@ -218,7 +226,7 @@ void e8_schema_put_narrow(struct e8_buf *sql, const struct e8_schema_wide *wide)
 
 /* Version 2 keeps the names of an endpoint's own headers; version 3 copies, expectations, names of steps, and what a resumed
  * run goes on with; version 4 which part of a divided plan a run was, and the rest in narrower rows, without an index of all
- * deliveries; version 5 how many deliveries were withheld since a 410 had disabled their endpoint. */
+ * deliveries; version 5 how many deliveries were withheld since a 410 had disabled their endpoint; version 6 views that tell the warm-up. */
 static const char to_version_3[] =
     "ALTER TABLE run ADD COLUMN resumes INTEGER; ALTER TABLE run ADD COLUMN over INTEGER;"
     "ALTER TABLE run ADD COLUMN clock INTEGER;"
@@ -231,7 +239,6 @@ static const char to_version_3[] =
 static const char to_version_4[] =
     "ALTER TABLE run ADD COLUMN shard INTEGER; ALTER TABLE run ADD COLUMN shards INTEGER;"
     "ALTER TABLE run ADD COLUMN plan TEXT;"
-    "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;"
     "ALTER TABLE event RENAME TO event_3; ALTER TABLE attempt RENAME TO attempt_3;";
 
 static const char to_version_5[] = "ALTER TABLE tally ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;";
@@ -257,14 +264,16 @@ void e8_schema_upgrade(struct e8_buf *sql, int64_t version)
         e8_buf_puts(sql, "ALTER TABLE endpoint ADD COLUMN headers TEXT;");
     if (version < 3)
         e8_buf_puts(sql, to_version_3);
+    e8_buf_puts(sql, "DROP VIEW IF EXISTS attempts; DROP VIEW IF EXISTS deliveries;");
     if (version < 4) {
         e8_buf_puts(sql, to_version_4);
         e8_buf_puts(sql, rows_of_today);
         put_attempt(sql);
         put_rows_of_version_3(sql);
-        put_attempts(sql);
-        put_deliveries(sql);
     }
-    e8_buf_puts(sql, to_version_5);
+    if (version < 5)
+        e8_buf_puts(sql, to_version_5);
+    put_attempts(sql);
+    put_deliveries(sql);
     e8_buf_printf(sql, "PRAGMA user_version = %d;", E8_LOG_VERSION);
 }

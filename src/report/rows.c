@@ -11,7 +11,7 @@ static const char *const keys[] = {
     "run",     "event_id", "delivery_id", "type",       "environment",      "endpoint",        "attempt",
     "trigger", "due",      "sent",        "done",       "response_time_ms", "service_time_ms", "send_lag_ms",
     "status",  "outcome",  "error",       "bytes_sent", "bytes_received",   "scheme",          "reused",
-    "copy",    "verdict",  "step",
+    "copy",    "verdict",  "step",        "warmup",
 };
 
 static double ms(e8_dur_ns dur)
@@ -78,6 +78,7 @@ static void put_ndjson(const struct e8_log_row *row, struct e8_buf *out)
     else
         e8_json_null(w, "verdict");
     e8_json_int(w, "step", row->step);
+    e8_json_bool(w, "warmup", row->flags & E8_FLAG_WARMUP);
     e8_json_end(w, '}');
     e8_buf_putc(out, '\n');
 }
@@ -121,8 +122,9 @@ static void put_csv(const struct e8_log_row *row, struct e8_buf *out)
     e8_buf_printf(out, "%llu,%llu,", (unsigned long long)row->bytes_sent,
                   (unsigned long long)row->bytes_received);
     csv_texts(out, &row->scheme, 1);
-    e8_buf_printf(out, "%s,%d,%s,%lld\n", row->flags & E8_FLAG_REUSED ? "true" : "false", row->copy,
-                  row->verdict ? row->verdict : "", (long long)row->step);
+    e8_buf_printf(out, "%s,%d,%s,%lld,%s\n", row->flags & E8_FLAG_REUSED ? "true" : "false", row->copy,
+                  row->verdict ? row->verdict : "", (long long)row->step,
+                  row->flags & E8_FLAG_WARMUP ? "true" : "false");
 }
 
 /* ---- people ---- */

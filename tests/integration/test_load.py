@@ -216,7 +216,9 @@ def test_a_warm_up_is_sent_and_not_counted(log):
     assert report["status"] == {"200": 30} and report["warmup_attempts"] == 10
     assert sum(kind["totals"]["planned"] for kind in report["types"]) == 30
     assert kit.report(log) == report
-    assert kit.rows(log, "SELECT count(*), sum(flags & 64 > 0) FROM attempt") == [(40, 10)]
+    for view in ("attempts", "deliveries"):
+        assert kit.rows(log, f"SELECT count(*), sum(warmup) FROM {view}") == [(40, 10)]
+    assert sum(json.loads(line)["warmup"] for line in kit.emit8("log", "--log", log, "--format", "ndjson").stdout.splitlines()) == 10
 
 
 def test_a_warm_up_spoils_nothing(log):

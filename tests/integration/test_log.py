@@ -17,7 +17,7 @@ import pytest
 
 KEYS = (
     "run event_id delivery_id type environment endpoint attempt trigger due sent done response_time_ms service_time_ms"
-    " send_lag_ms status outcome error bytes_sent bytes_received scheme reused copy verdict step"
+    " send_lag_ms status outcome error bytes_sent bytes_received scheme reused copy verdict step warmup"
 ).split()
 
 SCENARIO = """

@@ -72,7 +72,7 @@ static void a_new_file_is_private(void **state)
     umask(old);
     assert_int_equal(access(wal, F_OK), -1);
     assert_int_equal(ask(place->log, "PRAGMA application_id"), 0x65386c67);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 5);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 6);
     assert_sound(place->log);
 }
 
@@ -239,14 +239,18 @@ static void a_log_of_version_4_is_read_and_brought_up(void **state)
     finish_log(&log, &run);
     struct e8_counts n = endpoint_counts(place, 1);
     assert_true(n.planned == 5 && n.withheld == 5 && n.gone == 3);
-    change(place->log, "ALTER TABLE tally DROP COLUMN gone; PRAGMA user_version = 4");
+    change(place->log,
+           "ALTER TABLE tally DROP COLUMN gone;"
+           "DROP VIEW attempts; CREATE VIEW attempts AS SELECT id FROM attempt; PRAGMA user_version = 4");
     n = endpoint_counts(place, 1);
     assert_true(n.planned == 5 && n.withheld == 5 && n.gone == 0);
     log = begin_log(place->log, 1, &run);
     finish_log(&log, &run);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 5);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 6);
     assert_int_equal(endpoint_counts(place, 1).gone, 0);
     assert_int_equal(endpoint_counts(place, 2).gone, 3);
+    assert_int_equal(
+        ask(place->log, "SELECT count(*) FROM pragma_table_info('attempts') WHERE name = 'warmup'"), 1);
     change(place->log, "UPDATE tally SET gone = 6");
     struct e8_dlog_reader *reader = open_reader(place->log);
     struct e8_log_run back;
@@ -277,7 +281,7 @@ static void a_log_of_version_3_is_read_and_brought_up(void **state)
     run.plan = "00ff";
     log = begin_log(place->log, 1, &run);
     finish_log(&log, &run);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 5);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 6);
     reader = open_reader(place->log);
     assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK);
     assert_int_equal(back.shard, 2);
@@ -312,7 +316,7 @@ static void an_older_log_is_read_and_brought_up(void **state)
     assert_int_equal(ask(place->log, "PRAGMA user_version"), 1);
     log = begin_log(place->log, 1, &run);
     finish_log(&log, &run);
-    assert_int_equal(ask(place->log, "PRAGMA user_version"), 5);
+    assert_int_equal(ask(place->log, "PRAGMA user_version"), 6);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM deliveries WHERE attempts = 1 AND copy = 0"), 1);
     assert_int_equal(ask(place->log, "SELECT count(*) FROM attempts WHERE verdict = '' AND step = 1"), 1);
     assert_int_equal(e8_dlog_run(reader, 2, &back, &err), E8_OK); /* it goes on as it began */
@@ -402,7 +406,7 @@ static void a_newer_log_is_refused(void **state)
     struct e8_dlog *log = begin_log(place->log, 1, &run);
 
     finish_log(&log, &run);
-    change(place->log, "PRAGMA user_version = 6");
+    change(place->log, "PRAGMA user_version = 7");
     refused(place->log, "newer version");
 }
 

@@ -67,7 +67,8 @@ static void ndjson_keys_are_stable(void **state)
               "\"send_lag_ms\":0.020000,\"status\":503,\"outcome\":\"http_5xx\","
               "\"error\":\"HTTP 503: \\\"busy\\\", "
               "\\\\x1B[31mreally \",\"bytes_sent\":600,\"bytes_received\":90,"
-              "\"scheme\":\"8bit\",\"reused\":true,\"copy\":3,\"verdict\":\"unmet\",\"step\":7}\n");
+              "\"scheme\":\"8bit\",\"reused\":true,\"copy\":3,\"verdict\":\"unmet\",\"step\":7,\"warmup\":"
+              "false}\n");
     free(text);
 }
 
@@ -99,10 +100,10 @@ static void csv_has_the_same_columns(void **state)
         text,
         "run,event_id,delivery_id,type,environment,endpoint,attempt,trigger,due,sent,done,response_time_ms,"
         "service_time_ms,send_lag_ms,status,outcome,error,bytes_sent,bytes_received,scheme,reused,copy,"
-        "verdict,step\n"
+        "verdict,step,warmup\n"
         "12," EVENT "," DELIVERY ",conversation.escalated,production,crm,2,retry,2026-03-01T12:00:00.123456Z,"
         "2026-03-01T12:00:00.123476Z,2026-03-01T12:00:00.135456Z,12.000000,11.980000,0.020000,503,http_5xx,"
-        "\"HTTP 503: \"\"busy\"\", \\x1B[31mreally \",600,90,8bit,true,3,unmet,7\n");
+        "\"HTTP 503: \"\"busy\"\", \\x1B[31mreally \",600,90,8bit,true,3,unmet,7,false\n");
     free(text);
     row.error = "=cmd()";
     row.status = 0;
