@@ -16,6 +16,7 @@
 #include "engine/worker.h"
 
 #define LOOK_EVERY_MS 50
+#define READS_MAX     64 /* of its output, one after the other */
 
 static void say(char why[E8_WHY_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(char why[E8_WHY_MAX], const char *format, ...)
@@ -57,6 +58,7 @@ static int spawn(const char *const *argv, int out, pid_t *pid)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1); /* libraries open some for all */
     rc = rc ? rc : posix_spawnp(pid, copy[0], &actions, &attr, copy, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
@@ -67,11 +69,11 @@ static int spawn(const char *const *argv, int out, pid_t *pid)
     return rc;
 }
 
-/* Takes what the pipe holds. False: its writers have closed it. */
+/* Takes what the pipe holds, at most so much that the end is seen when it has come. False: its writers have closed it. */
 static bool drain(int fd, struct e8_buf *out)
 {
     char bytes[4096];
-    for (;;) {
+    for (int i = 0; i < READS_MAX; i++) {
         ssize_t n = read(fd, bytes, sizeof bytes);
         if (n > 0) {
             e8_buf_put(out, bytes, (size_t)n);
@@ -79,6 +81,7 @@ static bool drain(int fd, struct e8_buf *out)
             return n < 0 && (errno == EAGAIN || errno == EINTR);
         }
     }
+    return true;
 }
 
 /* Until it ends; false when it had to be ended. What it left running may hold the pipe: that is not waited for. */
@@ -95,6 +98,7 @@ static bool wait_for(pid_t pid, int fd, e8_mono_ns end, const atomic_bool *give_
         }
         if (atomic_load(give_up) || e8_mono_now() >= end) {
             kill(-pid, SIGKILL);
+            kill(pid, SIGKILL); /* should it have made a group of its own */
             waitpid(pid, status, 0);
             return false;
         }

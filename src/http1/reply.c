@@ -178,7 +178,11 @@ static void chunk_size(struct e8_reply *r, struct e8_str line)
     while (digits < line.n && hex_of(line.p[digits]) >= 0 && digits < 16)
         r->left = r->left << 4 | (uint64_t)hex_of(line.p[digits++]);
     char next = digits < line.n ? line.p[digits] : ';';
-    if (!digits || (next != ';' && next != ' ' && next != '\t') || r->left > INT64_MAX)
+    r->head +=
+        line.n - digits; /* extensions: they are bounded with the fields, for they too are no content */
+    if (r->head > E8_REPLY_HEAD_MAX)
+        break_off(r, E8_REPLY_BAD_FRAMING, "the extensions of chunks are too large");
+    else if (!digits || (next != ';' && next != ' ' && next != '\t') || r->left > INT64_MAX)
         break_off(r, E8_REPLY_BAD_FRAMING, "the size of a chunk is malformed");
     else
         r->state = r->left ? E8_REPLY_CHUNK : E8_REPLY_TRAILER;

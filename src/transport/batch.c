@@ -38,7 +38,19 @@ void e8_batch_free(struct e8_batch **where)
 #define WATCHED false
 #endif
 
-/* At the first use, for a ring belongs to the thread that made it. What a kernel does not know of it refuses as a whole. */
+/* Before Linux 5.6 there were rings, but not all that we ask of them: each send would fail as if its connection had. */
+static bool knows_all(struct io_uring *ring)
+{
+    static const int asked[] = {IORING_OP_SEND, IORING_OP_RECV, IORING_OP_RECVMSG};
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool all = probe != NULL;
+    for (size_t i = 0; all && i < E8_COUNT(asked); i++)
+        all = io_uring_opcode_supported(probe, asked[i]);
+    io_uring_free_probe(probe);
+    return all;
+}
+
+/* At the first use, for a ring belongs to the thread that made it. Flags that a kernel does not know it refuses as a whole. */
 static bool has_ring(struct e8_batch *batch)
 {
     struct io_uring_params one_thread = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
@@ -48,6 +60,8 @@ static bool has_ring(struct e8_batch *batch)
     batch->asked = true;
     batch->open = !WATCHED && (io_uring_queue_init_params(E8_BATCH_MAX, &batch->ring, &one_thread) == 0 ||
                                io_uring_queue_init_params(E8_BATCH_MAX, &batch->ring, &plain) == 0);
+    if (batch->open && !knows_all(&batch->ring))
+        e8_batch_forgo(batch);
     return batch->open;
 }
 

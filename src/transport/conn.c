@@ -364,6 +364,7 @@ static void note_handshake(struct e8_slot *slot, struct e8_conn *conn)
         return;
     conn->tls13 = version(ssl) >= 0x0304;
     listen_for_alerts(slot, ssl);
+    e8_tls_take_turns(ssl);
     if (resumed(ssl) == 1) {
         slot->transport->counts.resumed++;
         slot->exchange->flags |= E8_FLAG_TLS_RESUMED;

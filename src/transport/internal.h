@@ -288,8 +288,11 @@ struct e8_tls {
 void *e8_tls_of(CURL *easy);
 /* The same, no longer on its socket; libcurl still frees it. False: that cannot be. */
 bool e8_tls_take(struct e8_tls *tls, void *ssl);
-/* Back to its socket, so that libcurl can close it. */
-void e8_tls_give(struct e8_tls *tls, int fd);
+/* The last that it has to say (close_notify) is appended; libcurl, which closes it, then neither reads nor writes its socket. */
+void e8_tls_end(struct e8_tls *tls, struct e8_buf *out);
+/* Of libcurl's SSL on its socket: from now on a read ends with each record that holds no data (a ticket, a new key), as with one that does;
+ * else it would go on for as long as a receiver sends such. */
+void e8_tls_take_turns(void *ssl);
 void e8_tls_feed(struct e8_tls *tls, const char *bytes, size_t n);
 /* As e8_link_read; a close_notify is 0. */
 ssize_t e8_tls_read(struct e8_tls *tls, char *out, size_t n, int *error);
@@ -388,6 +391,7 @@ struct e8_link {
     bool opened;                  /* for the exchange that it carries */
     size_t queued;                /* 1-based place of its request in the transport's outgoing ones; 0: none */
     bool hung_up;                 /* the end of the connection may lie behind what can be read */
+    bool unread;                  /* others have their turn; reading goes on when the timer fires */
     size_t sent;                  /* of head and body */
     size_t sealed;                /* of them in the queue, as a record of TLS */
     size_t head_size;             /* of the head, with its body where that is small */
@@ -422,7 +426,7 @@ bool e8_link_clean(struct e8_link *link);
 /* The receiver has left a kept connection: from now on each is looked at again before it is used. */
 void e8_link_distrust(struct e8_link *link);
 void e8_link_close(struct e8_link **link);
-/* Closing takes long, beside a deadline: it is put off. */
+/* Closing takes long, beside a deadline: it is put off. Without effect on one that is doomed. */
 void e8_link_doom(struct e8_link *link);
 void e8_links_bury(struct e8_transport *transport); /* closes some of the doomed */
 void e8_link_lost(struct e8_link *link);            /* libcurl closes its connection */
@@ -443,6 +447,8 @@ void e8_links_send(struct e8_transport *transport);
 void e8_link_due(struct e8_link *link, e8_mono_ns now);
 /* Ends its exchange, if there is one, and closes it. */
 void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why);
+/* The same, but it is closed later: others may still have it at hand. */
+void e8_link_abandon(struct e8_link *link, enum e8_outcome outcome, const char *why);
 /* Reads at most n bytes: how many; 0: the connection has ended; -1: nothing is there; -2: it is broken, *error says how. */
 ssize_t e8_link_read(struct e8_link *link, char *out, size_t n, int *error);
 

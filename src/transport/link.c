@@ -172,11 +172,11 @@ bool e8_link_clean(struct e8_link *link)
     if (is_silent(link))
         return true;
     ssize_t n = e8_link_read(link, &byte, 1, &error);
-    if (n == -1)
+    if (n == -1 && !link->unread)
         return true;
     e8_link_distrust(link);
     link->origin->lost |= E8_FLAG_RECONNECTED;
-    if (n > 0) {
+    if (n > 0 || link->unread) {
         link->origin->lost |= E8_FLAG_IDLE_BYTES;
         t->counts.idle_bytes++;
     } else {
@@ -290,6 +290,16 @@ void e8_link_lost(struct e8_link *link)
     e8_timers_add(&link->transport->turns, &link->timer, 0);
 }
 
+/* What lies there unread would make a reset of the end. */
+static void say_goodbye(struct e8_link *link)
+{
+    char bytes[4096];
+    e8_tls_end(&link->tls, &link->rest);
+    (void)send(link->fd, link->rest.p + link->rest_sent, link->rest.n - link->rest_sent,
+               MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+}
+
 /* What the descriptor's number stood for is forgotten before the number is free. */
 static void hang_up(struct e8_link *link)
 {
@@ -297,7 +307,7 @@ static void hang_up(struct e8_link *link)
     if (slot) {
         slot->link = NULL;
         if (link->tls.ssl)
-            e8_tls_give(&link->tls, link->fd);
+            say_goodbye(link);
         if (link->fd >= 0)
             e8_conn_at(link->transport, link->fd)->link = NULL;
         curl_multi_remove_handle(slot->multi->curl, slot->easy);
@@ -338,6 +348,12 @@ void e8_link_close(struct e8_link **where)
 void e8_link_doom(struct e8_link *link)
 {
     struct e8_transport *t = link->transport;
+    if (link->doomed)
+        return;
+    if (link->idle) {
+        leave_idle(link);
+        become_busy(link);
+    }
     link->doomed = true;
     link->idle_next = t->doomed;
     t->doomed = link;

@@ -155,7 +155,7 @@ static void rebuild(struct e8_multi *multi, CURLMcode code)
         if (multi->slots[i]->exchange)
             e8_transfer_end(multi->slots[i], E8_UNKNOWN, curl_multi_strerror(code));
         if (multi->slots[i]->link)
-            e8_link_end(multi->slots[i]->link, E8_UNKNOWN, curl_multi_strerror(code));
+            e8_link_abandon(multi->slots[i]->link, E8_UNKNOWN, curl_multi_strerror(code));
     }
     close_handles(multi);
     E8_ASSERT(open_handle(multi));

@@ -4,8 +4,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define LATE       E8_NS_MS      /* what lay there so long before libcurl read is what it read */
-#define JOINED_MAX E8_TLS_RECORD /* a body that is sent together with its head */
+#define LATE       E8_NS_MS            /* what lay there so long before libcurl read is what it read */
+#define JOINED_MAX E8_TLS_RECORD       /* a body that is sent together with its head */
+#define READS_MAX  64                  /* of a link, one after the other */
+#define VAIN_MAX   8u                  /* the same, where TLS found nothing for us in what was read */
+#define REST_MAX   ((size_t)256 << 10) /* bytes that TLS has to say and the receiver does not take */
+#define TURN       (E8_NS_MS / 10)     /* of the others, then */
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
 
@@ -79,6 +83,15 @@ static void take_time(struct e8_link *link, const struct e8_io *io)
     link->stamped = io->stamped;
 }
 
+/* There is more, perhaps without end: the other links, and the deadline, have their turn before it is read. */
+static void put_off(struct e8_link *link)
+{
+    struct e8_timers *turns = &link->transport->turns;
+    link->unread = true;
+    e8_timers_remove(turns, &link->timer);
+    e8_timers_add(turns, &link->timer, e8_mono_now() + TURN);
+}
+
 /* Negative: -errno. */
 static ssize_t read_socket(struct e8_link *link, char *out, size_t n)
 {
@@ -92,17 +105,32 @@ static ssize_t read_socket(struct e8_link *link, char *out, size_t n)
 static ssize_t read_fed(struct e8_link *link, char *out, size_t n, int *error)
 {
     char bytes[E8_TLS_RECORD];
-    for (;;) {
+    for (unsigned reads = 0;; reads++) {
         ssize_t got = e8_tls_read(&link->tls, out, n, error);
         answer_tls(link);
         if (got != -1)
             return got;
+        if (link->rest.n - link->rest_sent > REST_MAX) { /* who asks for so many answers, and reads none */
+            *error = EIO;
+            return -2;
+        }
+        if (reads == VAIN_MAX) {
+            put_off(link);
+            return -1;
+        }
         got = read_socket(link, bytes, sizeof bytes);
         *error = got < 0 ? (int)-got : 0;
         got = feed_tls(link, bytes, got, sizeof bytes, error);
         if (got < 0)
             return got;
     }
+}
+
+/* OpenSSL has come to the end of a record that held no data; see e8_tls_take_turns. */
+static bool lies_there(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
@@ -114,6 +142,13 @@ static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
     e8_mono_ns came = E8_NEVER;
     bool known = t->stamper >= 0 && e8_batch_peek(t->batch, link->fd, &came);
     CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
+    for (unsigned reads = 1; code == CURLE_AGAIN && lies_there(link->fd); reads++) {
+        if (reads == VAIN_MAX) {
+            put_off(link);
+            break;
+        }
+        code = curl_easy_recv(link->slot->easy, out, n, &got);
+    }
     e8_mono_ns now = e8_mono_now();
     link->stamped = known && now - came > LATE;
     link->read_at = link->stamped ? came : now;
@@ -240,6 +275,14 @@ void e8_link_end(struct e8_link *link, enum e8_outcome outcome, const char *why)
     e8_link_close(&link);
 }
 
+void e8_link_abandon(struct e8_link *link, enum e8_outcome outcome, const char *why)
+{
+    E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
+    if (link->exchange)
+        finish(link, outcome, why);
+    e8_link_doom(link);
+}
+
 /* An answer has come before the whole request has gone. Unless it refuses, the rest still goes: the receiver may count on it. */
 static bool is_early(const struct e8_link *link)
 {
@@ -280,11 +323,6 @@ static void broken_reply(struct e8_link *link)
     e8_link_end(link, outcomes[link->reply.fault], link->reply.why);
 }
 
-static e8_dur_ns since_sent(const struct e8_link *link)
-{
-    return all_sent(link) ? e8_mono_now() - link->exchange->sent : 0;
-}
-
 /* The connection has ended within the exchange: by an error, or orderly (0). */
 static void broken_off(struct e8_link *link, int error)
 {
@@ -297,7 +335,7 @@ static void broken_off(struct e8_link *link, int error)
         .end = reset && !slot ? E8_WIRE_RESET : E8_WIRE_FIN,
         .reused = !link->opened,
         .received = link->received,
-        .waited = since_sent(link),
+        .waited = e8_mono_now() - link->exchange->sent,
         .status = link->reply.status,
         .error = slot ? slot->error : "",
     };
@@ -314,6 +352,8 @@ static void broken_off(struct e8_link *link, int error)
         e8_link_end(link, outcome, "the kept-alive connection was closed before it answered");
     else if (outcome == E8_TLS_HANDSHAKE)
         e8_link_end(link, outcome, refused);
+    else if (e8_classify_own_fault(outcome))
+        e8_link_end(link, outcome, e8_classify_own_fault(outcome));
     else
         e8_link_end(link, outcome, reset ? "the connection was reset" : "the connection was closed");
 }
@@ -362,7 +402,7 @@ static void run_out(struct e8_link *link, e8_mono_ns now)
 static bool came_amiss(struct e8_link *link, size_t n)
 {
     const struct e8_exchange *x = link->exchange;
-    if (!link->stamped)
+    if (!link->stamped || link->answered)
         return false;
     if (!link->received && link->read_at < x->sent) {
         link->received = n;
@@ -441,12 +481,18 @@ static bool take_read(struct e8_link *link, const char *bytes, ssize_t n, int er
     return take_bytes(link, bytes, (size_t)n);
 }
 
-/* Reads until there is nothing, or the exchange has ended. */
+/* Reads until there is nothing, or the exchange has ended, or others have waited for long enough. */
 static void pull(struct e8_link *link)
 {
     struct e8_transport *t = link->transport;
+    unsigned reads = 0;
+    link->unread = false;
     for (bool dry = false; !dry;) {
         int error;
+        if (reads++ == READS_MAX) {
+            put_off(link);
+            return;
+        }
         ssize_t n = e8_link_read(link, t->inbox, sizeof t->inbox, &error);
         dry = n > 0 && ran_dry(link, (size_t)n, sizeof t->inbox);
         if (take_read(link, t->inbox, n, error))
@@ -478,10 +524,16 @@ static void take_piece(struct e8_link *link, const char *piece, ssize_t got)
 void e8_links_read(struct e8_transport *t, struct e8_link **links, size_t count)
 {
     struct e8_io list[E8_BATCH_MAX];
-    for (size_t i = 0; i < count; i++)
-        list[i] = (struct e8_io){.fd = links[i]->fd, .bytes = t->pieces[i], .n = E8_PIECE};
-    e8_batch_run(t->batch, reading(t), list, count);
+    size_t n = 0;
     for (size_t i = 0; i < count; i++) {
+        if (!links[i]->exchange ||
+            links[i]->fd < 0) /* libcurl has closed it meanwhile, or all of its multi */
+            continue;
+        list[n] = (struct e8_io){.fd = links[i]->fd, .bytes = t->pieces[n], .n = E8_PIECE};
+        links[n++] = links[i];
+    }
+    e8_batch_run(t->batch, reading(t), list, n);
+    for (size_t i = 0; i < n; i++) {
         take_time(links[i], &list[i]);
         take_piece(links[i], t->pieces[i], list[i].done);
     }
@@ -587,15 +639,17 @@ static struct e8_buf *join_queue(struct e8_link *link)
     return &out->request;
 }
 
-/* Where TLS cannot take it, push finds out why. */
+/* Where TLS cannot take it, push finds out why, after what TLS itself had to say. */
 static void seal_request(struct e8_link *link)
 {
     struct e8_buf *out = join_queue(link);
     e8_buf_reset(out);
     ssize_t n = seal(link, e8_buf_str(&link->head), out);
     link->sealed = n > 0 ? (size_t)n : 0;
-    if (n <= 0)
+    if (n <= 0) {
+        e8_buf_putstr(&link->rest, e8_buf_str(out));
         leave_queue(link);
+    }
 }
 
 static void set_deadline(struct e8_link *link, e8_mono_ns deadline)
@@ -618,6 +672,7 @@ void e8_link_begin(struct e8_link *link, struct e8_target *target, struct e8_exc
     link->send_errno = 0;
     link->received = 0;
     link->first_byte = link->answered = 0;
+    link->unread = false;
     e8_reply_reset(&link->reply, e8_str_is(x->method, "HEAD"), E8_BODY_READ_MAX);
     write_request(link, target, link->slot ? &link->head : join_queue(link));
     if (link->tls.ssl)
@@ -641,6 +696,16 @@ void e8_link_refuse(struct e8_link *link, struct e8_exchange *x, enum e8_outcome
     e8_link_end(link, outcome, NULL);
 }
 
+/* A handshake anew, in the middle of a connection, holds the request back until its last message has been read. */
+static void go_on(struct e8_link *link)
+{
+    const struct e8_exchange *x = link->exchange;
+    pull(link);
+    bool over = x->slot != link; /* and with it perhaps the link */
+    if (!over && !all_sent(link))
+        push(link);
+}
+
 /* Nothing is asked, or not all has been sent, or libcurl reads it. */
 static void serve_alone(struct e8_link *link, uint32_t events, bool may_read)
 {
@@ -654,7 +719,7 @@ static void serve_alone(struct e8_link *link, uint32_t events, bool may_read)
         push(link);
     bool over = x->slot != link; /* and with it perhaps the link */
     if (!over && may_read)
-        pull(link);
+        go_on(link);
 }
 
 bool e8_link_serve(struct e8_link *link, uint32_t events)
@@ -662,7 +727,7 @@ bool e8_link_serve(struct e8_link *link, uint32_t events)
     bool may_read = events & ~(uint32_t)EPOLLOUT, ours = !link->slot || link->tls.ssl;
     E8_CHECK_MAGIC(link, E8_LINK_MAGIC);
     link->hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    if (link->doomed)
+    if (link->doomed || link->unread)
         return false;
     if (ours && link->exchange && all_sent(link))
         return may_read;
@@ -690,6 +755,8 @@ void e8_link_due(struct e8_link *link, e8_mono_ns now)
         return;
     if (link->exchange->deadline > now) {
         set_deadline(link, link->exchange->deadline);
+        if (link->unread)
+            go_on(link);
         return;
     }
     if (link->answered) {

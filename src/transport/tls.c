@@ -7,6 +7,7 @@
 #include "transport/internal.h"
 
 enum { ERROR_WANT_READ = 2, ERROR_WANT_WRITE = 3, ERROR_SYSCALL = 5, ERROR_ZERO_RETURN = 6 };
+enum { CTRL_SET_MODE = 33, CTRL_CLEAR_MODE = 78, MODE_AUTO_RETRY = 4 };
 enum { CTRL_RESET = 1, CTRL_INFO = 3, CTRL_PENDING = 10 }; /* of a BIO */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -14,7 +15,8 @@ static struct {
     int (*write)(void *ssl, const void *bytes, int n);
     int (*read)(void *ssl, void *out, int n);
     int (*get_error)(const void *ssl, int rc);
-    int (*set_fd)(void *ssl, int fd);
+    int (*shutdown)(void *ssl);
+    long (*ctrl)(void *ssl, int what, long number, void *pointer);
     void (*set_bio)(void *ssl, void *in, void *out);
     void (*set_read_ahead)(void *ssl, int yes);
     unsigned long (*peek_error)(void);
@@ -33,7 +35,8 @@ static void look_up(void)
     *(void **)&lib.write = dlsym(RTLD_DEFAULT, "SSL_write");
     *(void **)&lib.read = dlsym(RTLD_DEFAULT, "SSL_read");
     *(void **)&lib.get_error = dlsym(RTLD_DEFAULT, "SSL_get_error");
-    *(void **)&lib.set_fd = dlsym(RTLD_DEFAULT, "SSL_set_fd");
+    *(void **)&lib.shutdown = dlsym(RTLD_DEFAULT, "SSL_shutdown");
+    *(void **)&lib.ctrl = dlsym(RTLD_DEFAULT, "SSL_ctrl");
     *(void **)&lib.set_bio = dlsym(RTLD_DEFAULT, "SSL_set_bio");
     *(void **)&lib.set_read_ahead = dlsym(RTLD_DEFAULT, "SSL_set_read_ahead");
     *(void **)&lib.clear_error = dlsym(RTLD_DEFAULT, "ERR_clear_error");
@@ -44,9 +47,9 @@ static void look_up(void)
     *(void **)&lib.bio_free = dlsym(RTLD_DEFAULT, "BIO_free");
     *(void **)&lib.bio_write = dlsym(RTLD_DEFAULT, "BIO_write");
     *(void **)&lib.bio_ctrl = dlsym(RTLD_DEFAULT, "BIO_ctrl");
-    usable = lib.write && lib.read && lib.get_error && lib.set_fd && lib.set_bio && lib.set_read_ahead &&
-             lib.clear_error && lib.peek_error && lib.has_pending && lib.memory && lib.bio_new &&
-             lib.bio_free && lib.bio_write && lib.bio_ctrl;
+    usable = lib.write && lib.read && lib.get_error && lib.shutdown && lib.ctrl && lib.set_bio &&
+             lib.set_read_ahead && lib.clear_error && lib.peek_error && lib.has_pending && lib.memory &&
+             lib.bio_new && lib.bio_free && lib.bio_write && lib.bio_ctrl;
 }
 
 void *e8_tls_of(CURL *easy)
@@ -77,15 +80,24 @@ bool e8_tls_take(struct e8_tls *tls, void *ssl)
         return false;
     }
     lib.set_bio(ssl, in, out);
+    (void)lib.ctrl(ssl, CTRL_SET_MODE, MODE_AUTO_RETRY, NULL); /* of what was fed there is an end */
     lib.set_read_ahead(ssl, 1);
     *tls = (struct e8_tls){ssl, in, out};
     return true;
 }
 
-void e8_tls_give(struct e8_tls *tls, int fd)
+void e8_tls_take_turns(void *ssl)
+{
+    pthread_once(&once, look_up);
+    if (usable)
+        (void)lib.ctrl(ssl, CTRL_CLEAR_MODE, MODE_AUTO_RETRY, NULL);
+}
+
+void e8_tls_end(struct e8_tls *tls, struct e8_buf *out)
 {
     forget_errors();
-    (void)lib.set_fd(tls->ssl, fd);
+    (void)lib.shutdown(tls->ssl);
+    (void)e8_tls_take_out(tls, out);
     *tls = (struct e8_tls){0};
 }
 

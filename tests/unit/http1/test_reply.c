@@ -266,6 +266,14 @@ static void test_limits(void **state)
     assert_int_equal(p.reply.fault, E8_REPLY_BAD_HEADER);
     assert_true(p.reply.line.cap <= E8_REPLY_LINE_MAX + 1);
     end(&p);
+    begin(&p, UINT64_MAX);
+    static const char chunked[] = H200 "Transfer-Encoding: chunked\r\n\r\n";
+    feed(&p, chunked, sizeof chunked - 1);
+    feed_many(&p, "1\r\nx\r\n", E8_REPLY_HEAD_MAX); /* many small ones are no fault */
+    assert_int_equal(p.reply.state, E8_REPLY_CHUNK_SIZE);
+    feed_many(&p, "1;name=0123456789\r\nx\r\n", E8_REPLY_HEAD_MAX / 16 + 1);
+    assert_int_equal(p.reply.fault, E8_REPLY_BAD_FRAMING);
+    end(&p);
 }
 
 /* One object for many responses. */

@@ -17,7 +17,7 @@ atomic_int interpose_signals;
 atomic_int interpose_connect_errno, interpose_connect_wait, interpose_action_failures, interpose_names;
 sem_t interpose_name_hold, interpose_name_held;
 
-atomic_int interpose_strayed;
+atomic_int interpose_strayed, interpose_send_errno;
 
 static bool is_local(const struct sockaddr *sa)
 {
@@ -114,6 +114,11 @@ ssize_t send(int fd, const void *bytes, size_t n, int flags)
 {
     typedef ssize_t send_fn(int, const void *, size_t, int);
     send_fn *real;
+    int error = atomic_load(&interpose_send_errno);
+    if (error && n > 1 && atomic_exchange(&interpose_send_errno, 0)) {
+        errno = error;
+        return -1;
+    }
     *(void **)&real = dlsym(RTLD_NEXT, "send");
     ssize_t sent = real(fd, bytes, n, flags);
     if (n == 1 && sent == 1 && interpose_sends.on && interpose_sends.count < E8_COUNT(interpose_sends.at))

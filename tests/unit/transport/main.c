@@ -38,6 +38,8 @@ int main(int argc, char **argv)
         argc--;
         argv++;
     }
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         bool wanted = argc < 2 || strcmp(argv[1], groups[i].name) == 0;
         if (wanted && (client_http == E8_HTTP_11 || !groups[i].curl_alone))

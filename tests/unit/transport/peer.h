@@ -75,6 +75,7 @@ void client_submit(struct client *client);
 
 /* Switches of interpose.c. */
 extern atomic_int interpose_connect_errno;   /* TCP connect fails like this; 0: as it is */
+extern atomic_int interpose_send_errno;      /* the next send of several bytes fails like this; 0: as it is */
 extern atomic_int interpose_connect_wait;    /* TCP connect takes until the peer has spoken or closed */
 extern atomic_int interpose_action_failures; /* so many calls of curl_multi_socket_action fail */
 extern atomic_int interpose_strayed;         /* connects to other than loopback; refused */

@@ -48,6 +48,8 @@ static void test_evidence(void **state)
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = EPIPE, .reused = true},
          E8_STALE_CONNECTION},
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = EPIPE}, E8_RESET},
+        {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = ENOBUFS, .reused = true}, E8_GEN_MEMORY},
+        {{.code = CURLE_GOT_NOTHING, .far = E8_FAR_ANSWERED, .os_errno = ENOMEM}, E8_GEN_MEMORY},
         {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_SENT, .reused = true}, E8_STALE_CONNECTION},
         {{.code = CURLE_GOT_NOTHING, .far = E8_FAR_SENT, .end = E8_WIRE_FIN}, E8_NO_RESPONSE},
         {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .end = E8_WIRE_FIN, .alert = 116}, E8_TLS_HANDSHAKE},

@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "tests.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -661,6 +662,53 @@ static void test_rebuild(void **state)
     peer_close(&peer);
 }
 
+/* What this machine lacks is not the receiver's fault. */
+static void test_shortage(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    peer_open(&peer, STEPS({.reply = OK_REPLY}));
+    client_open(&client, peer.port);
+    for (int i = 0; i < 2 && client_http != E8_HTTP_11;
+         i++) { /* on a new connection, and on one that was used before */
+        atomic_store(&interpose_send_errno, i ? ENOMEM : ENOBUFS);
+        assert_outcome(client_run(&client), E8_GEN_MEMORY);
+        assert_string_equal(client.exchange.error, "emit8 ran out of memory");
+        assert_outcome(client_run(&client), E8_DELIVERED);
+    }
+    client_close(&client);
+    peer_close(&peer);
+}
+
+/* A request that is taken in part, and whose connection breaks later, was no stale connection's. */
+static void take_some(int fd)
+{
+    char bytes[65536];
+    if (recv(fd, bytes, sizeof bytes, 0) > 0)
+        usleep(400000);
+}
+
+static void test_broken_upload(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    size_t size = 32 << 20;
+    char *body = malloc(size);
+    memset(body, 'b', size);
+    peer_open(&peer, STEPS({.reply = OK_REPLY}, {.unasked = true, .talk = take_some, .end = PEER_RESET}));
+    client_open(&client, peer.port);
+    assert_outcome(client_run(&client), E8_DELIVERED);
+    client.exchange.body = (struct e8_str){body, size};
+    struct e8_exchange *x = client_run(&client);
+    assert_true(x->outcome == E8_RESET || x->outcome == E8_NO_RESPONSE);
+    assert_true(x->flags & E8_FLAG_REUSED);
+    client_close(&client);
+    peer_close(&peer);
+    free(body);
+}
+
 /* What a receiver says is cleaned before it can meet a terminal. */
 static void test_cleaned(void **state)
 {
@@ -746,6 +794,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_decompression),
     cmocka_unit_test(test_keep),
     cmocka_unit_test(test_rebuild),
+    cmocka_unit_test(test_shortage),
+    cmocka_unit_test(test_broken_upload),
     cmocka_unit_test(test_cleaned),
     cmocka_unit_test(test_signals),
     cmocka_unit_test(test_header_injection),

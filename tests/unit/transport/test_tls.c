@@ -40,6 +40,7 @@ static struct {
     __typeof__(&SSL_key_update) SSL_key_update;
     __typeof__(&SSL_new_session_ticket) SSL_new_session_ticket;
     __typeof__(&SSL_do_handshake) SSL_do_handshake;
+    __typeof__(&SSL_renegotiate) SSL_renegotiate;
     __typeof__(&SSL_CTX_set_alpn_select_cb) SSL_CTX_set_alpn_select_cb;
 } ssl;
 
@@ -91,7 +92,7 @@ static int make_certificates(void **state)
     LOAD(SSL_CTX_use_PrivateKey_file), LOAD(SSL_CTX_ctrl), LOAD(SSL_new), LOAD(SSL_free), LOAD(SSL_set_fd);
     LOAD(SSL_accept), LOAD(SSL_read), LOAD(SSL_write), LOAD(SSL_shutdown), LOAD(SSL_new_session_ticket);
     LOAD(SSL_CTX_set_verify), LOAD(SSL_do_handshake), LOAD(SSL_CTX_set_alpn_select_cb);
-    LOAD(SSL_get_shutdown), LOAD(SSL_key_update);
+    LOAD(SSL_get_shutdown), LOAD(SSL_key_update), LOAD(SSL_renegotiate);
     return 0;
 }
 
@@ -648,6 +649,110 @@ static void test_many(void **state)
     }
 }
 
+/* --- records that hold no data ---------------------------------------------------------------------------------------------- */
+
+enum flood { FLOOD_TICKETS, FLOOD_KEYS, FLOOD_IDLE, FLOODS };
+static enum flood flood;
+
+/* Says much and nothing, until nobody hears it any more: instead of the second answer, or as soon as the first has gone. */
+static void talk_flood(int fd)
+{
+    SSL *tls = ssl.SSL_new(server_ctx);
+    e8_mono_ns end = e8_mono_now() + 5 * E8_NS_S;
+    bool more = true;
+    ssl.SSL_set_fd(tls, fd);
+    more = ssl.SSL_accept(tls) == 1 && read_request(tls);
+    if (more)
+        write_reply(tls, 2, "");
+    if (flood != FLOOD_IDLE)
+        more = more && read_request(tls);
+    while (more && e8_mono_now() < end) {
+        if (flood == FLOOD_KEYS)
+            ssl.SSL_key_update(tls, SSL_KEY_UPDATE_REQUESTED);
+        else
+            ssl.SSL_new_session_ticket(tls);
+        more = ssl.SSL_do_handshake(tls) == 1;
+    }
+    ssl.SSL_free(tls);
+}
+
+/* What a receiver sends without end holds neither the deadline nor what others are sent. */
+static void test_floods(void **state)
+{
+    (void)state;
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_flood, .end = PEER_CLOSE}};
+    for (flood = 0; flood < FLOODS; flood++) {
+        struct peer peer, other;
+        struct client client;
+        struct e8_exchange beside;
+        char url[64];
+        tls_open(&other, &client, good_cert);
+        peer_open(&peer, steps, 1);
+        client.reach.cacert = good_cert;
+        beside = client.exchange;
+        snprintf(url, sizeof url, "https://127.0.0.1:%d/", peer.port);
+        client.exchange.url = e8_str(url);
+        assert_ended(client_run(&client), E8_DELIVERED);
+        e8_mono_ns began = e8_mono_now();
+        if (flood == FLOOD_IDLE) {
+            while (e8_mono_now() < began + 300 * E8_NS_MS)
+                e8_transport_wait(client.transport, began + 300 * E8_NS_MS);
+        } else {
+            client.limit = 300 * E8_NS_MS;
+            client_submit(&client);
+            beside.deadline = E8_NEVER;
+            e8_transport_submit(client.transport, &beside);
+            client_await(&client);
+            client_await(&client);
+            assert_ended(&client.exchange, E8_TIMEOUT_FIRST_BYTE);
+            assert_ended(&beside, E8_DELIVERED);
+        }
+        client_close(&client); /* which says goodbye to it, and reads no more */
+        assert_in_range(e8_mono_now() - began, 300 * E8_NS_MS, 2 * E8_NS_S);
+        peer_close(&peer);
+        client_open(&client, 1);
+        tls_close(&other, &client);
+    }
+}
+
+/* Until TLS 1.2 a server may want another handshake in the middle, which goes before the request. */
+static void talk_again(int fd)
+{
+    SSL *tls = ssl.SSL_new(server_ctx);
+    ssl.SSL_set_fd(tls, fd);
+    bool more = ssl.SSL_accept(tls) == 1;
+    for (int i = 0; more && read_request(tls); i++) {
+        write_reply(tls, 2, "");
+        if (i % 3) /* the client may not have seen yet that it was asked for */
+            continue;
+        ssl.SSL_renegotiate(tls);
+        more = ssl.SSL_do_handshake(tls) == 1;
+    }
+    ssl.SSL_free(tls);
+}
+
+static void test_handshake_anew(void **state)
+{
+    (void)state;
+    static const struct peer_step steps[] = {{.unasked = true, .talk = talk_again, .end = PEER_CLOSE}};
+    struct peer peer, other;
+    struct client client;
+    char url[64];
+    server_max = TLS1_2_VERSION;
+    tls_open(&other, &client, good_cert);
+    peer_open(&peer, steps, 1);
+    client.reach.cacert = good_cert;
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", peer.port);
+    client.exchange.url = e8_str(url);
+    client.limit = 3 * E8_NS_S;
+    for (int i = 0; i < 40; i++)
+        assert_ended(client_run(&client), E8_DELIVERED);
+    client_close(&client);
+    peer_close(&peer);
+    client_open(&client, 1);
+    tls_close(&other, &client);
+}
+
 /* --- HTTP/2 ------------------------------------------------------------------------------------------------------------ */
 
 static atomic_int h2_streams; /* requests */
@@ -927,6 +1032,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_idle),
     cmocka_unit_test(test_cut),
     cmocka_unit_test(test_many),
+    cmocka_unit_test(test_floods),
+    cmocka_unit_test(test_handshake_anew),
     cmocka_unit_test(test_http2),
     cmocka_unit_test(test_first_answer_late),
     cmocka_unit_test(test_http2_plain),
