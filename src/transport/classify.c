@@ -203,6 +203,18 @@ static enum e8_outcome too_large(const struct e8_evidence *ev)
     return ev->far >= E8_FAR_SENT ? E8_BAD_HEADER : E8_GEN_MEMORY;
 }
 
+/* The receiver has ended the stream by itself: nothing was closed, and it had the request, or some of it. Where the connection ended and its
+ * streams with it, libcurl says "before end of the underlying stream". */
+static enum e8_outcome stream_ended(const struct e8_evidence *ev)
+{
+    if (ev->far < E8_FAR_SENT || ev->end != E8_WIRE_OPEN || says(ev, "underlying"))
+        return broken(ev);
+    bool by_error = says(ev, "not closed cleanly");
+    if (ev->far >= E8_FAR_ANSWERED)
+        return by_error ? E8_RESET_IN_BODY : E8_TRUNCATED;
+    return by_error ? E8_RESET : E8_NO_RESPONSE;
+}
+
 #define CODE_TOO_LARGE ((CURLcode)100) /* CURLE_TOO_LARGE, since 8.6 */
 
 static const struct row {
@@ -232,7 +244,7 @@ static const struct row {
     {CURLE_BAD_CONTENT_ENCODING, bad_encoding},
     {CURLE_SSL_CACERT_BADFILE, not_verified},
     {CURLE_SSL_ISSUER_ERROR, not_verified},
-    {CURLE_HTTP2_STREAM, broken},
+    {CURLE_HTTP2_STREAM, stream_ended},
 };
 
 enum e8_outcome e8_classify(const struct e8_evidence *ev)

@@ -498,6 +498,14 @@ void e8_conn_look(struct e8_slot *slot)
         note_wire(slot, conn, slot->fd);
 }
 
+void e8_conn_goes_away(struct e8_slot *slot)
+{
+    struct e8_conn *conn = slot->fd >= 0 ? e8_conn_at(slot->transport, slot->fd) : NULL;
+    slot->transport->counts.goaways += !conn || !conn->going_away;
+    if (conn)
+        conn->going_away = true;
+}
+
 /* A datagram socket has ports of its own, and connecting it sends nothing. */
 bool e8_conn_no_source(const struct sockaddr *peer)
 {

@@ -188,7 +188,8 @@ struct e8_conn {
     uint16_t port;       /* local; 0: none (unix socket) */
     bool ours;           /* from our OPENSOCKETFUNCTION */
     bool hashed, tls, tls13, h2, tcp;
-    bool doomed; /* shut down by us */
+    bool doomed;     /* shut down by us */
+    bool going_away; /* the receiver has said so, perhaps more than once (RFC 9113, 6.8) */
     struct e8_addr peer;
 };
 
@@ -268,6 +269,8 @@ void e8_conn_release(struct e8_slot *slot, bool poison);
 bool e8_conn_established(const struct e8_slot *slot);
 /* Notes in the slot what is seen on its connection, if that is still open: `end`, `received` and `answered`. */
 void e8_conn_look(struct e8_slot *slot);
+/* The receiver ends the slot's connection by GOAWAY. */
+void e8_conn_goes_away(struct e8_slot *slot);
 /* Does an alert of TLS 1.3 lie unread on the descriptor of the slot's connection? */
 bool e8_conn_alert_lies(struct e8_slot *slot, int fd);
 /* The TLS alert that was read on the connection opened for the slot's exchange, even while libcurl closed it; 0: none. */

@@ -164,7 +164,7 @@ static int on_remark(CURL *easy, curl_infotype type, char *p, size_t n, void *cl
     if (type != CURLINFO_TEXT)
         return 0;
     if (slot->reach.http == E8_HTTP_2 && memmem(p, n, "GOAWAY", 6))
-        slot->transport->counts.goaways++;
+        e8_conn_goes_away(slot);
     if (begins(p, n, "Excess found") || begins(p, n, "Leftovers after chunking"))
         slot->trailing = true;
     return 0;

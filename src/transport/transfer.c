@@ -90,6 +90,9 @@ static int descriptor_errno(void)
 }
 
 static const char stream_refused[] = "the receiver refused the stream";
+/* An answer that ends before the request has, with RST_STREAM (NO_ERROR), may be (RFC 9113, 8.1). */
+static const char stream_dropped[] =
+    "the receiver ended the stream before it had all of the request; libcurl drops what it answered";
 
 /* libcurl wanted to send it again, or has done so and given up, although the connection stands. */
 static bool is_stream_refused(const struct e8_slot *slot)
@@ -171,6 +174,8 @@ static const char *words_of(const struct e8_slot *slot, CURLcode code, char out[
     }
     if (is_stream_refused(slot))
         return stream_refused;
+    if (code == CURLE_HTTP2_STREAM)
+        return slot->error[0] ? said : stream_dropped;
     if (slot->reach.http == E8_HTTP_2 && !slot->tls && !slot->response.complete && slot->exchange->sent) {
         snprintf(out, E8_ERROR_MAX, "%.50s (does it speak HTTP/2 without TLS?)", said);
         return out;

@@ -50,7 +50,25 @@ static void test_evidence(void **state)
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = EPIPE}, E8_RESET},
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = ENOBUFS, .reused = true}, E8_GEN_MEMORY},
         {{.code = CURLE_GOT_NOTHING, .far = E8_FAR_ANSWERED, .os_errno = ENOMEM}, E8_GEN_MEMORY},
-        {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_SENT, .reused = true}, E8_STALE_CONNECTION},
+        {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_SENT, .end = E8_WIRE_FIN, .reused = true},
+         E8_STALE_CONNECTION},
+        {{.code = CURLE_HTTP2_STREAM,
+          .far = E8_FAR_SENT,
+          .reused = true,
+          .error = "not closed cleanly before end of the underlying stream"},
+         E8_STALE_CONNECTION},
+        {{.code = CURLE_HTTP2_STREAM,
+          .far = E8_FAR_SENT,
+          .reused = true,
+          .error = "not closed cleanly: INTERNAL_ERROR"},
+         E8_RESET},
+        {{.code = CURLE_HTTP2_STREAM,
+          .far = E8_FAR_HEAD,
+          .reused = true,
+          .error = "not closed cleanly: CANCEL"},
+         E8_RESET_IN_BODY},
+        {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_SENT, .reused = true}, E8_NO_RESPONSE},
+        {{.code = CURLE_HTTP2_STREAM, .far = E8_FAR_HEAD, .http2 = true}, E8_TRUNCATED},
         {{.code = CURLE_GOT_NOTHING, .far = E8_FAR_SENT, .end = E8_WIRE_FIN}, E8_NO_RESPONSE},
         {{.code = CURLE_RECV_ERROR, .far = E8_FAR_SENT, .end = E8_WIRE_FIN, .alert = 116}, E8_TLS_HANDSHAKE},
         {{.code = CURLE_SEND_ERROR, .far = E8_FAR_SENT, .os_errno = ECONNRESET, .alert = 48},
@@ -68,7 +86,7 @@ static void test_evidence(void **state)
     };
     for (size_t i = 0; i < E8_COUNT(rows); i++) {
         struct e8_evidence ev = rows[i].ev;
-        ev.error = ev.code == CURLE_PEER_FAILED_VERIFICATION ? "name" : "";
+        ev.error = ev.code == CURLE_PEER_FAILED_VERIFICATION ? "name" : ev.error ? ev.error : "";
         if (e8_classify(&ev) != rows[i].outcome)
             print_error("row %zu: %s\n", i, e8_outcome_info(e8_classify(&ev))->name);
         assert_int_equal(e8_classify(&ev), rows[i].outcome);

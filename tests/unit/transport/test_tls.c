@@ -758,8 +758,8 @@ static void test_handshake_anew(void **state)
 static atomic_int h2_streams; /* requests */
 static atomic_int h2_slow;    /* the stream that is answered late, all behind it with it */
 #define H2_SLOW 60000         /* microseconds */
-static atomic_int h2_silent, h2_refused,
-    h2_goaway; /* the stream that is not answered, or refused, or the last */
+static atomic_int h2_silent, h2_refused, h2_reset,
+    h2_goaway; /* the stream that is not answered, or refused, or reset, or the last */
 
 struct line {
     SSL *tls; /* NULL: plain */
@@ -795,16 +795,20 @@ static void h2_frame(const struct line *line, int type, int flags, const unsigne
 static void h2_answer(const struct line *line, const unsigned char stream[4])
 {
     enum { HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4 };
-    static const unsigned char none[4] = {0}, refused[4] = {0, 0, 0, 7};
+    static const unsigned char none[4] = {0}, refused[4] = {0, 0, 0, 7}, internal[4] = {0, 0, 0, 2};
     int number = stream[2] << 8 | stream[3];
     if (number == atomic_load(&h2_slow))
         usleep(H2_SLOW);
     if (number == atomic_load(&h2_refused))
         h2_frame(line, RST_STREAM, 0, stream, refused, 4);
+    else if (number == atomic_load(&h2_reset))
+        h2_frame(line, RST_STREAM, 0, stream, internal, 4);
     else if (number != atomic_load(&h2_silent))
         h2_frame(line, HEADERS, END_STREAM | END_HEADERS, stream, "\x88", 1); /* :status: 200 */
     if (number == atomic_load(&h2_goaway)) {
         unsigned char last[8] = {0};
+        memset(last, 0x7f, 4); /* in two steps, as it should */
+        h2_frame(line, GOAWAY, 0, none, last, 8);
         memcpy(last, stream, 4);
         h2_frame(line, GOAWAY, 0, none, last, 8);
     }
@@ -912,6 +916,11 @@ static void test_http2_plain(void **state)
     }
     assert_int_equal(atomic_load(&h2_streams), 10);
     client.exchange.fresh = true;
+    atomic_store(&h2_reset, 1);
+    assert_ended(client_run(&client), E8_RESET);
+    assert_non_null(strstr(client.exchange.error, "INTERNAL_ERROR"));
+    assert_null(strstr(client.exchange.error, "does it speak"));
+    atomic_store(&h2_reset, 0);
     atomic_store(&h2_refused, 1);
     assert_ended(client_run(&client), E8_NO_RESPONSE);
     assert_string_equal(client.exchange.error, "the receiver refused the stream");
@@ -952,6 +961,12 @@ static void test_http2_unwanted(void **state)
     assert_int_equal(e8_transport_counts(client.transport).goaways, 1);
     assert_int_equal(atomic_load(&peer.connections), 3);
     atomic_store(&h2_goaway, 0);
+    atomic_store(&h2_reset, 3); /* on a connection that stands, and goes on */
+    assert_ended(client_run(&client), E8_RESET);
+    atomic_store(&h2_reset, 0);
+    assert_ended(client_run(&client), E8_DELIVERED);
+    assert_true(client.exchange.flags & E8_FLAG_REUSED);
+    assert_int_equal(atomic_load(&peer.connections), 3);
     tls_close(&peer, &client);
 }
 
