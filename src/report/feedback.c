@@ -172,13 +172,16 @@ static bool find_silences(const struct e8_series *series, const struct e8_slice 
 }
 
 struct walk {
+    const struct e8_series *series;
+    size_t by;              /* slices in a window */
+    double usual;           /* of the attempts fails all the time */
+    const bool *silent;     /* slices; NULL: there is no silence */
     uint64_t backlog, calm; /* now; the most so far while nothing was wrong */
     size_t last_begun;      /* the last window in which deliveries began */
     bool wrong;
     size_t from, to; /* windows of the outage: the first and the last that were bad */
-    uint64_t failed, peak;
+    uint64_t peak;
     uint64_t in_bad; /* attempts in windows that were bad: that failed */
-    uint64_t since;  /* attempts from the first such window to the last: that failed */
     bool silence;    /* nothing succeeded for a while; then few may be enough */
 };
 
@@ -187,8 +190,66 @@ static e8_dur_ns least(e8_dur_ns a, e8_dur_ns b)
     return a < b ? a : b;
 }
 
-/* The last window goes on beyond the run's end. */
-static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur_ns width, size_t at,
+/* Slices of an outage, and how many passed behind it until all was as before. */
+struct edges {
+    size_t from, to, calm;
+    uint64_t failed;
+};
+
+static bool is_bad_slice(const struct walk *walk, size_t at)
+{
+    const struct e8_slice *slice = &walk->series->slices[at];
+    if (walk->silent && walk->silent[at])
+        return true;
+    if (walk->usual > 0)
+        return slice->attempts > 0 && failed_of(slice) > (1 + walk->usual) / 2;
+    return slice->failed > 0;
+}
+
+static bool is_well(const struct e8_slice *slice, uint64_t backlog, uint64_t gone)
+{
+    return slice->attempts > 0 && slice->failed * 2 <= slice->attempts && backlog <= gone;
+}
+
+/* From the backlog that was left at the outage's end on. */
+static size_t slices_until_calm(const struct walk *walk, size_t end, uint64_t gone)
+{
+    const struct e8_series *series = walk->series;
+    uint64_t backlog = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        backlog += series->slices[i].begun;
+        backlog -= series->slices[i].ended < backlog ? series->slices[i].ended : backlog;
+        if (i > end && is_well(&series->slices[i], backlog, gone))
+            return i == end + 1 ? 0 : i - end;
+    }
+    return series->count - end - 1;
+}
+
+/* Windows are long enough for a majority to mean something, and too long to say when it was: slice by slice, failures that follow each
+ * other belong to it, and those at its ends where nothing failed do not. Slices without attempts say nothing. */
+static struct edges refine(const struct walk *walk, uint64_t gone)
+{
+    const struct e8_slice *slices = walk->series->slices;
+    size_t last = (walk->to + 1) * walk->by - 1;
+    struct edges edges = {.from = walk->from * walk->by,
+                          .to = last < walk->series->count ? last : walk->series->count - 1};
+    for (size_t i = edges.from; i > 0 && (is_bad_slice(walk, i - 1) || !slices[i - 1].attempts); i--)
+        edges.from = is_bad_slice(walk, i - 1) ? i - 1 : edges.from;
+    for (size_t i = edges.to + 1; i < walk->series->count && (is_bad_slice(walk, i) || !slices[i].attempts);
+         i++)
+        edges.to = is_bad_slice(walk, i) ? i : edges.to;
+    while (edges.from < edges.to && !is_bad_slice(walk, edges.from))
+        edges.from++;
+    while (edges.to > edges.from && !is_bad_slice(walk, edges.to))
+        edges.to--;
+    for (size_t i = edges.from; i <= edges.to; i++)
+        edges.failed += slices[i].failed;
+    edges.calm = slices_until_calm(walk, edges.to, gone);
+    return edges;
+}
+
+/* The last slice goes on beyond the run's end. */
+static void note_outage(const struct walk *walk, struct e8_feedback *out, uint64_t gone, size_t at,
                         bool recovered)
 {
     if (!walk->silence && walk->in_bad < OUTAGE_FAILED)
@@ -198,14 +259,15 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
     out->late += recovered && at > walk->last_begun;
     if (out->outage_count > E8_OUTAGES_MOST)
         return;
-    e8_dur_ns from = out->start + (e8_dur_ns)walk->from * width;
-    e8_dur_ns to = least(out->start + (e8_dur_ns)(walk->to + 1) * width, out->end);
+    struct edges edges = refine(walk, gone);
+    e8_dur_ns width = walk->series->width, from = out->start + (e8_dur_ns)edges.from * width;
+    e8_dur_ns to = least(out->start + (e8_dur_ns)(edges.to + 1) * width, out->end);
     out->outages[out->outage_count - 1] = (struct e8_outage){
         .from = from > 0 ? from : 0,
         .to = to,
-        .failed = walk->since,
+        .failed = edges.failed,
         .peak = walk->peak,
-        .recovery = recovered ? least((e8_dur_ns)(at - walk->to) * width, out->end - to) : -1,
+        .recovery = recovered ? least((e8_dur_ns)edges.calm * width, out->end - to) : -1,
         .under_load = recovered && at <= walk->last_begun,
     };
 }
@@ -213,7 +275,7 @@ static void note_outage(const struct walk *walk, struct e8_feedback *out, e8_dur
 /* What goes wrong begins with a window in which most attempts fail, and is over with the first in which they do not and in which the
  * backlog is hardly longer than it was before, or as good as gone. */
 static void step(struct walk *walk, struct e8_feedback *out, const struct e8_slice *slice, bool bad,
-                 bool silent, e8_dur_ns width, size_t at)
+                 bool silent, size_t at)
 {
     if (!walk->wrong && !bad) {
         walk->calm = walk->backlog > walk->calm ? walk->backlog : walk->calm;
@@ -222,21 +284,19 @@ static void step(struct walk *walk, struct e8_feedback *out, const struct e8_sli
     if (!walk->wrong) {
         walk->wrong = true;
         walk->from = at;
-        walk->failed = walk->peak = walk->in_bad = 0;
+        walk->peak = walk->in_bad = 0;
         walk->silence = false;
     }
     walk->silence = walk->silence || silent;
-    walk->failed += slice->failed;
     if (bad) {
         walk->to = at;
         walk->in_bad += slice->failed;
-        walk->since = walk->failed;
     }
     walk->peak = walk->backlog > walk->peak ? walk->backlog : walk->peak;
     uint64_t calm = walk->calm + walk->calm / PEAK_PART + 1; /* that of a closed loop goes to and fro */
     uint64_t gone = walk->peak / PEAK_PART > calm ? walk->peak / PEAK_PART : calm;
     if (!bad && slice->attempts > 0 && walk->backlog <= gone) {
-        note_outage(walk, out, width, at, true);
+        note_outage(walk, out, gone, at, true);
         walk->wrong = false;
     }
 }
@@ -254,16 +314,19 @@ static void find_outages(const struct e8_series *series, const struct e8_hist *r
     bool fine = find_silences(series, &whole, response, silent);
     size_t count = fine ? series->count : windows_count;
     const struct e8_slice *slices = fine ? series->slices : windows;
-    e8_dur_ns width = series->width * (e8_dur_ns)(fine ? 1 : by);
-    struct walk walk = {.last_begun = last_begun(slices, count)};
+    struct walk walk = {.series = series,
+                        .by = fine ? 1 : by,
+                        .usual = usual,
+                        .silent = fine ? silent : NULL,
+                        .last_begun = last_begun(slices, count)};
     for (size_t i = 0; i < count; i++) {
         bool bad = is_bad(&windows[fine ? i / by : i], usual);
         walk.backlog += slices[i].begun;
         walk.backlog -= slices[i].ended < walk.backlog ? slices[i].ended : walk.backlog;
-        step(&walk, out, &slices[i], bad || (fine && silent[i]), fine && silent[i], width, i);
+        step(&walk, out, &slices[i], bad || (fine && silent[i]), fine && silent[i], i);
     }
     if (walk.wrong)
-        note_outage(&walk, out, width, count, false);
+        note_outage(&walk, out, 0, count, false);
 }
 
 static void find_backlog(const struct e8_series *series, struct e8_feedback *out)
@@ -358,6 +421,8 @@ static const char *recovery_text(const struct e8_outage *outage, struct e8_arena
     char after[E8_DUR_MAX];
     if (outage->recovery < 0)
         return "it did not recover";
+    if (outage->recovery == 0 && outage->under_load)
+        return "recovered at once";
     return e8_arena_printf(arena, "%s %s",
                            outage->under_load ? "recovered in"
                                               : "recovered only after the last delivery had begun, in",

@@ -24,6 +24,37 @@ static void deliver(struct sample *s, e8_mono_ns due, e8_mono_ns bad_from, e8_mo
     }
 }
 
+/* However few there are, none of its failures is left out, and it is where they are. */
+static void an_outage_has_its_edges(void **state)
+{
+    (void)state;
+    static const int rates[] = {10, 20, 40, 50, 100, 200};
+    for (size_t i = 0; i < E8_COUNT(rates); i++) {
+        struct sample s;
+        sample_init(&s);
+        s.run.epoch = 1000 * S + 45 * MS;
+        for (int k = 0; k < 4 * rates[i]; k++) {
+            struct e8_attempt attempt = sample_make(E8_DELIVERED, 200, MS, "");
+            e8_dur_ns at = k * S / rates[i];
+            bool bad = at >= S && at < 2 * S;
+            attempt.times = (struct e8_times){s.run.epoch + at, s.run.epoch + at, s.run.epoch + at + MS};
+            attempt.outcome = bad ? E8_HTTP_5XX : E8_DELIVERED;
+            attempt.status = bad ? 503 : 200;
+            attempt.last = true;
+            e8_stats_event(s.stats, 0);
+            sample_attempt(&s, &attempt);
+        }
+        struct e8_feedback f = e8_feedback_of(sample_report(&s));
+        e8_dur_ns width = e8_stats_series(s.stats)->width;
+        assert_int_equal(f.outage_count, 1);
+        assert_int_equal(f.outages[0].failed, rates[i]);
+        assert_in_range(f.outages[0].from, S - width, S + width);
+        assert_in_range(f.outages[0].to, 2 * S - width, 2 * S + width);
+        assert_int_equal(f.outages[0].recovery, 0);
+        sample_fini(&s);
+    }
+}
+
 /* 10 s of 100 deliveries per second. */
 static void load(struct sample *s, e8_mono_ns bad_from, e8_mono_ns bad_to)
 {
@@ -138,9 +169,9 @@ static void a_silence_is_an_outage_however_few_are_under_way(void **state)
     assert_has(
         json,
         "\"outage_count\":1,\"outages\":[{\"from_s\":3.100,\"to_s\":5.000,\"failed\":0,\"backlog_peak\":2,"
-        "\"recovered_after_s\":0.100,\"under_load\":true}],\"recovered\":true}");
+        "\"recovered_after_s\":0.000,\"under_load\":true}],\"recovered\":true}");
     assert_has(text, "\nOutages\n");
-    assert_has(text, "outage   from 3.1 s to 5 s, nothing was answered; recovered in 100 ms");
+    assert_has(text, "outage   from 3.1 s to 5 s, nothing was answered; recovered at once");
     assert_lacks(text, "\nRetries");
     assert_has(html, ">Outages<");
     free(json);
@@ -478,6 +509,7 @@ static void outages_begin_within_what_is_measured(void **state)
 
 const struct CMUnitTest feedback_tests[] = {
     cmocka_unit_test(an_outage_is_found_with_its_recovery),
+    cmocka_unit_test(an_outage_has_its_edges),
     cmocka_unit_test(what_lasts_beyond_the_load_is_told),
     cmocka_unit_test(a_silence_is_an_outage_however_few_are_under_way),
     cmocka_unit_test(few_retries_show_an_outage),
