@@ -257,6 +257,13 @@ static bool begins(const struct e8_worker *worker, size_t index, e8_mono_ns *bas
     return true;
 }
 
+/* What is due at a time of its own is prepared before it. A closed phase begins what it begins at once, which is not before the phase does:
+ * at the run's begin nothing is. */
+static e8_dur_ns lead_of(const struct e8_worker *worker, const struct e8_phase_state *state, e8_mono_ns base)
+{
+    return state->phase->open || base <= worker->engine->begun ? E8_PREPARE_LEAD : 0;
+}
+
 e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
 {
     e8_mono_ns next = E8_NEVER;
@@ -264,7 +271,7 @@ e8_mono_ns e8_phases_step(struct e8_worker *worker, e8_mono_ns now)
         struct e8_phase_state *state = &worker->phases[i];
         e8_mono_ns base, look = E8_NEVER;
         if (!state->started && begins(worker, i, &base)) {
-            look = e8_turn_due(worker->turn, base) - E8_PREPARE_LEAD;
+            look = e8_turn_due(worker->turn, base) - lead_of(worker, state, base);
             if (look <= now) {
                 start_phase(worker, state, base);
                 look = E8_NEVER;

@@ -221,6 +221,13 @@ def test_a_warm_up_is_sent_and_not_counted(log):
     assert sum(json.loads(line)["warmup"] for line in kit.emit8("log", "--log", log, "--format", "ndjson").stdout.splitlines()) == 10
 
 
+def test_a_closed_loop_lasts_as_long_behind_a_warm_up(log):
+    """The phase that counts begins when it should, not when it might be prepared."""
+    with kit.Capture() as capture:
+        assert load(log, capture.url, "-c", 2, "-z", "500ms", "--warmup", "200ms", "--workers", 1).returncode == 0
+    assert kit.rows(log, "SELECT max(due) - min(due) <= 500000000, max(due) - min(due) > 450000000 FROM attempt WHERE NOT flags & 64") == [(1, 1)]
+
+
 def test_a_warm_up_spoils_nothing(log):
     """The first request is slow and fails; longer than the warm-up, so it is all of it."""
     def answer(request):
