@@ -140,6 +140,7 @@ void e8_link_idle(struct e8_link *link)
     struct e8_origin *origin = link->origin;
     take_tls(link);
     link->opened = false;
+    link->unread = false;
     origin->kept++;
     if (origin->idle_count + origin->busy > origin->peak + SPARE) {
         e8_link_close(&link);
@@ -295,8 +296,9 @@ static void say_goodbye(struct e8_link *link)
 {
     char bytes[4096];
     e8_tls_end(&link->tls, &link->rest);
-    (void)send(link->fd, link->rest.p + link->rest_sent, link->rest.n - link->rest_sent,
-               MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (link->rest.n > link->rest_sent)
+        (void)send(link->fd, link->rest.p + link->rest_sent, link->rest.n - link->rest_sent,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 }
 

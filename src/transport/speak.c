@@ -133,24 +133,32 @@ static bool lies_there(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+/* As curl_easy_recv; and when the last of what lay there came, where that is known. */
+static CURLcode recv_by_curl(struct e8_link *link, char *out, size_t n, size_t *got, e8_mono_ns *came)
+{
+    struct e8_transport *t = link->transport;
+    for (unsigned reads = 1;; reads++) {
+        if (t->stamper < 0 || !e8_batch_peek(t->batch, link->fd, came))
+            *came = E8_NEVER;
+        CURLcode code = curl_easy_recv(link->slot->easy, out, n, got);
+        if (code != CURLE_AGAIN || !lies_there(link->fd))
+            return code;
+        if (reads == VAIN_MAX) {
+            put_off(link);
+            return code;
+        }
+    }
+}
+
 static ssize_t read_tls(struct e8_link *link, char *out, size_t n, int *error)
 {
     size_t got = 0;
+    e8_mono_ns came;
     if (link->tls.ssl)
         return read_fed(link, out, n, error);
-    struct e8_transport *t = link->transport;
-    e8_mono_ns came = E8_NEVER;
-    bool known = t->stamper >= 0 && e8_batch_peek(t->batch, link->fd, &came);
-    CURLcode code = curl_easy_recv(link->slot->easy, out, n, &got);
-    for (unsigned reads = 1; code == CURLE_AGAIN && lies_there(link->fd); reads++) {
-        if (reads == VAIN_MAX) {
-            put_off(link);
-            break;
-        }
-        code = curl_easy_recv(link->slot->easy, out, n, &got);
-    }
+    CURLcode code = recv_by_curl(link, out, n, &got, &came);
     e8_mono_ns now = e8_mono_now();
-    link->stamped = known && now - came > LATE;
+    link->stamped = came != E8_NEVER && now - came > LATE;
     link->read_at = link->stamped ? came : now;
     if (code == CURLE_AGAIN)
         return -1;

@@ -753,6 +753,27 @@ static void test_handshake_anew(void **state)
     tls_close(&other, &client);
 }
 
+/* libcurl's multi fails, and all of its connections are made anew; those of links go with it. */
+static void test_rebuilt(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct client client;
+    tls_open(&peer, &client, good_cert);
+    client.reach.cacert = good_cert;
+    for (int i = 0; i < 3; i++) {
+        assert_ended(client_run(&client), E8_DELIVERED);
+        assert_ended(client_run(&client), E8_DELIVERED);
+        atomic_store(&interpose_action_failures, 1);
+        client.exchange.fresh = true;
+        assert_ended(client_run(&client), E8_UNKNOWN);
+        client.exchange.fresh = false;
+    }
+    assert_ended(client_run(&client), E8_DELIVERED);
+    assert_int_equal(e8_transport_counts(client.transport).rebuilt, 3);
+    tls_close(&peer, &client);
+}
+
 /* --- HTTP/2 ------------------------------------------------------------------------------------------------------------ */
 
 static atomic_int h2_streams; /* requests */
@@ -1049,6 +1070,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_many),
     cmocka_unit_test(test_floods),
     cmocka_unit_test(test_handshake_anew),
+    cmocka_unit_test(test_rebuilt),
     cmocka_unit_test(test_http2),
     cmocka_unit_test(test_first_answer_late),
     cmocka_unit_test(test_http2_plain),
