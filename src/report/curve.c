@@ -1,5 +1,6 @@
 #include "report/curve.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "report/parts.h"
@@ -286,6 +287,45 @@ static void say_interrupted(const struct e8_curve *curve, struct e8_buf *out)
     }
 }
 
+#define BEYOND 10 /* samples above a percentile, so that it does not stand on one or two */
+
+/* The last step that held at the rate that was found; NULL: there is none. */
+static const struct e8_curve_step *found_step(const struct e8_curve *curve)
+{
+    double rate = curve->search.holds;
+    for (size_t i = curve->count; i > 0; i--) {
+        const struct e8_curve_step *step = &curve->steps[i - 1];
+        if (step->result == E8_SEARCH_HOLDS && step->rate >= rate && step->rate <= rate) {
+            return step;
+        }
+    }
+    return NULL;
+}
+
+static void warn_few(struct e8_curve *curve)
+{
+    const struct e8_curve_step *step = found_step(curve);
+    const struct e8_threshold *worst = NULL;
+    char count[E8_NUMBER_MAX];
+    curve->warning[0] = '\0';
+    for (size_t i = 0; step && i < curve->objective_count; i++) {
+        const struct e8_threshold *objective = &curve->objectives[i];
+        bool few = objective->measure == E8_MEASURE_QUANTILE && objective->quantile < 1 &&
+                   (double)step->samples * (1 - objective->quantile) < BEYOND * (1 - 1e-9);
+        if (few && (!worst || objective->quantile > worst->quantile)) {
+            worst = objective;
+        }
+    }
+    if (worst) {
+        double seconds = ceil(BEYOND / (1 - worst->quantile) / step->rate * (1 - 1e-9));
+        snprintf(
+            curve->warning, sizeof(curve->warning),
+            "%.100s stands on fewer than %d of %s samples: indicative only; --for %.0fs would give it enough "
+            "at this rate",
+            worst->text, BEYOND, e8_count_text(step->samples, count), seconds);
+    }
+}
+
 void e8_curve_conclude(struct e8_curve *curve)
 {
     const struct e8_search *s = &curve->search;
@@ -302,6 +342,7 @@ void e8_curve_conclude(struct e8_curve *curve)
         say_not_found(curve, &reason);
     }
     e8_buf_cstr(&reason);
+    warn_few(curve);
 }
 
 const char *e8_curve_step_label(enum e8_search_stage stage, double rate, char out[E8_STEP_LABEL_MAX])

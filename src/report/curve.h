@@ -44,8 +44,9 @@ struct e8_curve {
     bool interrupted;
     enum e8_run_verdict verdict;
     char reason[500];
+    char warning[300]; /* objectives that few samples stand behind at the rate that was found; empty: none */
 };
-/* Fills verdict and reason. */
+/* Fills verdict, reason and warning. */
 void e8_curve_conclude(struct e8_curve *curve);
 /* text, json, ndjson or csv. */
 enum e8_rc e8_curve_write(const struct e8_curve *curve, enum e8_format format, struct e8_style style,

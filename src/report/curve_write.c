@@ -126,6 +126,17 @@ static void put_reasons(const struct e8_curve *curve, struct e8_page *page)
     free(list);
 }
 
+static void put_warning(const struct e8_curve *curve, struct e8_page *page)
+{
+    if (curve->warning[0]) {
+        e8_page_section(page, "Warnings", NULL);
+        e8_page_spaces(page, 2);
+        e8_page_put(page, E8_YELLOW, E8_LIT("!"), 1, 0);
+        e8_page_spaces(page, 2);
+        e8_page_wrap(page, e8_str(curve->warning), 5, 5);
+    }
+}
+
 static void put_head(const struct e8_curve *curve, struct e8_page *page)
 {
     struct e8_arena *arena = e8_arena_new();
@@ -162,6 +173,7 @@ static void write_text(const struct e8_curve *curve, struct e8_style style, stru
     if (curve->count) {
         put_curve(curve, &page);
         put_reasons(curve, &page);
+        put_warning(curve, &page);
     }
     put_verdict(curve, &page);
 }
@@ -215,6 +227,7 @@ static void put_step(struct e8_json *w, const struct e8_curve_step *step)
     e8_json_int(w, "withheld", (int64_t)step->withheld);
     e8_json_bool(w, "stopped_early", step->early);
     put_success(w, step);
+    e8_json_int(w, "samples", (int64_t)step->samples);
     put_ms(w, "p50_ms", known, step->p50);
     put_ms(w, "p95_ms", known, step->p95);
     put_ms(w, "p99_ms", known, step->p99);
@@ -238,6 +251,7 @@ static void write_json(const struct e8_curve *curve, int indent, struct e8_buf *
     e8_json_int(w, "schema_version", SCHEMA_VERSION);
     e8_json_cstr(w, "verdict", verdicts[curve->verdict].key);
     e8_json_cstr(w, "reason", curve->reason);
+    e8_json_cstr(w, "warning", curve->warning[0] ? curve->warning : NULL);
     e8_json_cstr(w, "target", curve->target);
     put_known(w, "rate", s->confirmed ? s->holds : 0);
     e8_json_bool(w, "confirmed", s->confirmed);

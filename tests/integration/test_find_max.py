@@ -97,6 +97,9 @@ def test_the_limit_of_a_receiver_is_found(log):
     assert found["verdict"] == "pass" and found["confirmed"] and found["limited_by"] == "receiver"
     assert 10 <= found["rate"] <= 80 and found["rate"] < found["above"] <= found["rate"] * 2
     steps = found["steps"]
+    assert steps[-1]["samples"] == steps[-1]["planned"]
+    few = steps[-1]["samples"] * 0.05 < 10
+    assert bool(found["warning"]) == few and (not few or "p(95) < 200ms stands on fewer than 10 of" in found["warning"])
     assert [step["stage"] for step in steps] == sorted((step["stage"] for step in steps), key=["climb", "halve", "confirm"].index)
     assert steps[0]["rate"] == 10 and steps[0]["result"] == "holds" and steps[0]["planned"] == 10
     assert steps[-1]["result"] == "holds" and steps[-1]["rate"] == found["rate"]

@@ -407,6 +407,30 @@ static void success_is_of_what_ended(void **state)
     sample_fini(&s);
 }
 
+static void few_samples_are_told(void **state)
+{
+    (void)state;
+    struct told t;
+    tell(&t, 700, 1e9, true, 32);
+    for (size_t i = 0; i < t.curve.count; i++)
+        t.steps[i].samples = 1000;
+    e8_curve_conclude(&t.curve);
+    assert_string_equal(t.curve.warning, "");
+    for (size_t i = 0; i < t.curve.count; i++)
+        t.steps[i].samples = 999;
+    e8_curve_conclude(&t.curve);
+    assert_string_equal(t.curve.warning,
+                        "p(99) < 250ms stands on fewer than 10 of 999 samples: indicative only; "
+                        "--for 2s would give it enough at this rate");
+    char *text = written(&t.curve, E8_FORMAT_TEXT, (struct e8_style){60, false});
+    assert_has(text, "Warnings\n  !  p(99) < 250ms stands on fewer");
+    assert_true(widest(text) <= 60);
+    free(text);
+    t.curve.search.holds = 0;
+    e8_curve_conclude(&t.curve);
+    assert_string_equal(t.curve.warning, "");
+}
+
 static void lines_of_progress_fit(void **state)
 {
     (void)state;
@@ -439,6 +463,7 @@ const struct CMUnitTest curve_tests[] = {
     cmocka_unit_test(our_own_failures_say_nothing),
     cmocka_unit_test(refusals_say_nothing_and_a_backlog_fails),
     cmocka_unit_test(conclusions_say_what_was_the_limit),
+    cmocka_unit_test(few_samples_are_told),
     cmocka_unit_test(curves_are_sorted_and_fit),
     cmocka_unit_test(success_is_of_what_ended),
     cmocka_unit_test(lines_of_progress_fit),
