@@ -99,8 +99,8 @@ static enum e8_outcome broken(const struct e8_evidence *ev)
 {
     if (ev->far < E8_FAR_TLS)
         return by_errno(ev);
-    if (shortage(ev->os_errno) != E8_OUTCOME_COUNT)
-        return shortage(ev->os_errno);
+    if (shortage(ev->io_errno) != E8_OUTCOME_COUNT)
+        return shortage(ev->io_errno);
     if (ev->far == E8_FAR_TLS)
         return E8_TLS_HANDSHAKE;
     if (ev->far >= E8_FAR_ANSWERED)

@@ -480,7 +480,8 @@ void e8_response_field(struct e8_exchange *exchange, struct e8_str name, struct 
 
 struct e8_evidence {
     CURLcode code;
-    long os_errno; /* of libcurl */
+    long os_errno; /* of libcurl, which may keep it from an earlier transfer; or the link's */
+    int io_errno;  /* of what a link read or wrote itself; 0: none */
     long verify;   /* X509_V_* */
     enum e8_far far;
     enum e8_wire_end end;

@@ -339,6 +339,7 @@ static void broken_off(struct e8_link *link, int error)
     struct e8_evidence ev = {
         .code = link->send_errno && !link->received ? CURLE_SEND_ERROR : CURLE_GOT_NOTHING,
         .os_errno = error,
+        .io_errno = error,
         .far = far_of(link),
         .end = reset && !slot ? E8_WIRE_RESET : E8_WIRE_FIN,
         .reused = !link->opened,
