@@ -287,8 +287,6 @@ static void say_interrupted(const struct e8_curve *curve, struct e8_buf *out)
     }
 }
 
-#define BEYOND 10 /* samples above a percentile, so that it does not stand on one or two */
-
 /* The last step that held at the rate that was found; NULL: there is none. */
 static const struct e8_curve_step *found_step(const struct e8_curve *curve)
 {
@@ -311,18 +309,18 @@ static void warn_few(struct e8_curve *curve)
     for (size_t i = 0; step && i < curve->objective_count; i++) {
         const struct e8_threshold *objective = &curve->objectives[i];
         bool few = objective->measure == E8_MEASURE_QUANTILE && objective->quantile < 1 &&
-                   (double)step->samples * (1 - objective->quantile) < BEYOND * (1 - 1e-9);
+                   e8_report_few(step->samples, objective->quantile);
         if (few && (!worst || objective->quantile > worst->quantile)) {
             worst = objective;
         }
     }
     if (worst) {
-        double seconds = ceil(BEYOND / (1 - worst->quantile) / step->rate * (1 - 1e-9));
+        double seconds = ceil(E8_BEYOND / (1 - worst->quantile) / step->rate * (1 - 1e-9));
         snprintf(
             curve->warning, sizeof(curve->warning),
             "%.100s stands on fewer than %d of %s samples: indicative only; --for %.0fs would give it enough "
             "at this rate",
-            worst->text, BEYOND, e8_count_text(step->samples, count), seconds);
+            worst->text, E8_BEYOND, e8_count_text(step->samples, count), seconds);
     }
 }
 

@@ -2,8 +2,7 @@
 
 #include "report/parts.h"
 
-#define UNSIGNED_NAMED 3  /* endpoints */
-#define BEYOND         10 /* samples beyond a percentile below p99 */
+#define UNSIGNED_NAMED 3 /* endpoints */
 
 const struct e8_percentile e8_percentiles[E8_PERCENTILES] = {
     {"p50", "p50", 0.5},  {"p75", "p75", 0.75}, {"p90", "p90", 0.9},
@@ -188,10 +187,14 @@ double e8_report_rate_whole(const struct e8_report *report)
     return report->more.apart ? -1 : e8_report_rate(&all->n, &all->span);
 }
 
+bool e8_report_few(uint64_t samples, double q)
+{
+    return (double)samples * (1 - q) < E8_BEYOND * (1 - 1e-9);
+}
+
 bool e8_report_shaky(const struct e8_hist *hist, double q)
 {
     if (!hist || e8_hist_count(hist) == 0 || q >= 1)
         return false;
-    return q < 0.99 ? (double)e8_hist_count(hist) * (1 - q) < BEYOND * (1 - 1e-9)
-                    : !e8_hist_supports(hist, q);
+    return q < 0.99 ? e8_report_few(e8_hist_count(hist), q) : !e8_hist_supports(hist, q);
 }

@@ -32,6 +32,9 @@ e8_dur_ns e8_report_elapsed(const struct e8_log_run *run, const struct e8_stats 
 double e8_report_rate(const struct e8_counts *n, const struct e8_span *span);
 /* The same of the whole run; < 0 also where its shards ran at different times. */
 double e8_report_rate_whole(const struct e8_report *report);
+/* So many samples at least are above a percentile that does not stand on one or two of them. */
+#define E8_BEYOND 10
+bool e8_report_few(uint64_t samples, double q);
 /* Too few samples stand behind it: from p99 on see e8_hist_supports; below ten are beyond it, 20 for p50 and 200 for p95. False also when
  * there are none at all. */
 bool e8_report_shaky(const struct e8_hist *hist, double q);

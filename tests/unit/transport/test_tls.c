@@ -361,7 +361,6 @@ static void test_plain_to_tls(void **state)
     tls_close(&peer, &client);
 }
 
-/* Rule 15: handshakes and resumed ones are counted by what really happened. */
 /* The first answer, which libcurl reads, has come when the kernel had it, too. */
 static void test_first_answer_late(void **state)
 {
@@ -384,6 +383,7 @@ static void test_first_answer_late(void **state)
     tls_close(&peer, &client);
 }
 
+/* Rule 15: handshakes and resumed ones are counted by what really happened. */
 static void test_reuse_and_resume(void **state)
 {
     (void)state;
@@ -676,42 +676,58 @@ static void talk_flood(int fd)
     ssl.SSL_free(tls);
 }
 
+/* A client of a peer with these steps, beside the usual one. */
+struct beside {
+    struct peer peer, usual;
+    struct client client;
+    char url[64];
+};
+
+static void beside_open(struct beside *b, const struct peer_step *steps)
+{
+    tls_open(&b->usual, &b->client, good_cert);
+    peer_open(&b->peer, steps, 1);
+    b->client.reach.cacert = good_cert;
+    snprintf(b->url, sizeof b->url, "https://127.0.0.1:%d/", b->peer.port);
+    b->client.exchange.url = e8_str(b->url);
+}
+
+/* The client has been closed: what it leaves ends what peers say. */
+static void beside_close(struct beside *b)
+{
+    peer_close(&b->peer);
+    client_open(&b->client, 1);
+    tls_close(&b->usual, &b->client);
+}
+
 /* What a receiver sends without end holds neither the deadline nor what others are sent. */
 static void test_floods(void **state)
 {
     (void)state;
     static const struct peer_step steps[] = {{.unasked = true, .talk = talk_flood, .end = PEER_CLOSE}};
     for (flood = 0; flood < FLOODS; flood++) {
-        struct peer peer, other;
-        struct client client;
-        struct e8_exchange beside;
-        char url[64];
-        tls_open(&other, &client, good_cert);
-        peer_open(&peer, steps, 1);
-        client.reach.cacert = good_cert;
-        beside = client.exchange;
-        snprintf(url, sizeof url, "https://127.0.0.1:%d/", peer.port);
-        client.exchange.url = e8_str(url);
-        assert_ended(client_run(&client), E8_DELIVERED);
+        struct beside b;
+        beside_open(&b, steps);
+        struct e8_exchange usual = b.client.exchange;
+        usual.url = e8_str(b.client.url);
+        assert_ended(client_run(&b.client), E8_DELIVERED);
         e8_mono_ns began = e8_mono_now();
         if (flood == FLOOD_IDLE) {
             while (e8_mono_now() < began + 300 * E8_NS_MS)
-                e8_transport_wait(client.transport, began + 300 * E8_NS_MS);
+                e8_transport_wait(b.client.transport, began + 300 * E8_NS_MS);
         } else {
-            client.limit = 300 * E8_NS_MS;
-            client_submit(&client);
-            beside.deadline = E8_NEVER;
-            e8_transport_submit(client.transport, &beside);
-            client_await(&client);
-            client_await(&client);
-            assert_ended(&client.exchange, E8_TIMEOUT_FIRST_BYTE);
-            assert_ended(&beside, E8_DELIVERED);
+            b.client.limit = 300 * E8_NS_MS;
+            client_submit(&b.client);
+            usual.deadline = E8_NEVER;
+            e8_transport_submit(b.client.transport, &usual);
+            client_await(&b.client);
+            client_await(&b.client);
+            assert_ended(&b.client.exchange, E8_TIMEOUT_FIRST_BYTE);
+            assert_ended(&usual, E8_DELIVERED);
         }
-        client_close(&client); /* which says goodbye to it, and reads no more */
+        client_close(&b.client); /* which says goodbye to it, and reads no more */
         assert_in_range(e8_mono_now() - began, 300 * E8_NS_MS, 2 * E8_NS_S);
-        peer_close(&peer);
-        client_open(&client, 1);
-        tls_close(&other, &client);
+        beside_close(&b);
     }
 }
 
@@ -735,22 +751,14 @@ static void test_handshake_anew(void **state)
 {
     (void)state;
     static const struct peer_step steps[] = {{.unasked = true, .talk = talk_again, .end = PEER_CLOSE}};
-    struct peer peer, other;
-    struct client client;
-    char url[64];
+    struct beside b;
     server_max = TLS1_2_VERSION;
-    tls_open(&other, &client, good_cert);
-    peer_open(&peer, steps, 1);
-    client.reach.cacert = good_cert;
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/", peer.port);
-    client.exchange.url = e8_str(url);
-    client.limit = 3 * E8_NS_S;
+    beside_open(&b, steps);
+    b.client.limit = 3 * E8_NS_S;
     for (int i = 0; i < 40; i++)
-        assert_ended(client_run(&client), E8_DELIVERED);
-    client_close(&client);
-    peer_close(&peer);
-    client_open(&client, 1);
-    tls_close(&other, &client);
+        assert_ended(client_run(&b.client), E8_DELIVERED);
+    client_close(&b.client);
+    beside_close(&b);
 }
 
 /* libcurl's multi fails, and all of its connections are made anew; those of links go with it. */
