@@ -396,7 +396,7 @@ def test_a_receiver_that_dies_at_work_is_not_stale(tmp_path, end, outcome, http)
             kit.reset(connection)
 
     with Wire(script) as wire:
-        done = send(tmp_path / "log.db", wire.url, "-n", "2", "--workers", "1", "--retries", "0", "--http", http)
+        done = send(tmp_path / "log.db", wire.url, "-n", "2", "--workers", "1", "--retries", "0", "--http", http, "--timeout", "5s")
         assert done.returncode == 1, done.out
         first, broken = check_wire(wire, tmp_path / "log.db")
     assert (first["outcome"], first["reused"]) == ("delivered", False)
